@@ -1,0 +1,34 @@
+"""Answers, labels and names out of long documents, with BigBird (Zaheer et al., 2020, arXiv:2007.14062).
+
+The public names are imported when they are first used, so that `import bigbird_cli` costs nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BigBirdConfig": "bigbird_cli.bigbird.config",
+    "BigBirdTokenizer": "bigbird_cli.text.tokenizer",
+    "load_tokenizer": "bigbird_cli.text.tokenizer",
+    "BigBirdModel": "bigbird_cli.pytorch.models",
+    "BigBirdForMaskedLM": "bigbird_cli.pytorch.models",
+    "BigBirdForQuestionAnswering": "bigbird_cli.pytorch.models",
+    "answer": "bigbird_cli.api",
+    "BigBirdError": "bigbird_cli.errors",
+    "BigBirdWarning": "bigbird_cli.errors",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the table's keys
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""The `bigbird` command: one line a command, and the boundary where errors become messages."""

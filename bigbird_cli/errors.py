@@ -1,0 +1,88 @@
+"""What can go wrong for a user: a problem, where it stands, one thing to do, and the kind's exit code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BigBirdError(Exception):
+    """A failure that a user can cause and mend; the command line shows it without a traceback.
+
+    Args:
+        problem: what is wrong, with the values in it.
+        where: the file (with line and column), tensor, question or setting it concerns.
+        fix: one thing to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, where: str | None = None, fix: str | None = None) -> None:
+        super().__init__(problem, where, fix)
+        self.problem = problem
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f"; {self.fix}" if self.fix else ""
+        return f"{place}{self.problem}{remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.problem, self.where, self.fix)
+
+
+class UsageError(BigBirdError):
+    """A command was called in a way that it does not offer."""
+
+    exit_code = 2
+
+
+class RecipeError(BigBirdError):
+    """A recipe is missing, is not YAML, or says what no recipe may say."""
+
+    exit_code = 2
+
+
+class DataError(BigBirdError):
+    """An input is missing, empty, undecodable, or does not hold what it should."""
+
+    exit_code = 3
+
+
+class ModelError(BigBirdError):
+    """A model folder or a checkpoint is missing, broken, or of the wrong kind."""
+
+    exit_code = 4
+
+
+class ResourceError(BigBirdError):
+    """Memory, disk or a device did not suffice."""
+
+    exit_code = 5
+
+
+class DivergedError(BigBirdError):
+    """Training left the realm of finite numbers."""
+
+    exit_code = 6
+
+
+class BigBirdWarning(UserWarning):
+    """Something a user should know, that stops nothing."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` most likely stands for, or None when none is near."""
+    candidates = list(known)
+    lowered = {candidate.lower(): candidate for candidate in candidates}
+    if word.lower() in lowered:
+        return lowered[word.lower()]
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if found:
+        return lowered[found[0]]
+    # "lr_warmup" for "warmup": a word that carries the whole of a known one is near it too
+    whole = [candidate for candidate in candidates if len(candidate) > 3 and candidate.lower() in word.lower()]
+    return max(whole, key=len, default=None)
+
+
+def _rebuild(kind: type[BigBirdError], problem: str, where: str | None, fix: str | None) -> BigBirdError:
+    return kind(problem, where=where, fix=fix)
