@@ -1,0 +1,1 @@
+"""What BigBird is, with numpy alone: its settings, its attention pattern, its parameters' names."""

@@ -1,0 +1,285 @@
+"""What a BigBird is built from, and the config.json that says so."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from bigbird_cli.bigbird.pattern import VARIANTS
+from bigbird_cli.errors import ModelError, nearest
+
+MODEL_TYPE: Final = "big_bird"
+ATTENTION_TYPES: Final = ("block_sparse", "original_full")
+PROBLEM_TYPES: Final = ("regression", "single_label_classification", "multi_label_classification")
+CONFIG_NAME: Final = "config.json"
+
+
+@dataclass(frozen=True)
+class BigBirdConfig:
+    """The settings of a BigBird model, under Hugging Face's names and with its defaults.
+
+    Attributes:
+        vocab_size: tokens in the vocabulary.
+        hidden_size: width of the residual stream; a multiple of num_attention_heads.
+        num_hidden_layers: encoder blocks.
+        num_attention_heads: heads per block.
+        intermediate_size: inner width of the feed-forward halves.
+        hidden_act: activation of the feed-forward halves; "gelu_new" is GELU's tanh form, "gelu" the exact one.
+        hidden_dropout_prob: dropout after embeddings, attention and feed-forward.
+        attention_probs_dropout_prob: dropout of attention weights; full attention only, as in pretraining.
+        max_position_embeddings: the longest input, in tokens.
+        type_vocab_size: kinds of token_type_ids.
+        initializer_range: standard deviation of new weights.
+        layer_norm_eps: added to the variance in every LayerNorm.
+        use_cache: kept for Hugging Face's decoder.
+        pad_token_id, bos_token_id, eos_token_id, sep_token_id: special tokens. The defaults of bos and eos are swapped
+            with regard to BigBird's vocabulary, as in Hugging Face.
+        attention_type: "block_sparse", or "original_full" for full attention at every length.
+        use_bias: whether query, key and value projections have a bias.
+        rescale_embeddings: whether word embeddings are multiplied by the square root of hidden_size.
+        block_size: tokens per block of the sparse pattern.
+        num_random_blocks: random blocks each query block reads.
+        classifier_dropout: dropout of classification heads; hidden_dropout_prob where None.
+        is_decoder, add_cross_attention, tie_word_embeddings: as in Hugging Face.
+        chunk_size_feed_forward: tokens per call of the feed-forward half; 0 for all at once.
+        problem_type: loss of the sequence classifier; None to infer it from the labels.
+        num_labels: classes of a classifier; by default as many as id2label has, else 2.
+        id2label, label2id: names of the classes; by default LABEL_0, LABEL_1, ...
+        architectures: names of the classes that Hugging Face opens the weights with.
+        pattern: which random blocks are read, one of bigbird.pattern.VARIANTS; a setting of ours.
+        extra: keys of a config.json that are none of the above, kept as they are.
+
+    Raises:
+        ModelError: a value is of the wrong type or out of range; it names the setting and the value.
+    """
+
+    vocab_size: int = 50358
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu_new"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 4096
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    use_cache: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | list[int] | None = 2
+    sep_token_id: int | None = 66
+    attention_type: str = "block_sparse"
+    use_bias: bool = True
+    rescale_embeddings: bool = False
+    block_size: int = 64
+    num_random_blocks: int = 3
+    classifier_dropout: float | None = None
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    tie_word_embeddings: bool = True
+    chunk_size_feed_forward: int = 0
+    problem_type: str | None = None
+    num_labels: int | None = None
+    id2label: dict[int, str] | None = None
+    label2id: dict[str, int] | None = None
+    architectures: list[str] | None = None
+    pattern: str = "original"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_types()
+        self._check_ranges()
+        self._fill_labels()
+
+    def _check_types(self) -> None:
+        for name, (kind, none_allowed) in _PLAIN_FIELDS.items():
+            value = getattr(self, name)
+            if value is None and none_allowed:
+                continue
+            accepted = (int, float) if kind is float else kind
+            if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+                raise ModelError(f"{name} is {value!r}, which is {_KIND_WORDS[kind]}", fix=f"correct {name}")
+        ends = self.eos_token_id if isinstance(self.eos_token_id, list) else [self.eos_token_id]
+        if not all(end is None or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
+            raise ModelError(f"eos_token_id is {self.eos_token_id!r}, which is no token id", fix="correct eos_token_id")
+
+    def _check_ranges(self) -> None:
+        for name in _AT_LEAST_ONE:
+            _need(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        for name in ("num_random_blocks", "chunk_size_feed_forward", "initializer_range"):
+            _need(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+        _need("layer_norm_eps", self.layer_norm_eps, self.layer_norm_eps > 0, "above 0")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
+            share = getattr(self, name)
+            _need(name, share, share is None or 0 <= share <= 1, "between 0 and 1")
+        pad = self.pad_token_id
+        _need("pad_token_id", pad, pad is None or 0 <= pad < self.vocab_size, f"between 0 and {self.vocab_size - 1}")
+        if self.hidden_size % self.num_attention_heads:
+            raise ModelError(
+                f"hidden_size {self.hidden_size} is no multiple of num_attention_heads {self.num_attention_heads}",
+                fix="change one of them",
+            )
+        _need_one_of("attention_type", self.attention_type, ATTENTION_TYPES)
+        _need_one_of("pattern", self.pattern, VARIANTS)
+        if self.problem_type is not None:
+            _need_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
+
+    def _fill_labels(self) -> None:
+        """Make num_labels, id2label and label2id say the same; id2label has the last word, as in Hugging Face."""
+        names, ids, count = self.id2label, self.label2id, self.num_labels
+        try:
+            if names is None and ids is not None:
+                names = {int(index): str(name) for name, index in ids.items()}
+            if names is None:
+                names = {index: f"LABEL_{index}" for index in range(2 if count is None else count)}
+            names = {int(index): str(name) for index, name in names.items()}
+            ids = {name: index for index, name in names.items()} if ids is None else {n: int(i) for n, i in ids.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"id2label {self.id2label!r} and label2id {self.label2id!r} do not map class numbers to names",
+                fix='write them as {"0": "first", "1": "second"} and the reverse',
+            ) from error
+        object.__setattr__(self, "id2label", names)
+        object.__setattr__(self, "label2id", ids)
+        object.__setattr__(self, "num_labels", len(names))
+
+    @property
+    def head_width(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def full_attention_limit(self) -> int:
+        """Tokens up to which a document takes full attention: the sparse pattern needs more than 5 + 2r blocks."""
+        return (5 + 2 * self.num_random_blocks) * self.block_size
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed; new labels leave the old ones' names and count behind.
+
+        Raises:
+            ModelError: no such setting, or a bad value.
+        """
+        for name in changes:
+            if name not in _FIELDS:
+                near = nearest(name, _FIELDS)
+                raise ModelError(
+                    f"the model has no setting {name!r}", fix=f"did you mean {near!r}?" if near else "see BigBirdConfig"
+                )
+        if any(name in changes for name in _LABEL_FIELDS):
+            changes = dict.fromkeys(_LABEL_FIELDS) | changes
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """Read what a config.json says; a missing key takes its default, an unknown one goes to `extra`.
+
+        Raises:
+            ModelError: another kind of model, or a bad value.
+        """
+        kind = settings.get("model_type", MODEL_TYPE)
+        if kind != MODEL_TYPE:
+            raise ModelError(
+                f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
+                fix="make a BigBird of a BERT with `bigbird convert`" if kind == "bert" else "name a BigBird model",
+            )
+        known = {name: value for name, value in settings.items() if name in _FIELDS}
+        extra = {name: value for name, value in settings.items() if name not in _FIELDS and name != "model_type"}
+        return cls(**known, extra=extra)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything a config.json says, ready for JSON. Labels are left out where they are the default ones."""
+        settings = {name: getattr(self, name) for name in _FIELDS}
+        del settings["num_labels"]  # Hugging Face counts id2label
+        if self.id2label == {0: "LABEL_0", 1: "LABEL_1"}:
+            del settings["id2label"], settings["label2id"]
+        else:
+            settings["id2label"] = {str(index): name for index, name in (self.id2label or {}).items()}
+        for name in ("problem_type", "architectures"):
+            if settings[name] is None:
+                del settings[name]
+        return {"model_type": MODEL_TYPE} | settings | self.extra
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a config.json, or the one in a folder.
+
+        Raises:
+            ModelError: it is missing, is not JSON, or says what no BigBird can be; the error names the file.
+        """
+        path = Path(path)
+        path = path / CONFIG_NAME if path.is_dir() else path
+        try:
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ModelError(
+                f"cannot be read ({error.strerror})", where=str(path), fix="name a model folder that has a config.json"
+            ) from error
+        except ValueError as error:
+            raise ModelError(f"is not JSON ({error})", where=str(path), fix="restore the file") from error
+        if not isinstance(settings, dict):
+            raise ModelError("holds no JSON object", where=str(path), fix="restore the file")
+        try:
+            return cls.from_dict(settings)
+        except ModelError as error:
+            raise ModelError(error.problem, where=str(path), fix=error.fix) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write a config.json to this file, or into this folder."""
+        path = Path(path)
+        path = path / CONFIG_NAME if path.is_dir() else path
+        path.write_text(self.to_json(), encoding="utf-8")
+
+    def to_json(self) -> str:
+        """The text of a config.json."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+_FIELDS: Final = tuple(f.name for f in dataclasses.fields(BigBirdConfig) if f.name != "extra")
+_LABEL_FIELDS: Final = ("num_labels", "id2label", "label2id")
+_AT_LEAST_ONE: Final = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "block_size",
+)
+_KIND_WORDS: Final[dict[type, str]] = {
+    int: "no whole number",
+    float: "no number",
+    bool: "neither true nor false",
+    str: "no text",
+    list: "no list",
+}
+
+
+def _plain_fields() -> dict[str, tuple[type, bool]]:
+    """The fields of one plain type: name -> (type, whether None is allowed)."""
+    by_annotation: dict[Any, tuple[type, bool]] = {
+        kind if not optional else kind | None: (kind, optional)
+        for kind in (int, float, bool, str)
+        for optional in (0, 1)
+    }
+    by_annotation[list[str] | None] = (list, True)
+    return {f.name: by_annotation[f.type] for f in dataclasses.fields(BigBirdConfig) if f.type in by_annotation}
+
+
+_PLAIN_FIELDS: Final = _plain_fields()
+
+
+def _need(name: str, value: object, holds: bool, range_words: str) -> None:
+    if not holds:
+        raise ModelError(f"{name} is {value!r}", fix=f"it must be {range_words}")
+
+
+def _need_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        near = nearest(value, known)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise ModelError(f"{name} is {value!r}", fix=f"{hint}it must be one of {', '.join(known)}")

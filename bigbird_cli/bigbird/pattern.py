@@ -1,0 +1,233 @@
+"""Which key blocks a query block reads.
+
+A sequence is cut into L blocks. The first and the last block are global: they read every block and every block
+reads them. A block between reads itself, its two neighbours, the two global blocks and r random blocks. The random
+blocks are a pure function of (length, block size, heads, r, layer): a model meets in inference the very blocks it was
+trained with.
+
+The draws are those of google-research/bigbird, traps included: a row may name a block that is global already, and
+attention then counts that block twice. A pattern is therefore a list with repeats, never a boolean mask.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+VARIANTS: Final = ("original", "transformers", "transformers-eval")
+"""`original`: the pretraining draws. `transformers`: what Hugging Face draws in training. `transformers-eval`: what
+it uses in inference, where every random slot names block 0, which is then counted 1 + r times."""
+
+PRETRAINING_TOKENS: Final = 4096
+"""The length that google-research/bigbird draws for and then cuts, whatever the model's own number of positions."""
+
+SPECIAL_LENGTHS: Final = {"original": (1024, 2048, 3072, 4096), "transformers": (1024, 3072, 4096)}
+"""Lengths in tokens with a plan of their own; Hugging Face's list lacks 2048."""
+
+SPECIAL_REACH: Final = 1024
+"""The plan for special lengths draws from the first 1024 tokens only."""
+
+CACHED_PATTERNS: Final = 1024
+"""Patterns kept in memory: about 25 kB each at 4096 tokens and 12 heads, so 25 MB when full."""
+
+
+def fewest_blocks(n_random: int) -> int:
+    """The fewest blocks at which block-sparse attention is defined; a shorter sequence takes full attention."""
+    return 2 * n_random + 6
+
+
+@dataclass(frozen=True, eq=False)
+class BlockPattern:
+    """Which key blocks each middle query block reads; the first and the last query block read every block once.
+
+    Attributes:
+        key_blocks: int32 array (n_heads, n_blocks - 2, 5 + n_random), read-only. Row i serves query block i + 1.
+            A block named twice is counted twice. -1 stands for no block, and only at the end of a row.
+    """
+
+    key_blocks: np.ndarray
+
+    @property
+    def n_heads(self) -> int:
+        return int(self.key_blocks.shape[0])
+
+    @property
+    def n_blocks(self) -> int:
+        return int(self.key_blocks.shape[1]) + 2
+
+    def counts(self) -> np.ndarray:
+        """How often a query block reads a key block: int32 array (n_heads, n_blocks, n_blocks)."""
+        counts = np.zeros((self.n_heads, self.n_blocks, self.n_blocks), dtype=np.int32)
+        counts[:, [0, -1]] = 1
+        head, row, slot = np.nonzero(self.key_blocks >= 0)
+        np.add.at(counts, (head, row + 1, self.key_blocks[head, row, slot]), 1)
+        return counts
+
+
+def random_blocks(
+    *,
+    n_tokens: int,
+    block_size: int,
+    n_heads: int,
+    n_random: int,
+    seed: int,
+    max_tokens: int = PRETRAINING_TOKENS,
+    plan: str = "original",
+) -> np.ndarray:
+    """Draw the key blocks that each query block reads besides its window and the two global ends.
+
+    Q counts the query blocks but the first and the last, which read everything and have no row. A row may
+    name a block that an end covers too; attention then counts it twice, as in training: do not deduplicate.
+
+    The special lengths (1024, 2048, 3072, 4096 tokens; not 2048 in Hugging Face) draw from the first 1024 tokens, all
+    others from the first 2 * n_random + 5 blocks. Where a special length has too few blocks within reach (blocks of
+    128 tokens with n_random 5, or of 256; the originals raise there), it draws as the other lengths do.
+
+    Args:
+        n_tokens: sequence length in tokens, a multiple of block_size; at least 2 * n_random + 6 blocks.
+        block_size: tokens per block.
+        n_heads: heads of the layer; each draws for itself.
+        n_random: blocks drawn per row.
+        seed: index of the layer, 0 nearest the embeddings.
+        max_tokens: the model's number of positions; only Hugging Face's plan depends on it.
+        plan: "original" or "transformers".
+
+    Returns:
+        int32 array (n_heads, Q, n_random) of key-block indices, each in [1, n_tokens / block_size).
+
+    Raises:
+        ValueError: the sequence is too short to draw from (the caller uses full attention instead), or an argument
+            is out of range.
+
+    Source: Zaheer et al., 2020, arXiv:2007.14062; the draws of google-research/bigbird@5e7d375,
+    core/attention.py:85-290, and of transformers 4.44 (models/big_bird) for the same seed, without numpy's global
+    generator.
+    """
+    if plan not in SPECIAL_LENGTHS:
+        raise ValueError(f"unknown plan {plan!r}; there are {', '.join(SPECIAL_LENGTHS)}")
+    if block_size < 1 or n_heads < 1 or n_random < 0 or max_tokens < 1:
+        raise ValueError(
+            f"block_size {block_size}, n_heads {n_heads} and max_tokens {max_tokens} must be at least 1, "
+            f"n_random {n_random} at least 0"
+        )
+    if n_tokens % block_size:
+        raise ValueError(f"{n_tokens} tokens are no whole number of blocks of {block_size}")
+    n_blocks = n_tokens // block_size
+    if n_blocks < fewest_blocks(n_random):
+        raise ValueError(
+            f"{n_blocks} blocks are too few to draw {n_random} random ones; it takes {fewest_blocks(n_random)}"
+        )
+
+    generator = np.random.RandomState(seed)
+    if n_tokens in SPECIAL_LENGTHS[plan]:
+        planned_tokens = PRETRAINING_TOKENS if plan == "original" else max_tokens
+        candidates = _special_candidates(planned_tokens // block_size, block_size)
+        within_plan = n_blocks <= planned_tokens // block_size
+        if within_plan and min(map(len, candidates)) >= n_random:
+            return _draw_head_by_head(generator, candidates, n_heads, n_random)[:, : n_blocks - 2]
+    return _draw_row_by_row(generator, n_blocks, n_heads, n_random)
+
+
+def _special_candidates(n_blocks: int, block_size: int) -> list[np.ndarray]:
+    """The blocks that each row of the special lengths' plan may name.
+
+    The last candidate may be the global last block of a shorter sequence (block 15 at 1024 tokens), and the two last
+    rows do not leave their window out: slips of the original, kept because the models were trained with them.
+    """
+    last = n_blocks - 1
+    if SPECIAL_REACH > 2 * block_size:
+        last = SPECIAL_REACH // block_size - 1
+    reach = np.arange(1, min(last, n_blocks - 2) + 1, dtype=np.int32)
+    return [reach[np.abs(reach - row) > 1] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
+
+
+def _draw_head_by_head(
+    generator: np.random.RandomState, candidates: list[np.ndarray], n_heads: int, n_random: int
+) -> np.ndarray:
+    drawn = np.empty((n_heads, len(candidates), n_random), dtype=np.int32)
+    for head in range(n_heads):
+        for row, blocks in enumerate(candidates):
+            drawn[head, row] = generator.permutation(blocks)[:n_random]
+    return drawn
+
+
+def _draw_row_by_row(generator: np.random.RandomState, n_blocks: int, n_heads: int, n_random: int) -> np.ndarray:
+    """Draw from the first 2r + 5 blocks, without their own first and last and without the row's window."""
+    drawn = np.empty((n_heads, n_blocks - 2, n_random), dtype=np.int32)
+    if n_random == 0:
+        return drawn
+    reach = 2 * n_random + 5
+    for row in range(1, n_blocks - 1):
+        allowed = np.ones(reach, dtype=bool)
+        allowed[[0, -1]] = False
+        allowed[row - 1 : row + 2] = False
+        # The plan was meant for sequences that end with the reach: row 1 and the row before its end leave out each
+        # other's neighbour, so that the pattern is the same read from either side.
+        if row == 1:
+            allowed[-2] = False
+        if row == reach - 2:
+            allowed[1] = False
+        for head in range(n_heads):
+            order = generator.permutation(reach)
+            drawn[head, row - 1] = order[allowed[order]][:n_random]
+    return drawn
+
+
+@lru_cache(maxsize=CACHED_PATTERNS)
+def block_pattern(
+    *,
+    n_blocks: int,
+    block_size: int,
+    n_heads: int,
+    n_random: int,
+    layer: int,
+    variant: str = "original",
+    max_tokens: int = PRETRAINING_TOKENS,
+) -> BlockPattern:
+    """The pattern of one layer for sequences of n_blocks blocks.
+
+    A middle row reads [0, i-1, i, i+1, last, random...]; row 1 reads [0, 1, 2, last, random...] and row L-2 reads
+    [0, L-3, L-2, last, random...], each filled up with one -1.
+
+    Args:
+        n_blocks: blocks of the sequence, at least 2 * n_random + 6.
+        block_size: tokens per block; it decides which lengths are special.
+        n_heads: heads of the layer.
+        n_random: random blocks per row, the model's num_random_blocks.
+        layer: index of the layer, 0 nearest the embeddings.
+        variant: one of VARIANTS.
+        max_tokens: the model's max_position_embeddings.
+
+    Returns:
+        A pattern with a read-only array; the same object for the same arguments while it stays in the cache.
+
+    Raises:
+        ValueError: too few blocks (the caller uses full attention instead), or an unknown variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"unknown pattern {variant!r}; there are {', '.join(VARIANTS)}")
+    random = random_blocks(
+        n_tokens=n_blocks * block_size,
+        block_size=block_size,
+        n_heads=n_heads,
+        n_random=n_random,
+        seed=layer,
+        max_tokens=max_tokens,
+        plan="original" if variant == "original" else "transformers",
+    )
+    if variant == "transformers-eval":
+        random = np.zeros_like(random)
+
+    row = np.arange(1, n_blocks - 1, dtype=np.int32)
+    fixed = np.stack([np.zeros_like(row), row - 1, row, row + 1, np.full_like(row, n_blocks - 1)], axis=1)
+    key_blocks = np.concatenate([np.broadcast_to(fixed, (n_heads, *fixed.shape)), random], axis=2)
+    # The neighbour of an end row that is global is named once, not as a neighbour too.
+    key_blocks[:, 0] = _without(key_blocks[:, 0], slot=1)
+    key_blocks[:, -1] = _without(key_blocks[:, -1], slot=3)
+    key_blocks.flags.writeable = False
+    return BlockPattern(key_blocks)
+
+
+def _without(rows: np.ndarray, *, slot: int) -> np.ndarray:
+    return np.append(np.delete(rows, slot, axis=1), np.full((len(rows), 1), -1, dtype=rows.dtype), axis=1)
