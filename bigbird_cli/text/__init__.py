@@ -1,0 +1,1 @@
+"""Text to ids and back, documents to windows and back; no torch in this room."""

@@ -1,0 +1,147 @@
+"""`tokenizer.json`: any Hugging Face fast tokenizer (WordPiece, BPE, Unigram) behind our interface."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+
+from bigbird_cli.errors import ModelError
+from bigbird_cli.text.tokens import (
+    SPECIAL_TOKENS_MAP,
+    TOKENIZER_CONFIG,
+    Newline,
+    Tokens,
+    checked_ids,
+    code_points,
+    declared_special_tokens,
+    find_special,
+    newline_rule,
+    newlines_as_spaces,
+    read_json_object,
+    required_special,
+    trimmed,
+    with_marks,
+)
+
+TOKENIZER_JSON = "tokenizer.json"
+
+# names that vocabularies give to a role when no settings file says which
+USUAL = {
+    "cls": ("[CLS]", "<s>", "<|endoftext|>"),
+    "sep": ("[SEP]", "</s>", "<|endoftext|>"),
+    "pad": ("[PAD]", "<pad>", "<|endoftext|>"),
+    "mask": ("[MASK]", "<mask>"),
+    "unk": ("[UNK]", "<unk>"),
+}
+
+
+class FastTokenizer:
+    """A tokenizer read from `tokenizer.json`.
+
+    Truncation and padding that the file stores are off: a document is never cut behind the caller's back.
+
+    Args:
+        folder: a folder with tokenizer.json and, if it has them, tokenizer_config.json and special_tokens_map.json.
+
+    Raises:
+        ModelError: the file is not a tokenizer, or has no token to open or to close an input.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / TOKENIZER_JSON
+        self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
+        try:
+            source = path.read_text(encoding="utf-8")
+            self._tokenizer = _switched(tokenizers.Tokenizer.from_str(source))
+        except Exception as error:  # the library raises plain Exception for whatever is wrong inside
+            raise ModelError(
+                f"not readable as a tokenizer: {error}", where=str(path), fix="fetch the model again"
+            ) from error
+
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        self.vocab_size = max(vocabulary.values(), default=-1) + 1
+        declared = declared_special_tokens(folder)
+        found = {
+            role: find_special(role, declared=declared, usual=names, ids=vocabulary) for role, names in USUAL.items()
+        }
+        self.cls_id = required_special("cls", found["cls"], where=path)
+        self.sep_id = required_special("sep", found["sep"], where=path)
+        self.pad_id = required_special("pad", found["pad"], where=path)
+        self.mask_id = found["mask"]
+        self.unk_id = found["unk"]
+
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = {number for number, token in added.items() if token.special}
+        special |= {self.cls_id, self.sep_id, self.pad_id}
+        special |= set() if self.mask_id is None else {self.mask_id}
+        self.special_ids = frozenset(special - {self.unk_id})
+        self._reader = self._text_reader()
+        self.newline: Newline = "space" if self.unk_id in self._encode_raw("\n").ids else "keep"
+
+    def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+        """Split text into tokens; see `Tokenizer.encode`."""
+        codes = code_points(text)
+        if newline_rule(newline, self.newline) == "space":
+            text = newlines_as_spaces(text)
+            codes = code_points(text)
+        encoding = self._encode_raw(text)
+        ids = np.array(encoding.ids, dtype=np.int32)
+        spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        unknown = ids == (-1 if self.unk_id is None else self.unk_id)
+        starts, ends = trimmed(spans[:, 0], spans[:, 1], codes, keep_inside=unknown)
+        return Tokens(ids=ids, starts=starts, ends=with_marks(starts, ends, codes))
+
+    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of ids; see `Tokenizer.decode`."""
+        numbers = checked_ids(ids, self.vocab_size)
+        if skip_special_tokens:
+            numbers = [number for number in numbers if number not in self.special_ids]
+        return str(self._tokenizer.decode(numbers, skip_special_tokens=False))
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The vocabulary's entry for each id; see `Tokenizer.pieces`."""
+        # an id in a gap of the vocabulary has no entry
+        return [self._tokenizer.id_to_token(number) or "" for number in checked_ids(ids, self.vocab_size)]
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json, without truncation and padding, and the settings that stood beside it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / TOKENIZER_JSON).write_text(self._tokenizer.to_str(pretty=True), encoding="utf-8")
+        for name, settings in self._settings.items():
+            if settings:
+                (folder / name).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def _encode_raw(self, text: str) -> tokenizers.Encoding:
+        return self._reader.encode(text, add_special_tokens=False)
+
+    def _text_reader(self) -> tokenizers.Tokenizer:
+        """The tokenizer that reads text: one that can produce no control token.
+
+        `encode_special_tokens` keeps the added-token pass from matching them; a model that holds them among its
+        ordinary entries (Unigram does) would still find them there, so a copy gets those entries renamed.
+        """
+        names = {number: self._tokenizer.id_to_token(number) for number in self.special_ids}
+        probe = " ".join(f"{name} x{name}x" for name in names.values() if name)
+        if self.special_ids.isdisjoint(self._tokenizer.encode(probe, add_special_tokens=False).ids):
+            return self._tokenizer
+        description = json.loads(self._tokenizer.to_str())
+        description["added_tokens"] = [
+            token for token in description["added_tokens"] if token["id"] not in self.special_ids
+        ]
+        description["post_processor"] = None
+        hidden = {name: f"\U0010fffe{name}\U0010fffe" for name in names.values() if name}
+        vocabulary = description["model"]["vocab"]
+        if isinstance(vocabulary, dict):
+            description["model"]["vocab"] = {hidden.get(name, name): number for name, number in vocabulary.items()}
+        else:
+            description["model"]["vocab"] = [[hidden.get(name, name), score] for name, score in vocabulary]
+        return _switched(tokenizers.Tokenizer.from_str(json.dumps(description)))
+
+
+def _switched(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer

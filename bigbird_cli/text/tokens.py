@@ -1,0 +1,236 @@
+"""What a tokenizer gives and what it offers, whatever its file format; and the arithmetic of offsets.
+
+Offsets are Unicode code points into the text as the caller gave it, never bytes, never into a normalised copy.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from bigbird_cli.errors import DataError, ModelError
+
+Newline = Literal["space", "keep"]
+NEWLINE_RULES: tuple[Newline, ...] = ("space", "keep")
+
+TOKENIZER_CONFIG = "tokenizer_config.json"
+SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """The n tokens of a text, in reading order, without control tokens.
+
+    Attributes:
+        ids: int32 (n,), positions in the vocabulary.
+        starts: int32 (n,), first code point of each token in the text; never falls from one token to the next.
+        ends: int32 (n,), the code point after each token's last; never falls either. A token that stands for no
+            character of the text (a lone word-start mark before an unknown first word) has an empty span.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Tokenizer(Protocol):
+    """Text to tokens with exact offsets, and ids to text. Text is text: no control token is ever read out of it."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids; every id is below it."""
+
+    @property
+    def cls_id(self) -> int:
+        """Id of the token that opens a model input."""
+
+    @property
+    def sep_id(self) -> int:
+        """Id of the token that closes each part of a model input."""
+
+    @property
+    def pad_id(self) -> int:
+        """Id that fills a batch."""
+
+    @property
+    def mask_id(self) -> int | None:
+        """Id of the masked-word token, if the vocabulary has one."""
+
+    @property
+    def unk_id(self) -> int | None:
+        """Id that stands for text outside the vocabulary, if there can be such text."""
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids of control tokens: no text becomes one of them. The unknown token is not among them."""
+
+    @property
+    def newline(self) -> Newline:
+        """What this vocabulary wants done with line ends: read as spaces, or kept as they are."""
+
+    def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+        """Split text into tokens; no control tokens are added.
+
+        Args:
+            text: any Unicode, of any length.
+            newline: "space" reads each of CR and LF as a space (offsets do not move), "keep" leaves them; by default
+                the vocabulary's own rule.
+
+        Raises:
+            DataError: the text holds a lone surrogate, which is no character.
+            ValueError: newline is another word.
+        """
+
+    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of ids, as near as the vocabulary allows; ValueError for an id outside it."""
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The vocabulary's entry for each id; ValueError for an id outside it."""
+
+    def save(self, folder: Path) -> None:
+        """Write the vocabulary and its settings so that `load_tokenizer` and transformers open the folder."""
+
+
+def code_points(text: str) -> np.ndarray:
+    """The code points of text, uint32 (len(text),); DataError naming the first lone surrogate."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lone = np.flatnonzero((codes >= 0xD800) & (codes <= 0xDFFF))
+    if len(lone):
+        place = int(lone[0])
+        line = text.count("\n", 0, place) + 1
+        column = place - (text.rfind("\n", 0, place) + 1) + 1
+        raise DataError(
+            f"character {place} (line {line}, column {column}) is U+{int(codes[place]):04X}, half of a surrogate pair,"
+            " which is no character of its own",
+            fix="write the text as valid UTF-8; such halves come from a broken JSON escape or a lenient decoder",
+        )
+    return codes
+
+
+def newline_rule(newline: str | None, default: Newline) -> Newline:
+    """The rule to follow: the caller's, or the vocabulary's."""
+    if newline is None:
+        return default
+    if newline == "space" or newline == "keep":
+        return newline
+    raise ValueError(f"newline must be one of {', '.join(NEWLINE_RULES)}, not {newline!r}")
+
+
+def newlines_as_spaces(text: str) -> str:
+    """Text with every CR and LF replaced by one space, so that no offset moves."""
+    return text.translate({0x0A: " ", 0x0D: " "})
+
+
+def trimmed(
+    starts: np.ndarray, ends: np.ndarray, codes: np.ndarray, *, keep_inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spans without the white space that a token swallowed at its edges.
+
+    A span of white space alone stays whole: it is all that the token stands for.
+
+    Args:
+        starts, ends: integers (n,), spans in code points.
+        codes: uint32 (characters,), the text that the tokenizer saw.
+        keep_inside: bool (n,), tokens of which only plain spaces are trimmed: other white space in them is what
+            the vocabulary did not know.
+    """
+    n_characters = len(codes)
+    if not len(starts) or not n_characters:
+        return starts.astype(np.int32), ends.astype(np.int32)
+    values = np.unique(codes)
+    white_values = np.array([value for value in values.tolist() if chr(value).isspace()], dtype=np.uint32)
+    new_starts, new_ends = starts.astype(np.int64), ends.astype(np.int64)
+    for rows, white in ((~keep_inside, np.isin(codes, white_values)), (keep_inside, codes == 0x20)):
+        if not white.any() or not rows.any():
+            continue
+        place = np.arange(n_characters + 1)
+        # next_solid[i]: the first non-white character at or after i; last_solid[i]: the end of the last one before i
+        solid = np.append(~white, True)
+        next_solid = np.minimum.accumulate(np.where(solid, place, n_characters)[::-1])[::-1]
+        last_solid = np.maximum.accumulate(np.concatenate([[0], np.where(~white, place[1:], 0)]))
+        inner_starts, inner_ends = next_solid[new_starts], last_solid[new_ends]
+        shrink = rows & (inner_starts < inner_ends)
+        new_starts = np.where(shrink, inner_starts, new_starts)
+        new_ends = np.where(shrink, inner_ends, new_ends)
+    return new_starts.astype(np.int32), new_ends.astype(np.int32)
+
+
+def with_marks(starts: np.ndarray, ends: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Ends moved over combining marks that the vocabulary dropped, so that no span cuts an accent off its letter."""
+    if not len(starts):
+        return ends
+    values = np.unique(codes)
+    mark_values = np.array([v for v in values.tolist() if unicodedata.category(chr(v))[0] == "M"], dtype=np.uint32)
+    if not len(mark_values):
+        return ends
+    is_mark = np.append(np.isin(codes, mark_values), False)
+    place = np.arange(len(is_mark))
+    next_other = np.minimum.accumulate(np.where(is_mark, len(is_mark), place)[::-1])[::-1]
+    # a mark that belongs to a later token is not this token's: stop where the next one starts
+    limits = np.append(starts[1:], len(codes))
+    longer = np.minimum(next_other[ends], limits)
+    return np.where((ends > starts) & (longer > ends), longer, ends).astype(np.int32)
+
+
+def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
+    """Ids as Python integers; ValueError naming the first that the vocabulary does not have."""
+    numbers = [int(i) for i in ids]
+    for number in numbers:
+        if not 0 <= number < vocab_size:
+            raise ValueError(f"id {number} is outside the vocabulary, which has ids 0 to {vocab_size - 1}")
+    return numbers
+
+
+def read_json_object(path: Path) -> dict[str, object]:
+    """A JSON object from a settings file that may be missing; ModelError when it is something else."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelError(f"not readable as JSON: {error}", where=str(path), fix="fetch the model again") from error
+    if not isinstance(value, dict):
+        raise ModelError("holds no JSON object", where=str(path), fix="fetch the model again")
+    return value
+
+
+def declared_special_tokens(folder: Path) -> dict[str, str]:
+    """The special tokens a model folder declares, e.g. {"cls_token": "[CLS]"}; tokenizer_config.json wins."""
+    declared: dict[str, str] = {}
+    for name in (SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG):
+        for key, value in read_json_object(folder / name).items():
+            if key.endswith("_token"):
+                content = value.get("content") if isinstance(value, dict) else value
+                if isinstance(content, str):
+                    declared[key] = content
+    return declared
+
+
+def find_special(
+    role: str,
+    *,
+    declared: Mapping[str, str],
+    usual: Sequence[str],
+    ids: Mapping[str, int],
+) -> int | None:
+    """The id of a role's token ("cls", "sep", ...): the declared one, else the first usual name in the vocabulary."""
+    names = [declared[f"{role}_token"]] if f"{role}_token" in declared else list(usual)
+    return next((ids[name] for name in names if name in ids), None)
+
+
+def required_special(role: str, found: int | None, *, where: Path) -> int:
+    """The id, or ModelError when the vocabulary has no such token."""
+    if found is None:
+        raise ModelError(
+            f"the vocabulary has no {role} token, which model inputs need",
+            where=str(where),
+            fix=f'name one of its tokens as "{role}_token" in {TOKENIZER_CONFIG} beside it',
+        )
+    return found
