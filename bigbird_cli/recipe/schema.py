@@ -49,8 +49,8 @@ class DataSection(Section):
     train: Paths
     """One or several files of training examples."""
 
-    dev: Paths | None = None
-    """Examples that the best model is chosen by; without them the last one is kept."""
+    dev: Path | None = None
+    """File of examples that the best model is chosen by; without it the last one is kept."""
 
     max_examples: PositiveInt | None = None
     """Read at most so many training examples, for trials."""

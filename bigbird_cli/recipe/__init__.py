@@ -1,0 +1,17 @@
+"""What a YAML recipe may say, and how it is read."""
+
+from bigbird_cli.recipe.load import dump_recipe, find_recipe, load_recipe, recipe_changes, shipped_recipes
+from bigbird_cli.recipe.schema import DataSection, FinetuneRecipe, ModelSection, Optim, RunSection
+
+__all__ = [
+    "DataSection",
+    "FinetuneRecipe",
+    "ModelSection",
+    "Optim",
+    "RunSection",
+    "dump_recipe",
+    "find_recipe",
+    "load_recipe",
+    "recipe_changes",
+    "shipped_recipes",
+]

@@ -1,0 +1,403 @@
+"""Recipes: YAML text in, checked settings out; every mistake with its place.
+
+YAML is read by the core schema of YAML 1.2: `2e-5` is a float, `no` a string, `010` ten, `1:30` a string, and there
+are no dates, anchors, merges or tags of Python objects.
+"""
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bigbird_cli.errors import RecipeError, nearest
+from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.section import Section
+
+FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
+"""Settings that change no step of a run, so that a resumed run may have others."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_SHIPPED = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # in the wheel; in the repository
+
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_CORE_SCHEMA = [  # https://yaml.org/spec/1.2.2/#1032-tag-resolution: tag, pattern, first characters
+    ("null", re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
+    ("bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    ("int", re.compile(rf"(?:{_INT.pattern})\Z"), list("-+0123456789")),
+    (
+        "float",
+        re.compile(
+            r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+        ),
+        list("-+.0123456789"),
+    ),
+]
+_TAG = "tag:yaml.org,2002:"
+_ResolverTable = dict[str, list[tuple[str, re.Pattern[str]]]]
+
+
+def _core_resolvers() -> _ResolverTable:
+    table: _ResolverTable = {}
+    for name, pattern, firsts in _CORE_SCHEMA:
+        for first in firsts:
+            table.setdefault(first, []).append((_TAG + name, pattern))
+    return table
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the scalars of YAML 1.2; only its composing half is used."""
+
+    yaml_implicit_resolvers = _core_resolvers()
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:  # an alias has one too
+            raise yaml.MarkedYAMLError(
+                problem=f"the anchor or alias «{event.anchor}» is not read in a recipe: write the value itself",
+                problem_mark=event.start_mark,
+            )
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every string that YAML 1.1 or 1.2 would take for something else."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to say it
+        first: _core_resolvers().get(first, []) + yaml.SafeDumper.yaml_implicit_resolvers.get(first, [])
+        for first in {*_core_resolvers(), *yaml.SafeDumper.yaml_implicit_resolvers}
+    }
+
+
+Place = tuple[str | int, ...]
+"""Where a value stands in a recipe: keys and list indices from the top."""
+
+
+@dataclass
+class _Text:
+    """A recipe as plain values, with the file position of each key and of each value."""
+
+    values: dict[str, Any]
+    keys: dict[Place, str]
+    at: dict[Place, str]
+    name: str
+
+    def where(self, place: Place, *, key: bool = False) -> str:
+        """The position of a value (or its key), or of the nearest thing around it that the text has."""
+        if key and place in self.keys:
+            return self.keys[place]
+        if place in self.at:
+            return self.at[place]
+        for length in range(len(place) - 1, 0, -1):
+            if place[:length] in self.keys:
+                return self.keys[place[:length]]
+        return self.name
+
+
+def load_recipe(
+    path: str | Path, kind: type[FinetuneRecipe] = FinetuneRecipe, overrides: Sequence[str] = ()
+) -> FinetuneRecipe:
+    """Read a recipe, change what the overrides say, and check it whole.
+
+    Args:
+        path: a YAML file, or the name of a shipped recipe, as `find_recipe` takes it.
+        kind: the schema.
+        overrides: `section.setting=value`, the value written as in YAML; a later one wins.
+
+    Raises:
+        RecipeError: the file is missing or is not YAML, or settings are unknown, missing or out of range. All
+            wrong settings are in one error, each with file:line:column or its override.
+    """
+    file = find_recipe(path)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"the recipe cannot be read: {error.strerror}", where=str(path)) from error
+    name = str(path) if Path(path) == file else str(file)
+    text = _parse(data, name)
+    for override in overrides:
+        _override(text, override, kind)
+    try:
+        # JSON's strict mode: a path may be a string and a tuple a list, but no string is a number and no number a truth
+        return kind.model_validate_json(json.dumps(text.values), strict=True)
+    except ValidationError as error:
+        raise _explained(error, text, kind) from None
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe: a path that exists, else a shipped recipe's name, such as `squad`.
+
+    Raises:
+        RecipeError: there is neither.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise RecipeError("this is a folder, not a recipe", where=str(name), fix="name a .yaml file in it")
+    if path.exists():
+        return path
+    shipped = shipped_recipes()
+    word = path.name.removesuffix(".yaml").removesuffix(".yml")
+    if path.name == str(name) and word in shipped:
+        return shipped[word]
+    if not shipped:
+        fix = None
+    elif word in shipped:
+        fix = f"to use the shipped recipe, write its name alone: {word}"
+    else:
+        near = nearest(word, shipped)
+        fix = (f"did you mean «{near}»? " if near else "") + "Shipped recipes are " + ", ".join(shipped)
+    raise RecipeError("there is no such recipe file", where=str(name), fix=fix)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    for folder in _SHIPPED:
+        files = sorted(folder.glob("*.yaml"))
+        if files:
+            return {file.stem: file for file in files}
+    return {}
+
+
+def dump_recipe(recipe: Section) -> str:
+    """A recipe as YAML text that `load_recipe` reads as the same recipe; settings that are None are left out."""
+    values = recipe.model_dump(mode="json", exclude_none=True)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def recipe_changes(before: Mapping[str, Any], recipe: Section) -> list[str]:
+    """What a recipe changes against one stored as `model_dump(mode="json")`, in ways that change a run.
+
+    Returns:
+        `optim.lr 2e-05 → 3e-05` and the like; empty when a run of the one may be continued with the other.
+    """
+    old, new = dict(_leaves(dict(before))), dict(_leaves(recipe.model_dump(mode="json")))
+    names = [name for name in {**old, **new} if name not in FREE_ON_RESUME]
+    return [f"{name} {old.get(name)} → {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from _leaves(below, f"{prefix}.{key}" if prefix else str(key))
+    elif value != {}:
+        yield prefix, value
+
+
+# YAML text -> values and positions
+
+
+def _parse(data: bytes, name: str) -> _Text:
+    try:
+        source = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"byte {error.start} is not UTF-8", where=name, fix="save the recipe as UTF-8") from None
+    text = _Text(values={}, keys={}, at={}, name=name)
+    node = _compose(source, name)
+    if node is None:
+        return text
+    if not isinstance(node, yaml.MappingNode):
+        raise RecipeError("a recipe is a mapping of sections, such as «optim:»", where=_position(name, node.start_mark))
+    text.values = _build(node, (), text)
+    return text
+
+
+def _compose(source: str, name: str) -> yaml.Node | None:
+    try:
+        loader = _Loader(source)
+        try:
+            return loader.get_single_node()
+        finally:
+            loader.dispose()  # type: ignore[no-untyped-call]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or "this is not YAML"
+        fix = None
+        if mark and re.match(r"[ \t]*\t", source.split("\n")[mark.line] if mark.line < source.count("\n") + 1 else ""):
+            problem, fix = "a tab stands in the indentation", "indent with spaces"
+        elif error.context and "anchor" not in problem:
+            problem = f"{problem} ({error.context})"
+        raise RecipeError(problem, where=_position(name, mark), fix=fix) from None
+    except yaml.reader.ReaderError as error:
+        before = source[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        character = error.character if isinstance(error.character, int) else ord(error.character)
+        raise RecipeError(
+            f"the character U+{character:04X} may not stand in YAML", where=f"{name}:{line}:{column}"
+        ) from None
+    except RecursionError:
+        raise RecipeError("the recipe is nested too deeply", where=name) from None
+
+
+def _build(node: yaml.Node, place: Place, text: _Text) -> Any:
+    where = text.at[place] = _position(text.name, node.start_mark)
+    if isinstance(node, yaml.MappingNode):
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key_where = _position(text.name, key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise RecipeError("a setting's name must be a word", where=key_where)
+            key = key_node.value
+            if key in values:
+                first = text.keys[(*place, key)].rpartition(":")[0].rpartition(":")[2]
+                raise RecipeError(
+                    f"«{key}» stands here twice; first in line {first}", where=key_where, fix="remove one of the two"
+                )
+            text.keys[(*place, key)] = key_where
+            values[key] = _build(value_node, (*place, key), text)
+        return values
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(item, (*place, i), text) for i, item in enumerate(node.value)]
+    return _scalar(node, where)
+
+
+def _scalar(node: yaml.Node, where: str) -> Any:
+    tag, value = node.tag.removeprefix(_TAG), str(node.value)
+    try:
+        if tag == "str":
+            return value
+        if tag == "null":
+            return None
+        if tag == "bool":
+            return {"true": True, "false": False}[value.lower()]
+        if tag == "int" and _INT.fullmatch(value):
+            base = {"0o": 8, "0x": 16}.get(value[:2], 10)
+            return int(value, base)
+        if tag == "float":
+            return float(re.sub(r"\.(inf|nan)\Z", r"\1", value.lower()))
+    except (KeyError, ValueError):
+        raise RecipeError(f"{value[:40]!r} is no {tag}", where=where) from None
+    raise RecipeError(f"the tag «{node.tag}» may not stand in a recipe", where=where, fix="write the plain value")
+
+
+def _position(name: str, mark: Any) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+
+
+# --set section.setting=value
+
+
+def _override(text: _Text, override: str, kind: type[BaseModel]) -> None:
+    where = f"--set {override}"
+    path, equals, value = override.partition("=")
+    keys = tuple(path.strip().split("."))
+    if not equals or not all(keys):
+        raise RecipeError("a change is written section.setting=value", where=where, fix="e.g. --set optim.lr=3e-5")
+    section = text.values
+    for depth, key in enumerate(keys[:-1], 1):
+        below = section.setdefault(key, {})
+        if below is None:
+            below = section[key] = {}
+        if not isinstance(below, dict):
+            raise RecipeError(f"{'.'.join(keys[:depth])} is a value, not a section", where=where)
+        text.keys.setdefault(keys[:depth], where)
+        section = below
+    known = _fields(kind, keys)
+    if known is not None:  # a whole section would be replaced unseen
+        fix = f"set one of {', '.join(known)}"
+        raise RecipeError(f"{path} is a section", where=where, fix=fix)
+    section[keys[-1]] = _override_value(value.strip(), where)
+    for places in (text.keys, text.at):
+        for place in [place for place in places if place[: len(keys)] == keys]:
+            del places[place]
+        places[keys] = where
+
+
+def _override_value(value: str, where: str) -> Any:
+    if value[:1] not in ("[", "{", '"', "'"):  # plain: a colon or a hash in it is part of the word
+        tag = _Loader("").resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+        return _scalar(yaml.ScalarNode(tag, value), where)
+    try:
+        node = _compose(value, "")
+        return None if node is None else _build(node, (), _Text({}, {}, {}, ""))
+    except RecipeError as error:
+        raise RecipeError(error.problem, where=where, fix=error.fix) from None
+
+
+# pydantic's errors -> ours
+
+
+def _explained(error: ValidationError, text: _Text, kind: type[BaseModel]) -> RecipeError:
+    found = [_explain(one, text, kind) for one in error.errors(include_url=False)]
+    if len(found) == 1:
+        return found[0]
+    lines = [f"\n  {one}" for one in found]
+    return RecipeError(f"{len(found)} settings are wrong:{''.join(lines)}", where=text.name)
+
+
+def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeError:
+    place = tuple(error["loc"])
+    name = ".".join(str(part) for part in place)
+    parent = ".".join(str(part) for part in place[:-1]) or "a recipe"
+    value = error.get("input")
+    if error["type"] == "extra_forbidden":
+        known = _fields(kind, place[:-1]) or []
+        near = nearest(str(place[-1]), known)
+        fix = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(known)}"
+        return RecipeError(f"{parent} has no setting «{place[-1]}»", where=text.where(place, key=True), fix=fix)
+    if error["type"] == "missing":
+        what = "section" if _fields(kind, place) is not None else "setting"
+        around = text.where(place[:-1], key=True)
+        return RecipeError(f"the {what} {name} is missing", where=around, fix=f"add {name}, or --set {name}=...")
+    where = text.where(place)
+    if error["type"] == "value_error":  # a validator of ours, which names the values
+        told = error["msg"].removeprefix("Value error, ")
+        return RecipeError(f"{name}: {told}" if name else told, where=text.where(place, key=True))
+    known = _fields(kind, place)
+    if known is not None:
+        fix = "remove it, or give it settings" if value is None else None
+        return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ").replace("'", "«", 0)
+    return RecipeError(f"{name} is {_shown(value)}; it must be {wanted}", where=where, fix=_hint(error, value))
+
+
+def _hint(error: ErrorDetails, value: object) -> str | None:
+    if error["type"] == "bool_type":
+        return "write true or false"
+    if error["type"] == "literal_error" and isinstance(value, str):
+        near = nearest(value, re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))))
+        return f"did you mean «{near}»?" if near else None
+    if isinstance(value, str) and error["type"] in ("int_type", "float_type") and _is_number(value):
+        return "write the number without quotes"
+    return None
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _fields(kind: type[BaseModel], place: Place) -> list[str] | None:
+    """The names that a section has, or None where no section stands."""
+    section: type[BaseModel] | None = kind
+    for part in place:
+        if section is None:
+            return None
+        field = section.model_fields.get(str(part))
+        if field is None:
+            continue  # the tag of a union, which pydantic puts into the path
+        section = _section_of(field.annotation)
+    return None if section is None else list(section.model_fields)
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        return next(filter(None, map(_section_of, typing.get_args(annotation))), None)
+    return None

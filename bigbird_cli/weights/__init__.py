@@ -1,0 +1,1 @@
+"""Files and the arrays in them: model folders, checkpoints, conversion."""
