@@ -194,7 +194,7 @@ class BigBirdConfig:
         """Everything a config.json says, ready for JSON. Labels are left out where they are the default ones."""
         settings = {name: getattr(self, name) for name in _FIELDS}
         del settings["num_labels"]  # Hugging Face counts id2label
-        if self.id2label == {0: "LABEL_0", 1: "LABEL_1"}:
+        if (self.id2label, self.label2id) == ({0: "LABEL_0", 1: "LABEL_1"}, {"LABEL_0": 0, "LABEL_1": 1}):
             del settings["id2label"], settings["label2id"]
         else:
             settings["id2label"] = {str(index): name for index, name in (self.id2label or {}).items()}
@@ -261,13 +261,11 @@ _KIND_WORDS: Final[dict[type, str]] = {
 
 def _plain_fields() -> dict[str, tuple[type, bool]]:
     """The fields of one plain type: name -> (type, whether None is allowed)."""
-    by_annotation: dict[Any, tuple[type, bool]] = {
-        kind if not optional else kind | None: (kind, optional)
-        for kind in (int, float, bool, str)
-        for optional in (0, 1)
-    }
-    by_annotation[list[str] | None] = (list, True)
-    return {f.name: by_annotation[f.type] for f in dataclasses.fields(BigBirdConfig) if f.type in by_annotation}
+    kinds: dict[Any, tuple[type, bool]] = {list[str] | None: (list, True)}
+    for kind in (int, float, bool, str):
+        kinds[kind] = (kind, False)
+        kinds[kind | None] = (kind, True)
+    return {f.name: kinds[f.type] for f in dataclasses.fields(BigBirdConfig) if f.type in kinds}
 
 
 _PLAIN_FIELDS: Final = _plain_fields()

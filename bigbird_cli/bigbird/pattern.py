@@ -136,7 +136,7 @@ def _special_candidates(n_blocks: int, block_size: int) -> list[np.ndarray]:
     rows do not leave their window out: slips of the original, kept because the models were trained with them.
     """
     last = n_blocks - 1
-    if SPECIAL_REACH > 2 * block_size:
+    if 2 * block_size < SPECIAL_REACH:
         last = SPECIAL_REACH // block_size - 1
     reach = np.arange(1, min(last, n_blocks - 2) + 1, dtype=np.int32)
     return [reach[np.abs(reach - row) > 1] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]

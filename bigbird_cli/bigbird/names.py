@@ -1,0 +1,140 @@
+"""The parameters of a BigBird by name and shape, and the names that other models give to theirs.
+
+Ours are Hugging Face's, letter for letter, so that folders open both ways without a table. Every other naming is a
+table of one direction, source -> ours, with `{}` where the number of the layer stands; `expand` writes it out for a
+model of so many layers. The encoder's names carry no prefix here; a model with a head stores them under `bert.`.
+
+Shape letters: V vocabulary, P positions, T token types, D width, F feed-forward width.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+
+PREFIX: Final = "bert."
+"""What stands before the encoder's names in the folder of a model with a head."""
+
+HEADS: Final = ("none", "qa", "mlm")
+"""`none` is the bare encoder with its pooler, as BigBirdModel; `qa` has no pooler; `mlm` has one, unused."""
+
+TIED: Final = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+"""Parameters that are another one under a second name; Hugging Face leaves them out of the file."""
+
+_EMBEDDINGS: Final = {
+    "embeddings.word_embeddings.weight": "VD",
+    "embeddings.position_embeddings.weight": "PD",
+    "embeddings.token_type_embeddings.weight": "TD",
+    "embeddings.LayerNorm.weight": "D",
+    "embeddings.LayerNorm.bias": "D",
+}
+_LAYER: Final = {
+    "encoder.layer.{}.attention.self.query.weight": "DD",
+    "encoder.layer.{}.attention.self.query.bias": "D",
+    "encoder.layer.{}.attention.self.key.weight": "DD",
+    "encoder.layer.{}.attention.self.key.bias": "D",
+    "encoder.layer.{}.attention.self.value.weight": "DD",
+    "encoder.layer.{}.attention.self.value.bias": "D",
+    "encoder.layer.{}.attention.output.dense.weight": "DD",
+    "encoder.layer.{}.attention.output.dense.bias": "D",
+    "encoder.layer.{}.attention.output.LayerNorm.weight": "D",
+    "encoder.layer.{}.attention.output.LayerNorm.bias": "D",
+    "encoder.layer.{}.intermediate.dense.weight": "FD",
+    "encoder.layer.{}.intermediate.dense.bias": "F",
+    "encoder.layer.{}.output.dense.weight": "DF",
+    "encoder.layer.{}.output.dense.bias": "D",
+    "encoder.layer.{}.output.LayerNorm.weight": "D",
+    "encoder.layer.{}.output.LayerNorm.bias": "D",
+}
+_OPTIONAL_BIASES: Final = tuple(f"encoder.layer.{{}}.attention.self.{part}.bias" for part in ("query", "key", "value"))
+_POOLER: Final = {"pooler.weight": "DD", "pooler.bias": "D"}
+_QA_HEAD: Final = {
+    "qa_classifier.intermediate.dense.weight": "FD",
+    "qa_classifier.intermediate.dense.bias": "F",
+    "qa_classifier.output.dense.weight": "DF",
+    "qa_classifier.output.dense.bias": "D",
+    "qa_classifier.output.LayerNorm.weight": "D",
+    "qa_classifier.output.LayerNorm.bias": "D",
+    "qa_classifier.qa_outputs.weight": "2D",
+    "qa_classifier.qa_outputs.bias": "2",
+}
+_MLM_HEAD: Final = {
+    "cls.predictions.bias": "V",
+    "cls.predictions.transform.dense.weight": "DD",
+    "cls.predictions.transform.dense.bias": "D",
+    "cls.predictions.transform.LayerNorm.weight": "D",
+    "cls.predictions.transform.LayerNorm.bias": "D",
+    "cls.predictions.decoder.weight": "VD",
+    "cls.predictions.decoder.bias": "V",
+}
+
+
+def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every parameter of a model, in the order and with the names of Hugging Face's state dict.
+
+    Args:
+        config: the model's settings.
+        head: one of HEADS. With "none" the encoder's names carry no prefix, with any other they carry PREFIX.
+
+    Raises:
+        ValueError: no such head.
+
+    Source: the state dicts of BigBirdModel, BigBirdForQuestionAnswering and BigBirdForMaskedLM in transformers 4.44
+    and 5.23, which are the same.
+    """
+    if head not in HEADS:
+        raise ValueError(f"unknown head {head!r}; there are {', '.join(HEADS)}")
+    encoder = _EMBEDDINGS | _written_out(_LAYER, config)
+    if head != "qa":
+        encoder |= _POOLER
+    letters = encoder
+    if head != "none":
+        letters = {PREFIX + name: shape for name, shape in encoder.items()} | (_QA_HEAD if head == "qa" else _MLM_HEAD)
+    sizes = {
+        "V": config.vocab_size,
+        "P": config.max_position_embeddings,
+        "T": config.type_vocab_size,
+        "D": config.hidden_size,
+        "F": config.intermediate_size,
+        "2": 2,
+    }
+    return {name: tuple(sizes[letter] for letter in shape) for name, shape in letters.items()}
+
+
+def _written_out(layer: Mapping[str, str], config: BigBirdConfig) -> dict[str, str]:
+    """The layer's table for every layer, without the biases that the config leaves out."""
+    return {
+        name.format(index): shape
+        for index in range(config.num_hidden_layers)
+        for name, shape in layer.items()
+        if config.use_bias or name not in _OPTIONAL_BIASES
+    }
+
+
+def expand(table: Mapping[str, str], n_layers: int) -> dict[str, str]:
+    """Write a naming table out: source name -> our name, for layers 0 ... n_layers - 1."""
+    return {
+        source.format(index): ours.format(index)
+        for source, ours in table.items()
+        for index in (range(n_layers) if "{}" in source else (0,))
+    }
+
+
+def _older_spelling(table: Mapping[str, str]) -> dict[str, str]:
+    """The same table for files from before 2019, in which a LayerNorm has a gamma and a beta."""
+    return {
+        source.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): ours
+        for source, ours in table.items()
+        if "LayerNorm" in source
+    }
+
+
+_BERT: Final = {name: name for name in (*_EMBEDDINGS, *_LAYER)} | {
+    "pooler.dense.weight": "pooler.weight",
+    "pooler.dense.bias": "pooler.bias",
+}
+BERT_TO_BIGBIRD: Final = _BERT | _older_spelling(_BERT)
+"""BERT's encoder and pooler in Hugging Face's names (a `bert.` prefix taken off) -> ours; the newer spelling first."""
