@@ -1,0 +1,85 @@
+"""Sort the documents of a padded batch into groups that one kernel call reads together.
+
+Padding stands on the right: a document ends after its last token, and what a batch mate adds behind that is cut off
+before any kernel runs. Thus a document's blocks are its own, and so is the choice of kernel.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bigbird_cli.pytorch.kernels import choose
+
+
+@dataclass(frozen=True)
+class Group:
+    """Documents of a batch that one kernel call reads together."""
+
+    kernel: str
+    n_tokens: int
+    """Length to which the group's documents are cut; for a sparse kernel a multiple of the block size."""
+    rows: Tensor | None
+    """Indices of the documents in the batch; None: the whole batch."""
+    is_token: Tensor | None
+    """(documents, n_tokens) bool; None: every position is a token."""
+
+
+def group_documents(
+    is_token_BS: Tensor | None,
+    *,
+    batch_size: int,
+    n_tokens: int,
+    block_size: int,
+    full_attention_limit: int,
+    attention_type: str,
+    alike: bool,
+    device: torch.device,
+) -> list[Group]:
+    """Group a batch's documents by the kernel and the number of blocks that each needs.
+
+    Args:
+        is_token_BS: (batch_size, n_tokens) bool, False where nothing may be read; None: all are tokens.
+        batch_size: documents in the batch.
+        n_tokens: physical length of the batch.
+        block_size: tokens per block.
+        full_attention_limit: longest document, in tokens, that runs full attention in a block-sparse model.
+        attention_type: `block_sparse` or `original_full`.
+        alike: treat every document as if it were as long as the batch, as `transformers` does.
+        device: where the batch lives.
+    """
+    lengths = [n_tokens] * batch_size
+    if is_token_BS is not None and not alike:
+        ends_S = torch.arange(1, n_tokens + 1, device=device)
+        lengths = (is_token_BS * ends_S).amax(dim=1).clamp(min=1).tolist()
+
+    members: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for row, length in enumerate(lengths):
+        kernel = choose(n_tokens=length, full_attention_limit=full_attention_limit, attention_type=attention_type)
+        cut = 0 if kernel == "full" else -(-length // block_size) * block_size
+        members[kernel, cut].append(row)
+
+    groups = []
+    for (kernel, cut), rows in members.items():
+        width = cut or max(lengths[row] for row in rows)
+        everyone = len(rows) == batch_size
+        index = None if everyone else torch.tensor(rows, device=device)
+        groups.append(Group(kernel, width, index, _mask(is_token_BS, index, lengths, rows, width, device)))
+    return groups
+
+
+def _mask(
+    is_token_BS: Tensor | None, index: Tensor | None, lengths: list[int], rows: list[int], width: int, device: torch.device
+) -> Tensor | None:
+    """The group's own mask, filled up with False to `width`, or None where it would be all True."""
+    if is_token_BS is None:
+        if all(lengths[row] == width for row in rows):
+            return None
+        ends = torch.tensor([lengths[row] for row in rows], device=device)
+        return torch.arange(width, device=device) < ends[:, None]
+    mask = is_token_BS if index is None else is_token_BS[index]
+    mask = mask[:, :width]
+    if mask.shape[1] < width:
+        mask = torch.nn.functional.pad(mask, (0, width - mask.shape[1]))
+    return None if bool(mask.all()) else mask

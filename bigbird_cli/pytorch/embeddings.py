@@ -1,0 +1,70 @@
+"""Token, position and type embeddings, summed.
+
+Shape letters: B documents, S sequence, D width.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from bigbird_cli.errors import ModelError
+
+
+class Embeddings(nn.Module):
+    """Sum of word, token-type and learned absolute position vectors, then dropout, then LayerNorm.
+
+    Dropout stands before the LayerNorm, where the pretraining code has it (BERT's stands behind).
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int,
+        max_positions: int,
+        n_types: int,
+        width: int,
+        padding_id: int,
+        rescale: bool,
+        dropout: float,
+        norm_eps: float,
+    ) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(vocab_size, width, padding_idx=padding_id)
+        self.position_embeddings = nn.Embedding(max_positions, width)
+        self.token_type_embeddings = nn.Embedding(n_types, width)
+        self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
+        self.dropout = nn.Dropout(dropout)
+        self.scale = width**0.5 if rescale else 1.0
+
+    def forward(
+        self,
+        ids_BS: Tensor | None,
+        types_BS: Tensor | None,
+        positions_BS: Tensor | None,
+        words_BSD: Tensor | None,
+    ) -> Tensor:
+        """Embed ids, or the word vectors given in their place.
+
+        Types default to 0, positions to 0 … S-1.
+
+        Raises:
+            ModelError: a document is longer than there are positions.
+        """
+        if words_BSD is None:
+            words_BSD = self.word_embeddings(ids_BS)
+        x_BSD = words_BSD * self.scale if self.scale != 1.0 else words_BSD
+        n_tokens, n_positions = x_BSD.shape[1], self.position_embeddings.num_embeddings
+        if positions_BS is None:
+            if n_tokens > n_positions:
+                raise ModelError(
+                    f"an input of {n_tokens} tokens is longer than the model's {n_positions} positions",
+                    fix="read it in windows (bigbird qa does), or extend the positions with "
+                    "bigbird convert --max-positions",
+                )
+            x_BSD = x_BSD + self.position_embeddings.weight[:n_tokens]
+        else:
+            x_BSD = x_BSD + self.position_embeddings(positions_BS)
+        if types_BS is None:
+            x_BSD = x_BSD + self.token_type_embeddings.weight[0]
+        else:
+            x_BSD = x_BSD + self.token_type_embeddings(types_BS.to(torch.long))
+        return self.LayerNorm(self.dropout(x_BSD))

@@ -1,0 +1,38 @@
+"""Attention kernels: different ways to the same numbers, and the choice between them.
+
+A kernel is called as `kernel(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)` and returns what the queries read, (B, N, S, H):
+
+- `is_token_BS` is False where a key must not be read; None says that every key may be.
+- `pattern` names the key blocks of each query block; None is full attention. S is then any length, with a pattern
+  exactly `pattern.n_blocks` blocks.
+- `dropout` is the probability of dropping an attention weight; only `full` takes it, as the checkpoints were trained.
+
+What stands at positions that are no tokens is unspecified, but finite.
+
+Shape letters: B documents, N heads, S sequence, H head width.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from bigbird_cli.pytorch.kernels.full import full
+from bigbird_cli.pytorch.kernels.gather import gather
+from bigbird_cli.pytorch.kernels.reference import reference
+
+Kernel = Callable[..., Tensor]
+
+KERNELS: dict[str, Kernel] = {"reference": reference, "full": full, "gather": gather}
+
+
+def choose(*, n_tokens: int, full_attention_limit: int, attention_type: str) -> str:
+    """Name the kernel for documents of `n_tokens`. Asked at every call, so that no document decides for the next.
+
+    Args:
+        n_tokens: length of the documents.
+        full_attention_limit: longest length, in tokens, at which block-sparse attention gives way to full.
+        attention_type: the config's, `block_sparse` or `original_full`.
+    """
+    if attention_type == "original_full" or n_tokens <= full_attention_limit:
+        return "full"
+    return "gather"

@@ -1,0 +1,97 @@
+"""The bricks that encoders and heads are built of. Parameter names are those of Hugging Face's checkpoints.
+
+Shape letters: B documents, S sequence, D width, F feed-forward width, V vocabulary.
+"""
+
+import functools
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bigbird_cli.errors import ModelError, nearest
+
+Activation = Callable[[Tensor], Tensor]
+
+_tanh_gelu = functools.partial(F.gelu, approximate="tanh")
+
+ACTIVATIONS: dict[str, Activation] = {
+    "gelu": F.gelu,
+    "gelu_new": _tanh_gelu,
+    "gelu_fast": _tanh_gelu,
+    "gelu_pytorch_tanh": _tanh_gelu,
+    "relu": F.relu,
+    "silu": F.silu,
+    "swish": F.silu,
+    "tanh": F.tanh,
+}
+"""A config's `hidden_act`. BigBird's checkpoints say gelu_new, the tanh form; BERT's say gelu, the exact one."""
+
+
+def activation(name: str) -> Activation:
+    """Look up an activation by its name in a config.
+
+    Raises:
+        ModelError: there is none of this name.
+    """
+    if name not in ACTIVATIONS:
+        suggestion = nearest(name, ACTIVATIONS)
+        raise ModelError(
+            f"hidden_act {name!r} is not known",
+            fix=f"did you mean {suggestion!r}?" if suggestion else f"it may be one of {', '.join(ACTIVATIONS)}",
+        )
+    return ACTIVATIONS[name]
+
+
+class Widen(nn.Module):
+    """Linear and activation, D → F: the first half of a feed-forward network."""
+
+    def __init__(self, *, width: int, inner_width: int, act: Activation) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, inner_width)
+        self.act = act
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        return self.act(self.dense(x_BSD))
+
+
+class AddAndNorm(nn.Module):
+    """Linear, dropout, sum with the input of the half-block, LayerNorm: how every half-block ends."""
+
+    def __init__(self, *, in_width: int, width: int, dropout: float, norm_eps: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(in_width, width)
+        self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x_BSF: Tensor, residual_BSD: Tensor) -> Tensor:
+        return self.LayerNorm(self.dropout(self.dense(x_BSF)) + residual_BSD)
+
+
+class Transform(nn.Module):
+    """Linear, activation, LayerNorm: what the masked-LM head does before it meets the vocabulary."""
+
+    def __init__(self, *, width: int, act: Activation, norm_eps: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.act = act
+        self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        return self.LayerNorm(self.act(self.dense(x_BSD)))
+
+
+def initialise(module: nn.Module, name: str, *, std: float) -> None:
+    """Give one parameter of `module` BERT's start: normal weights, unit LayerNorm, zero biases and padding row.
+
+    It draws from torch's generator, as users of torch expect.
+    """
+    parameter = module.get_parameter(name)
+    if isinstance(module, nn.LayerNorm) and name == "weight":
+        nn.init.ones_(parameter)
+    elif isinstance(module, nn.Linear | nn.Embedding) and name == "weight":
+        nn.init.normal_(parameter, std=std)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            nn.init.zeros_(parameter[module.padding_idx])
+    else:
+        nn.init.zeros_(parameter)
