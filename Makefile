@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_TEXT := recipes/examples/skarvholm.txt
-DEMO_QUESTION := Who repaired the lamp during the great storm of 1887?
+DEMO_QUESTION := Who founded the mussel cooperative?
 
 .PHONY: install demo test test-slow check format bench wheel clean
 
