@@ -1,0 +1,69 @@
+"""Where the arithmetic happens: the device a user names, checked, and the processor's threads."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from bigbird_cli.errors import ResourceError, UsageError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` prefers an accelerator.
+
+    Raises:
+        UsageError: no device has this name, or this machine does not have it.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", 0)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"no device is called {name!r}", where="--device", fix="use auto, cpu, cuda:0 or mps")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("this machine has no mps device", where="--device", fix=f"use {_present()}")
+    if name.startswith("cuda"):
+        index = int(name.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise UsageError(f"this machine has no device {name}", where="--device", fix=f"use {_present()}")
+        return torch.device("cuda", index)
+    return torch.device(name)
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many processor threads; None leaves torch's own choice.
+
+    Raises:
+        UsageError: the number is not positive.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise UsageError(f"{threads} threads cannot compute", where="--threads", fix="give 1 or more")
+    torch.set_num_threads(threads)
+
+
+@contextmanager
+def memory_errors(fix: str) -> Iterator[None]:
+    """Turn a device's or the machine's want of memory into a ResourceError that says what to do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ResourceError(f"the device ran out of memory: {_first_sentence(error)}", fix=fix) from error
+    except MemoryError as error:
+        raise ResourceError("the machine ran out of memory", fix=fix) from error
+    except RuntimeError as error:
+        # torch's CPU allocator has no error of its own
+        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        raise ResourceError("the machine ran out of memory", fix=fix) from error
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).split(". ")[0].strip() or "no details"
+
+
+def _present() -> str:
+    names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return " or ".join([*names, "mps"] if torch.backends.mps.is_available() else names)

@@ -1,0 +1,156 @@
+"""Features -> a model's outputs as numpy arrays, in the order the features came."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bigbird_cli.errors import UsageError
+from bigbird_cli.pytorch.batches import collate
+from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
+from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering, PretrainedModel
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.weights.store import ModelFolder
+
+MAX_TOKENS = 16_384
+"""Padded tokens a forward pass at most, whatever the batch size: memory stays flat on long windows."""
+
+LOOK_AHEAD = 16
+"""Batches' worth of features that are read ahead, to put those of like length together."""
+
+MAX_TOKENS_AHEAD = 262_144
+"""Tokens read ahead at most."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A model class, and which of its outputs a task's decoder reads."""
+
+    model: type[PretrainedModel]
+    outputs: tuple[str, ...]
+    per_token: bool = True
+    """The outputs have one row a token, so that padding must be cut."""
+
+
+HEADS = {
+    "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
+    "mlm": Head(BigBirdForMaskedLM, ("logits",)),
+}
+
+
+def head_named(name: str) -> Head:
+    """The head of a task.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name not in HEADS:
+        raise UsageError(f"no head is called {name!r}", fix=f"use one of {', '.join(HEADS)}")
+    return HEADS[name]
+
+
+class Predictor:
+    """A model with a head, ready to read features.
+
+    Args:
+        model: one of HEADS's model classes, on its device. Its training mode is the same after each prediction.
+        head: the name of its head.
+        max_tokens: padded tokens a forward pass at most; a longer feature goes alone.
+    """
+
+    def __init__(self, model: PretrainedModel, *, head: str, max_tokens: int = MAX_TOKENS) -> None:
+        self._model = model
+        self._head = head_named(head)
+        self._max_tokens = max_tokens
+        self._device = next(model.parameters()).device
+        self.device = str(self._device)
+        self.attention: str = model.config.attention_type
+
+    def predict(self, features: Iterable[Feature], *, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the head's outputs for each feature, in order, as float32 arrays cut to the feature's length.
+
+        Features are read ahead a bounded way and those of like length computed together; no feature's result
+        depends on its mates beyond float rounding.
+
+        Args:
+            features: any number, read lazily.
+            batch_size: features a forward pass at most.
+
+        Raises:
+            UsageError: batch_size is not positive.
+            ResourceError: memory did not suffice.
+        """
+        if batch_size < 1:
+            raise UsageError(f"a batch of {batch_size} holds nothing", where="--batch-size", fix="give 1 or more")
+        for ahead in _read_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
+            results: dict[int, dict[str, np.ndarray]] = {}
+            for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
+                results.update(zip(group, self._forward([ahead[i] for i in group]), strict=True))
+            for i in range(len(ahead)):
+                yield results.pop(i)
+
+    def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:
+        padded = collate(features, pad_id=self._model.config.pad_token_id, device=self._device, labels=False)
+        was_training = self._model.training
+        self._model.eval()
+        try:
+            with memory_errors("lower --batch-size, or the task's window"), torch.inference_mode():
+                output = self._model(**padded.inputs)
+                arrays = {name: output[name].float().cpu().numpy() for name in self._head.outputs}
+        finally:
+            self._model.train(was_training)
+        if not self._head.per_token:
+            return [{name: array[row] for name, array in arrays.items()} for row in range(len(features))]
+        return [
+            # a copy, so that one short row does not keep a whole batch in memory
+            {name: array[row, : len(feature.ids)].copy() for name, array in arrays.items()}
+            for row, feature in enumerate(features)
+        ]
+
+
+def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", threads: int | None = None) -> Predictor:
+    """Open a model folder for prediction.
+
+    Args:
+        folder: from weights.store.open_folder.
+        head: `qa` or `mlm`.
+        device: `auto`, `cpu`, `cuda:N` or `mps`.
+        threads: processor threads; None leaves torch's own choice.
+
+    Raises:
+        UsageError: there is no such head or device.
+        ModelError: the folder does not hold such a model.
+    """
+    place = pick_device(device)
+    use_threads(threads)
+    with memory_errors("use a smaller model, or --device cpu"):
+        model = head_named(head).model.from_pretrained(folder.path).to(place).eval()
+    return Predictor(model, head=head)
+
+
+def _read_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[list[Feature]]:
+    ahead: list[Feature] = []
+    n_tokens = 0
+    for feature in features:
+        ahead.append(feature)
+        n_tokens += len(feature.ids)
+        if len(ahead) == n_features or n_tokens >= MAX_TOKENS_AHEAD:
+            yield ahead
+            ahead, n_tokens = [], 0
+    if ahead:
+        yield ahead
+
+
+def _group(features: list[Feature], *, batch_size: int, max_tokens: int) -> Iterator[list[int]]:
+    """Indices of features to compute together: of like length, so that at most about a fifth is padding."""
+    sizes = [len(feature.ids) for feature in features]
+    group: list[int] = []
+    for i in sorted(range(len(features)), key=sizes.__getitem__):
+        full = len(group) == batch_size or (len(group) + 1) * sizes[i] > max_tokens
+        if group and (full or sizes[i] > 1.25 * sizes[group[0]] + 32):
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group

@@ -1,0 +1,120 @@
+"""What a run keeps in its folder besides checkpoints: the best model, its card, and metrics.jsonl."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bigbird_cli.pytorch.models import PretrainedModel
+from bigbird_cli.recipe.load import dump_recipe
+from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.weights.store import write_model
+
+
+class MetricsFile:
+    """metrics.jsonl: one JSON object a line, appended as things happen.
+
+    Args:
+        path: the file; made when missing.
+        after: lines of later steps are dropped: a resumed run writes them again.
+    """
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        self._path = path
+        kept = [line for line in _lines(path) if _step_of(line) <= after]
+        rewritten = path.with_suffix(".new")
+        rewritten.write_text("".join(kept), encoding="utf-8")
+        os.replace(rewritten, path)  # noqa: PTH105 - the atomic rename is the point
+
+    def write(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Append a line; a number that JSON cannot hold becomes the text `nan` or `inf`."""
+        line = json.dumps({"event": kind, **_finite(values)}, allow_nan=False)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def write_best_model(
+    run: Path,
+    *,
+    model: PretrainedModel,
+    tokenizer: Tokenizer,
+    recipe: FinetuneRecipe,
+    step: int,
+    n_steps: int,
+    scores: Mapping[str, float] | None,
+) -> None:
+    """Make the run folder a model folder that holds this model; each file is replaced whole.
+
+    Args:
+        run: the run folder.
+        model: the model.
+        tokenizer: its tokenizer.
+        recipe: what it was trained by; `run.save_precision` is the precision written.
+        step: optimiser steps taken.
+        n_steps: of the whole run.
+        scores: on the dev set, or None without one.
+    """
+    dtype = np.dtype(recipe.run.save_precision)
+    tensors = {name: array.astype(dtype, copy=False) for name, array in model.to_tensors().items()}
+    task = recipe.task.model_dump(mode="json")
+    write_model(
+        run,
+        config=model.config,
+        tensors=tensors,
+        tokenizer=tokenizer,
+        files={
+            "task.json": (json.dumps(task, indent=2, ensure_ascii=False) + "\n").encode(),
+            "recipe.yaml": dump_recipe(recipe).encode(),
+            "README.md": model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
+        },
+    )
+
+
+def model_card(recipe: FinetuneRecipe, *, step: int, n_steps: int, scores: Mapping[str, float] | None) -> str:
+    """The README.md of a model folder: what it is, where it comes from, how good it is."""
+    lines = [
+        "---",
+        "library_name: bigbird-cli",
+        f"base_model: {json.dumps(recipe.model.start)}",
+        "---",
+        "",
+        f"# BigBird for {recipe.task.type}",
+        "",
+        f"Fine-tuned from `{recipe.model.start}` with `bigbird finetune`; this is the model after step {step:,} of "
+        f"{n_steps:,}. `recipe.yaml` beside this file says everything that went into it.",
+        "",
+        "| training data | " + ", ".join(f"`{path}`" for path in recipe.data.train) + " |",
+        "|---|---|",
+        f"| dev data | {f'`{recipe.data.dev}`' if recipe.data.dev else 'none'} |",
+        f"| weights | {recipe.run.save_precision} |",
+    ]
+    if scores is not None:
+        lines += ["", "## Scores on the dev data", "", "| measure | value |", "|---|---|"]
+        lines += [f"| {name} | {value:.4g} |" for name, value in scores.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return value
