@@ -1,0 +1,589 @@
+"""Question answering: a span of the document answers a question, or nothing does.
+
+A model input is `[CLS] question [SEP] window [SEP]`. A window without the answer is trained to point at [CLS], so the
+start and end scores of [CLS] are that window's own zero: a span's score is its start + end minus the [CLS] start + end
+of its window, and "no answer" scores 0. Scores of all windows then stand on one scale, and one softmax over every span
+of the document and "no answer" gives the probabilities.
+
+Why one softmax over all windows: for a single window, exp(score) summed over its spans is the model's odds that the
+window holds the answer. If each window is judged by itself and at most one of them holds the answer, the odds of
+"somewhere" are the sum of the windows' odds, which is what the softmax computes. A window that surely lacks the answer
+adds next to nothing; the doubt that a model leaves in each of many windows adds up, so a model for very long documents
+has to be trained with many windows that lack the answer, and its no-answer threshold chosen on long documents.
+
+A span that stands in two windows is one candidate. It counts once, as read by the window in which it has the most
+context (`text.windows.owned_sums`), not as the better of two scores: the larger of two noisy scores is biased upwards,
+and which window speaks for a span would depend on the outputs, not on the document alone.
+"""
+
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.section import Section
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.metrics import best_threshold, exact_match, token_f1
+from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
+from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.windows import Window, owned_sums, windows
+
+__all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]
+
+N_SPECIAL = 3
+"""[CLS], and a [SEP] behind the question and behind the window."""
+
+LENGTH_BUCKETS = (512, 1024, 2048, 4096)
+"""Document lengths, in tokens, up to which scores are given apart."""
+
+
+class Span(NamedTuple):
+    """A candidate answer: characters start..end of the document, and its probability among all candidates."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class QAPrediction:
+    """What a model says to a question, and what it read to say so.
+
+    Attributes:
+        id: the example's.
+        answer: the best span, or None when "no answer" is likelier than the threshold allows.
+        spans: the best spans that share no token, best first, whether an answer is given or not.
+        no_answer_score: probability of "no answer". It and the scores of all spans of the document add up to 1.
+        n_tokens: tokens of the document.
+        n_read: how many of them stood in a window that the model read, each counted once.
+        n_unknown: how many of them are the unknown token.
+        n_windows: model inputs that were read.
+        longest_input: tokens of the longest of them, question and special tokens included.
+    """
+
+    id: str
+    answer: Span | None
+    spans: tuple[Span, ...]
+    no_answer_score: float
+    n_tokens: int
+    n_read: int
+    n_unknown: int
+    n_windows: int
+    longest_input: int
+
+    @property
+    def score(self) -> float:
+        """Probability of the best span, also when no answer is given."""
+        return self.spans[0].score if self.spans else 0.0
+
+
+class QuestionAnswering(Section):
+    """Find the span of a document that answers a question, or say that there is none."""
+
+    head: ClassVar[str] = "qa"
+    main_metric: ClassVar[str] = "f1"
+
+    type: Literal["qa"] = "qa"
+    """The task's name."""
+
+    window: int = Field(4096, ge=8)
+    """Tokens of one model input at most, question and special tokens included."""
+
+    overlap: NonNegativeInt = 128
+    """Tokens that neighbouring windows of a long document share at least; max_answer_tokens - 1 if that is more, so
+    that every possible answer lies whole in some window."""
+
+    max_answer_tokens: PositiveInt = 30
+    """Tokens of a predicted answer at most."""
+
+    max_question_tokens: PositiveInt = 128
+    """A longer question is an error; it is never cut."""
+
+    no_answer_threshold: float = Field(0.5, ge=0, le=1)
+    """No answer is given when the probability of "no answer" is above this."""
+
+    on_bad_answer: Literal["error", "skip"] = "error"
+    """What to do about a gold answer that is not where it is said to be: stop, or leave its question out."""
+
+    negative_windows: float = Field(1.0, ge=0, le=1)
+    """Share of the windows without the answer that training keeps, the same ones in every epoch. A question that the
+    document does not answer keeps one at least."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stride_is_overlap(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "stride" not in values:
+            return values
+        if "overlap" in values:
+            raise ValueError("stride and overlap are two names of one setting; keep overlap")
+        warnings.warn(
+            BigBirdWarning("task.stride is taken as task.overlap: tokens that neighbouring windows share"), stacklevel=2
+        )
+        return {"overlap" if key == "stride" else key: value for key, value in values.items()}
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.overlap + N_SPECIAL + 1 >= self.window:
+            raise ValueError(
+                f"overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+            )
+        return self
+
+    def read(self, path: str | Path) -> list[QAExample]:
+        """Read SQuAD v1/v2 JSON or flat rows, see `tasks.squad.read_examples`.
+
+        Raises:
+            DataError: the file cannot be used; the error names the place.
+        """
+        examples, n_skipped = read_examples(path, on_bad_answer=self.on_bad_answer)
+        if n_skipped:
+            warnings.warn(
+                BigBirdWarning(f"{path}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
+            )
+        return examples
+
+    def encode_question(self, question: str, tokenizer: Tokenizer, *, where: str | None = None) -> np.ndarray:
+        """Tokenise a question.
+
+        Returns:
+            int32 (n,) ids, without special tokens.
+
+        Raises:
+            DataError: the question has no tokens, or more than max_question_tokens.
+        """
+        ids = tokenizer.encode(question, newline="space").ids
+        if not len(ids):
+            raise DataError(f"the question {question!r} has no words", where=where, fix="ask something")
+        if len(ids) > self.max_question_tokens:
+            start = question if len(question) <= 60 else question[:57] + "..."
+            raise DataError(
+                f"the question {start!r} has {len(ids)} tokens, more than task.max_question_tokens"
+                f" {self.max_question_tokens}",
+                where=where,
+                fix="shorten it, or raise the setting",
+            )
+        return ids
+
+    def plan_windows(self, n_tokens: int, n_question: int, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a document of n_tokens for a question of n_question.
+
+        Raises:
+            DataError: beside the question, a window has no room to move on in.
+        """
+        room = self.window - n_question - N_SPECIAL
+        overlap = max(self.overlap, self.max_answer_tokens - 1)
+        if room < 1 or (n_tokens > room and overlap >= room):
+            raise DataError(
+                f"beside a question of {n_question} tokens, a window of {self.window} tokens has room for"
+                f" {max(room, 0)} of the document, which is not more than the overlap {overlap}",
+                where=where,
+                fix="raise task.window, or lower task.overlap and task.max_answer_tokens",
+            )
+        return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
+
+    def encode(self, examples: Sequence[QAExample], tokenizer: Tokenizer, *, training: bool = False) -> "QAFeatures":
+        """Turn examples into model inputs; each document is tokenised once, however many questions it has.
+
+        In training a window that holds a gold answer whole learns to point at it (at the first answer that it holds),
+        any other at [CLS]. A question of which no window holds an answer is left out, with a warning. At inference all
+        windows are there, without labels.
+
+        Raises:
+            DataError: a document or a question cannot be used; the error names it.
+        """
+        builder = _Builder(self, tokenizer, training=training)
+        for example in examples:
+            builder.add(example)
+        return builder.features()
+
+    def decoder(self, examples: Sequence[QAExample], tokenizer: Tokenizer, *, n_best: int = 1) -> "SpanDecoder":
+        """Open a decoder for the features of these examples.
+
+        Args:
+            examples: those that were encoded.
+            tokenizer: not needed; every task's decoder is given it.
+            n_best: spans to keep for each example.
+        """
+        del tokenizer
+        return SpanDecoder(
+            [example.id for example in examples],
+            max_answer_tokens=self.max_answer_tokens,
+            no_answer_threshold=self.no_answer_threshold,
+            n_best=n_best,
+        )
+
+    def score(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> dict[str, float]:
+        """Measure predictions on the untouched gold texts, as SQuAD's scripts do; in percent.
+
+        Returns:
+            exact_match, f1 and total (a count). If some questions have no answer: has_answer_exact_match,
+            has_answer_f1, has_answer_total, no_answer_accuracy, no_answer_total, and best_f1 with best_f1_threshold,
+            the most that another no-answer threshold would give. If documents differ in length: f1 and total by their
+            length, as in f1_to_512_tokens and f1_over_4096_tokens.
+        """
+        if [p.id for p in predictions] != [e.id for e in examples]:
+            raise ValueError("predictions and examples are not of the same questions in the same order")
+        if not examples:
+            raise ValueError("there is nothing to score")
+        golds = [[answer.text for answer in example.answers] for example in examples]
+        texts = [p.answer.text if p.answer else "" for p in predictions]
+        exact = np.array([exact_match(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)
+        f1 = np.array([token_f1(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)
+        has_answer = np.array([example.has_answer for example in examples])
+        scores = {"exact_match": _percent(exact), "f1": _percent(f1), "total": float(len(examples))}
+        if not has_answer.all():
+            if has_answer.any():
+                scores["has_answer_exact_match"] = _percent(exact[has_answer])
+                scores["has_answer_f1"] = _percent(f1[has_answer])
+            scores["has_answer_total"] = float(has_answer.sum())
+            scores["no_answer_accuracy"] = _percent(exact[~has_answer])
+            scores["no_answer_total"] = float((~has_answer).sum())
+            best = [p.spans[0].text if p.spans else "" for p in predictions]
+            scores["best_f1"], scores["best_f1_threshold"] = best_threshold(
+                [token_f1(text, gold) for text, gold in zip(best, golds, strict=True)],
+                [p.no_answer_score for p in predictions],
+                has_answer.tolist(),
+            )
+        return scores | _by_length(f1, np.array([p.n_tokens for p in predictions]))
+
+
+def _percent(values: np.ndarray) -> float:
+    return 100.0 * float(sum(values.tolist())) / len(values)  # Python's sum, term by term: the scripts' digits
+
+
+def _by_length(f1: np.ndarray, n_tokens: np.ndarray) -> dict[str, float]:
+    bucket = np.searchsorted(LENGTH_BUCKETS, n_tokens, side="left")
+    if len(np.unique(bucket)) == 1:
+        return {}
+    names = [f"to_{limit}_tokens" for limit in LENGTH_BUCKETS] + [f"over_{LENGTH_BUCKETS[-1]}_tokens"]
+    scores = {}
+    for k in np.unique(bucket).tolist():
+        scores[f"f1_{names[k]}"] = _percent(f1[bucket == k])
+        scores[f"total_{names[k]}"] = float((bucket == k).sum())
+    return scores
+
+
+def build_feature(
+    document: ReadDocument,
+    question: np.ndarray,
+    window: Window,
+    owned: range,
+    tokenizer: Tokenizer,
+    *,
+    example: int,
+    labels: dict[str, int | np.ndarray] | None = None,
+) -> Feature:
+    """Put together the model input of one window."""
+    first = len(question) + 2
+    n_window = window.stop - window.start
+    ids = np.empty(first + n_window + 1, dtype=np.int32)
+    ids[0], ids[first - 1], ids[-1] = tokenizer.cls_id, tokenizer.sep_id, tokenizer.sep_id
+    ids[1 : first - 1] = question
+    ids[first:-1] = document.tokens.ids[window.start : window.stop]
+    types = np.zeros(len(ids), dtype=np.int8)
+    types[first:] = 1
+    return Feature(
+        ids=ids,
+        types=types,
+        labels=labels or {},
+        example=example,
+        document=document,
+        window=window,
+        first=first,
+        owned=owned,
+    )
+
+
+class QAFeatures:
+    """The model inputs of a set of examples, each built when it is asked for.
+
+    Only the tokens of the documents and questions are held, and a few numbers for each window, so that a million
+    windows take little memory.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        documents: list[ReadDocument],
+        questions: list[np.ndarray],
+        rows: np.ndarray,
+        *,
+        training: bool,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._documents = documents
+        self._questions = questions
+        self._rows = rows
+        self._training = training
+        sizes = np.array([len(question) for question in questions], dtype=np.int64)
+        self.lengths: np.ndarray = (sizes[rows[:, 0]] + N_SPECIAL + rows[:, 2] - rows[:, 1]).astype(np.int32)
+        """int32 (n,): tokens of each input."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Feature:
+        example, start, stop, low, high, answer_start, answer_end = self._rows[index].tolist()
+        return build_feature(
+            self._documents[example],
+            self._questions[example],
+            Window(start, stop),
+            range(low, high),
+            self._tokenizer,
+            example=example,
+            labels={"start_positions": answer_start, "end_positions": answer_end} if self._training else None,
+        )
+
+    def __iter__(self) -> Iterator[Feature]:
+        return (self[i] for i in range(len(self)))
+
+
+class _Builder:
+    """Gathers the rows of QAFeatures: example, window start and stop, owned sums low and high, label start and end."""
+
+    def __init__(self, task: QuestionAnswering, tokenizer: Tokenizer, *, training: bool) -> None:
+        self.task, self.tokenizer, self.training = task, tokenizer, training
+        self.by_text: dict[str, ReadDocument] = {}
+        self.documents: list[ReadDocument] = []
+        self.questions: list[np.ndarray] = []
+        self.rows: list[tuple[int, ...]] = []
+        self.unreachable: list[QAExample] = []
+
+    def add(self, example: QAExample) -> None:
+        where = example.where or f"question {example.id}"
+        index = len(self.documents)
+        document = self.by_text.get(example.context)
+        if document is None:
+            document = encode_document(example.context, self.tokenizer, name=where)
+            self.by_text[example.context] = document
+        if not len(document):
+            raise DataError("the context is empty", where=where, fix="give it a text, or take the question out")
+        question = self.task.encode_question(example.question, self.tokenizer, where=where)
+        plan = self.task.plan_windows(len(document), len(question), where=where)
+        self.documents.append(document)
+        self.questions.append(question)
+        for window, owned, label in self._chosen(example, document, plan, first=len(question) + 2):
+            self.rows.append((index, *window, owned.start, owned.stop, *label))
+
+    def _chosen(
+        self, example: QAExample, document: ReadDocument, plan: list[Window], *, first: int
+    ) -> Iterator[tuple[Window, range, tuple[int, int]]]:
+        owned = owned_sums(plan)
+        if not self.training:
+            yield from ((window, own, (0, 0)) for window, own in zip(plan, owned, strict=True))
+            return
+        golds = [document.tokens_of(answer.start, answer.start + len(answer.text)) for answer in example.answers]
+        labels = [_label(window, golds, first) for window in plan]
+        if example.has_answer and not any(labels):
+            self.unreachable.append(example)
+            return
+        negatives = [k for k, label in enumerate(labels) if label is None]
+        rng = np.random.default_rng([zlib.crc32(example.id.encode()), len(plan)])  # by its id: no neighbour changes it
+        kept = {
+            k
+            for k, draw in zip(negatives, rng.random(len(negatives)), strict=True)
+            if draw < self.task.negative_windows
+        }
+        if not example.has_answer and not kept:
+            kept = {negatives[int(rng.integers(len(negatives)))]}
+        for k, label in enumerate(labels):
+            if label is not None or k in kept:
+                yield plan[k], owned[k], label or (0, 0)
+
+    def features(self) -> QAFeatures:
+        if self.unreachable:
+            warnings.warn(
+                BigBirdWarning(
+                    f"{len(self.unreachable)} questions are left out of training because no window holds a whole"
+                    f" answer of theirs (the first is {self.unreachable[0].id!r}); a larger task.overlap keeps them"
+                ),
+                stacklevel=4,
+            )
+        rows = np.array(self.rows, dtype=np.int64).reshape(-1, 7)
+        return QAFeatures(self.tokenizer, self.documents, self.questions, rows, training=self.training)
+
+
+def _label(window: Window, golds: Sequence[tuple[int, int] | None], first: int) -> tuple[int, int] | None:
+    """Where in the input the first gold answer stands that the window holds whole."""
+    for gold in golds:
+        if gold is not None and window.start <= gold[0] and gold[1] < window.stop:
+            return gold[0] - window.start + first, gold[1] - window.start + first
+    return None
+
+
+class _Candidate(NamedTuple):
+    """A span by its first and last token in the document; the order of candidates is best, earliest, shortest first."""
+
+    cost: float  # minus its score, so that a plain sort puts the best first
+    first: int
+    last: int
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """What is kept of an example's windows."""
+
+    document: ReadDocument | None = None
+    mass: dict[Window, float] = field(default_factory=dict)  # log of the summed exp(score) of a window's own spans
+    best: dict[Window, list[_Candidate]] = field(default_factory=dict)
+    longest_input: int = 0
+
+
+class SpanDecoder:
+    """Finds each example's best spans over all its windows; keeps a few numbers a window, never its scores."""
+
+    def __init__(self, ids: Sequence[str], *, max_answer_tokens: int, no_answer_threshold: float, n_best: int) -> None:
+        self._ids = list(ids)
+        self._gathered = [_Gathered() for _ in ids]
+        self._max_answer_tokens = max_answer_tokens
+        self._no_answer_threshold = no_answer_threshold
+        self._n_best = n_best
+
+    def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
+        """Take a window's start_logits and end_logits, each (n,) and aligned with feature.ids.
+
+        Raises:
+            ModelError: a logit is not a finite number.
+        """
+        starts = np.asarray(outputs["start_logits"], dtype=np.float64)
+        ends = np.asarray(outputs["end_logits"], dtype=np.float64)
+        if starts.shape != feature.ids.shape or ends.shape != feature.ids.shape:
+            raise ValueError(f"logits of shapes {starts.shape} and {ends.shape} for an input of {len(feature)} tokens")
+        if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
+            raise ModelError(
+                "the model gave a score that is not a finite number", where=f"question {self._ids[feature.example]}"
+            )
+        document, window = feature.document, feature.window
+        if document is None:
+            raise ValueError("the feature does not know its document")
+        gathered = self._gathered[feature.example]
+        gathered.document = document
+        gathered.longest_input = max(gathered.longest_input, len(feature))
+        inside = slice(feature.first, feature.first + window.stop - window.start)
+        visible = document.visible[window.start : window.stop]
+        mass, found = best_spans(
+            np.where(visible, starts[inside], -np.inf) - (starts[0] + ends[0]),
+            np.where(visible, ends[inside], -np.inf),
+            max_tokens=self._max_answer_tokens,
+            n_best=self._n_best,
+            owned=range(feature.owned.start - 2 * window.start, feature.owned.stop - 2 * window.start),
+        )
+        gathered.mass[window] = mass
+        gathered.best[window] = [
+            _Candidate(cost, first + window.start, last + window.start) for cost, first, last in found
+        ]
+
+    def finish(self) -> list[QAPrediction]:
+        """Give one prediction for each example, in the examples' order."""
+        return [self.prediction(i) for i in range(len(self._ids))]
+
+    def prediction(self, example: int) -> QAPrediction:
+        """Give the prediction of one example whose windows have all been added."""
+        gathered = self._gathered[example]
+        document = gathered.document
+        if document is None:
+            raise ValueError(f"no window of question {self._ids[example]} was added")
+        read = sorted(gathered.mass)  # in reading order: the sum does not depend on the order of arrival
+        total = float(np.logaddexp.reduce([0.0, *(gathered.mass[window] for window in read)]))
+        best = sorted(candidate for window in read for candidate in gathered.best[window])
+        spans = tuple(self._span(document, candidate, total) for candidate in _apart(best, self._n_best))
+        no_answer_score = min(1.0, float(np.exp(-total)))
+        answered = bool(spans) and no_answer_score <= self._no_answer_threshold
+        return QAPrediction(
+            id=self._ids[example],
+            answer=spans[0] if answered else None,
+            spans=spans,
+            no_answer_score=no_answer_score,
+            n_tokens=len(document),
+            n_read=_covered(read),
+            n_unknown=document.unknown,
+            n_windows=len(read),
+            longest_input=gathered.longest_input,
+        )
+
+    def _span(self, document: ReadDocument, candidate: _Candidate, total: float) -> Span:
+        start, end = document.span(candidate.first, candidate.last)
+        score = min(1.0, float(np.exp(-candidate.cost - total)))
+        return Span(document.text[start:end], start, end, score)
+
+
+def best_spans(
+    starts: np.ndarray, ends: np.ndarray, *, max_tokens: int, n_best: int, owned: range
+) -> tuple[float, list[_Candidate]]:
+    """Weigh every span of a window that is at most max_tokens long and owned by it.
+
+    Args:
+        starts: float64 (n,), score of a span's first token; -inf where none may begin.
+        ends: float64 (n,), score of a span's last token; -inf where none may end.
+        max_tokens: tokens of a span at most.
+        n_best: how many spans to give; they share no token.
+        owned: the sums first + last that count.
+
+    Returns:
+        The log of the sum of exp(score) over all such spans (-inf if there are none), and the best of them, a
+        tie to the earlier and then to the shorter.
+    """
+    n = len(starts)
+    width = min(max_tokens, n)
+    if not width:
+        return -np.inf, []
+    padded = np.concatenate([ends, np.full(width - 1, -np.inf)])
+    band = np.lib.stride_tricks.sliding_window_view(padded, width)  # (n, width): [first, length - 1], a view
+    mass = -np.inf
+    best: list[_Candidate] = []
+    rows_at_once = max(1, _CELLS // width)  # bounds the memory when answers may be long
+    for low in range(0, n, rows_at_once):
+        first = np.arange(low, min(low + rows_at_once, n))[:, None]
+        last = first + np.arange(width)
+        scores = starts[first] + band[low : low + len(first)]
+        scores[(first + last < owned.start) | (first + last >= owned.stop)] = -np.inf
+        top = scores.max()
+        if top == -np.inf:
+            continue
+        mass = np.logaddexp(mass, top + np.log(np.exp(scores - top).sum()))
+        best += _greedy(scores, first, last, n_best)
+    return float(mass), _apart(sorted(best), n_best)
+
+
+_CELLS = 1 << 20
+
+
+def _greedy(scores: np.ndarray, first: np.ndarray, last: np.ndarray, n_best: int) -> Iterator[_Candidate]:
+    """Take the best span, strike out all that share a token with it, and go on; changes `scores`."""
+    for _ in range(n_best):
+        row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+        if scores[row, column] == -np.inf:
+            return
+        found = _Candidate(-float(scores[row, column]), int(first[row, 0]), int(last[row, column]))
+        yield found
+        if n_best > 1:
+            near = slice(max(0, int(row) - scores.shape[1] + 1), int(row) + int(column) + 1)
+            scores[near][(last[near] >= found.first) & (first[near] <= found.last)] = -np.inf
+
+
+def _apart(candidates: Sequence[_Candidate], n_best: int) -> list[_Candidate]:
+    """The best of sorted candidates that share no token."""
+    chosen: list[_Candidate] = []
+    for candidate in candidates:
+        if len(chosen) == n_best:
+            break
+        if all(candidate.last < other.first or other.last < candidate.first for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def _covered(read: Sequence[Window]) -> int:
+    """How many distinct tokens windows in reading order hold."""
+    covered = reached = 0
+    for window in read:
+        covered += max(0, window.stop - max(window.start, reached))
+        reached = max(reached, window.stop)
+    return covered

@@ -1,0 +1,253 @@
+"""Files, folders, standard input and JSON lines as documents, and a document as tokens, read once."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bigbird_cli.errors import BigBirdError, DataError, nearest
+from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
+
+SUFFIXES = (".txt", ".md")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text and the name of where it came from."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class FailedDocument:
+    """A document that could not be read; its neighbours are read all the same."""
+
+    name: str
+    error: BigBirdError
+
+
+@dataclass(frozen=True, eq=False)
+class ReadDocument:
+    """A document and its tokens: made once, shared by all questions and windows.
+
+    Attributes:
+        text: the document as given; all offsets count its Unicode code points.
+        tokens: its tokens, without special ones.
+        unknown: how many of them are the unknown token: text that a model cannot read.
+        name: where the text came from.
+    """
+
+    text: str
+    tokens: Tokens
+    unknown: int
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def visible(self) -> np.ndarray:
+        """bool (n,): whether a token covers text other than white space, so that a span may begin or end with it."""
+        spans = zip(self.tokens.starts.tolist(), self.tokens.ends.tolist(), strict=True)
+        text = self.text
+        return np.fromiter((bool(text[start:end].strip()) for start, end in spans), dtype=bool, count=len(self.tokens))
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Give the characters start..end of tokens first..last (both included), without white space at the ends."""
+        start, end = int(self.tokens.starts[first]), int(self.tokens.ends[last])
+        covered = self.text[start:end]
+        return end - len(covered.lstrip()), start + len(covered.rstrip())
+
+    def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
+        """Find the tokens first..last (both included) that cover the characters start..end; None if there are none."""
+        first = int(np.searchsorted(self.tokens.ends, start, side="right"))
+        last = int(np.searchsorted(self.tokens.starts, end, side="left")) - 1
+        return (first, last) if first <= last else None
+
+
+def encode_document(text: str, tokenizer: Tokenizer, *, name: str = "", newline: Newline | None = None) -> ReadDocument:
+    """Tokenise a whole document once.
+
+    Args:
+        text: any text; empty gives a document of no tokens.
+        tokenizer: the model's.
+        name: where the text came from.
+        newline: the tokenizer's rule for line breaks; None for the one its vocabulary wants.
+    """
+    tokens = tokenizer.encode(text, newline=newline)
+    unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(tokens.ids == tokenizer.unk_id))
+    return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name)
+
+
+def decode_bytes(data: bytes, name: str) -> str:
+    """Decode UTF-8 and keep every character: line ends as they are, a byte order mark as U+FEFF.
+
+    Raises:
+        DataError: the bytes are not UTF-8; it names the first wrong one.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"the byte 0x{data[error.start]:02x} at offset {error.start} (line {line}) is not UTF-8 text",
+            where=name,
+            fix=_encoding_hint(data),
+        ) from None
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file, every character kept.
+
+    Raises:
+        DataError: the file is missing, cannot be opened, or is not UTF-8.
+    """
+    return decode_bytes(read_bytes(path), str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file; raises DataError when it is missing or cannot be opened."""
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("there is no such file", where=str(path), fix=_nearby(path)) from None
+    except IsADirectoryError:
+        raise DataError("this is a folder, not a file", where=str(path), fix="name a file in it") from None
+    except OSError as error:
+        raise DataError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from None
+
+
+def read_documents(
+    paths: Sequence[str | Path], *, stdin: BinaryIO | None = None
+) -> Iterator[Document | FailedDocument]:
+    """Read documents one after the other, each when it is asked for.
+
+    Args:
+        paths: files; folders, whose *.txt and *.md files are read in the order of their names, subfolders
+            included; "-" for standard input.
+        stdin: binary stream for "-"; by default the process's own.
+
+    Yields:
+        A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8.
+    """
+    for path in paths:
+        if str(path) == "-":
+            name = "-"
+            try:
+                text = decode_bytes((stdin or sys.stdin.buffer).read(), "standard input")
+                yield _filled(Document(name, text), "standard input")
+            except DataError as error:
+                yield FailedDocument(name, error)
+            continue
+        path = Path(path)
+        try:
+            files = _files_of(path) if path.is_dir() else [path]
+        except DataError as error:
+            yield FailedDocument(str(path), error)
+            continue
+        for file in files:
+            try:
+                yield _filled(Document(str(file), read_text(file)), str(file))
+            except DataError as error:
+                yield FailedDocument(str(file), error)
+
+
+def read_jsonl(stream: BinaryIO | Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, object] | DataError]]:
+    """Read JSON lines, one object a line; a bad line becomes an error and the others are read.
+
+    Args:
+        stream: binary stream or lines of it.
+        name: what to call it in errors.
+
+    Yields:
+        The line's number, counted from 1, and its object or a DataError. Empty lines are passed over.
+    """
+    for number, line in enumerate(stream, start=1):
+        where = f"{name}:{number}"
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")  # a file's own byte order mark is no part of its first object
+        if not line.strip():
+            continue
+        try:
+            yield number, json_object(decode_bytes(line, where), where)
+        except DataError as error:
+            yield number, error
+
+
+def json_object(text: str, where: str) -> dict[str, object]:
+    """Parse one JSON object.
+
+    Raises:
+        DataError: the text is not JSON, not an object, or holds a lone surrogate.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"this is not JSON: {error.msg} at column {error.colno}", where=where, fix="write one JSON object a line"
+        ) from None
+    except RecursionError:
+        raise DataError("this JSON is nested too deeply", where=where) from None
+    if not isinstance(value, dict):
+        raise DataError(
+            f"this is {json_kind(value)}, not a JSON object", where=where, fix='write {"context": ..., "question": ...}'
+        )
+    return value
+
+
+def json_kind(value: object) -> str:
+    """Name a JSON value's kind as its author would."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def refuse_surrogates(text: str, what: str, where: str) -> None:
+    r"""Raise DataError if a text holds a lone surrogate (JSON's "\ud800"), which stands for no character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{what} holds half a character, U+{ord(text[error.start]):04X}, at character {error.start}",
+            where=where,
+            fix="write the surrogate pair whole",
+        ) from None
+
+
+def _filled(document: Document, where: str) -> Document:
+    if not document.text:
+        raise DataError("the document is empty", where=where, fix="give a file with text in it")
+    return document
+
+
+def _files_of(folder: Path) -> list[Path]:
+    try:
+        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    except OSError as error:
+        raise DataError(f"the folder cannot be read: {error.strerror or error}", where=str(folder)) from None
+    if not files:
+        raise DataError("the folder holds no *.txt or *.md file", where=str(folder), fix="name the files to read")
+    return files
+
+
+def _nearby(path: Path) -> str | None:
+    """Name the file that was probably meant."""
+    try:
+        match = nearest(path.name, [file.name for file in path.parent.iterdir()])
+    except OSError:
+        return f"the folder {path.parent} is not there either" if not path.parent.exists() else None
+    return f"did you mean {path.parent / match}?" if match else None
+
+
+def _encoding_hint(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "this looks like UTF-16: convert it with iconv -f UTF-16 -t UTF-8"
+    if b"\0" in data[:8192]:
+        return "this looks like a binary file: give its text"
+    return "convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
