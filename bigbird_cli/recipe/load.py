@@ -59,7 +59,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _core_resolvers()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if getattr(event, "anchor", None) is not None:  # an alias has one too
             raise yaml.MarkedYAMLError(
                 problem=f"the anchor or alias «{event.anchor}» is not read in a recipe: write the value itself",
@@ -215,7 +215,7 @@ def _compose(source: str, name: str) -> yaml.Node | None:
         try:
             return loader.get_single_node()
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or "this is not YAML"
@@ -312,7 +312,7 @@ def _override(text: _Text, override: str, kind: type[BaseModel]) -> None:
 
 def _override_value(value: str, where: str) -> Any:
     if value[:1] not in ("[", "{", '"', "'"):  # plain: a colon or a hash in it is part of the word
-        tag = _Loader("").resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+        tag = _Loader("").resolve(yaml.ScalarNode, value, (True, False))
         return _scalar(yaml.ScalarNode(tag, value), where)
     try:
         node = _compose(value, "")
@@ -338,10 +338,10 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     parent = ".".join(str(part) for part in place[:-1]) or "a recipe"
     value = error.get("input")
     if error["type"] == "extra_forbidden":
-        known = _fields(kind, place[:-1]) or []
-        near = nearest(str(place[-1]), known)
-        fix = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(known)}"
-        return RecipeError(f"{parent} has no setting «{place[-1]}»", where=text.where(place, key=True), fix=fix)
+        names = _fields(kind, place[:-1]) or []
+        near = nearest(str(place[-1]), names)
+        told = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
+        return RecipeError(f"{parent} has no setting «{place[-1]}»", where=text.where(place, key=True), fix=told)
     if error["type"] == "missing":
         what = "section" if _fields(kind, place) is not None else "setting"
         around = text.where(place[:-1], key=True)
@@ -354,7 +354,7 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     if known is not None:
         fix = "remove it, or give it settings" if value is None else None
         return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
-    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ").replace("'", "«", 0)
+    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted}", where=where, fix=_hint(error, value))
 
 
@@ -389,9 +389,7 @@ def _fields(kind: type[BaseModel], place: Place) -> list[str] | None:
         if section is None:
             return None
         field = section.model_fields.get(str(part))
-        if field is None:
-            continue  # the tag of a union, which pydantic puts into the path
-        section = _section_of(field.annotation)
+        section = _section_of(field.annotation) if field else None
     return None if section is None else list(section.model_fields)
 
 

@@ -39,7 +39,7 @@ class ModelSection(Section):
     attention_dropout: float | None = Field(None, ge=0, lt=1)
     """Dropout of attention probabilities; by default the start model's own."""
 
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
     """Other settings of the start model's config.json to change, such as attention_type or block_size."""
 
 

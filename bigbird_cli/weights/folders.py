@@ -1,0 +1,86 @@
+"""Folders that appear whole or not at all."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bigbird_cli.errors import ResourceError
+
+PARTIAL = ".partial-"
+"""Begins the name of a folder that is being written; one that is left over belonged to a process that died."""
+
+
+@contextmanager
+def partial_folder(parent: Path, *, n_bytes: int) -> Iterator[Path]:
+    """A new, empty folder in `parent`, removed at the end unless it was renamed.
+
+    Args:
+        parent: where the finished folder or its files are to stand, so that a rename suffices; made if missing.
+        n_bytes: about what will be written, checked against the free space beforehand.
+
+    Raises:
+        ResourceError: the disk is full or cannot be written; what stood there before is untouched.
+    """
+    with disk_errors(parent, n_bytes=n_bytes):
+        parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(parent).free < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        try:
+            folder.chmod(0o777 & ~_umask())  # mkdtemp's 0700 would hide the finished folder from others
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_partial_folders(parent: Path) -> None:
+    """Clear away what a killed process left; only for the one process that may write into `parent`."""
+    for folder in parent.glob(f"{PARTIAL}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Bring a file's bytes, or a folder's list of names, onto the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folder
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def disk_errors(where: Path, *, n_bytes: int) -> Iterator[None]:
+    """Say what failed writing means, in one line, with the space that is needed and there."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ResourceError(
+                f"the disk is full: {_megabytes(n_bytes)} are needed, {_free(where)}",
+                where=str(where),
+                fix="free some space or write elsewhere",
+            ) from error
+        named = f" ({error.filename})" if error.filename else ""
+        raise ResourceError(f"cannot be written: {error.strerror or error}{named}", where=str(where)) from error
+
+
+def _free(where: Path) -> str:
+    while not where.exists():
+        where = where.parent
+    return f"{_megabytes(shutil.disk_usage(where).free)} are free"
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

@@ -1,0 +1,373 @@
+"""Model folders: where a name leads, what a folder holds, and how a new one is written."""
+
+import json
+import os
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
+from bigbird_cli.weights.folders import flush, partial_folder
+from bigbird_cli.weights.tensors import n_bytes, read_header, read_tensor_file, write_tensor_file
+
+CONFIG: Final = "config.json"
+WEIGHTS: Final = "model.safetensors"
+INDEX: Final = "model.safetensors.index.json"
+TASK: Final = "task.json"
+CARD: Final = "README.md"
+SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
+
+HUB_SECONDS: Final = 5.0
+HUB_FILES: Final = (
+    CONFIG,
+    WEIGHTS,
+    INDEX,
+    "model-*-of-*.safetensors",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    TASK,
+    CARD,
+)
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w][\w.-]*)?")
+_PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_FOREIGN: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model that stands on this machine's disk."""
+
+    path: Path
+    config: BigBirdConfig
+    task: dict[str, Any] | None = None
+    """What task.json says: the settings that the model was trained with, where the folder has one."""
+
+
+class SavesFiles(Protocol):
+    """A tokenizer, as far as the store knows one."""
+
+    def save(self, folder: Path) -> None: ...
+
+
+def open_folder(name: str | Path, *, offline: bool = False, revision: str | None = None) -> ModelFolder:
+    """Find a BigBird by its folder or name and read its configuration; `find_folder` says how.
+
+    Raises:
+        ModelError: no such model, or the folder holds none, or one that is no BigBird.
+    """
+    path = find_folder(name, offline=offline, revision=revision)
+    try:
+        config = BigBirdConfig.from_file(path / CONFIG)
+    except RecursionError:
+        raise ModelError("is nested too deeply", where=str(path / CONFIG), fix="restore the file") from None
+    return ModelFolder(path=path, config=config, task=_read_task(path / TASK))
+
+
+def find_folder(name: str | Path, *, offline: bool = False, revision: str | None = None) -> Path:
+    """The folder of a model of any kind, with a config.json in it.
+
+    Args:
+        name: a folder, a shipped model's name, or a name on the Hugging Face hub. A Path, a name that begins with
+            `.`, `/` or `~`, and one that exists on disk is a folder and is never looked up.
+        offline: take a hub model from this machine's cache only; so does HF_HUB_OFFLINE=1.
+        revision: branch, tag or commit of a hub model.
+
+    Raises:
+        ModelError: there is no such folder or model, or the hub did not answer within 5 seconds.
+    """
+    if _is_local(name):
+        path = Path(name).expanduser()
+        if path.is_file():
+            raise ModelError(
+                "this is a file, not a model folder", where=str(name), fix=f"name its folder {path.parent}"
+            )
+        if not path.is_dir():
+            raise ModelError("there is no such model folder", where=str(name), fix=_did_you_mean(path.name))
+    elif (SHIPPED / name / CONFIG).is_file():
+        path = SHIPPED / name
+    elif _HUB_NAME.fullmatch(str(name)):
+        path = _from_hub(str(name), offline=offline or _environment_is_offline(), revision=revision)
+    else:
+        raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
+    if not (path / CONFIG).is_file():
+        raise ModelError(f"the folder holds no model: {CONFIG} is missing", where=str(name), fix="name a model folder")
+    return path
+
+
+def shipped_models() -> list[str]:
+    """The names of the models that come with the program."""
+    return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
+
+
+def read_tensors(folder: Path) -> dict[str, np.ndarray]:
+    """A folder's weights under their stored names, whole or from shards.
+
+    Types are as stored, float16 included; bfloat16 is widened to float32, which changes no value. Nothing besides
+    the weights is held in memory, and a pickle (`.bin`) is never opened.
+
+    Raises:
+        ModelError: no weights, or a file that is missing, cut off or at odds with itself; it names the file.
+    """
+    tensors: dict[str, np.ndarray] = {}
+    for file, names in _weight_files(folder).items():
+        found = read_tensor_file(file)
+        if names is not None and (missing := names - found.keys()):
+            raise ModelError(
+                f"the shard lacks {min(missing)}, which the index promises", where=str(file), fix="fetch it again"
+            )
+        tensors |= found if names is None else {name: found[name] for name in sorted(names)}
+    return tensors
+
+
+def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of a folder's weights, from the headers alone.
+
+    Raises:
+        ModelError: as `read_tensors`.
+    """
+    return {name: spec.shape for file in _weight_files(folder) for name, spec in read_header(file).items()}
+
+
+def write_model(
+    folder: Path,
+    *,
+    config: BigBirdConfig,
+    tensors: Mapping[str, np.ndarray],
+    tokenizer: SavesFiles | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a model folder that this program and transformers open.
+
+    A new folder appears whole, by one rename. In a folder that exists each file is replaced whole, the weights last,
+    and other files stay.
+
+    Args:
+        folder: where; parents are made.
+        config: becomes config.json.
+        tensors: become model.safetensors, in the types given.
+        tokenizer: saves its own files.
+        files: any others, such as task.json or README.md.
+
+    Raises:
+        ResourceError: the disk is full or cannot be written; what stood there is untouched.
+    """
+    folder = Path(folder)
+    extra = dict(files or {})
+    size = n_bytes(tensors) + sum(map(len, extra.values())) + 2_000_000  # a vocabulary and the small files
+    exists = folder.is_dir()
+    with partial_folder(folder if exists else folder.parent, n_bytes=size) as partial:
+        config.save(partial / CONFIG)
+        if tokenizer is not None:
+            tokenizer.save(partial)
+        for name, content in extra.items():
+            (partial / name).write_bytes(content)
+        write_tensor_file(partial / WEIGHTS, tensors, metadata={"format": "pt"})
+        written = sorted(partial.iterdir(), key=lambda file: file.name == WEIGHTS)
+        for file in written:
+            flush(file)
+        flush(partial)
+        if exists:
+            for file in written:
+                file.replace(folder / file.name)
+            flush(folder)
+        else:
+            partial.rename(folder)
+            flush(folder.parent)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write or replace one file whole: after a crash it holds the old bytes or the new.
+
+    Raises:
+        ResourceError: the disk is full or cannot be written.
+    """
+    with partial_folder(path.parent, n_bytes=len(content)) as partial:
+        new = partial / path.name
+        new.write_bytes(content)
+        flush(new)
+        new.replace(path)
+        flush(path.parent)
+
+
+# what a folder holds
+
+
+def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
+    """The files to read, each with the tensors to take from it (None: all)."""
+    folder = Path(folder)
+    if (folder / WEIGHTS).is_file():
+        return {folder / WEIGHTS: None}
+    index = folder / INDEX
+    if not index.is_file():
+        raise _no_weights(folder)
+    places = _read_json(index)
+    places = places.get("weight_map") if isinstance(places, dict) else None
+    if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
+        raise ModelError("the index maps no tensors to files", where=str(index), fix="fetch it again")
+    shards: dict[Path, set[str] | None] = {}
+    for shard in sorted(set(places.values())):
+        if Path(shard).name != shard or not shard.endswith(".safetensors"):
+            raise ModelError(f"the index names {shard!r}, which is no file beside it", where=str(index))
+        if not (folder / shard).is_file():
+            raise ModelError(f"the shard {shard} is missing", where=str(folder), fix="fetch the model again")
+        shards[folder / shard] = {name for name, place in places.items() if place == shard}
+    return shards
+
+
+def _no_weights(folder: Path) -> ModelError:
+    for pickle in _PICKLES:
+        if (folder / pickle).is_file():
+            return ModelError(
+                f"the weights are pickled ({pickle}), which is not opened here",
+                where=str(folder),
+                fix="make safetensors of them with `bigbird convert`",
+            )
+    for file, framework in _FOREIGN.items():
+        if (folder / file).is_file():
+            return ModelError(f"the weights are {framework}'s ({file})", where=str(folder), fix=f"provide {WEIGHTS}")
+    return ModelError(f"the folder holds no weights: {WEIGHTS} is missing", where=str(folder), fix="fetch them again")
+
+
+def _read_task(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    task = _read_json(path)
+    if not isinstance(task, dict):
+        raise ModelError("holds no JSON object", where=str(path), fix="restore or remove the file")
+    return task
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"is not JSON ({error})", where=str(path), fix="restore the file") from None
+
+
+# where a name leads
+
+
+def _is_local(name: str | Path) -> bool:
+    if isinstance(name, Path):
+        return True
+    return name.startswith((".", "/", "~", "\\")) or bool(Path(name).drive) or os.path.lexists(name)
+
+
+def _did_you_mean(name: str) -> str:
+    shipped = shipped_models()
+    near = nearest(name, shipped)
+    told = f"shipped models are {', '.join(shipped)}" if shipped else "give a model folder"
+    return f"did you mean {near}?" if near else told
+
+
+def _environment_is_offline() -> bool:
+    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return told.upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _from_hub(name: str, *, offline: bool, revision: str | None) -> Path:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import huggingface_hub  # only here: it is slow to import, and few commands need it
+    from huggingface_hub import errors, utils
+
+    if not sys.stderr.isatty():
+        utils.disable_progress_bars()
+    if offline:
+        return _from_cache(name, revision, problem="the model is not in this machine's cache, and the network is off")
+    try:
+        info = _within(
+            HUB_SECONDS, lambda: huggingface_hub.HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS)
+        )
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        what = "the hub has no such revision of it" if isinstance(error, errors.RevisionNotFoundError) else None
+        raise ModelError(
+            what or "no folder, no shipped model and no public model on the hub has this name",
+            where=name if revision is None else f"{name}, revision {revision}",
+            fix=_did_you_mean(name),
+        ) from error
+    except Exception as error:  # whatever the network and its library come up with
+        path = _from_cache(name, revision, problem=f"the Hugging Face hub cannot be reached ({_first_line(error)})")
+        warnings.warn(f"{name}: the hub cannot be reached, so the cached copy is used", BigBirdWarning, stacklevel=2)
+        return path
+    _refuse_without_weights(name, {sibling.rfilename for sibling in info.siblings or []})
+    try:
+        folder = huggingface_hub.snapshot_download(
+            name, revision=info.sha, allow_patterns=list(HUB_FILES), etag_timeout=HUB_SECONDS
+        )
+    except Exception as error:
+        raise ModelError(
+            f"the download failed ({_first_line(error)})", where=name, fix="try again; what came is kept"
+        ) from error
+    return Path(folder)
+
+
+def _from_cache(name: str, revision: str | None, *, problem: str) -> Path:
+    import huggingface_hub
+
+    try:
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                name, revision=revision, allow_patterns=list(HUB_FILES), local_files_only=True
+            )
+        )
+    except Exception as error:  # several kinds, by what the cache lacks
+        raise ModelError(problem, where=name, fix=f"connect to the network, or give a folder; {_ships()}") from error
+    if not (folder / CONFIG).is_file() or not ((folder / WEIGHTS).is_file() or (folder / INDEX).is_file()):
+        raise ModelError(f"{problem}; its cached copy is incomplete", where=name, fix="connect to the network once")
+    return folder
+
+
+def _ships() -> str:
+    shipped = shipped_models()
+    return f"{', '.join(shipped)} needs no network" if shipped else "a folder needs no network"
+
+
+def _refuse_without_weights(name: str, there: set[str]) -> None:
+    if there & {WEIGHTS, INDEX}:
+        return
+    if there & set(_PICKLES):
+        raise ModelError(
+            "the hub has its weights pickled only (.bin), which is not opened here",
+            where=name,
+            fix="download it and make safetensors of it with `bigbird convert`",
+        )
+    raise ModelError(f"the hub has no {WEIGHTS} of it", where=name, fix="name a model with safetensors weights")
+
+
+def _within(seconds: float, call: Callable[[], _T]) -> _T:
+    """A call's result, or TimeoutError: the libraries' own limits leave out name servers and repeated attempts."""
+    results: list[_T] = []
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failures:
+        raise failures[0]
+    if not results:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    return results[0]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
