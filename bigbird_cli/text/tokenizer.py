@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 
-__all__ = ["NEWLINE_RULES", "Newline", "Tokenizer", "Tokens", "load_tokenizer"]
+__all__ = ["NEWLINE_RULES", "BigBirdTokenizer", "Newline", "Tokenizer", "Tokens", "load_tokenizer"]
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:

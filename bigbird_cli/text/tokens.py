@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -118,8 +118,9 @@ def newline_rule(newline: str | None, default: Newline) -> Newline:
     """The rule to follow: the caller's, or the vocabulary's."""
     if newline is None:
         return default
-    if newline == "space" or newline == "keep":
-        return newline
+    for rule in NEWLINE_RULES:
+        if rule == newline:
+            return rule
     raise ValueError(f"newline must be one of {', '.join(NEWLINE_RULES)}, not {newline!r}")
 
 
@@ -188,7 +189,7 @@ def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
     return numbers
 
 
-def read_json_object(path: Path) -> dict[str, object]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a settings file that may be missing; ModelError when it is something else."""
     if not path.is_file():
         return {}
