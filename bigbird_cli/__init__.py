@@ -19,7 +19,7 @@ _HOMES = {
     "BigBirdWarning": "bigbird_cli.errors",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the table's keys
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:

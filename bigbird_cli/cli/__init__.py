@@ -1,1 +1,63 @@
-"""The `bigbird` command: one line a command, and the boundary where errors become messages."""
+"""The `bigbird` command: one line a command, and the boundary where errors become messages.
+
+Nothing here or in the command files imports a heavy library at the top, so that `bigbird --help` is instant; each
+command imports what it needs when it runs.
+"""
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from bigbird_cli import __version__
+from bigbird_cli.cli.boundary import Terminated, guarded
+from bigbird_cli.cli.convert import convert
+from bigbird_cli.cli.finetune import finetune
+from bigbird_cli.cli.qa import qa
+
+app = typer.Typer(
+    name="bigbird",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain pages: they start faster, and read well in a pipe and under NO_COLOR
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.command()(guarded(qa))
+app.command()(guarded(finetune))
+app.command()(guarded(convert))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bigbird-cli {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def bigbird(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Read long documents: answer questions about them, and train the BigBird models that do.
+
+    \b
+    Start with:
+      bigbird qa --context article.txt --question "Who signed the lease?"
+    """
+
+
+def main() -> None:
+    """Run the command line: the door of the `bigbird` script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # data is UTF-8 wherever it goes; a terminal keeps its own encoding, and shows what it cannot as escapes
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    app(prog_name="bigbird")
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

@@ -1,0 +1,137 @@
+"""Where exceptions become a message and an exit code; every command runs inside it."""
+
+import errno
+import functools
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, TextIO, TypeVar
+
+import typer
+
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError
+
+Result = TypeVar("Result")
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived; whatever handles Ctrl-C handles it too."""
+
+
+def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Wrap a command so that it ends with a message and an exit code, never with a traceback of its own.
+
+    With --debug the traceback is shown as well.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **settings: Any) -> Result:
+        debug, quiet = bool(settings.get("debug")), bool(settings.get("quiet"))
+        with warnings.catch_warnings():
+            _show_warnings(debug=debug, quiet=quiet)
+            try:
+                result = command(*args, **settings)
+                sys.stdout.flush()
+            except (typer.Exit, typer.Abort):
+                raise
+            except BrokenPipeError:
+                _close_quietly()
+                raise typer.Exit(0) from None
+            except BaseException as error:
+                code = _report(error, debug=debug)
+                if code is None:
+                    raise
+                raise typer.Exit(code) from None
+        return result
+
+    return run
+
+
+def as_error(error: BaseException) -> BigBirdError | None:
+    """What a user can mend, as one of our errors; None for a fault of ours."""
+    if isinstance(error, BigBirdError):
+        return error
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+        return ResourceError("memory ran out", fix="lower --batch-size or --window, or close other programs")
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return ResourceError("the disk is full", where=_path_of(error), fix="free some space, then start again")
+    if isinstance(error, OSError) and error.filename is not None:
+        return DataError(
+            (error.strerror or str(error)).lower(), where=_path_of(error), fix="check path and permissions"
+        )
+    return None
+
+
+def show_error(error: BigBirdError) -> None:
+    """Write an error to stderr: what and where, then what to do."""
+    place = f"{error.where}  " if error.where else ""
+    print(_printable(f"✗ {place}{error.problem}"), file=sys.stderr)
+    if error.fix:
+        print(_printable(f"  {error.fix}"), file=sys.stderr)
+    sys.stderr.flush()
+
+
+def _report(error: BaseException, *, debug: bool) -> int | None:
+    """Show what went wrong; the exit code, or None when the exception is to go on as it is."""
+    if isinstance(error, KeyboardInterrupt):
+        print("✗ stopped", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+    if not isinstance(error, Exception):
+        return None
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    known = as_error(error)
+    if known is None:
+        show_error(
+            BigBirdError(
+                f"an unexpected error: {type(error).__name__}: {error}",
+                fix=None if debug else "run it again with --debug to see where, and report it",
+            )
+        )
+        return 1
+    show_error(known)
+    return known.exit_code
+
+
+def _show_warnings(*, debug: bool, quiet: bool) -> None:
+    """Our own warnings become "! ..." lines, once each; those of libraries are for --debug."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, BigBirdWarning):
+            print(_printable(f"! {message}"), file=sys.stderr)
+        else:
+            print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
+
+    if not debug:
+        warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore" if quiet else "once", BigBirdWarning)
+    warnings.showwarning = show
+
+
+def _printable(text: str) -> str:
+    from bigbird_cli.cli.visible import visible
+
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _path_of(error: OSError) -> str | None:
+    return None if error.filename is None else os.fsdecode(error.filename)
+
+
+def _close_quietly() -> None:
+    """The reader of our output left, as `head` does; what is still buffered goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

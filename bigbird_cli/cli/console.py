@@ -1,0 +1,271 @@
+"""What a reader sees: answers in their sentence, the events of a run, reports of conversions.
+
+Standard output carries data, standard error everything else. Colour and moving lines appear on a terminal only;
+NO_COLOR and TERM=dumb are honoured (by Rich).
+"""
+
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from bigbird_cli.backend import Checked, Evaluated, Event, Finished, Saved, Started, Step
+from bigbird_cli.cli.visible import to_json, visible
+
+_AROUND = 240
+"""Characters shown on either side of an answer at most, when its sentence is longer."""
+
+_SENTENCE_END = re.compile(
+    r"""[.!?…]["'”’»)\]]*\s+(?=["'“‘«(\[]*[A-Z0-9À-Þ])|[ \t]*(?:\r?\n|\r)[ \t]*(?:\r?\n|\r)\s*|[。！？]"""
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Capt|Col|Gen|Lt|Rev|Sr|Jr|No|vs|cf|e\.g|i\.e|c|ca|approx))\.$"
+)
+
+
+def write_json(record: object) -> None:
+    """Put one record on standard output at once."""
+    sys.stdout.write(to_json(record) + "\n")
+    sys.stdout.flush()
+
+
+def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """The characters of the sentence (or sentences) that hold text[start:end], at most _AROUND more on each side."""
+    low, high = max(0, start - _AROUND), min(len(text), end + _AROUND)
+    first, last = low, high
+    for match in _SENTENCE_END.finditer(text, low, high):
+        if _ABBREVIATION.search(text, max(0, match.start() - 8), match.start() + 1):
+            continue
+        if match.end() <= start:
+            first = match.end()
+        elif match.start() >= end - 1:  # an answer may take the full stop with it
+            last = max(end, match.start() + len(match[0].rstrip()))
+            break
+    # a cut within a word is moved to the word's edge
+    while low == first > 0 and first < start and not text[first - 1].isspace():
+        first += 1
+    while last == high < len(text) and last > end and not text[last].isspace():
+        last -= 1
+    return first, last
+
+
+class Answers:
+    """Shows the answers of `bigbird qa` for reading."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        self.n_shown = 0
+
+    def show(self, record: Mapping[str, Any], text: str) -> None:
+        """Write one record: question, answer in its sentence, score, place, and what of the document was read."""
+        lines: list[Text] = []
+        if self.n_shown:
+            lines.append(Text())
+        lines.append(Text(visible(record["question"]), style="bold"))
+        if record["answer"] is None:
+            lines.append(Text("  no answer", style="yellow"))
+            lines.append(self._facts(record, f"score {record['score']:.2f}", record["context"]))
+        else:
+            for n_best, answer in enumerate(record.get("answers") or [record]):
+                lines.append(self._in_sentence(text, answer["start"], answer["end"]))
+                place = f"characters {answer['start']}-{answer['end']} of {record['context']}"
+                facts = [f"score {answer['score']:.2f}", place]
+                lines.append(self._facts(record if n_best == 0 else None, *facts))
+        lines.append(Text(f"  {_receipt(record['receipt'])}", style="dim"))
+        for line in lines:
+            self.out.print(line)
+        self.out.file.flush()
+        self.n_shown += 1
+
+    def _in_sentence(self, text: str, start: int, end: int) -> Text:
+        first, last = sentence_around(text, start, end)
+        line = Text("  ")
+        line.append("… " if first > 0 and first == max(0, start - _AROUND) else "")
+        line.append(_flat(text[first:start]))
+        if self.out.is_terminal and self.out.color_system:
+            line.append(_flat(text[start:end]), style="bold black on bright_yellow")
+        else:
+            line.append(f"[{_flat(text[start:end])}]")  # no colour to mark it with
+        line.append(_flat(text[end:last]))
+        line.append(" …" if last < len(text) and last == end + _AROUND else "")
+        return line
+
+    def _facts(self, record: Mapping[str, Any] | None, *facts: str) -> Text:
+        no_answer = [f"no answer {record['no_answer_score']:.2f}"] if record else []
+        return Text("  " + visible(" · ".join([facts[0], *no_answer, *facts[1:]])), style="dim")
+
+
+class Waiting:
+    """A moving sign on standard error while a document is read; on a terminal only."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        moves = err.is_terminal and not err.is_dumb_terminal and not quiet
+        self.sign = err.status("reading") if moves else None
+
+    def __enter__(self) -> "Waiting":
+        if self.sign is not None:
+            self.sign.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.sign is not None:
+            self.sign.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the sign away while something is shown."""
+        if self.sign is not None:
+            self.sign.stop()
+        yield
+        if self.sign is not None:
+            self.sign.start()
+
+
+class Run:
+    """Shows the events of a training run on standard error: a bar on a terminal, else a line every so often.
+
+    Args:
+        quiet: show nothing.
+        as_json: write every event as a JSON line on standard output too.
+        every: seconds between two lines about steps, where there is no terminal.
+    """
+
+    def __init__(self, *, quiet: bool, as_json: bool = False, every: float = 10.0) -> None:
+        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.quiet = quiet
+        self.as_json = as_json
+        self.every = every
+        self.last_line = 0.0
+        self.saved = False
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def show(self, event: Event | Checked) -> None:
+        self.saved = self.saved or isinstance(event, Saved)
+        if self.as_json:
+            write_json({"event": type(event).__name__.lower(), **_plain(asdict(event))})
+        if self.quiet:
+            return
+        if isinstance(event, Started):
+            self._say(
+                f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {event.n_features:,} windows "
+                f"an epoch · {event.n_steps:,} steps"
+            )
+            if event.resumed_from:
+                self._say(f"resumed from {event.resumed_from}")
+            self._open_bar(event.n_steps)
+        elif isinstance(event, Step):
+            self._step(event)
+        elif isinstance(event, Evaluated):
+            best = " · the best so far, kept" if event.best else ""
+            self._say(f"step {event.step:,}: {_scores(event.scores)} ({_duration(event.seconds)}){best}")
+        elif isinstance(event, Saved):
+            self._say(f"step {event.step:,}: saved {event.path}")
+        elif isinstance(event, Finished):
+            if self.bar is not None:
+                self.bar.stop()
+            best = f" · best {_scores(event.best_scores)}" if event.best_scores else ""
+            self._say(f"done: {event.step:,} steps in {_duration(event.seconds)}{best} · model in {event.run}")
+        elif isinstance(event, Checked):
+            self._say(
+                f"recipe, data and one step hold: {event.n_examples:,} examples in {event.n_features:,} windows "
+                f"({event.n_tokens:,} tokens an epoch), loss {event.loss:.4f}, {event.seconds_per_step:.2f} s a step, "
+                f"{event.n_steps:,} steps, about {_duration(event.seconds_per_step * event.n_steps)}"
+            )
+
+    def _open_bar(self, n_steps: int) -> None:
+        if not self.err.is_terminal or self.err.is_dumb_terminal:
+            return
+        columns = (
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.description}"),
+        )
+        self.bar = Progress(*columns, console=self.err, transient=True)
+        self.task = self.bar.add_task("", total=n_steps)
+        self.bar.start()
+
+    def _step(self, event: Step) -> None:
+        facts = (
+            f"loss {event.loss:.4f} · lr {event.lr:.2e} · {event.tokens_per_second:,.0f} tokens/s · "
+            f"padding {event.padding:.0%} · {_duration(event.eta_seconds)} left"
+        )
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=event.step, description=facts)
+            return
+        now = time.monotonic()
+        if not self.last_line or now - self.last_line >= self.every or event.step >= event.n_steps:
+            self.last_line = now
+            self._say(f"step {event.step:,}/{event.n_steps:,} · epoch {event.epoch:.2f} · {facts}")
+
+    def _say(self, line: str) -> None:
+        self.err.print(Text(visible(line)))
+
+
+def say(line: str, *, quiet: bool = False) -> None:
+    """Write one remark to standard error."""
+    if not quiet:
+        print(visible(line), file=sys.stderr)
+
+
+def say_all(lines: Iterable[str], *, quiet: bool = False) -> None:
+    """Write remarks to standard error, one a line."""
+    for line in lines:
+        say(line, quiet=quiet)
+
+
+def _flat(text: str) -> str:
+    return visible(re.sub(r"\s+", " ", text))
+
+
+def _receipt(receipt: Mapping[str, Any]) -> str:
+    windows = receipt["windows"]
+    parts = [
+        f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {windows:,} window{'' if windows == 1 else 's'}"
+    ]
+    if receipt["truncated"]:
+        parts.append("truncated")
+    if receipt["unknown"]:
+        parts.append(f"{receipt['unknown']:,} unknown to the vocabulary")
+    parts.append(f"{receipt['attention']} attention")
+    parts.append(str(receipt["model"]))
+    return visible(" · ".join(parts))
+
+
+def _scores(scores: Mapping[str, float] | None) -> str:
+    return " · ".join(f"{name} {value:.4g}" for name, value in (scores or {}).items())
+
+
+def _duration(seconds: float) -> str:
+    whole = round(max(0.0, seconds))
+    if whole < 100:
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: paths as text, numbers that JSON lacks as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

@@ -1,0 +1,53 @@
+"""`bigbird finetune`: train a task's head, and the encoder under it, as a recipe says."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bigbird_cli.cli import options
+
+
+def finetune(
+    recipe: options.RecipeFile,
+    overrides: options.Overrides = None,
+    out: options.RunFolder = None,
+    check: Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.")] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="auto|PATH", help="Go on from the run's newest checkpoint, or from this one."),
+    ] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+) -> None:
+    """Fine-tune a model on labelled data, as a recipe says.
+
+    \b
+    Examples:
+      bigbird finetune recipes/squad.yaml --check
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --out runs/trial
+      bigbird finetune recipes/squad.yaml --out runs/trial --resume auto
+    """
+    from bigbird_cli.recipe.load import load_recipe
+
+    settings = load_recipe(recipe, overrides=overrides or [])  # before anything heavy: a typo shows at once
+
+    from bigbird_cli.backend import open_backend
+    from bigbird_cli.cli.console import Run, say
+
+    backend = open_backend(settings.backend)
+    with Run(quiet=quiet, as_json=as_json) as run:
+        if check:
+            run.show(backend.check(settings, device=device, threads=threads))
+            return
+        folder = out or Path("runs", Path(recipe).stem)
+        try:
+            for event in backend.train(settings, folder, resume=resume, device=device, threads=threads):
+                run.show(event)
+        except (KeyboardInterrupt, SystemExit):
+            if run.saved:
+                say(f"go on with: bigbird finetune {recipe} --out {folder} --resume auto", quiet=quiet)
+            raise

@@ -1,0 +1,207 @@
+"""`bigbird qa`: answer questions about documents of any length."""
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bigbird_cli.cli import options
+from bigbird_cli.errors import BigBirdError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import FailedItem, QAItem
+
+
+def qa(
+    context: Annotated[
+        list[str] | None,
+        typer.Option("--context", "-c", metavar="PATH", help="A text file, a folder of them, or -; repeatable."),
+    ] = None,
+    question: Annotated[
+        list[str] | None, typer.Option("--question", "-q", metavar="TEXT", help="A question; repeatable.")
+    ] = None,
+    questions: Annotated[
+        str | None, typer.Option("--questions", metavar="FILE", help="A file of questions, one a line.")
+    ] = None,
+    model: options.Model = "qa-mini",
+    top_k: Annotated[int, typer.Option("--top-k", "-k", metavar="N", min=1, help="Answers to give, best first.")] = 1,
+    max_answer_tokens: Annotated[
+        int | None,
+        typer.Option("--max-answer-tokens", metavar="N", min=1, help="Longest answer.  [default: as trained]"),
+    ] = None,
+    no_answer_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--no-answer-threshold",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help='Give no answer when "no answer" is likelier than this.  [default: as trained]',
+        ),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", metavar="N", min=16, help="Tokens read at once.  [default: as trained]")
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option("--overlap", metavar="N", min=0, help="Tokens that two windows share.  [default: as trained]"),
+    ] = None,
+    on_long: options.OnLong = "window",
+    newline: options.Newline = None,
+    batch_size: options.BatchSize = 8,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    as_json: options.Json = False,
+    offline: options.Offline = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+) -> None:
+    """Answer questions about documents of any length.
+
+    Without --context, standard input is read as JSON lines: {"context": ..., "question": ..., "id": ...}
+
+    \b
+    Examples:
+      bigbird qa --context article.txt --question "Who signed the lease?"
+      bigbird qa --context contracts/ --questions questions.txt --json
+      cat article.txt | bigbird qa --context - --question "When was it built?" --top-k 3
+      bigbird qa --json < rows.jsonl
+    """
+    asked = _questions(question or [], questions)
+    rows = _from_files(context, asked) if context else _from_rows(asked)
+
+    from bigbird_cli import api
+    from bigbird_cli.cli.boundary import show_error
+    from bigbird_cli.cli.console import Answers, Waiting, write_json
+
+    in_flight: deque[str] = deque()
+    records = api.answers(
+        _remembered(rows, in_flight),
+        model=model,
+        top_k=top_k,
+        max_answer_tokens=max_answer_tokens,
+        no_answer_threshold=no_answer_threshold,
+        window=window,
+        overlap=overlap,
+        on_long=on_long,
+        newline=newline,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        offline=offline,
+    )
+    answers = Answers()
+    n_done, codes = 0, []
+    with Waiting(quiet=quiet) as waiting:
+        for record in records:
+            text = in_flight.popleft()
+            with waiting.aside():
+                if "error" in record:
+                    codes.append(int(record["error"]["exit_code"]))
+                    show_error(_as_error(record["error"]))
+                else:
+                    n_done += 1
+                if as_json:
+                    write_json(record)
+                elif "error" not in record:
+                    answers.show(record, text)
+    if codes:
+        raise typer.Exit(1 if n_done else codes[0])
+    if not n_done:
+        raise DataError("there is nothing to read", where="standard input", fix="name a document with --context FILE")
+
+
+def _questions(given: Sequence[str], file: str | None) -> list[str]:
+    asked = list(given)
+    if file is not None:
+        from bigbird_cli.text.documents import read_text
+
+        lines = [line.strip() for line in read_text(file).removeprefix("\ufeff").splitlines()]
+        asked += [line for line in lines if line]
+        if not asked:
+            raise DataError("the file holds no question", where=file, fix="write one question a line")
+    if any(not question.strip() for question in asked):
+        raise UsageError("a question is empty", where="--question", fix='ask something: --question "Who signed?"')
+    return asked
+
+
+def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+    if not asked:
+        raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
+    if paths.count("-") > 1:
+        raise UsageError("standard input can be read once only", where="--context -")
+    return _read_files(paths, asked)
+
+
+def _read_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+    from bigbird_cli.api import FailedItem, QAItem
+    from bigbird_cli.text.documents import FailedDocument, read_documents
+
+    for document in read_documents(paths):
+        for question in asked:
+            if isinstance(document, FailedDocument):
+                yield FailedItem(error=document.error, context=document.name, question=question)
+            else:
+                yield QAItem(document=document, question=question)
+
+
+def _from_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("no document is given", fix="name a text file with --context FILE, or - for standard input")
+    return _read_rows(asked)
+
+
+def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+    from bigbird_cli.api import FailedItem
+    from bigbird_cli.text.documents import read_jsonl
+
+    for number, row in read_jsonl(sys.stdin.buffer, "standard input"):
+        name = f"-:{number}"
+        if isinstance(row, DataError):
+            yield FailedItem(error=row, context=name)
+            continue
+        try:
+            yield from _items_of(row, name, f"standard input:{number}", asked)
+        except DataError as error:
+            yield FailedItem(error=error, context=name, id=row.get("id"))
+
+
+def _items_of(row: dict[str, Any], name: str, where: str, asked: Sequence[str]) -> "Iterator[QAItem]":
+    from bigbird_cli.api import QAItem
+    from bigbird_cli.text.documents import Document
+
+    document = Document(name, _text_of(row, "context", where))
+    for question in [_text_of(row, "question", where)] if "question" in row or not asked else asked:
+        yield QAItem(document=document, question=question, id=row.get("id"))
+
+
+def _text_of(row: dict[str, Any], key: str, where: str) -> str:
+    from bigbird_cli.errors import nearest
+    from bigbird_cli.text.documents import json_kind, refuse_surrogates
+
+    if key not in row:
+        near = nearest(key, row)
+        hint = f"did you mean {near!r}?" if near else 'write {"context": ..., "question": ..., "id": ...}'
+        raise DataError(f"the row has no {key!r}", where=where, fix=hint)
+    value = row[key]
+    if not isinstance(value, str):
+        raise DataError(f"{key!r} is {json_kind(value)}, not a string", where=where, fix="write its text in quotes")
+    if not value.strip():
+        raise DataError(f"{key!r} is empty", where=where, fix="give it a text")
+    refuse_surrogates(value, f"{key!r}", where)
+    return value
+
+
+def _remembered(rows: "Iterator[QAItem | FailedItem]", texts: deque[str]) -> "Iterator[QAItem | FailedItem]":
+    """Pass rows on and keep their texts, which the records that come back do not carry."""
+    from bigbird_cli.api import QAItem
+
+    for row in rows:
+        texts.append(row.document.text if isinstance(row, QAItem) else "")
+        yield row
+
+
+def _as_error(error: dict[str, Any]) -> BigBirdError:
+    return BigBirdError(error["problem"], where=error["where"], fix=error["fix"])
