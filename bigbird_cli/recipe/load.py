@@ -328,6 +328,7 @@ def _explained(error: ValidationError, text: _Text, kind: type[BaseModel]) -> Re
     found = [_explain(one, text, kind) for one in error.errors(include_url=False)]
     if len(found) == 1:
         return found[0]
+    found.sort(key=lambda one: [int(number) for number in re.findall(r":(\d+)", one.where or "")[-2:]] or [10**9])
     lines = [f"\n  {one}" for one in found]
     return RecipeError(f"{len(found)} settings are wrong:{''.join(lines)}", where=text.name)
 
@@ -354,19 +355,31 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     if known is not None:
         fix = "remove it, or give it settings" if value is None else None
         return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
-    wanted = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    wanted = _WANTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted}", where=where, fix=_hint(error, value))
 
 
+_WANTED = {
+    "bool_type": "true or false",
+    "dict_type": "a table of names and values",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "path_type": "a path",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+_QUOTES = {"string_type": "put it in quotes", "path_type": "put it in quotes"}
+
+
 def _hint(error: ErrorDetails, value: object) -> str | None:
-    if error["type"] == "bool_type":
-        return "write true or false"
     if error["type"] == "literal_error" and isinstance(value, str):
         near = nearest(value, re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))))
         return f"did you mean «{near}»?" if near else None
     if isinstance(value, str) and error["type"] in ("int_type", "float_type") and _is_number(value):
         return "write the number without quotes"
-    return None
+    return _QUOTES.get(error["type"]) if isinstance(value, int | float) else None
 
 
 def _is_number(value: str) -> bool:

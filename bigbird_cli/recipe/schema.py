@@ -12,14 +12,17 @@ TaskSection = QuestionAnswering
 """A recipe's task. With a second task this becomes a union told apart by the field `type`."""
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str | Path) else value
+def _as_paths(value: object) -> object:
+    values = [value] if isinstance(value, str | Path) else value
+    if not isinstance(values, list | tuple):
+        return value
+    return tuple(Path(one) if isinstance(one, str) else one for one in values)
 
 
 Paths = Annotated[
     tuple[Path, ...],
-    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
     Field(min_length=1),
+    BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
 ]
 """One path or several; relative ones start in the current directory."""
 

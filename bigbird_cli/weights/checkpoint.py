@@ -1,0 +1,301 @@
+"""Checkpoints of a run, whole or not there at all, and who may write them.
+
+`run/checkpoints/step-N/` holds `state.safetensors` (weights, optimiser, random generators), `state.json` and, written
+last, `manifest.json` with the size and sha256 of both. A checkpoint is written into a folder of another name, flushed
+to the disk, and renamed; only then are older ones removed. So a crash at any moment, the power cut included, leaves the
+checkpoints that were whole before.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
+from bigbird_cli.weights.folders import disk_errors, flush, partial_folder, remove_partial_folders
+from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
+
+CHECKPOINTS: Final = "checkpoints"
+LOCK: Final = ".lock"
+_TENSORS: Final = "state.safetensors"
+_STATE: Final = "state.json"
+_MANIFEST: Final = "manifest.json"
+_FORMAT: Final = 1
+_STEP: Final = re.compile(r"step-(\d+)(\.old)?")
+_RUN_FILES: Final = ("recipe.yaml", "metrics.jsonl", CHECKPOINTS)
+
+
+def write_checkpoint(
+    run: Path, step: int, tensors: Mapping[str, np.ndarray], state: Mapping[str, Any], keep: int
+) -> Path:
+    """Write the checkpoint of a step, then remove all but the newest ones.
+
+    Args:
+        run: the run folder; its RunLock is held by the caller.
+        step: optimiser steps taken.
+        tensors: weights, optimiser state, and states of random generators as uint8 arrays.
+        state: the rest, as JSON can say it.
+        keep: how many checkpoints remain, this one included; never fewer than one.
+
+    Returns:
+        The checkpoint's folder.
+
+    Raises:
+        ResourceError: the disk is full or cannot be written; every older checkpoint is still there.
+    """
+    parent = run / CHECKPOINTS
+    text = json.dumps(state, ensure_ascii=False).encode("utf-8")
+    size = n_bytes(tensors) + len(text) + 10_000
+    remove_partial_folders(parent)
+    with partial_folder(parent, n_bytes=size) as partial:
+        hashes = {_TENSORS: write_tensor_file(partial / _TENSORS, tensors)}
+        (partial / _STATE).write_bytes(text)
+        hashes[_STATE] = hashlib.sha256(text).hexdigest()
+        files = {name: {"bytes": (partial / name).stat().st_size, "sha256": sha256} for name, sha256 in hashes.items()}
+        for name in files:
+            flush(partial / name)
+        manifest = {"format": _FORMAT, "step": step, "number": _next_number(parent), "files": files}
+        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        flush(partial / _MANIFEST)
+        flush(partial)
+        path = parent / f"step-{step}"
+        if path.exists():  # a resumed run came here again: the old one stays readable until the new one stands
+            old = parent / f"step-{step}.old"
+            shutil.rmtree(old, ignore_errors=True)
+            path.rename(old)
+        partial.rename(path)
+        flush(parent)
+    _prune(parent, keep=max(1, keep))
+    return path
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """The checkpoint written last among those that are whole, bit for bit; None where there is none.
+
+    A broken one is passed over with a BigBirdWarning that names it and says why.
+    """
+    for path in reversed(_checkpoints(run / CHECKPOINTS)):
+        try:
+            _verify(path)
+        except ModelError as error:
+            warnings.warn(f"{path} is passed over: {error.problem}", BigBirdWarning, stacklevel=2)
+        else:
+            return path
+    return None
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The tensors and the state that `write_checkpoint` was given.
+
+    Raises:
+        ModelError: a file is missing, or is not what the manifest says.
+    """
+    _verify(path)
+    return read_tensor_file(path / _TENSORS), json.loads((path / _STATE).read_bytes())
+
+
+def start_run(out: Path, resume: str | None) -> Path | None:
+    """Decide where a run begins, and refuse to write into what it was not told to.
+
+    Args:
+        out: the run folder.
+        resume: None for a new run; `auto` for the newest whole checkpoint in `out`, if there is any; or the path of a
+            checkpoint, or of a run folder whose newest one is meant.
+
+    Returns:
+        The checkpoint to go on from, or None to begin anew.
+
+    Raises:
+        UsageError: `out` holds something and `resume` does not say to go on with it.
+        ModelError: the checkpoint to go on from is not there, or none is whole.
+    """
+    there = sorted(path.name for path in out.iterdir() if path.name != LOCK) if out.is_dir() else []
+    if out.exists() and not out.is_dir():
+        raise UsageError("this is a file, not a run folder", where=str(out), fix="name a folder with --out")
+    if resume is None:
+        if there:
+            raise UsageError(
+                f"the folder exists already and holds {there[0]}" + (" and more" if len(there) > 1 else ""),
+                where=str(out),
+                fix="go on with --resume auto or --resume PATH, or write elsewhere with --out FOLDER",
+            )
+        return None
+    if resume == "auto":
+        if there and not any(name in _RUN_FILES for name in there):
+            raise UsageError("there is no run in this folder to resume", where=str(out), fix="name a run with --out")
+        return _newest_or_refuse(out)
+    path = Path(resume).expanduser()
+    if not path.is_dir():
+        raise ModelError("there is no such checkpoint", where=resume, fix="try --resume auto")
+    if (path / CHECKPOINTS).is_dir():
+        path = _newest_or_refuse(path) or path
+    _verify(path)
+    if there and path.resolve().parent.parent != out.resolve():
+        raise UsageError(
+            f"the folder exists already, and the checkpoint {resume} is not of this run",
+            where=str(out),
+            fix="write elsewhere with --out FOLDER",
+        )
+    return path
+
+
+class RunLock:
+    """Held while a process writes into a run folder; the system frees it when the process ends, however it ends."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / LOCK
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock; the folder is made if missing.
+
+        Raises:
+            UsageError: another process, or another run in this one, holds it.
+            ResourceError: the folder cannot be written.
+        """
+        with disk_errors(self._path.parent, n_bytes=100):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            taken = _lock(handle)
+        except BaseException:
+            os.close(handle)
+            raise
+        if not taken:
+            holder = os.read(handle, 100).decode("utf-8", "replace").strip()
+            os.close(handle)
+            raise UsageError(
+                f"another process is writing into this run folder ({holder or 'unknown'})",
+                where=str(self._path.parent),
+                fix="wait for it, or write elsewhere with --out FOLDER",
+            )
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()}\n".encode())
+        self._handle = handle
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # the file stays: removing it would let a third process lock a new one beside a second that waits on the old
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _newest_or_refuse(run: Path) -> Path | None:
+    path = newest_checkpoint(run)
+    if path is None and (n := len(_checkpoints(run / CHECKPOINTS))):
+        raise ModelError(
+            f"none of its {n} checkpoints is whole", where=str(run), fix="begin a new run with --out FOLDER"
+        )
+    return path
+
+
+def _checkpoints(parent: Path) -> list[Path]:
+    """All finished checkpoints, the one written last at the end, unreadable ones by their step among them."""
+    found = [path for path in parent.glob("step-*") if _STEP.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=_age)
+
+
+def _age(path: Path) -> tuple[int, int, bool]:
+    match = _STEP.fullmatch(path.name)
+    step = int(match[1]) if match else -1
+    try:
+        number = int(_read_manifest(path)["number"])
+    except ModelError:
+        number = _BROKEN_LAST
+    return number, step, not path.name.endswith(".old")
+
+
+_BROKEN_LAST: Final = 2**63  # looked at first, so that a warning names them
+
+
+def _next_number(parent: Path) -> int:
+    numbers = [number for number, _, _ in map(_age, _checkpoints(parent)) if number < _BROKEN_LAST]
+    return max(numbers, default=0) + 1
+
+
+def _prune(parent: Path, *, keep: int) -> None:
+    """Remove old checkpoints, those with an unreadable manifest first: they never count as kept."""
+    found = _checkpoints(parent)
+    readable = [path for path in found if _age(path)[0] < _BROKEN_LAST and not path.name.endswith(".old")]
+    for path in found:
+        if path not in readable[-keep:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / _MANIFEST).read_bytes())
+    except OSError as error:
+        raise ModelError(f"its {_MANIFEST} cannot be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"its {_MANIFEST} is not JSON", where=str(path)) from error
+    match manifest:
+        case {"format": int(version), "number": int(), "step": int(), "files": dict(files)} if all(
+            isinstance(entry, dict) for entry in files.values()
+        ):
+            if version != _FORMAT:
+                raise ModelError(f"it has format {version}, not {_FORMAT}", where=str(path), fix="update bigbird-cli")
+            return dict(manifest)
+    raise ModelError(f"its {_MANIFEST} is not one", where=str(path))
+
+
+def _verify(path: Path) -> None:
+    files = _read_manifest(path)["files"]
+    for name in (_TENSORS, _STATE):
+        entry, file = files.get(name), path / name
+        if entry is None:
+            raise ModelError(f"its {_MANIFEST} does not name {name}", where=str(path))
+        try:
+            size = file.stat().st_size
+            if size != entry.get("bytes"):
+                raise ModelError(f"{name} has {size:,} bytes, not {entry.get('bytes'):,}", where=str(path))
+            with file.open("rb") as opened:
+                sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{name} cannot be read: {error.strerror}", where=str(path)) from error
+        if sha256 != entry.get("sha256"):
+            raise ModelError(f"{name} is damaged: its sha256 is not the manifest's", where=str(path))
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file for this process alone; False when another holds it."""
+    try:
+        import fcntl
+    except ImportError:
+        return _lock_on_windows(handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        warnings.warn(
+            f"this file system has no locks ({error.strerror}): start no second run in the same folder",
+            BigBirdWarning,
+            stacklevel=3,
+        )
+    return True
+
+
+def _lock_on_windows(handle: int) -> bool:
+    import msvcrt
+
+    try:
+        # far behind the text, which others may still read then
+        os.lseek(handle, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+    except OSError:
+        return False
+    finally:
+        os.lseek(handle, 0, os.SEEK_SET)
+    return True
