@@ -84,7 +84,7 @@ class _GatherAttention(torch.autograd.Function):
                 q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
                 out = F.scaled_dot_product_attention(q, k, v, bias)
             dq, dk, dv = torch.autograd.grad(out, (q, k, v), d_out_BNSH[:, :, tokens].reshape_as(out))
-            dq_BNSH[:, :, tokens] = dq.view_as(dq_BNSH[:, :, tokens])
+            dq_BNSH[:, :, tokens] = dq.reshape(B, N, -1, H)
             for total_BNSH, part in ((dk_BNSH, dk), (dv_BNSH, dv)):
                 if chunk.key_blocks is None:
                     total_BNSH += part
