@@ -21,6 +21,7 @@ import argparse
 import ast
 import bisect
 import csv
+import itertools
 import json
 import math
 import random
@@ -114,12 +115,13 @@ class Entry:
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9])|\n\s*\n|\n(?=\s)")
 _WORDS = re.compile(r"\w+|[^\w\s]")
-_STOP = frozenset(
-    "a an the of in on at to for from by with and or is are was were be been being do does did has have had what who whom whose "
-    "which when where why how many much long old kind type it its he she they his her their them this that these those as not "
-    "i you your we our me my him there than then so if but into about after before during some any all one something someone "
-    "would could should will can may might must".split()
-)
+_FUNCTION_WORDS = """
+a an the of in on at to for from by with and or is are was were be been being do does did has have had what who
+whom whose which when where why how many much long old kind type it its he she they his her their them this that
+these those as not i you your we our me my him there than then so if but into about after before during some any
+all one something someone would could should will can may might must
+"""
+_STOP = frozenset(_FUNCTION_WORDS.split())
 
 
 def sentence_starts(text: str) -> list[int]:
@@ -228,13 +230,13 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
 def read_qamr(folder: Path) -> tuple[list[Question], list[Question]]:
     """Questions written about single sentences; those of one article are joined in their order."""
     sentences = {}
-    with open(folder / "qamr/wiki-sentences.tsv", encoding="utf-8") as lines:
+    with (folder / "qamr/wiki-sentences.tsv").open(encoding="utf-8") as lines:
         for line in lines:
             name, _, words = line.rstrip("\n").partition("\t")
             sentences[name] = words.split()
     rows: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
     for part in ("dev", "test"):  # both are train here: the names are of another task
-        with open(folder / f"qamr/filtered/{part}.tsv", encoding="utf-8") as lines:
+        with (folder / f"qamr/filtered/{part}.tsv").open(encoding="utf-8") as lines:
             for line in lines:
                 cells = line.rstrip("\n").split("\t")
                 if cells[0] in sentences:
@@ -247,16 +249,15 @@ def read_qamr(folder: Path) -> tuple[list[Question], list[Question]]:
     dev: list[Question] = []
     for n, article in enumerate(sorted(articles)):
         names = sorted(articles[article], key=lambda name: tuple(int(part) for part in name.split(":")[3:]))
-        text, breaks, places = "", [], {}
+        text, paragraph_before = "", ""
+        breaks: list[int] = []
+        places: dict[str, list[tuple[int, int]]] = {}
         for name in names:
             joined, spans = detokenise(sentences[name])
-            text += (
-                "\n"
-                if text and name.split(":")[3] != names[names.index(name) - 1].split(":")[3]
-                else " "
-                if text
-                else ""
-            )
+            paragraph = name.split(":")[3]
+            if text:
+                text += " " if paragraph == paragraph_before else "\n"
+            paragraph_before = paragraph
             breaks.append(len(text))
             places[name] = [(s + len(text), e + len(text)) for s, e in spans]
             text += joined
@@ -264,15 +265,15 @@ def read_qamr(folder: Path) -> tuple[list[Question], list[Question]]:
         into = dev if n < QAMR_DEV else train
         seen = set()
         for name in names:
-            words = {w for token in sentences[name] for w in content_words(token)}
-            for asked, chosen in rows[name]:
-                asked = tidy_question(asked)
-                span = _agreed_span(chosen, sentences[name])
+            said = {w for token in sentences[name] for w in content_words(token)}
+            for written, picks in rows[name]:
+                asked = tidy_question(written)
+                span = _agreed_span(picks, sentences[name])
                 if (asked, name) in seen or span is None:
                     continue
                 seen.add((asked, name))
                 # A question must say enough to be found among other sentences: "Who are they?" does not.
-                shared = len(content_words(asked) & words)
+                shared = len(content_words(asked) & said)
                 if shared < 1 or len(asked.split()) < 4:
                     continue
                 start, end = places[name][span[0]][0], places[name][span[1]][1]
@@ -280,9 +281,9 @@ def read_qamr(folder: Path) -> tuple[list[Question], list[Question]]:
     return train, dev
 
 
-def _agreed_span(chosen: Sequence[str], tokens: Sequence[str]) -> tuple[int, int] | None:
+def _agreed_span(picks: Sequence[str], tokens: Sequence[str]) -> tuple[int, int] | None:
     """Of the spans that three readers chose, the one that shares most with the others (first and last token)."""
-    sets = [frozenset(int(i) for i in c.split()) for c in chosen if re.fullmatch(r"\d+( \d+)*", c)]
+    sets = [frozenset(int(i) for i in c.split()) for c in picks if re.fullmatch(r"\d+( \d+)*", c)]
     usable = [s for s in sets if max(s) - min(s) <= len(s) and max(s) < len(tokens)]  # one word may be left out
     if len(sets) < 2 or not usable:
         return None
@@ -313,14 +314,14 @@ def read_fairytaleqa(folder: Path) -> tuple[list[Question], list[Question]]:
         if not questions_path.exists():
             continue
         text, sections = "", {}
-        with open(path, encoding="utf-8", newline="") as lines:
+        with path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
                 part = " ".join((row["text"] or "").split())
                 text += "\n" if text else ""
                 sections[row["section"].strip()] = (len(text), len(text) + len(part))
                 text += part
         document = Document("fairytaleqa", title, text)
-        with open(questions_path, encoding="utf-8", newline="") as lines:
+        with questions_path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
                 places = [sections[s.strip()] for s in (row["cor_section"] or "").split(",") if s.strip() in sections]
                 spans = []
@@ -441,7 +442,7 @@ def read_multispanqa(folder: Path) -> tuple[list[Question], list[Question]]:
         if not spans:
             continue
         together = (spans[0][0], spans[-1][1])
-        gaps = [text[a[1] : b[0]] for a, b in zip(spans, spans[1:], strict=False)]
+        gaps = [text[a[1] : b[0]] for a, b in itertools.pairwise(spans)]
         if len(spans) > 1 and all(re.fullmatch(r"[\s,;]*(and|or|&|the|a|an|\s)*[\s,;]*", gap) for gap in gaps):
             spans.insert(0, together)
         document = Document("multispanqa", row["id"], text)
@@ -480,7 +481,7 @@ def _plain(name: str) -> str:
 
 def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
     """Clauses of contracts: the category becomes a question, the clause (or the name in it) the answer."""
-    with open(folder / "cuad/master_clauses.csv", encoding="utf-8-sig", newline="") as lines:
+    with (folder / "cuad/master_clauses.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = {_plain(row["Filename"]): row for row in csv.DictReader(lines)}
     paths = sorted((folder / "cuad/full_contract_txt").glob("*.txt"), key=lambda p: p.name)
     # Names sort in two ways, by code point and as people read them; train keeps clear of both ends.
@@ -494,7 +495,7 @@ def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
         is_dev = n >= len(paths) - CUAD_TEST - CUAD_DEV
         if not is_dev and path.name in kept_out:
             continue
-        with open(path, encoding="utf-8", newline="") as opened:
+        with path.open(encoding="utf-8", newline="") as opened:
             text = opened.read()
         document = Document("cuad", path.stem, text)
         rng = random.Random(path.stem)
@@ -522,139 +523,75 @@ def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
     return train, dev
 
 
+def _phrasings(table: str) -> dict[str, tuple[str, ...]]:
+    """Lines of «key: question | question» as a table; a line that begins with | goes on with the one before."""
+    rows = (line.partition(": ") for line in table.strip().replace("\n    |", " |").splitlines())
+    return {key: tuple(asked.split(" | ")) for key, _, asked in rows}
+
+
 CUAD_SHORT = ("Governing Law", "Document Name", "Agreement Date", "Effective Date", "Parties")
-CUAD_QUESTIONS: dict[str, tuple[str, ...]] = {
-    "Document Name": (
-        "What is the name of this agreement?",
-        "What kind of agreement is this?",
-        "What is the title of the contract?",
-    ),
-    "Parties": (
-        "Who are the parties to this agreement?",
-        "Who signed the contract?",
-        "Between whom is this agreement made?",
-    ),
-    "Agreement Date": (
-        "When was the agreement signed?",
-        "What is the date of the agreement?",
-        "On what date was this contract made?",
-    ),
-    "Effective Date": (
-        "When does the agreement take effect?",
-        "What is the effective date?",
-        "From what date is the contract effective?",
-    ),
-    "Expiration Date": (
-        "When does the agreement expire?",
-        "How long does the initial term last?",
-        "When does the contract end?",
-    ),
-    "Renewal Term": (
-        "How is the agreement renewed?",
-        "What is the renewal term?",
-        "For how long is the contract renewed?",
-    ),
-    "Notice Period To Terminate Renewal": (
-        "How much notice must be given to stop a renewal?",
-        "What is the notice period for non-renewal?",
-    ),
-    "Governing Law": (
-        "Which law governs the agreement?",
-        "Under the laws of which state is the contract interpreted?",
-        "What is the governing law?",
-    ),
-    "Most Favored Nation": (
-        "Which clause promises terms as good as those given to others?",
-        "What does the contract say about most favored terms?",
-    ),
-    "Competitive Restriction Exception": (
-        "What are the exceptions to the competitive restrictions?",
-        "What is exempt from the non-compete or exclusivity?",
-    ),
-    "Non-Compete": (
-        "What restricts a party from competing?",
-        "Which businesses may a party not compete with?",
-        "What does the non-compete clause say?",
-    ),
-    "Exclusivity": (
-        "What exclusive rights are granted?",
-        "Who is the exclusive supplier or distributor?",
-        "What does the contract say about exclusivity?",
-    ),
-    "No-Solicit Of Customers": ("Which customers may a party not solicit?", "What forbids soliciting customers?"),
-    "No-Solicit Of Employees": (
-        "What forbids hiring the other party's employees?",
-        "For how long may employees not be solicited?",
-    ),
-    "Non-Disparagement": (
-        "What forbids disparaging the other party?",
-        "What does the contract say about disparagement?",
-    ),
-    "Termination For Convenience": (
-        "How can a party terminate without cause?",
-        "What notice is needed to terminate for convenience?",
-    ),
-    "Rofr/Rofo/Rofn": ("Who has a right of first refusal?", "What right of first refusal or first offer is granted?"),
-    "Change Of Control": ("What happens upon a change of control?", "What may a party do if the other is acquired?"),
-    "Anti-Assignment": (
-        "May the agreement be assigned to a third party?",
-        "What consent is needed to assign the contract?",
-        "Who may assign this agreement?",
-    ),
-    "Revenue/Profit Sharing": (
-        "What share of revenue must be paid?",
-        "How are revenues or profits shared?",
-        "What royalty is due?",
-    ),
-    "Price Restrictions": ("What limits changes of the price?", "By how much may prices be raised?"),
-    "Minimum Commitment": (
-        "What is the minimum order?",
-        "How much must be bought at least?",
-        "What minimum amount must be paid?",
-    ),
-    "Volume Restriction": ("What limits the volume of use?", "What happens when usage exceeds the limit?"),
-    "Ip Ownership Assignment": (
-        "Who owns the intellectual property that is created?",
-        "Which intellectual property is assigned to the other party?",
-    ),
-    "Joint Ip Ownership": ("Which intellectual property is jointly owned?", "What do the parties own jointly?"),
-    "License Grant": (
-        "What license is granted?",
-        "What may the licensee use?",
-        "Which rights does the licensor grant?",
-    ),
-    "Non-Transferable License": ("Which license is non-transferable?", "May the license be transferred?"),
-    "Affiliate License-Licensor": (
-        "Which license do the licensor's affiliates grant?",
-        "What do affiliates of the licensor license?",
-    ),
-    "Affiliate License-Licensee": (
-        "Which license covers affiliates of the licensee?",
-        "May affiliates of the licensee use the license?",
-    ),
-    "Unlimited/All-You-Can-Eat-License": ("Which license is unlimited?", "What may be used without limit?"),
-    "Irrevocable Or Perpetual License": ("Which license is perpetual or irrevocable?", "What is granted forever?"),
-    "Source Code Escrow": ("What source code is put in escrow?", "When is the source code released from escrow?"),
-    "Post-Termination Services": (
-        "What must be done after termination?",
-        "What obligations remain after the agreement ends?",
-    ),
-    "Audit Rights": (
-        "Who may audit the books and records?",
-        "How often may records be audited?",
-        "What audit rights are there?",
-    ),
-    "Uncapped Liability": ("For what is liability not limited?", "Which liability has no cap?"),
-    "Cap On Liability": ("How is liability limited?", "What is the maximum liability?", "What damages are excluded?"),
-    "Liquidated Damages": ("What liquidated damages are due?", "What fee is due upon termination?"),
-    "Warranty Duration": ("How long does the warranty last?", "What is the warranty period?"),
-    "Insurance": ("What insurance must be maintained?", "How much insurance is required?"),
-    "Covenant Not To Sue": (
-        "What may a party not contest or sue over?",
-        "Which claims does a party promise not to bring?",
-    ),
-    "Third Party Beneficiary": ("Who is a third party beneficiary?", "Which third parties may enforce the agreement?"),
-}
+CUAD_QUESTIONS = _phrasings("""
+Document Name: What is the name of this agreement? | What kind of agreement is this?
+    | What is the title of the contract?
+Parties: Who are the parties to this agreement? | Who signed the contract? | Between whom is this agreement made?
+Agreement Date: When was the agreement signed? | What is the date of the agreement?
+    | On what date was this contract made?
+Effective Date: When does the agreement take effect? | What is the effective date?
+    | From what date is the contract effective?
+Expiration Date: When does the agreement expire? | How long does the initial term last?
+    | When does the contract end?
+Renewal Term: How is the agreement renewed? | What is the renewal term? | For how long is the contract renewed?
+Notice Period To Terminate Renewal: How much notice must be given to stop a renewal?
+    | What is the notice period for non-renewal?
+Governing Law: Which law governs the agreement? | Under the laws of which state is the contract interpreted?
+    | What is the governing law?
+Most Favored Nation: Which clause promises terms as good as those given to others?
+    | What does the contract say about most favored terms?
+Competitive Restriction Exception: What are the exceptions to the competitive restrictions?
+    | What is exempt from the non-compete or exclusivity?
+Non-Compete: What restricts a party from competing? | Which businesses may a party not compete with?
+    | What does the non-compete clause say?
+Exclusivity: What exclusive rights are granted? | Who is the exclusive supplier or distributor?
+    | What does the contract say about exclusivity?
+No-Solicit Of Customers: Which customers may a party not solicit? | What forbids soliciting customers?
+No-Solicit Of Employees: What forbids hiring the other party's employees?
+    | For how long may employees not be solicited?
+Non-Disparagement: What forbids disparaging the other party? | What does the contract say about disparagement?
+Termination For Convenience: How can a party terminate without cause?
+    | What notice is needed to terminate for convenience?
+Rofr/Rofo/Rofn: Who has a right of first refusal? | What right of first refusal or first offer is granted?
+Change Of Control: What happens upon a change of control? | What may a party do if the other is acquired?
+Anti-Assignment: May the agreement be assigned to a third party? | What consent is needed to assign the contract?
+    | Who may assign this agreement?
+Revenue/Profit Sharing: What share of revenue must be paid? | How are revenues or profits shared?
+    | What royalty is due?
+Price Restrictions: What limits changes of the price? | By how much may prices be raised?
+Minimum Commitment: What is the minimum order? | How much must be bought at least?
+    | What minimum amount must be paid?
+Volume Restriction: What limits the volume of use? | What happens when usage exceeds the limit?
+Ip Ownership Assignment: Who owns the intellectual property that is created?
+    | Which intellectual property is assigned to the other party?
+Joint Ip Ownership: Which intellectual property is jointly owned? | What do the parties own jointly?
+License Grant: What license is granted? | What may the licensee use? | Which rights does the licensor grant?
+Non-Transferable License: Which license is non-transferable? | May the license be transferred?
+Affiliate License-Licensor: Which license do the licensor's affiliates grant?
+    | What do affiliates of the licensor license?
+Affiliate License-Licensee: Which license covers affiliates of the licensee?
+    | May affiliates of the licensee use the license?
+Unlimited/All-You-Can-Eat-License: Which license is unlimited? | What may be used without limit?
+Irrevocable Or Perpetual License: Which license is perpetual or irrevocable? | What is granted forever?
+Source Code Escrow: What source code is put in escrow? | When is the source code released from escrow?
+Post-Termination Services: What must be done after termination? | What obligations remain after the agreement ends?
+Audit Rights: Who may audit the books and records? | How often may records be audited?
+    | What audit rights are there?
+Uncapped Liability: For what is liability not limited? | Which liability has no cap?
+Cap On Liability: How is liability limited? | What is the maximum liability? | What damages are excluded?
+Liquidated Damages: What liquidated damages are due? | What fee is due upon termination?
+Warranty Duration: How long does the warranty last? | What is the warranty period?
+Insurance: What insurance must be maintained? | How much insurance is required?
+Covenant Not To Sue: What may a party not contest or sue over? | Which claims does a party promise not to bring?
+Third Party Beneficiary: Who is a third party beneficiary? | Which third parties may enforce the agreement?
+""")
 
 
 def read_redocred(folder: Path) -> tuple[list[Question], list[Question]]:
@@ -699,86 +636,86 @@ def read_redocred(folder: Path) -> tuple[list[Question], list[Question]]:
     return train, []
 
 
-REDOCRED_QUESTIONS: dict[str, tuple[str, ...]] = {
-    "P6": ("Who is the head of government of {}?", "Who led the government of {}?"),
-    "P17": ("In which country is {}?", "What country is {} in?"),
-    "P19": ("Where was {} born?", "In what place was {} born?"),
-    "P20": ("Where did {} die?", "In which place did {} die?"),
-    "P22": ("Who was the father of {}?", "Whose child was {}?"),
-    "P25": ("Who was the mother of {}?", "What was the name of {}'s mother?"),
-    "P26": ("Who did {} marry?", "Who was {} married to?"),
-    "P27": ("What nationality did {} have?", "What country was {} from?"),
-    "P36": ("What is the capital of {}?", "Which city is the capital of {}?"),
-    "P37": ("What is the official language of {}?", "Which language is official in {}?"),
-    "P39": ("What position did {} hold?", "What office did {} hold?"),
-    "P40": ("Who was a child of {}?", "What was the name of {}'s child?"),
-    "P50": ("Who wrote {}?", "Who is the author of {}?"),
-    "P54": ("Which team did {} play for?", "What club did {} belong to?"),
-    "P57": ("Who directed {}?", "Who was the director of {}?"),
-    "P58": ("Who wrote the script of {}?", "Who was the screenwriter of {}?"),
-    "P69": ("Where did {} study?", "Which school did {} attend?"),
-    "P86": ("Who composed {}?", "Who wrote the music of {}?"),
-    "P102": ("Which party did {} belong to?", "What political party was {} a member of?"),
-    "P108": ("Who did {} work for?", "Who employed {}?"),
-    "P112": ("Who founded {}?", "By whom was {} founded?"),
-    "P118": ("In which league does {} play?", "What league is {} in?"),
-    "P123": ("Who published {}?", "Which company was the publisher of {}?"),
-    "P127": ("Who owns {}?", "To whom does {} belong?"),
-    "P131": ("Where is {} located?", "In what region is {}?"),
-    "P137": ("Who operates {}?", "Which company runs {}?"),
-    "P140": ("What religion did {} follow?", "What is the religion of {}?"),
-    "P159": ("Where are the headquarters of {}?", "Where is {} based?"),
-    "P161": ("Who starred in {}?", "Who acted in {}?"),
-    "P162": ("Who produced {}?", "Who was the producer of {}?"),
-    "P166": ("What award did {} receive?", "Which prize did {} win?"),
-    "P170": ("Who created {}?", "Who made {}?"),
-    "P175": ("Who performed {}?", "Which artist recorded {}?"),
-    "P176": ("Who manufactured {}?", "Which company built {}?"),
-    "P178": ("Who developed {}?", "Which studio developed {}?"),
-    "P206": ("On what body of water does {} lie?", "Next to which water is {}?"),
-    "P241": ("In which branch of the military did {} serve?", "What force was {} part of?"),
-    "P264": ("Which label released {}?", "What is the record label of {}?"),
-    "P272": ("Which company produced {}?", "What studio made {}?"),
-    "P276": ("Where did {} take place?", "Where was {} held?"),
-    "P279": ("What is {} a kind of?", "What type of thing is {}?"),
-    "P30": ("On which continent is {}?", "What continent does {} belong to?"),
-    "P35": ("Who is the head of state of {}?", "Who was the president or monarch of {}?"),
-    "P355": ("What is a subsidiary of {}?", "Which company belongs to {}?"),
-    "P361": ("What is {} part of?", "To what does {} belong?"),
-    "P364": ("In what language is {}?", "What was the original language of {}?"),
-    "P400": ("On which platform was {} released?", "What platform does {} run on?"),
-    "P403": ("Into what does {} flow?", "Where does {} end?"),
-    "P449": ("Which network aired {}?", "On what channel was {} shown?"),
-    "P463": ("What group was {} a member of?", "Which band or body did {} belong to?"),
-    "P488": ("Who chaired {}?", "Who was the chairman of {}?"),
-    "P495": ("What country does {} come from?", "In which country was {} made?"),
-    "P551": ("Where did {} live?", "Where was {}'s home?"),
-    "P569": ("When was {} born?", "What is {}'s date of birth?"),
-    "P570": ("When did {} die?", "In what year did {} die?"),
-    "P571": ("When was {} founded?", "In what year was {} established?"),
-    "P576": ("When was {} dissolved?", "When did {} cease to exist?"),
-    "P577": ("When was {} released?", "When did {} come out?"),
-    "P580": ("When did {} begin?", "When did {} start?"),
-    "P582": ("When did {} end?", "In what year did {} finish?"),
-    "P585": ("When did {} happen?", "In what year was {}?"),
-    "P607": ("In which war did {} fight?", "What conflict was {} involved in?"),
-    "P676": ("Who wrote the lyrics of {}?", "Who wrote the words of {}?"),
-    "P706": ("On what island, mountain or plain is {}?", "On which landform does {} lie?"),
-    "P710": ("Who took part in {}?", "Who participated in {}?"),
-    "P740": ("Where was {} formed?", "In which place did {} form?"),
-    "P749": ("What is the parent company of {}?", "Which company owns {}?"),
-    "P800": ("What is {} known for?", "What is a famous work of {}?"),
-    "P840": ("Where is {} set?", "In which place does {} play?"),
-    "P937": ("Where did {} work?", "In which place was {} active?"),
-    "P155": ("What came before {}?", "What did {} follow?"),
-    "P156": ("What came after {}?", "What followed {}?"),
-    "P179": ("Which series does {} belong to?", "What series is {} part of?"),
-    "P1344": ("What did {} take part in?", "In which event did {} participate?"),
-    "P1366": ("What replaced {}?", "Who succeeded {}?"),
-    "P1376": ("What is {} the capital of?", "Of which country or region is {} the capital?"),
-    "P1412": ("What language did {} speak?", "In which language did {} write?"),
-    "P3373": ("Who was the brother or sister of {}?", "What is the name of {}'s sibling?"),
-}
+REDOCRED_QUESTIONS = _phrasings("""
+P6: Who is the head of government of {}? | Who led the government of {}?
+P17: In which country is {}? | What country is {} in?
+P19: Where was {} born? | In what place was {} born?
+P20: Where did {} die? | In which place did {} die?
+P22: Who was the father of {}? | Whose child was {}?
+P25: Who was the mother of {}? | What was the name of {}'s mother?
+P26: Who did {} marry? | Who was {} married to?
+P27: What nationality did {} have? | What country was {} from?
+P36: What is the capital of {}? | Which city is the capital of {}?
+P37: What is the official language of {}? | Which language is official in {}?
+P39: What position did {} hold? | What office did {} hold?
+P40: Who was a child of {}? | What was the name of {}'s child?
+P50: Who wrote {}? | Who is the author of {}?
+P54: Which team did {} play for? | What club did {} belong to?
+P57: Who directed {}? | Who was the director of {}?
+P58: Who wrote the script of {}? | Who was the screenwriter of {}?
+P69: Where did {} study? | Which school did {} attend?
+P86: Who composed {}? | Who wrote the music of {}?
+P102: Which party did {} belong to? | What political party was {} a member of?
+P108: Who did {} work for? | Who employed {}?
+P112: Who founded {}? | By whom was {} founded?
+P118: In which league does {} play? | What league is {} in?
+P123: Who published {}? | Which company was the publisher of {}?
+P127: Who owns {}? | To whom does {} belong?
+P131: Where is {} located? | In what region is {}?
+P137: Who operates {}? | Which company runs {}?
+P140: What religion did {} follow? | What is the religion of {}?
+P159: Where are the headquarters of {}? | Where is {} based?
+P161: Who starred in {}? | Who acted in {}?
+P162: Who produced {}? | Who was the producer of {}?
+P166: What award did {} receive? | Which prize did {} win?
+P170: Who created {}? | Who made {}?
+P175: Who performed {}? | Which artist recorded {}?
+P176: Who manufactured {}? | Which company built {}?
+P178: Who developed {}? | Which studio developed {}?
+P206: On what body of water does {} lie? | Next to which water is {}?
+P241: In which branch of the military did {} serve? | What force was {} part of?
+P264: Which label released {}? | What is the record label of {}?
+P272: Which company produced {}? | What studio made {}?
+P276: Where did {} take place? | Where was {} held?
+P279: What is {} a kind of? | What type of thing is {}?
+P30: On which continent is {}? | What continent does {} belong to?
+P35: Who is the head of state of {}? | Who was the president or monarch of {}?
+P355: What is a subsidiary of {}? | Which company belongs to {}?
+P361: What is {} part of? | To what does {} belong?
+P364: In what language is {}? | What was the original language of {}?
+P400: On which platform was {} released? | What platform does {} run on?
+P403: Into what does {} flow? | Where does {} end?
+P449: Which network aired {}? | On what channel was {} shown?
+P463: What group was {} a member of? | Which band or body did {} belong to?
+P488: Who chaired {}? | Who was the chairman of {}?
+P495: What country does {} come from? | In which country was {} made?
+P551: Where did {} live? | Where was {}'s home?
+P569: When was {} born? | What is {}'s date of birth?
+P570: When did {} die? | In what year did {} die?
+P571: When was {} founded? | In what year was {} established?
+P576: When was {} dissolved? | When did {} cease to exist?
+P577: When was {} released? | When did {} come out?
+P580: When did {} begin? | When did {} start?
+P582: When did {} end? | In what year did {} finish?
+P585: When did {} happen? | In what year was {}?
+P607: In which war did {} fight? | What conflict was {} involved in?
+P676: Who wrote the lyrics of {}? | Who wrote the words of {}?
+P706: On what island, mountain or plain is {}? | On which landform does {} lie?
+P710: Who took part in {}? | Who participated in {}?
+P740: Where was {} formed? | In which place did {} form?
+P749: What is the parent company of {}? | Which company owns {}?
+P800: What is {} known for? | What is a famous work of {}?
+P840: Where is {} set? | In which place does {} play?
+P937: Where did {} work? | In which place was {} active?
+P155: What came before {}? | What did {} follow?
+P156: What came after {}? | What followed {}?
+P179: Which series does {} belong to? | What series is {} part of?
+P1344: What did {} take part in? | In which event did {} participate?
+P1366: What replaced {}? | Who succeeded {}?
+P1376: What is {} the capital of? | Of which country or region is {} the capital?
+P1412: What language did {} speak? | In which language did {} write?
+P3373: Who was the brother or sister of {}? | What is the name of {}'s sibling?
+""")
 
 READERS: dict[str, Callable[[Path], tuple[list[Question], list[Question]]]] = {
     "qamr": read_qamr,
@@ -918,7 +855,7 @@ class Pool:
         """The `n` documents that share most with some words, out of a sample."""
         sample = rng.sample(self.documents, min(120, len(self.documents)))
         sample = [d for d in sample if d is not besides and d.text != besides.text]
-        sample.sort(key=lambda d: -sum(self.weight[w] for w in words & self.words[id(d)]))
+        sample.sort(key=lambda d: -math.fsum(self.weight[w] for w in words & self.words[id(d)]))
         return sample[:n]
 
     def neighbour(self, question: Question, *, rng: random.Random) -> Document:
@@ -988,7 +925,7 @@ def chosen(questions: Sequence[Question], n: int | None, *, rng: random.Random) 
     order = list(questions)
     rng.shuffle(order)
     rank: dict[tuple, int] = Counter()
-    keyed = []
+    keyed: list[tuple[float, int, Question]] = []
     for question in order:
         words = question.text.lower()
         yes_no = words.split()[0] in ("do", "does", "did", "is", "are", "will", "can", "may", "has", "have")
