@@ -1,10 +1,21 @@
 """What a recipe may say."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import nearest
 from bigbird_cli.section import Section
 from bigbird_cli.tasks.qa import QuestionAnswering
 
@@ -12,17 +23,16 @@ TaskSection = QuestionAnswering
 """A recipe's task. With a second task this becomes a union told apart by the field `type`."""
 
 
-def _as_paths(value: object) -> object:
-    values = [value] if isinstance(value, str | Path) else value
-    if not isinstance(values, list | tuple):
-        return value
-    return tuple(Path(one) if isinstance(one, str) else one for one in values)
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str | Path):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 Paths = Annotated[
     tuple[Path, ...],
     Field(min_length=1),
-    BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
+    BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
 ]
 """One path or several; relative ones start in the current directory."""
 
@@ -44,6 +54,16 @@ class ModelSection(Section):
 
     config: dict[str, Any] = Field(default_factory=dict)
     """Other settings of the start model's config.json to change, such as attention_type or block_size."""
+
+    @field_validator("config")
+    @classmethod
+    def _names_settings_of_a_model(cls, config: dict[str, Any]) -> dict[str, Any]:
+        known = [field.name for field in dataclasses.fields(BigBirdConfig) if field.name != "extra"]
+        for name in config:
+            if name not in known:
+                near = nearest(name, known)
+                raise ValueError(f"a model has no setting «{name}»" + (f"; did you mean «{near}»?" if near else ""))
+        return config
 
 
 class DataSection(Section):
