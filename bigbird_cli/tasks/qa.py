@@ -94,7 +94,7 @@ class QuestionAnswering(Section):
     type: Literal["qa"] = "qa"
     """The task's name."""
 
-    window: int = Field(4096, ge=8)
+    window: int = Field(default=4096, ge=8)
     """Tokens of one model input at most, question and special tokens included."""
 
     overlap: NonNegativeInt = 128
@@ -107,13 +107,13 @@ class QuestionAnswering(Section):
     max_question_tokens: PositiveInt = 128
     """A longer question is an error; it is never cut."""
 
-    no_answer_threshold: float = Field(0.5, ge=0, le=1)
+    no_answer_threshold: float = Field(default=0.5, ge=0, le=1)
     """No answer is given when the probability of "no answer" is above this."""
 
     on_bad_answer: Literal["error", "skip"] = "error"
     """What to do about a gold answer that is not where it is said to be: stop, or leave its question out."""
 
-    negative_windows: float = Field(1.0, ge=0, le=1)
+    negative_windows: float = Field(default=1.0, ge=0, le=1)
     """Share of the windows without the answer that training keeps, the same ones in every epoch. A question that the
     document does not answer keeps one at least."""
 
@@ -213,8 +213,12 @@ class QuestionAnswering(Section):
             n_best: spans to keep for each example.
         """
         del tokenizer
+        return self.decoder_for([example.id for example in examples], n_best=n_best)
+
+    def decoder_for(self, ids: Sequence[str], *, n_best: int = 1) -> "SpanDecoder":
+        """Open a decoder for the features of questions of these names, which need not be examples."""
         return SpanDecoder(
-            [example.id for example in examples],
+            ids,
             max_answer_tokens=self.max_answer_tokens,
             no_answer_threshold=self.no_answer_threshold,
             n_best=n_best,

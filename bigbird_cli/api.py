@@ -1,0 +1,503 @@
+"""The plain Python call under each command: joins the rooms, prints nothing."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from bigbird_cli.backend import Predictor, open_backend
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError, nearest
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.qa import N_SPECIAL, QAPrediction, QuestionAnswering, build_feature
+from bigbird_cli.text.documents import (
+    SUFFIXES,
+    Document,
+    FailedDocument,
+    ReadDocument,
+    encode_document,
+    read_documents,
+)
+from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline, load_tokenizer
+from bigbird_cli.text.windows import Window, owned_sums
+from bigbird_cli.weights.store import ModelFolder, open_folder
+
+DEFAULT_QA_MODEL = "qa-mini"
+
+OnLong = Literal["window", "error", "truncate"]
+ON_LONG: tuple[OnLong, ...] = ("window", "error", "truncate")
+
+_TOKENS_TOGETHER = 16_384
+"""Items are gathered up to so many tokens before the model reads them: more would delay the first record."""
+
+
+@dataclass(frozen=True)
+class QAItem:
+    """A question on a document.
+
+    Attributes:
+        context: the document's text.
+        question: what to ask.
+        name: where the text came from; a record's "context".
+        id: whatever names the pair to its owner; given back in the record.
+    """
+
+    context: str
+    question: str
+    name: str = "text"
+    id: str | int | None = None
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """A question that cannot be asked, because its document or its row was not readable."""
+
+    error: BigBirdError
+    name: str | None = None
+    question: str | None = None
+    id: str | int | None = None
+
+
+def answer(
+    context: str | Path | Document | Sequence[str | Path | Document],
+    question: str | Sequence[str],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    **options: Any,
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """Answer one question about one document, or several about several.
+
+    Args:
+        context: a text; a Path to a file or a folder; a Document; or a list of these. A string is always a text.
+        question: a question or a list of them.
+        model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        **options: as in `answers`: top_k, window, device, ...
+
+    Returns:
+        The record of `answers`; for several documents or questions a list of them, document by document.
+
+    Raises:
+        BigBirdError: a single question failed; among several, the failed ones are records with an "error".
+    """
+    single = isinstance(context, str | Path | Document) and isinstance(question, str)
+    contexts = [context] if isinstance(context, str | Path | Document) else list(context)
+    questions = [question] if isinstance(question, str) else list(question)
+    if not contexts or not questions:
+        raise UsageError("there is nothing to ask", fix="give a context and a question")
+    items = pair(_documents(contexts), questions)
+    results = list(_results(items, model=model, **options))
+    if single and len(results) == 1:
+        if isinstance(results[0], FailedItem):
+            raise results[0].error
+        return results[0]
+    return [_record(result) for result in results]
+
+
+def answers(
+    items: Iterable[QAItem | FailedItem | None],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    top_k: int = 1,
+    max_answer_tokens: int | None = None,
+    no_answer_threshold: float | None = None,
+    window: int | None = None,
+    overlap: int | None = None,
+    on_long: str = "window",
+    newline: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Answer questions one after the other, each from its whole document.
+
+    Windows of several questions and documents are read together, which changes no result. A document that stands in
+    items one after the other is tokenised once. The model is opened for the first item that needs it.
+
+    Args:
+        items: read lazily. None among them says that the next may be long in coming: what was gathered is answered.
+        model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        top_k: spans to give; with more than 1, records have "answers", best first, no two sharing a token.
+        max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next three.
+        no_answer_threshold: no answer is given when its probability is above this.
+        window: tokens of one model input at most.
+        overlap: tokens that neighbouring windows share at least.
+        on_long: what to do with a document that does not fit into one window: "window" reads all of it in several,
+            "error" refuses it, "truncate" reads its beginning and says so in the receipt.
+        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants.
+        device: auto, cpu, cuda:N or mps.
+        threads: processor threads; None leaves the framework's choice.
+        batch_size: windows read together at most.
+        offline: never ask the network.
+        revision: branch, tag or commit of a hub model.
+
+    Returns:
+        One record for each item, in their order, as soon as it is ready: answer, start, end (None if no answer is
+        given; characters of the document), score (of the best span) and no_answer_score, both probabilities, context,
+        question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention}. An item that failed
+        gives error {problem, where, fix, exit_code}, context, question, id.
+
+    Raises:
+        UsageError: an option has an impossible value.
+        ModelError: the model cannot be used.
+        ResourceError: memory did not suffice.
+    """
+    results = _results(
+        items,
+        model=model,
+        top_k=top_k,
+        max_answer_tokens=max_answer_tokens,
+        no_answer_threshold=no_answer_threshold,
+        window=window,
+        overlap=overlap,
+        on_long=on_long,
+        newline=newline,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+        offline=offline,
+        revision=revision,
+    )
+    return map(_record, results)
+
+
+def evaluate_qa(
+    path: str | Path,
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    max_examples: int | None = None,
+    max_answer_tokens: int | None = None,
+    no_answer_threshold: float | None = None,
+    window: int | None = None,
+    overlap: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    offline: bool = False,
+    revision: str | None = None,
+) -> tuple[dict[str, float], list[QAPrediction]]:
+    """Measure a model on a SQuAD-like file; every context is read whole, whatever its length.
+
+    Args:
+        path: see `tasks.squad.read_examples`.
+        max_examples: only so many from the file's beginning.
+        others: as in `answers`.
+
+    Returns:
+        Scores as `QuestionAnswering.score` gives them, and the prediction for each question.
+    """
+    reader = _open_reader(model, device=device, threads=threads, offline=offline, revision=revision)
+    task = reader.settings(
+        window=window, overlap=overlap, max_answer_tokens=max_answer_tokens, no_answer_threshold=no_answer_threshold
+    )
+    examples = task.read(path)[:max_examples]
+    features = task.encode(examples, reader.tokenizer)
+    decoder = task.decoder(examples, reader.tokenizer)
+    for index, outputs in enumerate(reader.predictor.predict(iter(features), batch_size=batch_size)):
+        decoder.add(features[index], outputs)
+    predictions = decoder.finish()
+    return task.score(predictions, examples), predictions
+
+
+def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
+    """Ask every question of every document, document by document."""
+    for document in documents:
+        for question in questions:
+            if isinstance(document, FailedDocument):
+                yield FailedItem(document.error, name=document.name, question=question)
+            else:
+                yield QAItem(document.text, question, name=document.name)
+
+
+class _Reader:
+    """An open question-answering model: folder and tokenizer at once, weights when they are first needed."""
+
+    def __init__(self, folder: ModelFolder, name: str, *, device: str, threads: int | None) -> None:
+        self.folder, self.name = folder, name
+        self._device, self._threads = device, threads
+        self.tokenizer = load_tokenizer(folder.path)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        head = QuestionAnswering.head
+        return open_backend().open_predictor(self.folder, head=head, device=self._device, threads=self._threads)
+
+    def settings(self, **changes: Any) -> QuestionAnswering:
+        """The settings the model was trained with, cut to what it can hold, with the caller's changes."""
+        limit = self.folder.config.max_position_embeddings
+        stored = self._stored()
+        given = {name: value for name, value in changes.items() if value is not None}
+        if given.get("window", 0) > limit:
+            raise UsageError(
+                f"a window of {given['window']} tokens is longer than the model's {limit} positions",
+                where="window",
+                fix=f"give {limit} or less",
+            )
+        stored["window"] = min(stored["window"], limit)
+        try:
+            return QuestionAnswering.model_validate(stored | given)
+        except ValidationError as error:
+            raise _usage_error(error) from None
+
+    def _stored(self) -> dict[str, Any]:
+        task, where = self.folder.task, str(self.folder.path / "task.json")
+        if task is None:
+            return QuestionAnswering().model_dump()
+        if task.get("type") != "qa":
+            raise ModelError(
+                f"the model was trained for the task {task.get('type')!r}, not for question answering",
+                where=where,
+                fix="name a question-answering model",
+            )
+        try:
+            return QuestionAnswering.model_validate(task).model_dump()
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ModelError(f"{place or 'the task'}: {first['msg']}", where=where, fix="restore the file") from None
+
+    def attention(self, longest_input: int) -> str:
+        """Which attention read inputs of at most so many tokens."""
+        config = self.folder.config
+        is_full = self.predictor.attention != "block_sparse" or longest_input <= config.full_attention_limit
+        return "full" if is_full else "block_sparse"
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """An item whose windows are planned."""
+
+    item: QAItem
+    document: ReadDocument
+    question: np.ndarray
+    plan: list[Window]
+
+
+@dataclass(frozen=True, eq=False)
+class _Options:
+    task: QuestionAnswering
+    top_k: int
+    on_long: str
+    newline: Newline | None
+    batch_size: int
+
+
+def _results(
+    items: Iterable[QAItem | FailedItem | None],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    top_k: int = 1,
+    on_long: str = "window",
+    newline: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    offline: bool = False,
+    revision: str | None = None,
+    **settings: Any,
+) -> Iterator[dict[str, Any] | FailedItem]:
+    """Check the options, open the model folder, and answer lazily."""
+    for name, value in (("top_k", top_k), ("batch_size", batch_size)):
+        if value < 1:
+            raise UsageError(f"{value} is too few", where=name, fix="give 1 or more")
+    _known(on_long, ON_LONG, "on_long")
+    rule = None if newline is None else NEWLINE_RULES[_known(newline, NEWLINE_RULES, "newline")]
+    unknown = settings.keys() - _SETTINGS
+    if unknown:
+        raise TypeError(f"there is no option {min(unknown)!r}")
+    reader = _open_reader(model, device=device, threads=threads, offline=offline, revision=revision)
+    options = _Options(reader.settings(**settings), top_k, on_long, rule, batch_size)
+    return _in_groups(items, reader, options)
+
+
+_SETTINGS = {"window", "overlap", "max_answer_tokens", "no_answer_threshold"}
+
+
+def _in_groups(
+    items: Iterable[QAItem | FailedItem | None], reader: _Reader, options: _Options
+) -> Iterator[dict[str, Any] | FailedItem]:
+    """Gather items until they fill a few batches, then answer them together, in order."""
+    group: list[_Ready | FailedItem] = []
+    n_windows = n_tokens = 0
+    document: ReadDocument | None = None
+    for item in items:
+        if isinstance(item, QAItem):
+            document, ready = _prepare(item, document, reader, options)
+            group.append(ready)
+            if isinstance(ready, _Ready):
+                n_windows += len(ready.plan)
+                n_tokens += sum(w.stop - w.start + len(ready.question) for w in ready.plan)
+        elif isinstance(item, FailedItem):
+            group.append(item)
+        if item is None or not n_windows or n_windows >= 4 * options.batch_size or n_tokens >= _TOKENS_TOGETHER:
+            yield from _answer_group(group, reader, options)
+            group, n_windows, n_tokens = [], 0, 0
+    yield from _answer_group(group, reader, options)
+
+
+def _prepare(
+    item: QAItem, last: ReadDocument | None, reader: _Reader, options: _Options
+) -> tuple[ReadDocument | None, _Ready | FailedItem]:
+    """Tokenise an item and plan its windows; the document before it is used again if it is the same."""
+    document = last
+    try:
+        if document is None or document.text != item.context:
+            document = None
+            document = encode_document(item.context, reader.tokenizer, name=item.name, newline=options.newline)
+        if not len(document):
+            what = "holds nothing but white space" if item.context else "is empty"
+            raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
+        question = options.task.encode_question(item.question, reader.tokenizer)
+        return document, _Ready(item, document, question, _plan(len(document), len(question), options))
+    except DataError as error:
+        if error.where is None:
+            error = DataError(error.problem, where=item.name, fix=error.fix)
+        return document, FailedItem(error, name=item.name, question=item.question, id=item.id)
+
+
+def _plan(n_tokens: int, n_question: int, options: _Options) -> list[Window]:
+    room = options.task.window - n_question - N_SPECIAL
+    if options.on_long == "window" or n_tokens <= room:
+        return options.task.plan_windows(n_tokens, n_question)
+    if options.on_long == "error":
+        raise DataError(
+            f"the document has {n_tokens} tokens, and one window has room for {max(room, 0)} beside the question",
+            fix="read it in several windows (on_long: window)",
+        )
+    options.task.plan_windows(min(n_tokens, room), n_question)  # refuses a question that leaves no room at all
+    return [Window(0, room)]
+
+
+def _answer_group(
+    group: Sequence[_Ready | FailedItem], reader: _Reader, options: _Options
+) -> Iterator[dict[str, Any] | FailedItem]:
+    ready = [entry for entry in group if isinstance(entry, _Ready)]
+    # The predictor reads features ahead of its outputs: two walks over the same lazy features stay in step,
+    # and no window is held longer than it is needed.
+    walk = _features(ready, reader)
+    predict = reader.predictor.predict(_features(ready, reader), batch_size=options.batch_size) if ready else iter(())
+    for entry in group:
+        if isinstance(entry, FailedItem):
+            yield entry
+            continue
+        name = str(entry.item.id if entry.item.id is not None else entry.item.question)
+        decoder = options.task.decoder_for([name], n_best=options.top_k)
+        for _ in entry.plan:
+            feature = next(walk)
+            decoder.add(feature, next(predict))
+        yield _as_record(entry.item, decoder.prediction(0), reader, options)
+
+
+def _features(ready: Iterable[_Ready], reader: _Reader) -> Iterator[Feature]:
+    for entry in ready:
+        for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
+            yield build_feature(entry.document, entry.question, window, owned, reader.tokenizer, example=0)
+
+
+def _as_record(item: QAItem, prediction: QAPrediction, reader: _Reader, options: _Options) -> dict[str, Any]:
+    found = prediction.answer
+    record: dict[str, Any] = {
+        "answer": found.text if found else None,
+        "start": found.start if found else None,
+        "end": found.end if found else None,
+        "score": prediction.score,
+        "no_answer_score": prediction.no_answer_score,
+        "context": item.name,
+        "question": item.question,
+        "id": item.id,
+    }
+    if options.top_k > 1:
+        record["answers"] = [
+            {"answer": span.text, "start": span.start, "end": span.end, "score": span.score}
+            for span in prediction.spans
+        ]
+    record["receipt"] = {
+        "tokens": prediction.n_tokens,
+        "read": prediction.n_read,
+        "unknown": prediction.n_unknown,
+        "windows": prediction.n_windows,
+        "truncated": prediction.n_read < prediction.n_tokens,
+        "model": reader.name,
+        "attention": reader.attention(prediction.longest_input),
+    }
+    return record
+
+
+def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:
+    if not isinstance(result, FailedItem):
+        return result
+    error = result.error
+    return {
+        "error": {
+            "problem": error.problem,
+            "where": error.where,
+            "fix": error.fix,
+            "exit_code": error.exit_code,
+        },
+        "context": result.name,
+        "question": result.question,
+        "id": result.id,
+    }
+
+
+def _documents(contexts: Iterable[str | Path | Document]) -> Iterator[Document | FailedDocument]:
+    for context in contexts:
+        if isinstance(context, Document):
+            yield context
+        elif isinstance(context, Path):
+            yield from read_documents([context])
+        else:
+            if len(context) < 256 and "\n" not in context and context.endswith(SUFFIXES) and Path(context).is_file():
+                warnings.warn(
+                    BigBirdWarning(f"the context {context!r} is read as a text; to read the file, give a pathlib.Path"),
+                    stacklevel=4,
+                )
+            yield Document("text", context)
+
+
+def _open_reader(
+    model: str | Path, *, device: str, threads: int | None, offline: bool, revision: str | None
+) -> _Reader:
+    folder = Path(model).expanduser()
+    stamps = (
+        tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*"))) if folder.is_dir() else ()
+    )
+    return _opened(str(model), isinstance(model, Path), device, threads, offline, revision, stamps)
+
+
+@lru_cache(maxsize=1)
+def _opened(
+    model: str,
+    is_path: bool,
+    device: str,
+    threads: int | None,
+    offline: bool,
+    revision: str | None,
+    stamps: tuple[tuple[str, int], ...],
+) -> _Reader:
+    """Open a model, or find it open from the call before: a notebook asks again and again.
+
+    The stamps tell a folder that was written anew from the one that is open.
+    """
+    del stamps
+    name: str | Path = Path(model) if is_path else model
+    return _Reader(open_folder(name, offline=offline, revision=revision), model, device=device, threads=threads)
+
+
+def _known(value: str, known: Sequence[str], where: str) -> int:
+    if value not in known:
+        near = nearest(str(value), known)
+        hint = f"did you mean {near}?" if near else f"use one of {', '.join(known)}"
+        raise UsageError(f"there is no {value!r}", where=where, fix=hint)
+    return list(known).index(value)
+
+
+def _usage_error(error: ValidationError) -> UsageError:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    return UsageError(message, where=".".join(map(str, first["loc"])) or None)
