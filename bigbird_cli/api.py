@@ -40,16 +40,14 @@ class QAItem:
     """A question on a document.
 
     Attributes:
-        context: the document's text.
+        document: its name becomes the record's "context".
         question: what to ask.
-        name: where the text came from; a record's "context".
-        id: whatever names the pair to its owner; given back in the record.
+        id: whatever names the pair to its owner; given back in the record as it is.
     """
 
-    context: str
+    document: Document
     question: str
-    name: str = "text"
-    id: str | int | None = None
+    id: Any = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,9 @@ class FailedItem:
     """A question that cannot be asked, because its document or its row was not readable."""
 
     error: BigBirdError
-    name: str | None = None
+    context: str | None = None
     question: str | None = None
-    id: str | int | None = None
+    id: Any = None
 
 
 def answer(
@@ -209,9 +207,9 @@ def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str
     for document in documents:
         for question in questions:
             if isinstance(document, FailedDocument):
-                yield FailedItem(document.error, name=document.name, question=question)
+                yield FailedItem(document.error, context=document.name, question=question)
             else:
-                yield QAItem(document.text, question, name=document.name)
+                yield QAItem(document, question)
 
 
 class _Reader:
@@ -344,20 +342,20 @@ def _prepare(
     item: QAItem, last: ReadDocument | None, reader: _Reader, options: _Options
 ) -> tuple[ReadDocument | None, _Ready | FailedItem]:
     """Tokenise an item and plan its windows; the document before it is used again if it is the same."""
-    document = last
+    document, text, name = last, item.document.text, item.document.name
     try:
-        if document is None or document.text != item.context:
-            document = None
-            document = encode_document(item.context, reader.tokenizer, name=item.name, newline=options.newline)
+        if document is None or document.text != text:
+            document = None  # lets the one before go while this one is read
+            document = encode_document(text, reader.tokenizer, name=name, newline=options.newline)
         if not len(document):
-            what = "holds nothing but white space" if item.context else "is empty"
-            raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
+            what = "holds nothing but white space" if text else "is empty"
+            raise DataError(f"the document {what}", where=name, fix="give a document with text in it")
         question = options.task.encode_question(item.question, reader.tokenizer)
         return document, _Ready(item, document, question, _plan(len(document), len(question), options))
     except DataError as error:
         if error.where is None:
-            error = DataError(error.problem, where=item.name, fix=error.fix)
-        return document, FailedItem(error, name=item.name, question=item.question, id=item.id)
+            error = DataError(error.problem, where=name, fix=error.fix)
+        return document, FailedItem(error, context=name, question=item.question, id=item.id)
 
 
 def _plan(n_tokens: int, n_question: int, options: _Options) -> list[Window]:
@@ -407,7 +405,7 @@ def _as_record(item: QAItem, prediction: QAPrediction, reader: _Reader, options:
         "end": found.end if found else None,
         "score": prediction.score,
         "no_answer_score": prediction.no_answer_score,
-        "context": item.name,
+        "context": item.document.name,
         "question": item.question,
         "id": item.id,
     }
@@ -439,7 +437,7 @@ def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:
             "fix": error.fix,
             "exit_code": error.exit_code,
         },
-        "context": result.name,
+        "context": result.context,
         "question": result.question,
         "id": result.id,
     }
