@@ -40,13 +40,15 @@ class QAItem:
     """A question on a document.
 
     Attributes:
-        document: its name becomes the record's "context".
+        context: the document's text.
         question: what to ask.
+        name: where the text came from; a record's "context".
         id: whatever names the pair to its owner; given back in the record as it is.
     """
 
-    document: Document
+    context: str
     question: str
+    name: str = "text"
     id: Any = None
 
 
@@ -55,7 +57,7 @@ class FailedItem:
     """A question that cannot be asked, because its document or its row was not readable."""
 
     error: BigBirdError
-    context: str | None = None
+    name: str | None = None
     question: str | None = None
     id: Any = None
 
@@ -207,9 +209,9 @@ def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str
     for document in documents:
         for question in questions:
             if isinstance(document, FailedDocument):
-                yield FailedItem(document.error, context=document.name, question=question)
+                yield FailedItem(document.error, name=document.name, question=question)
             else:
-                yield QAItem(document, question)
+                yield QAItem(document.text, question, name=document.name)
 
 
 class _Reader:
@@ -342,20 +344,20 @@ def _prepare(
     item: QAItem, last: ReadDocument | None, reader: _Reader, options: _Options
 ) -> tuple[ReadDocument | None, _Ready | FailedItem]:
     """Tokenise an item and plan its windows; the document before it is used again if it is the same."""
-    document, text, name = last, item.document.text, item.document.name
+    document = last
     try:
-        if document is None or document.text != text:
+        if document is None or document.text != item.context:
             document = None  # lets the one before go while this one is read
-            document = encode_document(text, reader.tokenizer, name=name, newline=options.newline)
+            document = encode_document(item.context, reader.tokenizer, name=item.name, newline=options.newline)
         if not len(document):
-            what = "holds nothing but white space" if text else "is empty"
-            raise DataError(f"the document {what}", where=name, fix="give a document with text in it")
+            what = "holds nothing but white space" if item.context else "is empty"
+            raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
         question = options.task.encode_question(item.question, reader.tokenizer)
         return document, _Ready(item, document, question, _plan(len(document), len(question), options))
     except DataError as error:
         if error.where is None:
-            error = DataError(error.problem, where=name, fix=error.fix)
-        return document, FailedItem(error, context=name, question=item.question, id=item.id)
+            error = DataError(error.problem, where=item.name, fix=error.fix)
+        return document, FailedItem(error, name=item.name, question=item.question, id=item.id)
 
 
 def _plan(n_tokens: int, n_question: int, options: _Options) -> list[Window]:
@@ -375,8 +377,8 @@ def _answer_group(
     group: Sequence[_Ready | FailedItem], reader: _Reader, options: _Options
 ) -> Iterator[dict[str, Any] | FailedItem]:
     ready = [entry for entry in group if isinstance(entry, _Ready)]
-    # The predictor reads features ahead of its outputs: two walks over the same lazy features stay in step,
-    # and no window is held longer than it is needed.
+    # the predictor reads features ahead of its outputs: the decoder walks over the same features by itself, and no
+    # window is held longer than it is needed
     walk = _features(ready, reader)
     predict = reader.predictor.predict(_features(ready, reader), batch_size=options.batch_size) if ready else iter(())
     for entry in group:
@@ -405,7 +407,7 @@ def _as_record(item: QAItem, prediction: QAPrediction, reader: _Reader, options:
         "end": found.end if found else None,
         "score": prediction.score,
         "no_answer_score": prediction.no_answer_score,
-        "context": item.document.name,
+        "context": item.name,
         "question": item.question,
         "id": item.id,
     }
@@ -437,7 +439,7 @@ def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:
             "fix": error.fix,
             "exit_code": error.exit_code,
         },
-        "context": result.context,
+        "context": result.name,
         "question": result.question,
         "id": result.id,
     }
