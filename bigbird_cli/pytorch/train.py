@@ -104,8 +104,9 @@ def check(recipe: FinetuneRecipe, *, device: str = "auto", threads: int | None =
     place = pick_device(device)
     use_threads(threads)
     job = _prepare(recipe, place)
-    if job.dev_examples:
-        _evaluate(job, job.dev_examples[:2], StopSignals())
+    if job.dev is not None:
+        few = _dev_set(recipe, job.dev.examples[:2], job.tokenizer)
+        _check_metric(job, _evaluate(job, few, StopSignals()))
     longest = np.argsort(job.lengths, kind="stable")[-recipe.optim.batch_size :]
     batch = max(job.split(longest), key=lambda part: len(part) * int(job.lengths[part].max()))
     stepper = _Stepper(job)
@@ -124,6 +125,14 @@ def check(recipe: FinetuneRecipe, *, device: str = "auto", threads: int | None =
 
 
 @dataclass(frozen=True, eq=False)
+class _DevSet:
+    """Examples to judge by."""
+
+    examples: Sequence[Any]
+    features: Features
+
+
+@dataclass(frozen=True, eq=False)
 class _Job:
     """Everything that a recipe names, opened."""
 
@@ -134,7 +143,7 @@ class _Job:
     examples: Sequence[Any]
     features: Features
     lengths: np.ndarray
-    dev_examples: Sequence[Any] | None
+    dev: "_DevSet | None"
 
     @property
     def n_batches(self) -> int:
@@ -210,8 +219,12 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device) -> _Job:
         examples=examples,
         features=features,
         lengths=np.asarray(features.lengths),
-        dev_examples=dev_examples,
+        dev=_dev_set(recipe, dev_examples, tokenizer) if dev_examples else None,
     )
+
+
+def _dev_set(recipe: FinetuneRecipe, examples: Sequence[Any], tokenizer: Tokenizer) -> _DevSet:
+    return _DevSet(examples=examples, features=recipe.task.encode(examples, tokenizer, training=False))
 
 
 @dataclass(frozen=True)
@@ -339,8 +352,9 @@ class _Run:
         job, progress, run = self._job, self._progress, self._job.recipe.run
         eval_every = run.eval_every or job.n_batches
         metrics = MetricsFile(self._out / "metrics.jsonl", after=progress.step)
-        if run.metric is not None and job.dev_examples and progress.step == 0:
-            self._check_metric(_evaluate(job, job.dev_examples[:1], stop))
+        if run.metric is not None and job.dev is not None and progress.step == 0:
+            one = _dev_set(job.recipe, job.dev.examples[:1], job.tokenizer)  # a wrong name should not cost an epoch
+            _check_metric(job, _evaluate(job, one, stop))
         while True:
             step = progress.step
             due = step > 0 and (step % eval_every == 0 or step == job.n_steps)
@@ -449,16 +463,16 @@ class _Run:
     def _judge(self, metrics: MetricsFile, stop: StopSignals) -> Iterator[Event]:
         """Score the model on the dev set and keep it when it is the best so far; without one, when it is the last."""
         job, progress = self._job, self._progress
-        if not job.dev_examples:
+        if job.dev is None:
             progress.evaluated = progress.step
             if progress.step == job.n_steps:
                 self._keep(None)
             return
         started = time.perf_counter()
-        scores = _evaluate(job, job.dev_examples, stop)
+        scores = _evaluate(job, job.dev, stop)
         if scores is None:  # interrupted: it is done again after a resumption
             return
-        self._check_metric(scores)
+        _check_metric(job, scores)
         best = progress.best_scores is None or scores[job.metric] > progress.best_scores[job.metric]
         if best:
             progress.best_step, progress.best_scores = progress.step, scores
@@ -469,16 +483,6 @@ class _Run:
         event = Evaluated(step=progress.step, scores=scores, best=best, seconds=self._eval_seconds)
         metrics.write("evaluated", asdict(event))
         yield event
-
-    def _check_metric(self, scores: dict[str, float] | None) -> None:
-        metric = self._job.metric
-        if scores is not None and metric not in scores:
-            raise RecipeError(
-                f"the task has no score {metric!r}",
-                where="run.metric",
-                fix=f"did you mean {nearest(metric, scores) or self._job.recipe.task.main_metric!r}? "
-                f"It has {', '.join(scores)}",
-            )
 
     def _keep(self, scores: dict[str, float] | None) -> None:
         job = self._job
@@ -521,14 +525,24 @@ def _fingerprint(job: _Job) -> dict[str, int]:
     return {"n_features": len(job.lengths), "lengths": zlib.crc32(job.lengths.astype("<i4").tobytes())}
 
 
-def _evaluate(job: _Job, examples: Sequence[Any], stop: StopSignals) -> dict[str, float] | None:
+def _check_metric(job: _Job, scores: dict[str, float] | None) -> None:
+    if scores is not None and job.metric not in scores:
+        known = f"it has {', '.join(scores)}"
+        raise RecipeError(
+            f"the task has no score {job.metric!r}",
+            where="run.metric",
+            fix=f"did you mean {near!r}? {known}" if (near := nearest(job.metric, scores)) else known,
+        )
+
+
+def _evaluate(job: _Job, dev: _DevSet, stop: StopSignals) -> dict[str, float] | None:
     """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile."""
     task = job.recipe.task
-    decoder = task.decoder(examples, job.tokenizer)
+    decoder = task.decoder(dev.examples, job.tokenizer)
     waiting: deque[Feature] = deque()  # features that were read ahead and have no outputs yet
 
     def read() -> Iterator[Feature]:
-        for feature in task.encode(examples, job.tokenizer, training=False):
+        for feature in dev.features:
             waiting.append(feature)
             yield feature
 
@@ -537,4 +551,4 @@ def _evaluate(job: _Job, examples: Sequence[Any], stop: StopSignals) -> dict[str
         decoder.add(waiting.popleft(), outputs)
         if stop.caught is not None:
             return None
-    return dict(task.score(decoder.finish(), examples))
+    return dict(task.score(decoder.finish(), dev.examples))
