@@ -70,7 +70,7 @@ def qa(
       bigbird qa --json < rows.jsonl
     """
     asked = _questions(question or [], questions)
-    rows = _from_files(context, asked) if context else _from_rows(asked)
+    items = _from_files(context, asked) if context else _from_rows(asked)
 
     from bigbird_cli import api
     from bigbird_cli.cli.boundary import show_error
@@ -78,7 +78,7 @@ def qa(
 
     in_flight: deque[str] = deque()
     records = api.answers(
-        _remembered(rows, in_flight),
+        _remembered(items, in_flight),
         model=model,
         top_k=top_k,
         max_answer_tokens=max_answer_tokens,
@@ -127,7 +127,7 @@ def _questions(given: Sequence[str], file: str | None) -> list[str]:
     return asked
 
 
-def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
     if not asked:
         raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
     if paths.count("-") > 1:
@@ -135,46 +135,48 @@ def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem 
     return _read_files(paths, asked)
 
 
-def _read_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
-    from bigbird_cli.api import FailedItem, QAItem
-    from bigbird_cli.text.documents import FailedDocument, read_documents
+def _read_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
+    from bigbird_cli.api import pair
+    from bigbird_cli.text.documents import read_documents
 
-    for document in read_documents(paths):
-        for question in asked:
-            if isinstance(document, FailedDocument):
-                yield FailedItem(error=document.error, context=document.name, question=question)
-            else:
-                yield QAItem(document=document, question=question)
+    return pair(read_documents(paths), asked)
 
 
-def _from_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+def _from_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("no document is given", fix="name a text file with --context FILE, or - for standard input")
     return _read_rows(asked)
 
 
-def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem]":
+def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
     from bigbird_cli.api import FailedItem
+    from bigbird_cli.cli.lines import Lines
     from bigbird_cli.text.documents import read_jsonl
 
-    for number, row in read_jsonl(sys.stdin.buffer, "standard input"):
-        name = f"-:{number}"
+    lines = Lines(sys.stdin.buffer)
+    rows = read_jsonl(lines, "standard input")
+    while True:
+        if lines.would_wait():
+            yield None  # whoever writes may wait for the answers to what came so far
+        number, row = next(rows, (0, None))
+        if row is None:
+            return
+        where = f"standard input:{number}"
         if isinstance(row, DataError):
-            yield FailedItem(error=row, context=name)
+            yield FailedItem(row, name=where)
             continue
         try:
-            yield from _items_of(row, name, f"standard input:{number}", asked)
+            yield from _items_of(row, where, asked)
         except DataError as error:
-            yield FailedItem(error=error, context=name, id=row.get("id"))
+            yield FailedItem(error, name=where, id=row.get("id"))
 
 
-def _items_of(row: dict[str, Any], name: str, where: str, asked: Sequence[str]) -> "Iterator[QAItem]":
+def _items_of(row: dict[str, Any], where: str, asked: Sequence[str]) -> "Iterator[QAItem]":
     from bigbird_cli.api import QAItem
-    from bigbird_cli.text.documents import Document
 
-    document = Document(name, _text_of(row, "context", where))
+    context = _text_of(row, "context", where)
     for question in [_text_of(row, "question", where)] if "question" in row or not asked else asked:
-        yield QAItem(document=document, question=question, id=row.get("id"))
+        yield QAItem(context, question, name=where, id=row.get("id"))
 
 
 def _text_of(row: dict[str, Any], key: str, where: str) -> str:
@@ -194,13 +196,14 @@ def _text_of(row: dict[str, Any], key: str, where: str) -> str:
     return value
 
 
-def _remembered(rows: "Iterator[QAItem | FailedItem]", texts: deque[str]) -> "Iterator[QAItem | FailedItem]":
-    """Pass rows on and keep their texts, which the records that come back do not carry."""
+def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]) -> "Iterator[Any]":
+    """Pass items on and keep their texts, which the records that come back do not carry."""
     from bigbird_cli.api import QAItem
 
-    for row in rows:
-        texts.append(row.document.text if isinstance(row, QAItem) else "")
-        yield row
+    for item in items:
+        if item is not None:
+            texts.append(item.context if isinstance(item, QAItem) else "")
+        yield item
 
 
 def _as_error(error: dict[str, Any]) -> BigBirdError:

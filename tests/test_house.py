@@ -1,0 +1,145 @@
+"""The house stands as it was drawn: which room may import which, and what no room but one may touch."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "bigbird_cli"
+
+FLOORS = [  # imports go down only; rooms of one floor do not know each other
+    {"cli"},
+    {"report"},
+    {"api"},
+    {"backend"},
+    {"pytorch"},
+    {"weights"},
+    {"recipe"},
+    {"tasks"},
+    {"bigbird", "text"},
+    {"section", "errors"},
+]
+FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
+EXCEPTIONS = {
+    ("section", "errors"),  # a section's validators raise our errors
+    ("pytorch", "backend"),  # the events of a run are the door's, and the backend speaks them
+    ("cli", "__version__"),
+}
+ONLY_IN = {  # a library, and the rooms that may import it
+    "torch": {"pytorch"},
+    "yaml": {"recipe"},
+    "rich": {"cli"},
+    "typer": {"cli"},
+    "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary
+    "sentencepiece": {"text"},
+    "huggingface_hub": {"weights", "text"},  # text: BigBirdTokenizer.from_pretrained
+}
+NOWHERE = {"click", "transformers", "pickle"}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "pretrained" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, anywhere in it, but for names in type hints alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports relatively; the whole name says where it comes from"
+            if node.module == "bigbird_cli":
+                yield from ((f"bigbird_cli.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield str(node.module), node.lineno
+
+
+def test_every_module_stands_in_a_known_room() -> None:
+    rooms = {room_of(path) for path in MODULES} - {"__init__", "__main__"}
+    assert rooms <= FLOOR.keys(), f"no floor is drawn for {sorted(rooms - FLOOR.keys())}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    room = room_of(path)
+    if room == "__main__":
+        assert [name for name, _ in imports_of(path)] == ["bigbird_cli.cli"]
+        return
+    for name, line in imports_of(path):
+        if not name.startswith("bigbird_cli."):
+            continue
+        other = name.split(".")[1]
+        if other == room or (room, other) in EXCEPTIONS:
+            continue
+        assert room != "__init__", f"{path}:{line} imports {name}: public names are imported when they are used"
+        assert FLOOR[other] > FLOOR[room], f"{path}:{line} in {room} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    for name, line in imports_of(path):
+        library = name.split(".")[0]
+        assert library not in NOWHERE, f"{path}:{line} imports {library}"
+        assert room_of(path) in ONLY_IN.get(library, {room_of(path)}), f"{path}:{line} imports {library}"
+
+
+def test_the_command_line_meets_torch_only_through_the_backend() -> None:
+    for path in MODULES:
+        if room_of(path) in ("cli", "report", "api"):
+            assert not [name for name, _ in imports_of(path) if name.startswith("bigbird_cli.pytorch")], path
+
+
+def test_tasks_share_no_task_but_base_and_metrics() -> None:
+    tasks = {"qa", "classify", "ner", "multiple_choice", "mlm", "causal"}
+    for path in (PACKAGE / "tasks").glob("*.py"):
+        others = {name.split(".")[2] for name, _ in imports_of(path) if name.startswith("bigbird_cli.tasks.")}
+        assert not others & (tasks - {path.stem}), path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_command_line_prints(path: Path) -> None:
+    if room_of(path) == "cli":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.Name) and node.id == "print"), f"{path}:{node.lineno} prints"
+        written = (
+            isinstance(node, ast.Attribute) and node.attr == "write" and ast.unparse(node.value).startswith("sys.")
+        )
+        assert not written, f"{path}:{node.lineno} writes to a standard stream"
+
+
+def test_the_wheel_takes_every_package() -> None:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    standing = {".".join(path.parent.relative_to(REPOSITORY).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(settings["packages"]) == standing | {"bigbird_cli.recipes"}
+
+
+def test_public_names_are_all_there() -> None:
+    import bigbird_cli
+
+    for name in bigbird_cli.__all__:
+        assert getattr(bigbird_cli, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'BigBert'"):
+        _ = bigbird_cli.BigBert
+
+
+def test_importing_the_package_imports_none_of_it() -> None:
+    code = "import sys, bigbird_cli; print([name for name in sys.modules if name.startswith('bigbird_cli.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.strip() == "[]"
