@@ -91,7 +91,7 @@ class Predictor:
                 yield results.pop(i)
 
     def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:
-        padded = collate(features, pad_id=self._model.config.pad_token_id, device=self._device, labels=False)
+        padded = collate(features, pad_id=self._model.config.pad_token_id or 0, device=self._device, labels=False)
         was_training = self._model.training
         self._model.eval()
         try:

@@ -265,7 +265,7 @@ class _Stepper:
         losses: list[Tensor] = []
         n_tokens = n_padded = 0
         for part, count in zip(features, counts, strict=True):
-            padded = collate(part, pad_id=job.model.config.pad_token_id, device=job.device)
+            padded = collate(part, pad_id=job.model.config.pad_token_id or 0, device=job.device)
             with torch.autocast(job.device.type, torch.bfloat16, enabled=recipe.run.precision == "bfloat16"):
                 loss = job.model(**padded.inputs).loss
             # a mean over this part's targets becomes its share of the mean over the whole batch

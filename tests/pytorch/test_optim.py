@@ -1,0 +1,83 @@
+"""The learning rate over a run, what decays, and a state that goes through named tensors unchanged."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from bigbird_cli.pytorch.optim import adamw, load_optimiser_state, lr_factor, optimiser_state
+
+
+def factors(schedule: str, *, n_steps: int = 100, warmup: float = 0.1) -> list[float]:
+    return [lr_factor(step, n_steps=n_steps, warmup=warmup, schedule=schedule) for step in range(1, n_steps + 1)]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+@pytest.mark.parametrize("n_steps", [1, 2, 100])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.99])
+def test_the_rate_climbs_to_its_peak_and_never_is_zero(schedule: str, n_steps: int, warmup: float) -> None:
+    rates = factors(schedule, n_steps=n_steps, warmup=warmup)
+    peak = max(1, round(warmup * n_steps)) - 1
+    assert rates[peak] == max(rates) == 1.0
+    assert min(rates) > 0
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_the_linear_schedule_falls_in_even_steps() -> None:
+    rates = factors("linear", n_steps=100, warmup=0.1)
+    assert rates[4] == 0.5
+    assert {round(before - after, 12) for before, after in pairwise(rates[9:])} == {round(1 / 91, 12)}
+
+
+def test_the_cosine_schedule_is_at_half_after_half() -> None:
+    assert lr_factor(51, n_steps=100, warmup=0.0, schedule="cosine") == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_constant_schedule_stays() -> None:
+    assert factors("constant")[9:] == [1.0] * 91
+
+
+def test_an_unknown_schedule_is_refused() -> None:
+    with pytest.raises(ValueError, match="zigzag"):
+        lr_factor(9, n_steps=10, warmup=0.1, schedule="zigzag")
+
+
+def test_only_matrices_decay() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    adamw(model, lr=0.1, weight_decay=0.5).step()
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert changed == {"0.weight"}
+
+
+def test_the_state_goes_through_named_tensors_unchanged() -> None:
+    def learn(model: nn.Module, optimiser: torch.optim.Optimizer, n_steps: int) -> None:
+        for _ in range(n_steps):
+            optimiser.zero_grad()
+            model(torch.arange(6.0).view(2, 3)).square().sum().backward()
+            optimiser.step()
+
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    optimiser = adamw(model, lr=0.1, weight_decay=0.1)
+    learn(model, optimiser, 3)
+    state = {name: tensor.clone() for name, tensor in optimiser_state(optimiser, model).items()}
+    assert set(state) == {f"{key}.{name}" for key in ("exp_avg", "exp_avg_sq", "step") for name in ("weight", "bias")}
+
+    other = nn.Linear(3, 2)
+    other.load_state_dict(model.state_dict())
+    fresh = adamw(other, lr=0.1, weight_decay=0.1)
+    load_optimiser_state(fresh, other, state)
+    learn(model, optimiser, 2)
+    learn(other, fresh, 2)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_a_state_of_other_parameters_is_refused() -> None:
+    model = nn.Linear(3, 2)
+    with pytest.raises(KeyError):
+        load_optimiser_state(adamw(model, lr=0.1, weight_decay=0.0), model, {"exp_avg.elsewhere": torch.zeros(1)})

@@ -1,0 +1,452 @@
+"""Training: it learns, splitting changes nothing, a resumed run is the run, and what is not finite stops it."""
+
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tokenizers
+import torch
+
+import bigbird_cli as bb
+from bigbird_cli.backend import Evaluated, Event, Finished, Saved, Started, Step
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, RecipeError, ResourceError, UsageError
+from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.predict import Predictor
+from bigbird_cli.pytorch.run_folder import MetricsFile
+from bigbird_cli.pytorch.train import _prepare, _Stepper, check, train
+from bigbird_cli.recipe.load import load_recipe
+from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.weights.checkpoint import read_checkpoint
+from bigbird_cli.weights.store import read_tensors
+
+WORDS = [f"w{number}" for number in range(40)]
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random model with a tokenizer of one piece a word; documents over 28 tokens run block-sparse."""
+    folder = tmp_path_factory.mktemp("start")
+    vocabulary = {piece: number for number, piece in enumerate([*SPECIALS, "red", *WORDS])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    config = BigBirdConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        block_size=4,
+        num_random_blocks=1,
+        pad_token_id=0,
+        sep_token_id=3,
+    )
+    BigBirdForQuestionAnswering(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts of words, of which the one behind `red` is asked for: 30 to learn from, 6 to judge by."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+
+    def paragraph(number: int) -> dict[str, Any]:
+        words = [WORDS[int(i)] for i in rng.integers(0, len(WORDS), int(rng.integers(6, 50)))]
+        place = int(rng.integers(0, len(words) - 1))
+        words[place] = "red"
+        answer = {"text": words[place + 1], "answer_start": len(" ".join(words[: place + 1])) + 1}
+        question = {"id": f"q{number}", "question": "red", "answers": [answer], "is_impossible": False}
+        return {"context": " ".join(words), "qas": [question]}
+
+    for name, numbers in (("train", range(30)), ("dev", range(100, 106))):
+        articles = [{"title": "words", "paragraphs": [paragraph(number) for number in numbers]}]
+        (folder / f"{name}.json").write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
+    return folder
+
+
+def recipe(start: Path, data: Path, *, dev: bool = True, **changes: Any) -> FinetuneRecipe:
+    """A small run: 12 steps of 5 inputs over 30, so 2 epochs; `optim__lr=...` changes one setting."""
+    values: dict[str, Any] = {
+        "seed": 1,
+        "model": {"start": str(start), "dropout": 0.1, "attention_dropout": 0.1},
+        "task": {"type": "qa", "window": 64, "overlap": 8, "max_answer_tokens": 4},
+        "data": {"train": str(data / "train.json")} | ({"dev": str(data / "dev.json")} if dev else {}),
+        "optim": {"lr": 1e-3, "batch_size": 5, "micro_batch_size": 5, "steps": 12},
+        "run": {"log_every": 3},
+    }
+    for name, value in changes.items():
+        section, _, key = name.partition("__")
+        values[section] = values[section] | {key: value} if key else value
+    return FinetuneRecipe.model_validate(values)
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def weights(run: Path, step: int) -> dict[str, np.ndarray]:
+    tensors, _ = read_checkpoint(run / "checkpoints" / f"step-{step}")
+    return {name: array for name, array in tensors.items() if name.startswith("model.")}
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def follow(run: Iterator[Event], events: list[Event], act: Callable[[Event], None] = lambda _: None) -> None:
+    """Note a run's events and do something at each."""
+    for event in run:
+        events.append(event)
+        act(event)
+
+
+def stop_after(events: Iterator[Event], kind: type, *, step: int) -> None:
+    """Leave a run as a crash would: nothing of it goes on after this event."""
+    for event in events:
+        if isinstance(event, kind) and event.step == step:
+            break
+    events.close()  # type: ignore[attr-defined]
+
+
+def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path) -> None:
+    events = list(train(recipe(start, data), tmp_path / "run", device="cpu"))
+    epoch = ["Step", "Step", "Evaluated", "Saved"]
+    assert kinds(events) == ["Started", *epoch, *epoch, "Finished"]
+    started, last_step, finished = events[0], events[-4], events[-1]
+    assert isinstance(started, Started)
+    assert isinstance(last_step, Step)
+    assert isinstance(finished, Finished)
+    assert (started.n_features, started.n_steps, started.resumed_from) == (30, 12, None)
+    assert started.n_parameters == sum(array.size for array in weights(tmp_path / "run", 12).values())
+    assert (last_step.step, last_step.epoch, last_step.eta_seconds) == (12, 2.0, 0.0)
+    assert last_step.tokens_per_second > 0
+    assert 0 < last_step.padding < 0.5
+    best = max((event.scores["f1"], event.scores) for event in events if isinstance(event, Evaluated))
+    assert finished.best_scores == best[1]
+    assert [line["event"] for line in metrics(tmp_path / "run")] == ["step", "step", "evaluated"] * 2
+
+
+def test_the_loss_falls_and_the_answers_are_found(start: Path, data: Path, tmp_path: Path) -> None:
+    eager = recipe(
+        start, data, model__dropout=0.0, model__attention_dropout=0.0, optim__lr=1e-2, optim__steps=200,
+        run__log_every=20, run__eval_every=200, data__dev=str(data / "train.json"),
+    )  # fmt: skip
+    events = list(train(eager, tmp_path / "run", device="cpu"))
+    losses = [event.loss for event in events if isinstance(event, Step)]
+    assert losses[-1] < 0.2 * losses[0]
+    scores = next(event.scores for event in events if isinstance(event, Evaluated))
+    assert scores["f1"] > 80
+
+
+def gradient(settings: FinetuneRecipe, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """What the optimiser is given for a batch of short and long inputs."""
+    job = _prepare(settings, torch.device("cpu"))
+    stepper = _Stepper(job)
+    monkeypatch.setattr(stepper.optimiser, "zero_grad", lambda **_: None)
+    stepper.take(np.argsort(job.lengths)[::4], lr=0.0, step=1)
+    return {name: weight.grad for name, weight in job.model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize(
+    "split",
+    [{"optim__micro_batch_size": 1}, {"optim__max_tokens_per_micro_batch": 80}, {"run__gradient_checkpointing": True}],
+)
+def test_splitting_a_batch_changes_no_gradient(
+    start: Path, data: Path, monkeypatch: pytest.MonkeyPatch, split: dict[str, Any]
+) -> None:
+    still = {"model__dropout": 0.0, "model__attention_dropout": 0.0}
+    whole = gradient(recipe(start, data, **still, optim__batch_size=8, optim__micro_batch_size=8), monkeypatch)
+    parts = gradient(
+        recipe(start, data, **still, optim__batch_size=8, **({"optim__micro_batch_size": 8} | split)), monkeypatch
+    )
+    assert whole.keys() == parts.keys()
+    assert max(float(each.abs().max()) for each in whole.values()) > 1e-2
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=2e-7, msg=name)
+
+
+@pytest.mark.parametrize("step", [1, 5, 6, 11])
+def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, step: int) -> None:
+    settings = recipe(start, data, run__save_every=step, run__keep=12)
+    straight = list(train(settings, tmp_path / "straight", device="cpu"))
+    stop_after(train(settings, tmp_path / "broken", device="cpu"), Saved, step=step)
+    torch.manual_seed(12345)  # a fresh process stands elsewhere
+    resumed = list(train(settings, tmp_path / "broken", resume="auto", device="cpu"))
+
+    assert isinstance(resumed[0], Started)
+    assert resumed[0].resumed_from == tmp_path / "broken" / "checkpoints" / f"step-{step}"
+    ours, _ = read_checkpoint(tmp_path / "broken" / "checkpoints" / "step-12")
+    theirs, _ = read_checkpoint(tmp_path / "straight" / "checkpoints" / "step-12")
+    assert ours.keys() == theirs.keys()
+    assert {"optimiser", "model", "rng"} == {name.partition(".")[0] for name in ours}
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name], array, err_msg=name)
+    for name, array in read_tensors(tmp_path / "straight").items():
+        np.testing.assert_array_equal(read_tensors(tmp_path / "broken")[name], array)
+    assert resumed[-1].best_scores == straight[-1].best_scores  # type: ignore[union-attr]
+
+    def repeatable(run: Path) -> list[dict[str, Any]]:
+        timed = {"tokens_per_second", "eta_seconds", "seconds"}
+        return [{key: value for key, value in line.items() if key not in timed} for line in metrics(run)]
+
+    assert repeatable(tmp_path / "broken") == repeatable(tmp_path / "straight")
+
+
+def test_a_resumed_run_may_split_its_batches_otherwise(start: Path, data: Path, tmp_path: Path) -> None:
+    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    narrow = recipe(start, data, optim__micro_batch_size=1)
+    assert kinds(list(train(narrow, tmp_path / "run", resume="auto", device="cpu")))[-1] == "Finished"
+
+
+def test_another_recipe_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
+    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    with pytest.raises(UsageError, match=r"optim\.lr"):
+        list(train(recipe(start, data, optim__lr=2e-3), tmp_path / "run", resume="auto", device="cpu"))
+
+
+def test_other_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "train.json"
+    copy.write_bytes((data / "train.json").read_bytes())
+    settings = recipe(start, data, data__train=str(copy))
+    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    copy.write_text(copy.read_text(encoding="utf-8").replace("w1 ", "w1 w1 "), encoding="utf-8")
+    with pytest.raises((UsageError, DataError)):
+        list(train(recipe(start, data, data__train=str(copy), task__on_bad_answer="error"), tmp_path / "run",
+                   resume="auto", device="cpu"))  # fmt: skip
+
+
+def test_an_existing_run_is_not_written_into_unasked(start: Path, data: Path, tmp_path: Path) -> None:
+    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    with pytest.raises(UsageError, match="--resume"):
+        next(train(recipe(start, data), tmp_path / "run", device="cpu"))
+
+
+def test_a_finished_run_has_nothing_left_to_do(start: Path, data: Path, tmp_path: Path) -> None:
+    done = list(train(recipe(start, data), tmp_path / "run", device="cpu"))
+    again = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+    assert kinds(again) == ["Started", "Finished"]
+    assert again[-1].best_scores == done[-1].best_scores  # type: ignore[union-attr]
+
+
+def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([10.0, 30.0, 20.0, 30.0])
+    monkeypatch.setattr(sys.modules[train.__module__], "_evaluate", lambda *_: {"f1": next(scores)})
+    settings = recipe(start, data, run__eval_every=3, run__keep=9)
+    events = list(train(settings, tmp_path / "run", device="cpu"))
+    assert [event.best for event in events if isinstance(event, Evaluated)] == [True, True, False, False]
+    kept = read_tensors(tmp_path / "run")
+    for name, array in weights(tmp_path / "run", 6).items():
+        np.testing.assert_array_equal(kept[name.removeprefix("model.")], array)
+    assert "| f1 | 30 |" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+
+
+def test_without_a_dev_set_the_last_model_is_kept(start: Path, data: Path, tmp_path: Path) -> None:
+    events = list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
+    assert "Evaluated" not in kinds(events)
+    assert events[-1].best_scores is None  # type: ignore[union-attr]
+    kept = read_tensors(tmp_path / "run")
+    for name, array in weights(tmp_path / "run", 12).items():
+        np.testing.assert_array_equal(kept[name.removeprefix("model.")], array)
+
+
+def test_a_finished_run_is_a_model_folder(start: Path, data: Path, tmp_path: Path) -> None:
+    settings = recipe(start, data, run__save_precision="float16")
+    list(train(settings, tmp_path / "run", device="cpu"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", BigBirdWarning)  # nothing is missing
+        model = bb.BigBirdForQuestionAnswering.from_pretrained(tmp_path / "run")
+    assert model(input_ids=torch.tensor([[2, 5, 3, 6, 7, 3]])).start_logits.shape == (1, 6)
+    assert len(bb.load_tokenizer(tmp_path / "run").encode("red w1").ids) == 2
+    assert {"config.json", "model.safetensors", "tokenizer.json", "task.json", "recipe.yaml", "metrics.jsonl",
+            "README.md"} <= {path.name for path in (tmp_path / "run").iterdir()}  # fmt: skip
+    assert json.loads((tmp_path / "run" / "task.json").read_text(encoding="utf-8"))["max_answer_tokens"] == 4
+    assert load_recipe(tmp_path / "run" / "recipe.yaml") == settings
+    n_weights = sum(array.size for array in weights(tmp_path / "run", 12).values())
+    assert (tmp_path / "run" / "model.safetensors").stat().st_size < 2.2 * n_weights + 10_000
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    forward = BigBirdForQuestionAnswering.forward
+
+    def poisoned(self: BigBirdForQuestionAnswering, **inputs: Any) -> Any:
+        output = forward(self, **inputs)
+        if output.loss is None:
+            return output
+        batches.append(output)
+        return type(output)(loss=output.loss * (float("nan") if len(batches) == 7 else 1.0))
+
+    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", poisoned)
+    settings = recipe(start, data, optim__micro_batch_size=1, run__save_every=1, run__log_every=1)
+    events = []
+    with pytest.raises(DivergedError, match=r"the loss is nan at step 2; the examples were q\d+;") as caught:
+        events += train(settings, tmp_path / "run", device="cpu")
+    assert caught.value.exit_code == 6
+    assert caught.value.problem.count("q") == 1  # the guilty pass alone is named
+    assert metrics(tmp_path / "run")[-1] == {"event": "diverged", "step": 2, "problem": caught.value.problem}
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-1"]
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_step(start: Path, data: Path) -> None:
+    settings = recipe(start, data)
+    job = _prepare(settings, torch.device("cpu"))
+    stepper = _Stepper(job)
+    weight = job.model.bert.embeddings.word_embeddings.weight
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = weight.detach().clone()
+    with pytest.raises(DivergedError, match=r"gradient's norm is (inf|nan) at step 1"):
+        stepper.take(np.arange(5), lr=1e-3, step=1)
+    assert torch.equal(weight, before)
+    assert not stepper.optimiser.state
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)]
+)
+def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
+    start: Path, data: Path, tmp_path: Path, number: signal.Signals, error: type[BaseException]
+) -> None:
+    settings = recipe(start, data, run__log_every=1)
+    former = signal.getsignal(number)
+    events: list[Event] = []
+
+    def send(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 4:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(error) as caught:
+        follow(train(settings, tmp_path / "run", device="cpu"), events, send)
+    assert kinds(events[-2:]) == ["Step", "Saved"]
+    assert events[-1].step == 4  # type: ignore[union-attr]
+    if error is SystemExit:
+        assert caught.value.code == 128 + number
+    assert signal.getsignal(number) is former
+
+    list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+    list(train(settings, tmp_path / "straight", device="cpu"))
+    for name, array in weights(tmp_path / "straight", 12).items():
+        np.testing.assert_array_equal(weights(tmp_path / "run", 12)[name], array)
+
+
+def test_a_signal_in_an_evaluation_has_it_done_again_after_a_resumption(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = Predictor.predict
+
+    def interrupted(self: Predictor, *args: Any, **options: Any) -> Iterator[dict[str, np.ndarray]]:
+        for number, outputs in enumerate(predict(self, *args, **options)):
+            if number == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield outputs
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "predict", interrupted)
+        events: list[Event] = []
+        with pytest.raises(SystemExit):
+            follow(train(recipe(start, data), tmp_path / "run", device="cpu"), events)
+    assert kinds(events) == ["Started", "Step", "Step", "Saved"]
+    resumed = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+    assert kinds(resumed)[:2] == ["Started", "Evaluated"]
+    assert [line["step"] for line in metrics(tmp_path / "run") if line["event"] == "evaluated"] == [6, 12]
+
+
+def test_a_second_signal_aborts_at_once(start: Path, data: Path, tmp_path: Path) -> None:
+    def send_twice(event: Event) -> None:
+        if isinstance(event, Step):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    events: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        follow(train(recipe(start, data, run__log_every=1), tmp_path / "run", device="cpu"), events, send_twice)
+    assert kinds(events) == ["Started", "Step"]
+
+
+def test_check_takes_a_step_and_writes_nothing(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    checked = check(recipe(start, data), device="cpu")
+    assert (checked.n_examples, checked.n_features, checked.n_steps) == (30, 30, 12)
+    assert checked.n_tokens > 30 * 10
+    assert np.isfinite(checked.loss)
+    assert checked.seconds_per_step > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_epochs_give_the_number_of_steps(start: Path, data: Path) -> None:
+    assert check(recipe(start, data, optim__steps=None, optim__epochs=2.5), device="cpu").n_steps == 15
+
+
+def test_examples_can_be_limited(start: Path, data: Path) -> None:
+    assert check(recipe(start, data, data__max_examples=7), device="cpu").n_examples == 7
+
+
+def test_a_metric_that_the_task_lacks_is_refused_before_training(start: Path, data: Path, tmp_path: Path) -> None:
+    settings = recipe(start, data, run__metric="exact_macth")
+    with pytest.raises(RecipeError, match="exact_match"):
+        check(settings, device="cpu")
+    with pytest.raises(RecipeError, match="exact_match"):
+        list(train(settings, tmp_path / "run", device="cpu"))
+
+
+def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: Path) -> None:
+    settings = recipe(start, data, task__window=128, model__config={"max_position_embeddings": 64})
+    long = settings.model_copy(update={"data": settings.data.model_copy(update={"train": (data / "long.json",)})})
+    context = " ".join(["red", *WORDS, *WORDS])
+    question = {"id": "q", "question": "red", "answers": [{"text": "w0", "answer_start": 4}]}
+    (data / "long.json").write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [question]}]}]}), encoding="utf-8"
+    )
+    with pytest.raises(RecipeError, match=r"task\.window to 64"):
+        check(long, device="cpu")
+
+
+def test_a_file_without_examples_is_refused(start: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text('{"data": []}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"none\.json"):
+        check(recipe(start, data, data__train=str(tmp_path / "none.json")), device="cpu")
+
+
+def test_want_of_memory_names_the_setting(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", forward)
+    with pytest.raises(ResourceError, match=r"optim\.micro_batch_size"):
+        list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
+
+
+def test_half_precision_arithmetic_keeps_whole_weights(start: Path, data: Path, tmp_path: Path) -> None:
+    events = list(train(recipe(start, data, run__precision="bfloat16", optim__steps=3), tmp_path / "run", device="cpu"))
+    assert np.isfinite(next(event.loss for event in events if isinstance(event, Step)))
+    assert {array.dtype for array in weights(tmp_path / "run", 3).values()} == {np.dtype(np.float32)}
+
+
+def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    first = MetricsFile(path, after=0)
+    for step in (1, 2, 3):
+        first.write("step", {"step": step, "loss": 1.0})
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"event": "step", "st')  # a crash in the middle of a line
+    MetricsFile(path, after=2).write("step", {"step": 3, "loss": float("nan"), "scores": {"f1": float("inf")}})
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    assert (lines[-1]["loss"], lines[-1]["scores"]) == ("nan", {"f1": "inf"})
