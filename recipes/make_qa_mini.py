@@ -302,24 +302,24 @@ def _agreed_span(picks: Sequence[str], tokens: Sequence[str]) -> tuple[int, int]
     return first, last
 
 
-def read_fairytaleqa(folder: Path) -> tuple[list[Question], list[Question]]:
-    """Questions on stories, where the answer stands word by word in the section they name."""
+def fairytale_stories(folder: Path, part: str) -> list[list[Question]]:
+    """The questions of each story that a section they name answers word by word; part is train or val."""
     base = folder / "fairytaleqa/data-by-train-split"
-    stories = sorted((base / "section-stories/train").glob("*-story.csv"))
-    train: list[Question] = []
-    dev: list[Question] = []
-    for n, path in enumerate(stories):
+    stories = []
+    for path in sorted((base / "section-stories" / part).glob("*-story.csv")):
         title = path.name.removesuffix("-story.csv")
-        questions_path = base / "questions/train" / f"{title}-questions.csv"
+        questions_path = base / "questions" / part / f"{title}-questions.csv"
+        questions: list[Question] = []
+        stories.append(questions)
         if not questions_path.exists():
             continue
         text, sections = "", {}
         with path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
-                part = " ".join((row["text"] or "").split())
+                section = " ".join((row["text"] or "").split())
                 text += "\n" if text else ""
-                sections[row["section"].strip()] = (len(text), len(text) + len(part))
-                text += part
+                sections[row["section"].strip()] = (len(text), len(text) + len(section))
+                text += section
         document = Document("fairytaleqa", title, text)
         with questions_path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
@@ -331,9 +331,19 @@ def read_fairytaleqa(folder: Path) -> tuple[list[Question], list[Question]]:
                     if span and span not in spans:
                         spans.append(span)
                 if spans:
-                    question = Question(document, tidy_question(row["question"]), tuple(spans))
-                    (dev if n >= len(stories) - FAIRY_DEV else train).append(question)
-    return train, dev
+                    questions.append(Question(document, tidy_question(row["question"]), tuple(spans)))
+    return stories
+
+
+def read_fairytaleqa(folder: Path) -> tuple[list[Question], list[Question]]:
+    """Questions on stories; the last stories choose models."""
+    stories = fairytale_stories(folder, "train")
+    cut = max(0, len(stories) - FAIRY_DEV)
+    return _flat(stories[:cut]), _flat(stories[cut:])
+
+
+def _flat(lists: Iterable[list[Question]]) -> list[Question]:
+    return [question for some in lists for question in some]
 
 
 def _best_occurrence(
@@ -450,11 +460,13 @@ def read_multispanqa(folder: Path) -> tuple[list[Question], list[Question]]:
     return train, []
 
 
-def read_covid_qa(folder: Path) -> tuple[list[Question], list[Question]]:
-    """Questions by biomedical experts on whole papers; offsets that are off are found again."""
+def covid_papers(folder: Path) -> list[list[Question]]:
+    """The questions of each paper, by biomedical experts; offsets that are off are found again."""
     data = json.loads((folder / "covid-qa/200423_covidQA.json").read_text(encoding="utf-8"))["data"]
-    train = []
-    for article in data[: len(data) - COVID_TEST]:
+    papers = []
+    for article in data:
+        questions: list[Question] = []
+        papers.append(questions)
         for paragraph in article["paragraphs"]:
             text = paragraph["context"]
             document = Document("covid-qa", str(paragraph["document_id"]), text)
@@ -471,29 +483,34 @@ def read_covid_qa(folder: Path) -> tuple[list[Question], list[Question]]:
                     if span[0] < span[1]:
                         spans.append(span)
                 if spans:
-                    train.append(Question(document, tidy_question(qa["question"]), tuple(spans)))
-    return train, []
+                    questions.append(Question(document, tidy_question(qa["question"]), tuple(spans)))
+    return papers
+
+
+def read_covid_qa(folder: Path) -> tuple[list[Question], list[Question]]:
+    """Questions on whole papers; none of them chooses models, the last only test."""
+    papers = covid_papers(folder)
+    return _flat(papers[: max(0, len(papers) - COVID_TEST)]), []
 
 
 def _plain(name: str) -> str:
     return re.sub(r"\W", "", re.sub(r"\.(pdf|txt)$", "", name.strip(), flags=re.IGNORECASE)).lower()
 
 
-def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
-    """Clauses of contracts: the category becomes a question, the clause (or the name in it) the answer."""
+def cuad_contracts(folder: Path) -> list[tuple[str, list[Question]]]:
+    """Clauses of contracts: the category becomes a question, the clause (or the name in it) the answer.
+
+    Returns:
+        File name and questions of each contract, by name; no spans where the contract has no such clause.
+    """
     with (folder / "cuad/master_clauses.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = {_plain(row["Filename"]): row for row in csv.DictReader(lines)}
-    paths = sorted((folder / "cuad/full_contract_txt").glob("*.txt"), key=lambda p: p.name)
-    # Names sort in two ways, by code point and as people read them; train keeps clear of both ends.
-    kept_out = {p.name for p in sorted(paths, key=lambda p: p.name.lower())[-(CUAD_TEST + CUAD_DEV) :]}
-    train: list[Question] = []
-    dev: list[Question] = []
-    for n, path in enumerate(paths):
+    contracts = []
+    for path in sorted((folder / "cuad/full_contract_txt").glob("*.txt"), key=lambda p: p.name):
+        questions: list[Question] = []
+        contracts.append((path.name, questions))
         row = rows.get(_plain(path.name))
-        if row is None or n >= len(paths) - CUAD_TEST:
-            continue
-        is_dev = n >= len(paths) - CUAD_TEST - CUAD_DEV
-        if not is_dev and path.name in kept_out:
+        if row is None:
             continue
         with path.open(encoding="utf-8", newline="") as opened:
             text = opened.read()
@@ -504,23 +521,34 @@ def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
                 clauses = ast.literal_eval(row[category] or "[]")
             except (SyntaxError, ValueError):
                 continue
-            found = [span for clause in clauses if (span := find_flexibly(clause, text))]
-            spans = list(dict.fromkeys(trim(text, *span) for span in found))
-            if category in CUAD_SHORT:
-                named = (row.get(f"{category}-Answer") or "").strip()
-                shorter = []
-                for a, b in spans:
-                    inside = find_flexibly(named, text[a:b]) if named else None
-                    if inside:
-                        shorter.append((a + inside[0], a + inside[1]))
-                spans = shorter or spans
-            if category == "Parties":  # "Licensor" and the like are names of roles, not parties
-                spans = [s for s in spans if len(text[s[0] : s[1]].split()) > 1]
-            spans = [s for s in spans if s[0] < s[1]]
-            if spans:
-                question = Question(document, rng.choice(phrasings), tuple(spans), whole=True)
-                (dev if is_dev else train).append(question)
-    return train, dev
+            spans = _clause_spans(category, clauses, row, text)
+            if spans or not clauses:
+                asked = rng.choice(phrasings) if spans else phrasings[0]
+                questions.append(Question(document, asked, tuple(spans), whole=True))
+    return contracts
+
+
+def _clause_spans(category: str, clauses: Sequence[str], row: dict[str, str], text: str) -> list[tuple[int, int]]:
+    found = [span for clause in clauses if (span := find_flexibly(clause, text))]
+    spans = list(dict.fromkeys(trim(text, *span) for span in found))
+    if category in CUAD_SHORT:
+        named = (row.get(f"{category}-Answer") or "").strip()
+        inside = [(a, find_flexibly(named, text[a:b])) for a, b in spans] if named else []
+        spans = [(a + span[0], a + span[1]) for a, span in inside if span] or spans
+    if category == "Parties":  # "Licensor" and the like are names of roles, not parties
+        spans = [(a, b) for a, b in spans if len(text[a:b].split()) > 1]
+    return [(a, b) for a, b in spans if a < b]
+
+
+def read_cuad(folder: Path) -> tuple[list[Question], list[Question]]:
+    """Questions on the clauses that contracts have; the last contracts test, those before them choose models."""
+    contracts = cuad_contracts(folder)
+    # Names sort in two ways, by code point and as people read them; train keeps clear of both ends.
+    kept_out = set(sorted((name for name, _ in contracts), key=str.lower)[-(CUAD_TEST + CUAD_DEV) :])
+    cut, end = max(0, len(contracts) - CUAD_TEST - CUAD_DEV), max(0, len(contracts) - CUAD_TEST)
+    train = _flat(questions for name, questions in contracts[:cut] if name not in kept_out)
+    dev = _flat(questions for _, questions in contracts[cut:end])
+    return [q for q in train if q.spans], [q for q in dev if q.spans]
 
 
 def _phrasings(table: str) -> dict[str, tuple[str, ...]]:
@@ -598,7 +626,7 @@ def read_redocred(folder: Path) -> tuple[list[Question], list[Question]]:
     """Wikipedia abstracts with relations between entities: a relation becomes a question about its tail."""
     data = json.loads((folder / "redocred/dev_revised.json").read_text(encoding="utf-8"))
     train = []
-    for row in data[: len(data) - REDOCRED_TEST]:
+    for row in data[: max(0, len(data) - REDOCRED_TEST)]:
         text, breaks, places = "", [], []
         for sentence in row["sents"]:
             joined, spans = detokenise([t for t in sentence if t.strip()])
