@@ -234,10 +234,14 @@ def _compose(source: str, name: str) -> yaml.Node | None:
         ) from None
     except RecursionError:
         raise RecipeError("the recipe is nested too deeply", where=name) from None
+    except (ValueError, OverflowError) as error:  # an escape beyond Unicode
+        raise RecipeError(f"this is not YAML ({error})", where=name) from None
 
 
 def _build(node: yaml.Node, place: Place, text: _Text) -> Any:
     where = text.at[place] = _position(text.name, node.start_mark)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in (_TAG + "map", _TAG + "seq"):
+        raise _foreign_tag(node, where)
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -262,6 +266,7 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     tag, value = node.tag.removeprefix(_TAG), str(node.value)
     try:
         if tag == "str":
+            value.encode("utf-8")  # "\\ud800" is half a character
             return value
         if tag == "null":
             return None
@@ -273,8 +278,15 @@ def _scalar(node: yaml.Node, where: str) -> Any:
         if tag == "float":
             return float(re.sub(r"\.(inf|nan)\Z", r"\1", value.lower()))
     except (KeyError, ValueError):
-        raise RecipeError(f"{value[:40]!r} is no {tag}", where=where) from None
-    raise RecipeError(f"the tag «{node.tag}» may not stand in a recipe", where=where, fix="write the plain value")
+        raise RecipeError(f"{value[:40]!r} is no {_TAG_WORDS.get(tag, tag)}", where=where) from None
+    raise _foreign_tag(node, where)
+
+
+_TAG_WORDS = {"str": "text", "bool": "true or false", "int": "whole number that fits", "float": "number"}
+
+
+def _foreign_tag(node: yaml.Node, where: str) -> RecipeError:
+    return RecipeError(f"the tag «{node.tag}» may not stand in a recipe", where=where, fix="write the plain value")
 
 
 def _position(name: str, mark: Any) -> str:
@@ -344,9 +356,11 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
         told = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
         return RecipeError(f"{parent} has no setting «{place[-1]}»", where=text.where(place, key=True), fix=told)
     if error["type"] == "missing":
-        what = "section" if _fields(kind, place) is not None else "setting"
         around = text.where(place[:-1], key=True)
-        return RecipeError(f"the {what} {name} is missing", where=around, fix=f"add {name}, or --set {name}=...")
+        if within := _fields(kind, place):
+            told = f"add «{place[-1]}:» with {', '.join(within)}"
+            return RecipeError(f"the section {name} is missing", where=around, fix=told)
+        return RecipeError(f"the setting {name} is missing", where=around, fix=f"add it, or --set {name}=VALUE")
     where = text.where(place)
     if error["type"] == "value_error":  # a validator of ours, which names the values
         told = error["msg"].removeprefix("Value error, ")

@@ -1,0 +1,355 @@
+"""A recipe is read as YAML 1.2, checked whole, and each mistake is shown where it stands."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bigbird_cli.errors import RecipeError
+from bigbird_cli.recipe import FinetuneRecipe, dump_recipe, find_recipe, load_recipe, recipe_changes, shipped_recipes
+from bigbird_cli.recipe.load import _override_value, _parse, _Text
+
+MINIMAL = """\
+model:
+  start: some-model
+data:
+  train: train.json
+optim:
+  lr: 2e-5
+task:
+  type: qa
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINIMAL, encoding="utf-8")
+    return file
+
+
+def values_of(text: str | bytes) -> dict[str, Any]:
+    return _parse(text if isinstance(text, bytes) else text.encode(), "mine.yaml").values
+
+
+def refused(text: str | bytes, tmp_path: Path, overrides: tuple[str, ...] = ()) -> RecipeError:
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(file, overrides=overrides)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def place_of(error: RecipeError) -> str:
+    assert error.where is not None
+    return error.where.rpartition("bad.yaml")[2]
+
+
+# scalars
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2e-5", 2e-5),
+        ("1E3", 1000.0),
+        ("+.5", 0.5),
+        ("1.", 1.0),
+        ("-.inf", -math.inf),
+        ("010", 10),
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("-7", -7),
+        ("no", "no"),
+        ("On", "On"),
+        ("y", "y"),
+        ("true", True),
+        ("FALSE", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("1:30", "1:30"),
+        ("1_000", "1_000"),
+        ("0b11", "0b11"),
+        ("2026-01-02", "2026-01-02"),
+        ("2e-5x", "2e-5x"),
+        ("'2e-5'", "2e-5"),
+        ("=", "="),
+    ],
+)
+def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
+    got = values_of(f"a: {text}\n")["a"]
+    assert got == value
+    assert type(got) is type(value)
+    from_command_line = _override_value(text, "--set")
+    assert from_command_line == value
+    assert type(from_command_line) is type(value)
+
+
+def test_nan_is_a_number() -> None:
+    assert math.isnan(values_of("a: .nan")["a"])
+
+
+def test_a_merge_key_is_a_plain_name() -> None:
+    assert values_of("a:\n  <<: {b: 1}\n") == {"a": {"<<": {"b": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [("[a, 2e-5]", ["a", 2e-5]), ("{b: no}", {"b": "no"}), ("'1'", "1"), ("C:\\x: y #z", "C:\\x: y #z"), ("*", "*")],
+)
+def test_an_override_is_a_plain_scalar_unless_it_is_bracketed_or_quoted(override: str, value: object) -> None:
+    assert _override_value(override, "--set") == value
+
+
+# what is no recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("model:\n\tstart: x\n", ":2:1", "tab"),
+        ("model: {start: x\n", ":2:1", "flow mapping"),
+        ("a: 1\nb: 2\na: 3\n", ":3:1", "twice; first in line 1"),
+        ("model:\n  start: x\n  start: y\n", ":3:3", "«start» stands here twice; first in line 2"),
+        ("- a\n- b\n", ":1:1", "mapping"),
+        ("model: !!python/object:os.system x\n", ":1:8", "tag"),
+        ("model: !!python/object/apply:os.system [ls]\n", ":1:8", "tag"),
+        ("model: !!set {a}\n", ":1:8", "tag"),
+        ('a: "\\ud800"\n', ":1:4", "no text"),
+        ('a: "\\UFFFFFFFF"\n', "", "not YAML"),
+        ("a: " + "9" * 5000, ":1:4", "no whole number"),
+        ("model: !mine x\n", ":1:8", "tag"),
+        ("seed: !!int abc\n", ":1:7", "tag"),
+        ("seed: !!float abc\n", ":1:7", "no number"),
+        ("a: &x 1\nb: *x\n", ":1:4", "anchor"),
+        ("a: 1\n---\nb: 1\n", ":2:1", "document"),
+        ("? [a, b]\n: 1\n", ":1:3", "word"),
+        ("a: 1\nb: \x07\n", ":2:4", "U+0007"),
+        (b"a: \xff\n", "", "byte 3 is not UTF-8"),
+        ("a: " + "[" * 500 + "]" * 500, "", "nested"),
+    ],
+)
+def test_bad_yaml_is_refused_at_its_place(text: str | bytes, place: str, words: str, tmp_path: Path) -> None:
+    error = refused(text, tmp_path)
+    assert words in str(error)
+    assert place_of(error) == place
+
+
+@given(st.one_of(st.text(), st.text(alphabet=":-[]{}!&*\n\t \"'#|>%@`ab1.e?,")))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        values_of(text.encode("utf-8", "surrogatepass"))
+    except RecipeError as error:
+        assert error.problem  # noqa: PT017 - either outcome is right
+
+
+def test_a_byte_order_mark_is_allowed() -> None:
+    assert values_of(b"\xef\xbb\xbfa: 1") == {"a": 1}
+
+
+# settings
+
+
+def test_a_recipe_holds_what_its_file_says(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file)
+    assert recipe.model.start == "some-model"
+    assert recipe.data.train == (Path("train.json"),)
+    assert recipe.optim.lr == 2e-5
+    assert recipe.task.type == "qa"
+
+
+def test_training_files_are_one_or_several(recipe_file: Path) -> None:
+    assert load_recipe(recipe_file, overrides=["data.train=[a.json, b.json]"]).data.train == (
+        Path("a.json"),
+        Path("b.json"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        (
+            "  lr: 2e-5",
+            "  lr: 2e-5\n  lr_warmup: 0.1",
+            ":7:3",
+            ["optim has no setting «lr_warmup»", "«warmup»", "clip"],
+        ),
+        ("optim:", "optmi:", ":5:1", ["«optmi»", "«optim»", "section optim is missing"]),
+        ("  lr: 2e-5", "  lr: abc", ":6:7", ['optim.lr is "abc"', "a number"]),
+        ("  lr: 2e-5", "  lr: '2e-5'", ":6:7", ["without quotes"]),
+        ("  lr: 2e-5", "  lr: true", ":6:7", ["optim.lr is true", "a number"]),
+        ("  lr: 2e-5", "  lr: 3", ":6:7", ["less than 1"]),
+        ("  lr: 2e-5", "  clip: 1", ":5:1", ["setting optim.lr is missing"]),
+        ("  lr: 2e-5", "  {lr: 2e-5, batch_size: 30}", ":5:1", ["micro_batch_size 4 does not divide batch_size 30"]),
+        ("  start: some-model", "  start: 7", ":2:10", ["model.start is 7", "quotes"]),
+        ("  start: some-model", "  start: x\n  config: {blok_size: 16}", ":3:3", ["«blok_size»", "«block_size»"]),
+        ("  train: train.json", "  train: []", ":4:10", ["data.train"]),
+        ("  train: train.json", "  train: {a: b}", ":4:10", ["data.train", "list"]),
+        ("optim:", "run:\noptim:", ":5:5", ["run is a section with log_every", "remove it"]),
+        ("optim:", "run: {precision: bfloat}\noptim:", ":5:18", ["run.precision", "«bfloat16»"]),
+        ("optim:", "run: {gradient_checkpointing: no}\noptim:", ":5:31", ['"no"', "true or false"]),
+        ("type: qa", "type: qu", ":8:9", ['task.type is "qu"', "'qa'"]),
+        ("type: qa", "windw: 3", ":8:3", ["«window»"]),
+    ],
+)
+def test_a_wrong_setting_is_shown_with_place_value_and_remedy(
+    old: str, new: str, place: str, words: list[str], tmp_path: Path
+) -> None:
+    error = refused(MINIMAL.replace(old, new), tmp_path)
+    assert all(word in str(error) for word in words), str(error)
+    assert f"bad.yaml{place}" in str(error)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = "seed: x\n" + MINIMAL.replace("lr: 2e-5", "lr: 2\n  clipp: 1")
+    error = refused(text, tmp_path, overrides=("run.keep=0",))
+    assert error.problem.startswith("4 settings are wrong")
+    places = [line.split(": ")[0].rpartition("bad.yaml")[2].strip() for line in error.problem.splitlines()[1:]]
+    assert places == [":1:7", ":7:7", ":8:3", "--set run.keep=0"]
+
+
+def test_an_empty_recipe_lacks_its_sections(tmp_path: Path) -> None:
+    error = refused("# nothing\n", tmp_path)
+    assert [section in str(error) for section in ("model", "task", "data", "optim")] == [True] * 4
+
+
+@pytest.mark.parametrize("section", ["model", "task", "data", "optim", "run"])
+def test_every_setting_with_a_letter_missing_is_caught_and_named(section: str, tmp_path: Path) -> None:
+    names = list(FinetuneRecipe.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]
+    for name in names:
+        wrong = name[:-2] + name[-1] if len(name) > 2 else name + "x"
+        text = MINIMAL + f"run: {{{wrong}: 1}}\n" if section == "run" else MINIMAL
+        overrides = () if section == "run" else (f"{section}.{wrong}=1",)
+        error = refused(text, tmp_path, overrides=overrides)
+        assert f"{section} has no setting «{wrong}»" in str(error)
+        assert f"did you mean «{name}»" in str(error)
+
+
+# --set
+
+
+def test_an_override_changes_one_setting_and_the_later_one_wins(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file, overrides=["optim.lr=1e-4", "run.keep=3", "seed=7", "optim.lr=3e-5"])
+    assert (recipe.optim.lr, recipe.run.keep, recipe.seed) == (3e-5, 3, 7)
+
+
+def test_an_override_mends_a_wrong_setting_of_the_file(recipe_file: Path) -> None:
+    recipe_file.write_text(MINIMAL.replace("2e-5", "abc"), encoding="utf-8")
+    assert load_recipe(recipe_file, overrides=["optim.lr=1e-4"]).optim.lr == 1e-4
+
+
+def test_an_empty_override_takes_the_default(recipe_file: Path) -> None:
+    assert load_recipe(recipe_file, overrides=["data.dev=x", "data.dev="]).data.dev is None
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("optim.lr=abc", "a number"),
+        ("optim.lrr=1", "did you mean «lr»"),
+        ("otpim.lr=1", "did you mean «optim»"),
+        ("optim=3", "optim is a section"),
+        ("optim.lr.x=3", "not a section"),
+        ("optim.lr", "section.setting=value"),
+        ("=3", "section.setting=value"),
+        ("optim..lr=3", "section.setting=value"),
+        ("data.train=[a", "flow sequence"),
+    ],
+)
+def test_a_wrong_override_is_named(override: str, words: str, tmp_path: Path) -> None:
+    error = refused(MINIMAL, tmp_path, overrides=(override,))
+    assert words in str(error)
+    assert error.where == f"--set {override}"
+
+
+# files
+
+
+def test_every_shipped_recipe_loads_and_comes_back_the_same(tmp_path: Path, repository: Path) -> None:
+    recipes = shipped_recipes()
+    assert {file.stem for file in (repository / "recipes").glob("*.yaml")} == set(recipes)
+    assert "squad" in recipes
+    for name in recipes:
+        recipe = load_recipe(name)
+        again = tmp_path / f"{name}-again.yaml"
+        again.write_text(dump_recipe(recipe), encoding="utf-8")
+        assert load_recipe(again) == recipe
+
+
+def test_a_shipped_recipe_is_found_by_name_or_path(repository: Path) -> None:
+    file = repository / "recipes" / "squad.yaml"
+    assert find_recipe("squad").samefile(file)
+    assert find_recipe("squad.yaml").samefile(file)
+    assert find_recipe(file) == file
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqaud", "did you mean «squad»"),
+        ("recipes-of-mine/squad.yaml", "write its name alone: squad"),
+        ("./nowhere.yaml", "Shipped recipes are"),
+    ],
+)
+def test_a_missing_recipe_names_the_ones_that_ship(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=words) as caught:
+        load_recipe(name)
+    assert caught.value.where == name
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="folder"):
+        load_recipe(tmp_path)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_any_text_survives_dump_and_load(text: str) -> None:
+    recipe = _recipe(text)
+    assert FinetuneRecipe.model_validate_json(json.dumps(values_of(dump_recipe(recipe))), strict=True) == recipe
+
+
+@pytest.mark.parametrize(
+    "text", ["2e-5", "no", "010", "1:30", "null", "~", "0o7", "2026-01-02", "=", "<<", "é", "a: b"]
+)
+def test_a_text_that_looks_like_something_else_is_quoted_for_every_yaml(text: str) -> None:
+    dumped = dump_recipe(_recipe(text))
+    assert values_of(dumped)["model"]["start"] == text
+    assert yaml.safe_load(dumped)["model"]["start"] == text
+
+
+def _recipe(start: str) -> FinetuneRecipe:
+    values = {"model": {"start": start}, "task": {"type": "qa"}, "data": {"train": "a.json"}, "optim": {"lr": 2e-5}}
+    return FinetuneRecipe.model_validate(values)
+
+
+# resumed runs
+
+
+def test_only_changes_that_matter_to_a_run_are_told(recipe_file: Path) -> None:
+    stored = json.loads(json.dumps(load_recipe(recipe_file).model_dump(mode="json")))
+    assert recipe_changes(stored, load_recipe(recipe_file)) == []
+    assert recipe_changes(stored, load_recipe(recipe_file, overrides=["run.keep=9", "run.log_every=1"])) == []
+    assert recipe_changes(
+        stored, load_recipe(recipe_file, overrides=["optim.lr=3e-5", "model.config.block_size=16"])
+    ) == [
+        "optim.lr 2e-05 → 3e-05",
+        "model.config.block_size None → 16",
+    ]
+
+
+def test_positions_fall_back_to_what_stands_around() -> None:
+    text = _Text(values={}, keys={("a",): "f:1:1"}, at={}, name="f")
+    assert text.where(("a", "b", "c")) == "f:1:1"
+    assert text.where(("x",)) == "f"

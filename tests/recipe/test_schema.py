@@ -1,0 +1,38 @@
+"""The schema documents itself, and nothing in a recipe changes after loading."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from bigbird_cli.recipe.schema import FinetuneRecipe, Optim
+from bigbird_cli.section import Section
+
+
+def test_every_setting_has_a_description_in_the_json_schema() -> None:
+    schema = FinetuneRecipe.model_json_schema()
+    sections = {name: section for name, section in schema["$defs"].items() if "properties" in section}
+    assert {"ModelSection", "DataSection", "Optim", "RunSection", "QuestionAnswering"} <= set(sections)
+    for name, section in sections.items():
+        bare = [
+            field for field, entry in section["properties"].items() if "description" not in entry and field != "type"
+        ]
+        assert bare == [], name
+
+
+def test_every_section_is_a_section() -> None:
+    for field in FinetuneRecipe.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            assert issubclass(field.annotation, Section)
+
+
+def test_a_section_is_frozen_and_knows_only_its_own_names() -> None:
+    optim = Optim(lr=1e-3)
+    with pytest.raises(ValidationError, match="frozen"):
+        optim.lr = 1.0  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Optim(lr=1e-3, lrr=1)  # type: ignore[call-arg]
+
+
+def test_micro_batches_divide_the_batch_unless_tokens_fill_them() -> None:
+    with pytest.raises(ValidationError, match="micro_batch_size 5 does not divide batch_size 32"):
+        Optim(lr=1e-3, micro_batch_size=5)
+    assert Optim(lr=1e-3, micro_batch_size=5, max_tokens_per_micro_batch=4096).batch_size == 32
