@@ -97,26 +97,29 @@ def bert_to_bigbird(
         num_random_blocks: random blocks per query block.
 
     Raises:
-        UsageError: out holds files already, or max_positions is below the source's.
+        UsageError: out holds files already, max_positions is below the source's, or a setting is out of range.
         ModelError: the source is no BERT, or a tensor is missing, misshapen or not finite; the error names it.
 
-    Source: Zaheer et al., 2020, arXiv:2007.14062, appendix E.1 (warm start); tiling follows Beltagy et al., 2020,
-    arXiv:2004.05150, section 5.
+    Source: Zaheer et al., 2020, arXiv:2007.14062, section 4 (a warm start from RoBERTa); tiling follows Beltagy et al.,
+    2020, arXiv:2004.05150, section 5.
     """
     source, out = Path(source), Path(out)
+    if block_size < 1 or num_random_blocks < 0:
+        raise UsageError(
+            f"block_size is {block_size} and num_random_blocks {num_random_blocks}",
+            fix="they must be at least 1 and 0",
+        )
     _refuse_occupied(out)
     source = _transformer_folder(source)
     settings = _bert_settings(source)
-    source_positions = settings["max_position_embeddings"]
+    # a config with the source's own number of positions says what shapes the source must have
+    short = _short_config(settings, where=source / CONFIG_NAME)
+    source_positions = short.max_position_embeddings
     if max_positions < source_positions:
         raise UsageError(
             f"{max_positions} positions are fewer than the {source_positions} of {source}",
             fix=f"ask for at least {source_positions} positions",
         )
-    # a config with the source's own number of positions says what shapes the source must have
-    short = _short_config(
-        settings, where=source / CONFIG_NAME, block_size=block_size, num_random_blocks=num_random_blocks
-    )
     tokenizer = _tokenizer(source, max_positions=max_positions)
     if tokenizer.vocab_size > short.vocab_size:
         raise ModelError(
@@ -131,6 +134,8 @@ def bert_to_bigbird(
 
     config = short.replace(
         max_position_embeddings=max_positions,
+        block_size=block_size,
+        num_random_blocks=num_random_blocks,
         pad_token_id=tokenizer.pad_id,
         # a BERT has no begin and end of its own: the tokens that open and close an input take the role
         bos_token_id=tokenizer.cls_id,
@@ -195,17 +200,10 @@ def _bert_settings(source: Path) -> dict[str, Any]:
     return settings
 
 
-def _short_config(
-    settings: Mapping[str, Any], *, where: Path, block_size: int, num_random_blocks: int
-) -> BigBirdConfig:
+def _short_config(settings: Mapping[str, Any], *, where: Path) -> BigBirdConfig:
     carried = {name: settings[name] for name in CARRIED_SETTINGS if name in settings}
     try:
-        return BigBirdConfig(
-            **carried,
-            max_position_embeddings=settings["max_position_embeddings"],
-            block_size=block_size,
-            num_random_blocks=num_random_blocks,
-        )
+        return BigBirdConfig(**carried, max_position_embeddings=settings["max_position_embeddings"])
     except ModelError as error:
         raise ModelError(error.problem, where=str(where), fix=error.fix) from error
 
@@ -305,7 +303,9 @@ def _tokenizer(source: Path, *, max_positions: int) -> Tokenizer:
     special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
     special |= {"unk_token": "[UNK]"} | declared_special_tokens(source)
     # transformers' own BERT class would lower-case or not by its own defaults; the generic one follows the file
-    kept |= special | {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_positions}
+    known = _entries(description)  # transformers would give a token that is missing a number beyond the embeddings
+    kept |= {role: token for role, token in special.items() if token in known}
+    kept |= {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_positions}
     kept["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]  # the generic one has no types
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -315,6 +315,16 @@ def _tokenizer(source: Path, *, max_positions: int) -> Tokenizer:
             return load_tokenizer(folder)
         except ModelError as error:
             raise ModelError(error.problem, where=str(source), fix=error.fix) from error
+
+
+def _entries(description: Mapping[str, Any]) -> set[str]:
+    """The tokens that a tokenizer.json names; none where it is broken, which its reader reports."""
+    model, added = description.get("model"), description.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    entries = set(vocabulary) if isinstance(vocabulary, dict) else set()
+    if isinstance(added, list):
+        entries |= {token["content"] for token in added if isinstance(token, dict) and "content" in token}
+    return entries
 
 
 def _tokenizer_description(source: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
