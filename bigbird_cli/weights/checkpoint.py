@@ -6,6 +6,7 @@ to the disk, and renamed; only then are older ones removed. So a crash at any mo
 checkpoints that were whole before.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
-from bigbird_cli.weights.folders import disk_errors, flush, partial_folder, remove_partial_folders
+from bigbird_cli.weights.folders import PARTIAL, disk_errors, flush, partial_folder, remove_partial_folders
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CHECKPOINTS: Final = "checkpoints"
@@ -69,7 +70,7 @@ def write_checkpoint(
         path = parent / f"step-{step}"
         if path.exists():  # a resumed run came here again: the old one stays readable until the new one stands
             old = parent / f"step-{step}.old"
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
             path.rename(old)
         partial.rename(path)
         flush(parent)
@@ -117,7 +118,7 @@ def start_run(out: Path, resume: str | None) -> Path | None:
         UsageError: `out` holds something and `resume` does not say to go on with it.
         ModelError: the checkpoint to go on from is not there, or none is whole.
     """
-    there = sorted(path.name for path in out.iterdir() if path.name != LOCK) if out.is_dir() else []
+    there = sorted(path.name for path in out.iterdir() if not _is_ours(path.name)) if out.is_dir() else []
     if out.exists() and not out.is_dir():
         raise UsageError("this is a file, not a run folder", where=str(out), fix="name a folder with --out")
     if resume is None:
@@ -180,6 +181,7 @@ class RunLock:
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()}\n".encode())
         self._handle = handle
+        remove_partial_folders(self._path.parent)  # nobody else writes here
         return self
 
     def __exit__(
@@ -189,6 +191,10 @@ class RunLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _is_ours(name: str) -> bool:
+    return name == LOCK or name.startswith(PARTIAL)
 
 
 def _newest_or_refuse(run: Path) -> Path | None:
@@ -230,7 +236,16 @@ def _prune(parent: Path, *, keep: int) -> None:
     readable = [path for path in found if _age(path)[0] < _BROKEN_LAST and not path.name.endswith(".old")]
     for path in found:
         if path not in readable[-keep:]:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Take a checkpoint away: its name first, so that no half of it is ever found under that."""
+    doomed = path.with_name(f"{PARTIAL}{path.name}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    with contextlib.suppress(OSError):  # held open by somebody, or not there; it harms nothing
+        path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -241,30 +256,35 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"its {_MANIFEST} is not JSON", where=str(path)) from error
     match manifest:
-        case {"format": int(version), "number": int(), "step": int(), "files": dict(files)} if all(
-            isinstance(entry, dict) for entry in files.values()
-        ):
-            if version != _FORMAT:
-                raise ModelError(f"it has format {version}, not {_FORMAT}", where=str(path), fix="update bigbird-cli")
+        case {"format": int(version)} if version != _FORMAT:
+            raise ModelError(f"it has format {version}, not {_FORMAT}", where=str(path), fix="update bigbird-cli")
+        case {
+            "format": int(),
+            "number": int(),
+            "step": int(),
+            "files": {
+                "state.safetensors": {"bytes": int(), "sha256": str()},  # _TENSORS; a pattern takes no plain name
+                "state.json": {"bytes": int(), "sha256": str()},
+            },
+        }:
             return dict(manifest)
-    raise ModelError(f"its {_MANIFEST} is not one", where=str(path))
+        case _:
+            raise ModelError(f"its {_MANIFEST} is not one", where=str(path))
 
 
 def _verify(path: Path) -> None:
     files = _read_manifest(path)["files"]
     for name in (_TENSORS, _STATE):
-        entry, file = files.get(name), path / name
-        if entry is None:
-            raise ModelError(f"its {_MANIFEST} does not name {name}", where=str(path))
+        entry, file = files[name], path / name
         try:
             size = file.stat().st_size
-            if size != entry.get("bytes"):
-                raise ModelError(f"{name} has {size:,} bytes, not {entry.get('bytes'):,}", where=str(path))
+            if size != entry["bytes"]:
+                raise ModelError(f"{name} has {size:,} bytes, not {entry['bytes']:,}", where=str(path))
             with file.open("rb") as opened:
                 sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"{name} cannot be read: {error.strerror}", where=str(path)) from error
-        if sha256 != entry.get("sha256"):
+        if sha256 != entry["sha256"]:
             raise ModelError(f"{name} is damaged: its sha256 is not the manifest's", where=str(path))
 
 
