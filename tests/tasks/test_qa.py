@@ -1,0 +1,489 @@
+"""Questions become windows and scores become answers: exact offsets, one scale, nothing skipped."""
+
+import math
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span, best_spans
+from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.windows import Window
+
+TORTURE = {
+    "emoji": "\U0001f600 lamp \U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f1f8\U0001f1ea keeper\u2764\ufe0f " * 6,
+    "combining marks": "e\u0301te\u0301 Z\u0351\u036b\u0343a\u030a\u0323lgo\u0301 cafe\u0301 " * 8,
+    "CRLF": "ada\r\nbel\r\rcora\n\r\ndov \r\n" * 10,
+    "NUL": "lamp\0light\0\0 tower\0 " * 10,
+    "line separators": "ada\u2028bel\u2029cora\x85dov\x0b\x0c " * 10,
+    "right to left": "\u05e9\u05dc\u05d5\u05dd \u202eada\u202c \u0645\u0631\u062d\u0628\u0627 \u200fbel " * 8,
+    "byte order mark": "\ufeffada\ufeff bel \ufeff" * 8,
+    "control tokens": "[SEP] ada [CLS] </s> <s>bel[MASK] [PAD] <unk> " * 6,
+    "CJK and ligatures": "\u4e2d\u6587\u5b57 \ufb01ne \uff12\uff10 \u00bd \u1e9e\u0130 " * 8,
+    "white space": " \t\u00a0\u3000 ada \u200b\u2003 bel   " * 8,
+    "one long word": "lamp" * 300,
+}
+
+
+class Letters:
+    """A stand-in for a tokenizer: words in pieces of at most three characters, a token without text at the front."""
+
+    vocab_size, cls_id, sep_id, pad_id, mask_id, unk_id = 1000, 1, 2, 0, 3, 4
+    special_ids = frozenset({0, 1, 2, 3})
+    newline = "keep"
+
+    def encode(self, text: str, *, newline: str | None = None) -> Tokens:  # noqa: ARG002
+        spans = [match.span() for match in re.finditer(r"\S{1,3}|\n", text)]
+        if spans:
+            spans.insert(0, (spans[0][0], spans[0][0]))
+        ids = [4 if text[a:b] == "\n" else 10 + sum(map(ord, text[a:b])) % 990 for a, b in spans]
+        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
+        return Tokens(np.array(ids, dtype=np.int32), starts, ends)
+
+    def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
+        raise NotImplementedError
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
+
+
+LETTERS: Tokenizer = Letters()  # type: ignore[assignment]
+
+
+def example(context: str, *answers: str, question: str = "who", id_: str = "q") -> QAExample:
+    return QAExample(id_, question, context, tuple(GoldAnswer(a, context.index(a)) for a in answers))
+
+
+def logits(feature: Feature, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: rng.normal(size=len(feature)).astype(np.float32) * 3 for name in ("start_logits", "end_logits")}
+
+
+def predict(
+    task: QuestionAnswering, examples: list[QAExample], tokenizer: Tokenizer, *, seed: int = 0, n_best: int = 1
+) -> list[QAPrediction]:
+    rng = np.random.default_rng(seed)
+    decoder = task.decoder(examples, tokenizer, n_best=n_best)
+    for feature in task.encode(examples, tokenizer):
+        decoder.add(feature, logits(feature, rng))
+    return decoder.finish()
+
+
+@pytest.fixture(scope="module", params=["wordpiece", "sentencepiece", "letters"])
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    if request.param == "letters":
+        return LETTERS
+    if request.param == "wordpiece":
+        return load_tokenizer(request.getfixturevalue("tiny_qa_model"))
+    folder = tmp_path_factory.mktemp("spiece")
+    shutil.copy(Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model", folder / "spiece.model")
+    return load_tokenizer(folder)
+
+
+# settings
+
+
+def test_stride_is_taken_as_overlap_with_a_warning() -> None:
+    with pytest.warns(BigBirdWarning, match=r"task\.stride is taken as task\.overlap"):
+        task = QuestionAnswering.model_validate({"type": "qa", "stride": 7})
+    assert task.overlap == 7
+    with pytest.raises(ValidationError, match="two names of one setting"):
+        QuestionAnswering.model_validate({"stride": 7, "overlap": 7})
+
+
+def test_an_overlap_that_fills_the_window_is_refused() -> None:
+    with pytest.raises(ValidationError, match="leaves no room for anything new"):
+        QuestionAnswering(window=64, overlap=60)
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        QuestionAnswering.model_validate({"windows": 64})
+
+
+# encoding
+
+
+def test_an_input_is_question_then_window_between_special_tokens() -> None:
+    [feature] = QuestionAnswering().encode([example("ada bel")], LETTERS)
+    question, document = LETTERS.encode("who").ids, LETTERS.encode("ada bel").ids
+    assert feature.ids.tolist() == [1, *question, 2, *document, 2]
+    assert feature.types.tolist() == [0] * (len(question) + 2) + [1] * (len(document) + 1)
+    assert (feature.ids.dtype, feature.types.dtype) == (np.int32, np.int8)
+    assert (feature.labels, feature.example, feature.window) == ({}, 0, Window(0, len(document)))
+    assert feature.ids[feature.first] == document[0]
+
+
+def test_lengths_are_known_without_building_an_input() -> None:
+    task = QuestionAnswering(window=24, overlap=4, max_answer_tokens=4)
+    for training in (False, True):
+        features = task.encode(
+            [example("ada bel " * 20, "bel"), example("x", "x", id_="r")], LETTERS, training=training
+        )
+        assert features.lengths.tolist() == [len(feature) for feature in features]
+        assert len(features) == len(list(features)) > 2
+        assert max(features.lengths) <= 24
+
+
+def test_all_windows_together_hold_every_token_of_every_document() -> None:
+    task = QuestionAnswering(window=16, overlap=3, max_answer_tokens=4)
+    examples = [example("ada " * n, id_=str(n)) for n in range(1, 40)]
+    held: dict[int, set[int]] = {}
+    for feature in task.encode(examples, LETTERS):
+        held.setdefault(feature.example, set()).update(range(*feature.window))
+        inside = feature.ids[feature.first : -1]
+        assert feature.document is not None
+        assert inside.tolist() == feature.document.tokens.ids[slice(*feature.window)].tolist()
+    assert [held[k] for k in range(len(examples))] == [set(range(len(LETTERS.encode(e.context)))) for e in examples]
+
+
+def test_windows_with_the_answer_point_at_it_and_others_at_cls() -> None:
+    context = "ada bel cora dov " * 10 + "keeper " + "ada bel cora dov " * 10
+    task = QuestionAnswering(window=32, overlap=8, max_answer_tokens=8)
+    features = task.encode([example(context, "keeper")], LETTERS, training=True)
+    pointing = 0
+    for feature in features:
+        start, end = feature.labels["start_positions"], feature.labels["end_positions"]
+        assert feature.document is not None
+        if start == 0:
+            assert end == 0
+            assert (
+                context[slice(*feature.document.span(feature.window.start, feature.window.stop - 1))].count("keeper")
+                == 0
+            )
+        else:
+            pointing += 1
+            shift = feature.window.start - feature.first
+            assert context[slice(*feature.document.span(int(start) + shift, int(end) + shift))] == "keeper"
+    assert 0 < pointing < len(features)
+
+
+def test_a_window_points_at_the_first_answer_that_it_holds_whole() -> None:
+    task = QuestionAnswering(window=64, overlap=8)
+    two = QAExample("q", "who", "ada bel", (GoldAnswer("bel", 4), GoldAnswer("ada", 0)))
+    [feature] = task.encode([two], LETTERS, training=True)
+    assert feature.labels["start_positions"] == feature.labels["end_positions"] == feature.first + 2
+
+
+def test_the_answer_covers_every_token_that_its_characters_touch() -> None:
+    [feature] = QuestionAnswering().encode([example("one lampkeeper two", "mpkee")], LETTERS, training=True)
+    assert feature.document is not None
+    shift = -feature.first
+    start, end = int(feature.labels["start_positions"]) + shift, int(feature.labels["end_positions"]) + shift
+    assert feature.document.span(start, end) == (4, 13)  # "lam", "pke", "epe"
+
+
+def test_windows_without_the_answer_are_thinned_alike_every_time() -> None:
+    context = "ada bel cora dov " * 200 + "keeper"
+    counts, kept = [], []
+    for share in (0.0, 0.3, 1.0):
+        task = QuestionAnswering(window=32, overlap=8, max_answer_tokens=8, negative_windows=share)
+        examples = [example(context, "keeper"), example(context, id_="impossible")]
+        features = task.encode(examples, LETTERS, training=True)
+        kept.append([(f.example, f.window) for f in features])
+        counts.append([sum(f.example == k for f in features) for k in (0, 1)])
+        assert [(f.example, f.window) for f in task.encode(examples, LETTERS, training=True)] == kept[-1]
+        alone = task.encode([examples[1]], LETTERS, training=True)
+        assert [f.window for f in alone] == [window for e, window in kept[-1] if e == 1]  # its neighbours do not matter
+    assert counts[0] == [1, 1]
+    assert set(kept[0]) < set(kept[1]) | {kept[0][-1]}
+    assert 0.2 < counts[1][1] / counts[2][1] < 0.4
+
+
+def test_a_question_whose_answer_fits_in_no_window_is_left_out_with_a_warning() -> None:
+    task = QuestionAnswering(window=24, overlap=4, max_answer_tokens=4)
+    long = "ada bel " * 20
+    with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* \(the first is 'long'\)"):
+        features = task.encode([example(long, long.strip(), id_="long"), example("x", "x")], LETTERS, training=True)
+    assert [feature.example for feature in features] == [1]
+
+
+def test_a_document_is_tokenised_once_for_all_its_questions() -> None:
+    calls: list[str] = []
+
+    class Counting(Letters):
+        def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+            calls.append(text)
+            return super().encode(text, newline=newline)
+
+    QuestionAnswering().encode([example("ada bel", id_=str(k)) for k in range(5)], Counting())  # type: ignore[arg-type]
+    assert calls.count("ada bel") == 1
+
+
+@pytest.mark.parametrize(
+    ("context", "question", "message"),
+    [
+        ("ada", " \t", "question q: the question ' \\t' has no words"),
+        ("ada", "who " * 20, "has 21 tokens, more than task.max_question_tokens 20"),
+        ("", "who", "question q: the context is empty"),
+        ("ada " * 99, "who " * 17, "room for 11 of the document, which is not more than the overlap 12"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named_and_never_cut(context: str, question: str, message: str) -> None:
+    task = QuestionAnswering(window=32, overlap=12, max_question_tokens=20, max_answer_tokens=4)
+    for training in (False, True):
+        with pytest.raises(DataError) as caught:
+            task.encode([QAExample("q", question, context)], LETTERS, training=training)
+        assert message in str(caught.value)
+
+
+# decoding
+
+
+def brute_force(starts: np.ndarray, ends: np.ndarray, max_tokens: int, owned: range) -> list[tuple[float, int, int]]:
+    return sorted(
+        (-(starts[i] + ends[j]), i, j)
+        for i in range(len(starts))
+        for j in range(i, min(len(ends), i + max_tokens))
+        if i + j in owned and np.isfinite(starts[i] + ends[j])
+    )
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_best_spans_are_those_of_brute_force(data: st.DataObject) -> None:
+    n = data.draw(st.integers(0, 24))
+    values = st.lists(st.sampled_from([-np.inf, *np.arange(-3, 4.0)]), min_size=n, max_size=n)  # few values: many ties
+    starts, ends = np.array(data.draw(values), dtype=float), np.array(data.draw(values), dtype=float)
+    max_tokens, n_best = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 6))
+    low = data.draw(st.integers(0, 2 * n + 1))
+    owned = range(low, data.draw(st.integers(low, 2 * n + 2)))
+    every = brute_force(starts, ends, max_tokens, owned)
+
+    mass, found = best_spans(starts, ends, max_tokens=max_tokens, n_best=n_best, owned=owned)
+
+    want: list[tuple[float, int, int]] = []
+    for span in every:
+        if len(want) < n_best and all(span[2] < other[1] or other[2] < span[1] for other in want):
+            want.append(span)
+    assert [tuple(candidate) for candidate in found] == want
+    assert mass == pytest.approx(math.log(sum(math.exp(-cost) for cost, _, _ in every)) if every else -np.inf)
+
+
+def test_spans_longer_than_a_chunk_are_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    starts, ends = rng.normal(size=(2, 300))
+    whole = best_spans(starts, ends, max_tokens=200, n_best=1, owned=range(600))
+    monkeypatch.setattr("bigbird_cli.tasks.qa._CELLS", 1000)
+    parts = best_spans(starts, ends, max_tokens=200, n_best=1, owned=range(600))
+    assert parts[1] == whole[1]
+    assert parts[0] == pytest.approx(whole[0])
+
+
+def test_all_windows_stand_on_one_scale() -> None:
+    """The decoder's probabilities are those of one softmax over every span of the document and "no answer"."""
+    context = "ada bel cora dov lamp tower " * 6
+    task = QuestionAnswering(window=24, overlap=6, max_answer_tokens=5)
+    examples = [example(context)]
+    rng = np.random.default_rng(3)
+    decoder = task.decoder(examples, LETTERS, n_best=3)
+    scores: dict[tuple[int, int], dict[int, float]] = {}
+    features = task.encode(examples, LETTERS)
+    for number, feature in enumerate(features):
+        outputs = logits(feature, rng)
+        outputs["start_logits"] += number  # another level in each window: its own [CLS] takes it away
+        decoder.add(feature, outputs)
+        start, end = (outputs[name].astype(float) for name in ("start_logits", "end_logits"))
+        document = feature.document
+        assert document is not None
+        for i in range(*feature.window):
+            for j in range(i, min(i + 5, feature.window.stop)):
+                if document.visible[i] and document.visible[j]:
+                    at = feature.first - feature.window.start
+                    margin = min(i - feature.window.start, feature.window.stop - 1 - j)
+                    scores.setdefault((i, j), {}).setdefault(margin, start[at + i] + end[at + j] - start[0] - end[0])
+    best_read = {span: by_margin[max(by_margin)] for span, by_margin in scores.items()}  # where it has most context
+    assert len(features) > 3
+    assert any(len(by_margin) > 1 for by_margin in scores.values())
+    total = 1 + sum(math.exp(score) for score in best_read.values())
+
+    [prediction] = decoder.finish()
+
+    assert prediction.no_answer_score == pytest.approx(1 / total)
+    span = max(best_read, key=best_read.__getitem__)
+    assert prediction.score == pytest.approx(math.exp(best_read[span]) / total)
+    assert prediction.spans[0].start == LETTERS.encode(context).starts[span[0]]
+    assert prediction.spans[0].end == LETTERS.encode(context).ends[span[1]]
+
+
+def test_the_order_of_windows_changes_nothing() -> None:
+    task = QuestionAnswering(window=24, overlap=6, max_answer_tokens=5)
+    examples = [example("ada bel cora dov " * 30), example("lamp tower " * 30, id_="r")]
+    rng = np.random.default_rng(0)
+    pairs = [(feature, logits(feature, rng)) for feature in task.encode(examples, LETTERS)]
+    results = []
+    for order in (pairs, pairs[::-1], [pairs[i] for i in rng.permutation(len(pairs))]):
+        decoder = task.decoder(examples, LETTERS, n_best=4)
+        for feature, outputs in order:
+            decoder.add(feature, outputs)
+        results.append([(p.spans, p.no_answer_score, p.n_read) for p in decoder.finish()])
+    assert results[0] == results[1] == results[2]
+
+
+def test_no_answer_is_given_when_it_is_likelier_than_the_threshold() -> None:
+    examples = [example("ada bel")]
+    for cls, threshold, answered in [(-9.0, 0.5, True), (9.0, 0.5, False), (9.0, 1.0, True), (-9.0, 0.0, False)]:
+        task = QuestionAnswering(no_answer_threshold=threshold)
+        [feature] = task.encode(examples, LETTERS)
+        level = np.zeros(len(feature), dtype=np.float32)
+        level[0] = cls
+        decoder = task.decoder(examples, LETTERS)
+        decoder.add(feature, {"start_logits": level, "end_logits": level})
+        [prediction] = decoder.finish()
+        assert (prediction.answer is not None) is answered
+        assert prediction.spans[0].text in "ada bel"
+        assert 0 < prediction.score < 1
+        assert (prediction.no_answer_score > 0.5) is (cls > 0)
+
+
+def test_extreme_scores_stay_probabilities() -> None:
+    examples = [example("ada bel cora")]
+    task = QuestionAnswering()
+    [feature] = task.encode(examples, LETTERS)
+    for cls, inside in [(1e4, -1e6), (-1e6, 1e4), (0.0, 3e38)]:
+        level = np.full(len(feature), inside, dtype=np.float32)
+        level[0] = cls
+        decoder = task.decoder(examples, LETTERS)
+        decoder.add(feature, {"start_logits": level, "end_logits": level})
+        [prediction] = decoder.finish()
+        assert 0 <= prediction.score <= 1
+        assert 0 <= prediction.no_answer_score <= 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_no_number_is_an_error(bad: float) -> None:
+    examples = [example("ada bel")]
+    [feature] = QuestionAnswering().encode(examples, LETTERS)
+    level = np.zeros(len(feature), dtype=np.float32)
+    level[3] = bad
+    with pytest.raises(ModelError, match="question q: the model gave a score that is not a finite number"):
+        QuestionAnswering().decoder(examples, LETTERS).add(feature, {"start_logits": level, "end_logits": level})
+
+
+def test_the_receipt_counts_what_was_read() -> None:
+    context = "ada\nbel\n" * 30
+    task = QuestionAnswering(window=24, overlap=6, max_answer_tokens=5)
+    examples = [example(context)]
+    features = list(task.encode(examples, LETTERS))
+    decoder = task.decoder(examples, LETTERS)
+    rng = np.random.default_rng(0)
+    for feature in features[:-1]:
+        decoder.add(feature, logits(feature, rng))
+    [part] = decoder.finish()
+    decoder.add(features[-1], logits(features[-1], rng))
+    [whole] = decoder.finish()
+    n_tokens = len(LETTERS.encode(context))
+    assert (whole.n_tokens, whole.n_read, whole.n_windows) == (n_tokens, n_tokens, len(features))
+    assert (part.n_read, part.n_windows) == (features[-2].window.stop, len(features) - 1)
+    assert whole.n_unknown == 60
+    assert whole.longest_input == max(len(feature) for feature in features)
+
+
+@pytest.mark.parametrize("name", TORTURE)
+def test_every_answer_is_the_text_at_its_offsets(name: str, tokenizer: Tokenizer) -> None:
+    context = TORTURE[name]
+    task = QuestionAnswering(window=40, overlap=10, max_answer_tokens=6)
+    for seed in range(20):
+        [prediction] = predict(task, [example(context)], tokenizer, seed=seed, n_best=5)
+        assert len(prediction.spans) == min(5, prediction.n_tokens)
+        assert prediction.n_read == prediction.n_tokens
+        covered: set[int] = set()
+        for span in prediction.spans:
+            assert context[span.start : span.end] == span.text
+            assert span.text == span.text.strip()
+            assert span.text
+            characters = set(range(span.start, span.end))
+            assert not covered & characters
+            covered |= characters
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    context=st.text(min_size=1, max_size=120).filter(lambda text: text.strip()),
+    seed=st.integers(0, 9),
+    window=st.integers(16, 40),
+    overlap=st.integers(0, 8),
+)
+def test_every_answer_to_any_text_is_the_text_at_its_offsets(
+    tokenizer: Tokenizer, context: str, seed: int, window: int, overlap: int
+) -> None:
+    task = QuestionAnswering(window=window, overlap=overlap, max_answer_tokens=6)
+    if not len(tokenizer.encode(context)):
+        return
+    [prediction] = predict(task, [example(context, question="a")], tokenizer, seed=seed, n_best=3)
+    assert prediction.n_read == prediction.n_tokens
+    for span in prediction.spans:
+        assert context[span.start : span.end] == span.text
+        assert span.text.strip()
+
+
+def test_a_word_of_a_megabyte_is_read_whole() -> None:
+    context = "ab" * 500_000
+    [prediction] = predict(QuestionAnswering(), [example(context)], LETTERS)
+    assert prediction.n_read == prediction.n_tokens > 300_000
+    assert context[prediction.spans[0].start : prediction.spans[0].end] == prediction.spans[0].text
+
+
+# scoring
+
+
+def said(text: str, *, id_: str = "q", doubt: float = 0.1, n_tokens: int = 9, answered: bool = True) -> QAPrediction:
+    span = Span(text, 0, len(text), 1 - doubt)
+    return QAPrediction(id_, span if answered else None, (span,), doubt, n_tokens, n_tokens, 0, 1, n_tokens)
+
+
+def test_scores_are_means_over_all_questions() -> None:
+    examples = [example("ada bel", "ada"), example("ada bel", "ada bel", id_="r")]
+    scores = QuestionAnswering().score([said("The ada!"), said("bel", id_="r")], examples)
+    assert scores == {"exact_match": 50.0, "f1": 100 * (1 + 2 / 3) / 2, "total": 2.0}
+
+
+def test_questions_without_an_answer_are_scored_apart() -> None:
+    examples = [example("ada bel", "ada", id_="a"), example("ada", id_="b"), example("ada", id_="c")]
+    predictions = [
+        said("ada", id_="a", doubt=0.4),
+        said("ada", id_="b", doubt=0.45),
+        said("ada", id_="c", doubt=0.6, answered=False),
+    ]
+    assert QuestionAnswering().score(predictions, examples) == {
+        "exact_match": 200 / 3,
+        "f1": 200 / 3,
+        "total": 3.0,
+        "has_answer_exact_match": 100.0,
+        "has_answer_f1": 100.0,
+        "has_answer_total": 1.0,
+        "no_answer_accuracy": 50.0,
+        "no_answer_total": 2.0,
+        "best_f1": 100.0,
+        "best_f1_threshold": 0.4,
+    }
+
+
+def test_scores_are_given_by_document_length() -> None:
+    examples = [example("ada", "ada", id_=str(n)) for n in (512, 513, 5000)]
+    predictions = [
+        said("ada", id_="512", n_tokens=512),
+        said("x", id_="513", n_tokens=513),
+        said("ada", id_="5000", n_tokens=5000),
+    ]
+    scores = QuestionAnswering().score(predictions, examples)
+    assert {name: scores[name] for name in scores if "tokens" in name} == {
+        "f1_to_512_tokens": 100.0,
+        "total_to_512_tokens": 1.0,
+        "f1_to_1024_tokens": 0.0,
+        "total_to_1024_tokens": 1.0,
+        "f1_over_4096_tokens": 100.0,
+        "total_over_4096_tokens": 1.0,
+    }
+
+
+def test_predictions_of_other_questions_are_refused() -> None:
+    with pytest.raises(ValueError, match="not of the same questions"):
+        QuestionAnswering().score([said("ada", id_="r")], [example("ada", "ada")])

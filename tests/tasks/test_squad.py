@@ -1,0 +1,164 @@
+"""Question files are read in every usual form, and what is wrong in them is named with its place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
+
+CONTEXT = "The lamp was lit in 1820.\r\nIt burned \U0001f525 until 1887; in 1820 oil was cheap."
+
+
+def qa(id_: str = "q1", **fields: Any) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "question": "When was the lamp lit?",
+        "answers": [{"text": "1820", "answer_start": 20}],
+        **fields,
+    }
+
+
+def squad(*qas: dict[str, Any], context: str = CONTEXT) -> dict[str, Any]:
+    return {"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": context, "qas": list(qas)}]}]}
+
+
+def read(tmp_path: Path, value: Any, **options: Any) -> list[QAExample]:
+    path = tmp_path / "set.json"
+    path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
+    return read_examples(path, **options)[0]
+
+
+def refusal(tmp_path: Path, value: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, value)
+    assert caught.value.exit_code == 3
+    assert str(tmp_path / "set.json") in str(caught.value.where)
+    return caught.value
+
+
+def test_several_answers_and_impossible_questions_are_read(tmp_path: Path) -> None:
+    several = qa(answers=[{"text": "1820", "answer_start": 20}, {"text": "in 1820", "answer_start": 17}])
+    impossible = qa("q2", answers=[], is_impossible=True, plausible_answers=[{"text": "1887", "answer_start": 99}])
+    first, second = read(tmp_path, squad(several, impossible))
+    assert first.answers == (GoldAnswer("1820", 20), GoldAnswer("in 1820", 17))
+    assert (first.id, first.question, first.context, first.has_answer) == ("q1", several["question"], CONTEXT, True)
+    assert second.answers == ()
+    assert not second.has_answer
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [{"text": "1887", "answer_start": 45}],
+        {"text": ["1887"], "answer_start": [45]},
+        {"text": "1887", "answer_start": 45},
+        {"text": ["1887"]},
+        ["1887"],
+        "1887",
+    ],
+)
+@pytest.mark.parametrize("form", ["list", "jsonl", "data", "one object"])
+def test_flat_rows_are_read_in_every_usual_form(tmp_path: Path, answers: Any, form: str) -> None:
+    row = {"context": CONTEXT, "question": "Until when?", "answers": answers, "id": 7}
+    empty = {"context": CONTEXT, "question": "Why?", "answers": {"text": [], "answer_start": []}}
+    value: Any = {
+        "list": [row, empty],
+        "data": {"data": [row, empty]},
+        "jsonl": "\n".join(json.dumps(r) for r in (row, empty)).encode(),
+        "one object": row,
+    }[form]
+    examples = read(tmp_path, value)
+    assert examples[0].answers == (GoldAnswer("1887", 45),)
+    assert examples[0].id == "7"
+    assert CONTEXT[45:49] == "1887"
+    assert [example.has_answer for example in examples[1:]] == [False] * (form != "one object")
+
+
+def test_every_character_of_a_context_is_kept(tmp_path: Path) -> None:
+    context = "\ufeffa\r\nb\u2028\0 e\u0301 \U0001f468\u200d\U0001f469 1820"
+    value = squad(qa(answers=[{"text": "1820", "answer_start": context.index("1820")}]), context=context)
+    as_text = b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode()  # a byte order mark before the JSON
+    for data in (as_text, json.dumps(value).encode()):
+        [example] = read(tmp_path, data)
+        assert example.context == context
+
+
+def test_a_wrong_offset_is_named_with_the_nearest_right_place(tmp_path: Path) -> None:
+    error = refusal(tmp_path, squad(qa(answers=[{"text": "1820", "answer_start": 21}])))
+    assert error.problem == "the answer '1820' is not at character 21 of its context; '820.' stands there"
+    assert error.where == f"{tmp_path / 'set.json'}, question q1"
+    assert error.fix == (
+        "correct answer_start: the nearest place where it stands is 20, or set task.on_bad_answer: skip to leave such"
+        " questions out"
+    )
+
+
+@pytest.mark.parametrize(("start", "place"), [(-1, "20"), (40, "54"), (36, "20"), (10_000, "54"), (56, "54")])
+def test_the_nearest_place_is_looked_for_on_both_sides(tmp_path: Path, start: int, place: str) -> None:
+    assert CONTEXT[54:58] == "1820"
+    error = refusal(tmp_path, squad(qa(answers=[{"text": "1820", "answer_start": start}])))
+    assert f"stands is {place}," in str(error.fix)
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ([{"text": "1830", "answer_start": 20}], "not at character 20"),
+        ([{"text": " ", "answer_start": 3}], "an answer has no text"),
+        (["1820"], "stands 2 times"),
+        (["1830"], "stands nowhere"),
+    ],
+)
+def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: Any, problem: str) -> None:
+    value = squad(qa("bad", answers=answers), qa("good"), qa("worse", answers=answers))
+    error = refusal(tmp_path, value)
+    assert problem in error.problem
+    assert "1 more questions" in error.problem
+    assert [example.id for example in read(tmp_path, value, on_bad_answer="skip")] == ["good"]
+    with pytest.warns(BigBirdWarning, match=r"set\.json: 2 questions"):
+        QuestionAnswering(on_bad_answer="skip").read(tmp_path / "set.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem", "where"),
+    [
+        (b"", "the file is empty", ""),
+        (b'{"data": [', "this is not JSON: Expecting value", ":1:11"),
+        (b'{"a": 1}\n{"b"', "", ":1"),
+        (b'{"data": \xff}', "the byte 0xff at offset 9", ""),
+        ({"version": "1"}, 'an object without "data"', ""),
+        ("text", 'a string without "data"', ""),
+        ({"data": []}, "the file holds no questions", ""),
+        ({"data": ["x"]}, "this is a string, not an object", ", data[0]"),
+        ({"data": [{"paragraphs": {}}]}, '"paragraphs" is an object, not a list', ", data[0]"),
+        ({"data": [{"paragraphs": [{"qas": []}]}]}, 'there is no "context"', ", data[0].paragraphs[0]"),
+        ({"data": [{"paragraphs": [{"context": "x", "qas": [3]}]}]}, "this is a number", ".qas[0]"),
+        (squad(qa(question=5)), '"question" is a number, not a string', ", question q1"),
+        (squad(qa(question=" ")), "the question is empty", ", question q1"),
+        (squad(qa(id=[1])), '"id" is a list', ".qas[0]"),
+        (squad({"id": "q", "question": "?"}), 'there is no "answers"', ", question q"),
+        (squad(qa(answers=[{"answer_start": 1}])), 'an answer has no "text"', ", question q1"),
+        (squad(qa(answers=[{"text": 1820, "answer_start": 20}])), "an answer is a number", ", question q1"),
+        (squad(qa(answers=[{"text": "1820", "answer_start": "20"}])), '"answer_start" is a string', ", question q1"),
+        (squad(qa(answers={"text": ["1820"], "answer_start": []})), "not lists of one length", ", question q1"),
+        (squad(qa(is_impossible=True)), "marked impossible but has the answer '1820'", ", question q1"),
+        (squad(qa(is_impossible=False, answers=[])), "marked possible but has no answers", ", question q1"),
+        (squad(qa(is_impossible="no")), '"is_impossible" is a string', ", question q1"),
+        (squad(qa("a"), qa("b"), qa("a")), "1 question ids stand more than once: 'a'", ""),
+        (squad(qa(), context="\ud83d x"), "the context holds half a character", ".paragraphs[0]"),
+        (b'{"context": "x", "question": "y", "answers": []}\nnot json', "this is not JSON", ":2"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, value: Any, problem: str, where: str) -> None:
+    error = refusal(tmp_path, value)
+    assert problem in error.problem
+    assert str(error.where).endswith(where)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        read_examples(tmp_path / "none.json")

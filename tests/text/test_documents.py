@@ -1,0 +1,124 @@
+"""Documents come in as they are: every character, in order, and what cannot be read is named."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bigbird_cli.errors import DataError
+from bigbird_cli.text.documents import (
+    Document,
+    FailedDocument,
+    ReadDocument,
+    decode_bytes,
+    read_documents,
+    read_jsonl,
+    read_text,
+    refuse_surrogates,
+)
+from bigbird_cli.text.tokenizer import Tokens
+
+TORTURE = "\ufeffA\r\nb\u2028c\0d \U0001f469\u200d\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd\r"
+
+
+def document_of(text: str, spans: list[tuple[int, int]]) -> ReadDocument:
+    starts, ends = (np.array(column, dtype=np.int32) for column in zip(*spans, strict=True))
+    return ReadDocument(text, Tokens(np.arange(len(spans), dtype=np.int32), starts, ends), unknown=0)
+
+
+def test_a_file_is_read_character_by_character(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(TORTURE.encode())
+    assert read_text(tmp_path / "a.txt") == TORTURE
+    assert list(read_documents([tmp_path / "a.txt"])) == [Document(str(tmp_path / "a.txt"), TORTURE)]
+
+
+def test_wrong_bytes_are_named_with_their_place() -> None:
+    with pytest.raises(DataError, match=r"a\.txt: the byte 0xff at offset 5 \(line 2\) is not UTF-8") as caught:
+        decode_bytes(b"ab\ncd\xff", "a.txt")
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [("hällo".encode("utf-16"), "UTF-16"), (b"\x7fELF\0\0\xff", "binary"), ("ä".encode("latin-1"), "WINDOWS-1252")],
+)
+def test_the_likely_encoding_is_offered(data: bytes, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
+        decode_bytes(data, "x")
+    assert caught.value.fix is not None
+    assert hint in caught.value.fix
+
+
+def test_a_bad_file_leaves_its_neighbours_readable(tmp_path: Path) -> None:
+    good, empty, wrong = tmp_path / "good.txt", tmp_path / "empty.txt", tmp_path / "wrong.txt"
+    good.write_text("fine", encoding="utf-8")
+    empty.write_bytes(b"")
+    wrong.write_bytes(b"\xff")
+    got = list(read_documents([tmp_path / "god.txt", empty, wrong, good]))
+    assert got[3] == Document(str(good), "fine")
+    problems = [document.error.problem for document in got[:3] if isinstance(document, FailedDocument)]
+    assert [problem.split()[-1] for problem in problems] == ["file", "empty", "text"]
+    assert isinstance(got[0], FailedDocument)
+    assert got[0].error.fix == f"did you mean {good}?"
+
+
+def test_a_folder_gives_its_texts_in_order(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.md", "c.pdf", "sub/d.TXT"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name, encoding="utf-8")
+    names = [document.name for document in read_documents([tmp_path])]
+    assert names == [str(tmp_path / name) for name in ("a.md", "b.txt", "sub/d.TXT")]
+
+
+def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
+    [failed] = read_documents([str(tmp_path)])
+    assert isinstance(failed, FailedDocument)
+    assert "no *.txt" in failed.error.problem
+
+
+def test_a_dash_reads_standard_input() -> None:
+    assert list(read_documents(["-"], stdin=io.BytesIO(TORTURE.encode()))) == [Document("-", TORTURE)]
+    [failed] = read_documents(["-"], stdin=io.BytesIO(b""))
+    assert isinstance(failed, FailedDocument)
+    assert failed.error.where == "standard input"
+
+
+def test_one_bad_line_spoils_no_other() -> None:
+    lines = b'\xef\xbb\xbf{"a": 1}\r\n\nnot json\n[1]\n"\xff"\n{"a": "\\u2028 \xe2\x80\xa8"}'
+    rows = list(read_jsonl(io.BytesIO(lines), "rows"))
+    assert [number for number, _ in rows] == [1, 3, 4, 5, 6]
+    assert rows[0][1] == {"a": 1}
+    assert rows[4][1] == {"a": "\u2028 \u2028"}
+    assert [str(row).split(":")[:2] for _, row in rows[1:4]] == [["rows", "3"], ["rows", "4"], ["rows", "5"]]
+
+
+def test_deeply_nested_json_is_an_error_row() -> None:
+    [(_, row)] = read_jsonl([b'{"a":' + b"[" * 100_000], "rows")
+    assert isinstance(row, DataError)
+
+
+def test_a_lone_surrogate_is_named() -> None:
+    refuse_surrogates("\U0001f680", "the context", "x")
+    with pytest.raises(DataError, match=r"x: the context holds half a character, U\+D83D, at character 2"):
+        refuse_surrogates("ab\ud83d", "the context", "x")
+
+
+def test_white_space_and_empty_tokens_are_not_visible() -> None:
+    document = document_of("  ab \n", [(0, 0), (2, 4), (5, 6)])
+    assert document.visible.tolist() == [False, True, False]
+
+
+def test_a_span_has_no_white_space_at_its_ends() -> None:
+    document = document_of(" ab cd \n", [(0, 3), (3, 7), (7, 8)])
+    assert document.span(0, 0) == (1, 3)
+    assert document.span(0, 1) == (1, 6)
+
+
+def test_tokens_of_finds_the_tokens_that_cover_characters() -> None:
+    document = document_of("one two three", [(0, 3), (4, 7), (8, 13)])
+    assert document.tokens_of(4, 7) == (1, 1)
+    assert document.tokens_of(5, 9) == (1, 2)
+    assert document.tokens_of(3, 4) is None
+    assert document.tokens_of(0, 13) == (0, 2)
