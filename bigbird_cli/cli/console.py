@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
@@ -37,8 +38,17 @@ def write_json(record: object) -> None:
     sys.stdout.flush()
 
 
-def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The characters of the sentence (or sentences) that hold text[start:end], at most _AROUND more on each side."""
+class Excerpt(NamedTuple):
+    """The characters start..stop of a text; `cut_before` and `cut_after` say that its sentence goes on there."""
+
+    start: int
+    stop: int
+    cut_before: bool
+    cut_after: bool
+
+
+def sentence_around(text: str, start: int, end: int) -> Excerpt:
+    """Find the sentence (or sentences) that hold text[start:end], at most _AROUND characters more on either side."""
     low, high = max(0, start - _AROUND), min(len(text), end + _AROUND)
     first, last = low, high
     for match in _SENTENCE_END.finditer(text, low, high):
@@ -49,12 +59,12 @@ def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
         elif match.start() >= end - 1:  # an answer may take the full stop with it
             last = max(end, match.start() + len(match[0].rstrip()))
             break
-    # a cut within a word is moved to the word's edge
-    while low == first > 0 and first < start and not text[first - 1].isspace():
+    cut_before, cut_after = first == low > 0, last == high < len(text)
+    while cut_before and first < start and not text[first - 1].isspace():  # no half words
         first += 1
-    while last == high < len(text) and last > end and not text[last].isspace():
+    while cut_after and last > end and not text[last].isspace():
         last -= 1
-    return first, last
+    return Excerpt(first, last, cut_before, cut_after)
 
 
 class Answers:
@@ -62,45 +72,49 @@ class Answers:
 
     def __init__(self) -> None:
         self.out = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
         self.n_shown = 0
 
     def show(self, record: Mapping[str, Any], text: str) -> None:
         """Write one record: question, answer in its sentence, score, place, and what of the document was read."""
-        lines: list[Text] = []
         if self.n_shown:
-            lines.append(Text())
-        lines.append(Text(visible(record["question"]), style="bold"))
-        if record["answer"] is None:
-            lines.append(Text("  no answer", style="yellow"))
-            lines.append(self._facts(record, f"score {record['score']:.2f}", record["context"]))
-        else:
-            for n_best, answer in enumerate(record.get("answers") or [record]):
-                lines.append(self._in_sentence(text, answer["start"], answer["end"]))
-                place = f"characters {answer['start']}-{answer['end']} of {record['context']}"
-                facts = [f"score {answer['score']:.2f}", place]
-                lines.append(self._facts(record if n_best == 0 else None, *facts))
-        lines.append(Text(f"  {_receipt(record['receipt'])}", style="dim"))
-        for line in lines:
-            self.out.print(line)
-        self.out.file.flush()
+            self.out.print()
         self.n_shown += 1
+        self.out.print(Text(visible(record["question"]), style="bold"))
+        no_answer = f"no answer {record['no_answer_score']:.2f}"
+        if record["answer"] is None:
+            self._print(Text("no answer", style="yellow"))
+            self._print_facts(f"best score {record['score']:.2f}", no_answer, record["context"])
+        else:
+            for place, answer in enumerate(record.get("answers") or [record]):
+                self._print(self._in_sentence(text, answer["start"], answer["end"]))
+                at = f"characters {answer['start']}-{answer['end']} of {record['context']}"
+                self._print_facts(f"score {answer['score']:.2f}", *([] if place else [no_answer]), at)
+        self._print_facts(*_receipt(record["receipt"]))
+        self.out.file.flush()
+
+    def _print(self, line: Text) -> None:
+        """Print a line below the question, indented; on a terminal its continuations are too."""
+        if self.out.is_terminal:
+            self.out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        else:
+            self.out.print(Text("  ").append_text(line))
+
+    def _print_facts(self, *facts: str) -> None:
+        self._print(Text(visible(" · ".join(facts)), style="dim"))
 
     def _in_sentence(self, text: str, start: int, end: int) -> Text:
-        first, last = sentence_around(text, start, end)
-        line = Text("  ")
-        line.append("… " if first > 0 and first == max(0, start - _AROUND) else "")
-        line.append(_flat(text[first:start]))
-        if self.out.is_terminal and self.out.color_system:
-            line.append(_flat(text[start:end]), style="bold black on bright_yellow")
+        excerpt = sentence_around(text, start, end)
+        answer = _flat(text[start:end])
+        line = Text("… " if excerpt.cut_before else "")
+        line.append(_flat(text[excerpt.start : start]))
+        if self.in_colour:
+            line.append(answer, style="bold black on bright_yellow")
         else:
-            line.append(f"[{_flat(text[start:end])}]")  # no colour to mark it with
-        line.append(_flat(text[end:last]))
-        line.append(" …" if last < len(text) and last == end + _AROUND else "")
+            line.append(f"[{answer}]")
+        line.append(_flat(text[end : excerpt.stop]))
+        line.append(" …" if excerpt.cut_after else "")
         return line
-
-    def _facts(self, record: Mapping[str, Any] | None, *facts: str) -> Text:
-        no_answer = [f"no answer {record['no_answer_score']:.2f}"] if record else []
-        return Text("  " + visible(" · ".join([facts[0], *no_answer, *facts[1:]])), style="dim")
 
 
 class Waiting:
@@ -234,7 +248,7 @@ def _flat(text: str) -> str:
     return visible(re.sub(r"\s+", " ", text))
 
 
-def _receipt(receipt: Mapping[str, Any]) -> str:
+def _receipt(receipt: Mapping[str, Any]) -> list[str]:
     windows = receipt["windows"]
     parts = [
         f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {windows:,} window{'' if windows == 1 else 's'}"
@@ -244,8 +258,7 @@ def _receipt(receipt: Mapping[str, Any]) -> str:
     if receipt["unknown"]:
         parts.append(f"{receipt['unknown']:,} unknown to the vocabulary")
     parts.append(f"{receipt['attention']} attention")
-    parts.append(str(receipt["model"]))
-    return visible(" · ".join(parts))
+    return [*parts, str(receipt["model"])]
 
 
 def _scores(scores: Mapping[str, float] | None) -> str:

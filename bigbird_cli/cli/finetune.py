@@ -28,8 +28,8 @@ def finetune(
     \b
     Examples:
       bigbird finetune recipes/squad.yaml --check
-      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --out runs/trial
-      bigbird finetune recipes/squad.yaml --out runs/trial --resume auto
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
     """
     from bigbird_cli.recipe.load import load_recipe
 

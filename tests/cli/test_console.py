@@ -1,0 +1,139 @@
+"""What a reader sees of answers and runs."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bigbird_cli.backend import Checked, Evaluated, Finished, Saved, Started, Step
+from bigbird_cli.cli.console import Run, sentence_around
+from bigbird_cli.cli.visible import to_json, visible
+
+TEXT = (
+    "It was dark. Dr. Ada Lund, who kept the light, signed the lease on 4 May 1911, at 3.30 p.m. in a hurry. "
+    "Then she left.\n\nA new paragraph without an end"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("dark", "It was dark."),
+        ("dark.", "It was dark."),
+        ("4 May 1911", TEXT[13:103]),
+        ("Dr. Ada Lund", TEXT[13:103]),
+        ("she left", "Then she left."),
+        ("paragraph", "A new paragraph without an end"),
+        ("dark. Dr", TEXT[:103]),
+    ],
+)
+def test_an_answer_is_shown_in_its_sentence(answer: str, sentence: str) -> None:
+    start = TEXT.index(answer)
+    excerpt = sentence_around(TEXT, start, start + len(answer))
+    assert TEXT[excerpt.start : excerpt.stop] == sentence
+    assert not excerpt.cut_before
+    assert not excerpt.cut_after
+
+
+def test_a_sentence_without_end_is_cut_between_words() -> None:
+    text = "word " * 1000
+    excerpt = sentence_around(text, 2500, 2504)
+    assert excerpt.cut_before
+    assert excerpt.cut_after
+    assert excerpt.stop - excerpt.start < 500
+    assert text[excerpt.start : excerpt.stop].split() == ["word"] * len(text[excerpt.start : excerpt.stop].split())
+
+
+@given(st.text(max_size=900), st.data())
+def test_the_excerpt_always_holds_the_answer(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    excerpt = sentence_around(text, start, end)
+    assert 0 <= excerpt.start <= start <= end <= excerpt.stop <= len(text)
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_shown_text_holds_nothing_that_a_terminal_obeys(text: str) -> None:
+    for shown in (visible(text), to_json({"text": text})):
+        assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in shown)
+        assert not set(shown) & set("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+    assert json.loads(to_json({"text": text})) == {"text": text}
+
+
+def step(n: int) -> Step:
+    return Step(
+        step=n,
+        n_steps=3,
+        epoch=n / 3,
+        loss=1.5 / n,
+        lr=3e-5,
+        tokens_per_second=12345.6,
+        padding=0.125,
+        grad_norm=1.0,
+        eta_seconds=4000.0,
+    )
+
+
+EVENTS = [
+    Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3),
+    step(1),
+    step(2),
+    Evaluated(step=2, scores={"f1": 51.25}, best=True, seconds=61.0),
+    Saved(step=2, path=Path("runs/x/checkpoints/step-2")),
+    step(3),
+    Finished(step=3, best_scores={"f1": 51.25}, run=Path("runs/x"), seconds=7200.0),
+]
+
+
+def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Run(quiet=False) as run:
+        for event in EVENTS:
+            run.show(event)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "\x1b" not in shown.err
+    assert shown.err.splitlines() == [
+        "runs/x  1,234,567 parameters on cpu · 12 windows an epoch · 3 steps",
+        "step 1/3 · epoch 0.33 · loss 1.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1 h 07 min left",
+        # step 2 came within ten seconds of step 1
+        "step 2: f1 51.25 (61 s) · the best so far, kept",
+        "step 2: saved runs/x/checkpoints/step-2",
+        "step 3/3 · epoch 1.00 · loss 0.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1 h 07 min left",
+        "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x",
+    ]
+
+
+def test_a_run_on_a_terminal_has_a_bar() -> None:
+    screen = io.StringIO()
+    with Run(quiet=False) as run:
+        run.err = Console(file=screen, force_terminal=True, width=160, color_system=None)
+        for event in EVENTS:
+            run.show(event)
+    shown = screen.getvalue()
+    assert "━" in shown
+    for fact in ("loss", "lr 3.00e-05", "tokens/s", "padding 12%", "1 h 07 min left", "done: 3 steps"):
+        assert fact in shown
+
+
+def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
+    with Run(quiet=True, as_json=True) as run:
+        for event in [*EVENTS, Checked(4, 5, 600, float("nan"), 0.5, 3)]:
+            run.show(event)
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = [json.loads(line) for line in shown.out.splitlines()]
+    names = ["started", "step", "step", "evaluated", "saved", "step", "finished", "checked"]
+    assert [line["event"] for line in lines] == names
+    assert lines[3] == {"event": "evaluated", "step": 2, "scores": {"f1": 51.25}, "best": True, "seconds": 61.0}
+    assert lines[4]["path"] == "runs/x/checkpoints/step-2"
+    assert lines[-1]["loss"] is None
+
+
+def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    with Run(quiet=False) as run:
+        run.show(Checked(n_examples=4, n_features=5, n_tokens=600, loss=5.5, seconds_per_step=0.5, n_steps=300))
+    assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in capsys.readouterr().err
