@@ -1,0 +1,288 @@
+"""The plain call answers as the command does: records in order, exact offsets, nothing hidden, failures in place."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bigbird_cli as bb
+from bigbird_cli import api
+from bigbird_cli.api import FailedItem, QAItem, answer, answers, evaluate_qa
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, UsageError
+from bigbird_cli.text.documents import Document
+
+SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
+LONG = "the keeper of the north tower lit the lamp by the sea, and when a storm was on it a ship " * 60
+RECEIPT = ["tokens", "read", "unknown", "windows", "truncated", "model", "attention"]
+
+
+def one(context: str, question: str, **options: Any) -> dict[str, Any]:
+    record = answer(context, question, **options)
+    assert isinstance(record, dict)
+    return record
+
+
+def test_a_record_has_what_the_command_promises(tiny_qa_model: Path) -> None:
+    record = one(SHORT, "Who kept the lamp?", model=tiny_qa_model)
+    assert list(record) == [
+        "answer", "start", "end", "score", "no_answer_score", "context", "question", "id", "receipt",
+    ]  # fmt: skip
+    assert SHORT[record["start"] : record["end"]] == record["answer"]
+    assert 0 <= record["score"] <= 1
+    assert 0 <= record["no_answer_score"] <= 1
+    assert (record["context"], record["question"], record["id"]) == ("text", "Who kept the lamp?", None)
+    assert list(record["receipt"]) == RECEIPT
+    assert record["receipt"]["model"] == str(tiny_qa_model)
+    assert record["receipt"]["attention"] == "full"
+    assert record["receipt"]["truncated"] is False
+    assert json.loads(json.dumps(record)) == record
+    assert bb.answer is answer
+
+
+def test_a_long_document_is_read_whole_and_sparsely(tiny_qa_model: Path) -> None:
+    receipt = one(LONG, "who?", model=tiny_qa_model)["receipt"]
+    assert receipt["tokens"] == receipt["read"] > 1000
+    assert receipt["windows"] > 4
+    assert receipt["attention"] == "block_sparse"
+
+
+def test_what_to_do_with_a_long_document_is_the_callers_choice(tiny_qa_model: Path) -> None:
+    cut = one(LONG, "who?", model=tiny_qa_model, on_long="truncate")["receipt"]
+    assert cut["truncated"] is True
+    assert cut["windows"] == 1
+    assert cut["read"] == 256 - 2 - 3 < cut["tokens"]
+    whole = one(SHORT, "who?", model=tiny_qa_model, on_long="truncate")["receipt"]
+    assert whole["truncated"] is False
+    with pytest.raises(DataError, match=r"text: the document has \d+ tokens, and one window has room for 251 beside"):
+        answer(LONG, "who?", model=tiny_qa_model, on_long="error")
+
+
+def test_no_answer_has_no_place_but_scores(tiny_qa_model: Path) -> None:
+    record = one(SHORT, "who?", model=tiny_qa_model, no_answer_threshold=0.0)
+    assert (record["answer"], record["start"], record["end"]) == (None, None, None)
+    assert 0 < record["score"] < 1
+    assert 0 < record["no_answer_score"] < 1
+
+
+def test_several_answers_are_given_best_first_and_apart(tiny_qa_model: Path) -> None:
+    record = one(LONG, "who?", model=tiny_qa_model, top_k=4)
+    spans = record["answers"]
+    assert len(spans) == 4
+    assert spans[0] == {key: record[key] for key in ("answer", "start", "end", "score")}
+    assert [span["score"] for span in spans] == sorted((span["score"] for span in spans), reverse=True)
+    assert all(LONG[span["start"] : span["end"]] == span["answer"] for span in spans)
+    by_place = sorted(spans, key=lambda span: span["start"])
+    assert all(this["end"] <= after["start"] for this, after in pairwise(by_place))
+
+
+def test_records_come_document_by_document_with_failures_in_place(tiny_qa_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(SHORT.encode())
+    (tmp_path / "empty.txt").write_bytes(b"")
+    contexts = [tmp_path / "a.txt", tmp_path / "empty.txt", tmp_path / "none.txt", Document("mine", LONG), " \n"]
+    records = answer(contexts, ["who?", "when?"], model=tiny_qa_model)
+    assert isinstance(records, list)
+    names = [str(tmp_path / "a.txt"), str(tmp_path / "empty.txt"), str(tmp_path / "none.txt"), "mine", "text"]
+    assert [(r["context"], r["question"]) for r in records] == [(n, q) for n in names for q in ("who?", "when?")]
+    failed = [r["error"] for r in records if "error" in r]
+    assert [error["problem"] for error in failed[::2]] == [
+        "the document is empty",
+        "there is no such file",
+        "the document holds nothing but white space",
+    ]
+    assert all(error["exit_code"] == 3 for error in failed)
+    assert all(list(error) == ["problem", "where", "fix", "exit_code"] for error in failed)
+
+
+def test_a_single_failure_is_raised(tiny_qa_model: Path) -> None:
+    with pytest.raises(DataError, match="the document is empty"):
+        answer("", "who?", model=tiny_qa_model)
+    with pytest.raises(DataError, match=r"has 201 tokens, more than task\.max_question_tokens 128"):
+        answer(SHORT, "who " * 200 + "?", model=tiny_qa_model)
+    with pytest.raises(DataError, match=r"text: .* half of a surrogate pair"):
+        answer("a\ud83d", "who?", model=tiny_qa_model)
+
+
+def items() -> list[QAItem | FailedItem | None]:
+    texts = [SHORT, LONG, "ada", LONG[:700], SHORT * 3, LONG[:2000]]
+    rows: list[QAItem | FailedItem | None] = [
+        QAItem(t, q, id=[n]) for n, t in enumerate(texts) for q in ("who?", "when lit?")
+    ]
+    rows.insert(3, FailedItem(DataError("no row", where="rows:3"), name="rows:3", id={"any": "json"}))
+    rows.insert(6, QAItem("", "who?", id="empty"))
+    rows.insert(8, None)
+    return rows
+
+
+def close(this: dict[str, Any], other: dict[str, Any]) -> bool:
+    scores = ("score", "no_answer_score")
+    rest = [{key: value for key, value in record.items() if key not in scores} for record in (this, other)]
+    return rest[0] == rest[1] and all(abs(this[key] - other[key]) < 1e-6 for key in scores if key in this)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_a_record_does_not_depend_on_its_neighbours(tiny_qa_model: Path, batch_size: int) -> None:
+    together = list(answers(items(), model=tiny_qa_model, batch_size=batch_size))
+    alone = [record for item in items() for record in answers([item], model=tiny_qa_model, batch_size=1)]
+    assert len(together) == len(alone) == 14
+    assert all(close(this, other) for this, other in zip(together, alone, strict=True))
+    assert together[3] == {
+        "error": {"problem": "no row", "where": "rows:3", "fix": None, "exit_code": 3},
+        "context": "rows:3",
+        "question": None,
+        "id": {"any": "json"},
+    }
+
+
+def test_items_are_read_lazily_and_a_pause_gives_what_is_there(tiny_qa_model: Path) -> None:
+    read: list[int] = []
+
+    def rows() -> Iterator[QAItem | None]:
+        for number in range(1000):
+            read.append(number)
+            yield QAItem(SHORT, "who?", id=number)
+            if number == 2:
+                yield None
+
+    records = answers(rows(), model=tiny_qa_model, batch_size=2)
+    assert [next(records)["id"] for _ in range(3)] == [0, 1, 2]
+    assert len(read) == 3
+    next(records)
+    assert len(read) <= 3 + 8
+
+
+def test_a_document_is_tokenised_once_for_all_its_questions(
+    tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    encode = api.encode_document
+
+    def counting(text: str, *args: Any, **options: Any) -> Any:
+        calls.append(text)
+        return encode(text, *args, **options)
+
+    monkeypatch.setattr(api, "encode_document", counting)
+    answer([SHORT, LONG], ["who?", "when?", "where?"], model=tiny_qa_model)
+    assert calls == [SHORT, LONG]
+
+
+def test_a_model_is_opened_once_until_its_folder_changes(
+    tiny_qa_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_qa_model, folder)
+    opened: list[object] = []
+    open_folder = api.open_folder
+    monkeypatch.setattr(api, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
+    for _ in range(3):
+        one(SHORT, "who?", model=folder)
+    assert len(opened) == 1
+    task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    (folder / "task.json").write_text(json.dumps(task | {"no_answer_threshold": 0.0}), encoding="utf-8")
+    assert one(SHORT, "who?", model=folder)["answer"] is None
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top_k": 0}, "top_k: 0 is too few"),
+        ({"batch_size": 0}, "batch_size: 0 is too few"),
+        ({"on_long": "trunctate"}, "on_long: there is no 'trunctate'; did you mean truncate?"),
+        ({"newline": "tab"}, "newline: there is no 'tab'; use one of space, keep"),
+        ({"window": 512}, "window: a window of 512 tokens is longer than the model's 256 positions"),
+        ({"overlap": 300}, "overlap 300 leaves no room"),
+        ({"max_answer_tokens": 0}, "max_answer_tokens: Input should be greater than 0"),
+        ({"no_answer_threshold": 2.0}, "no_answer_threshold: Input should be less than or equal to 1"),
+    ],
+)
+def test_impossible_options_are_named(tiny_qa_model: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        answers([], model=tiny_qa_model, **options)
+    assert message in str(caught.value)
+
+
+def test_an_unknown_option_is_an_error_of_the_caller(tiny_qa_model: Path) -> None:
+    with pytest.raises(TypeError, match="there is no option 'stride'"):
+        answer(SHORT, "who?", model=tiny_qa_model, stride=3)
+
+
+def test_nothing_to_ask_is_an_error(tiny_qa_model: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to ask"):
+        answer([], "who?", model=tiny_qa_model)
+    assert list(answers([], model=tiny_qa_model)) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"type": "ner"}, "the model was trained for the task 'ner', not for question answering"),
+        ({"type": "qa", "window": 0}, "window: Input should be greater than or equal to 8"),
+        ({"type": "qa", "widow": 64}, "widow: Extra inputs are not permitted"),
+    ],
+)
+def test_a_model_of_another_task_is_refused(
+    tiny_qa_model: Path, tmp_path: Path, task: dict[str, Any], message: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_qa_model, folder)
+    (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+    with pytest.raises(ModelError) as caught:
+        answer(SHORT, "who?", model=folder)
+    assert message in str(caught.value)
+    assert caught.value.where == str(folder / "task.json")
+
+
+def test_a_model_without_settings_is_read_within_its_positions(tiny_qa_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_qa_model, folder)
+    (folder / "task.json").unlink()
+    receipt = one(LONG, "who?", model=folder)["receipt"]
+    assert receipt["tokens"] == receipt["read"]
+    assert receipt["windows"] > 5
+
+
+def test_a_context_that_names_a_file_is_still_a_text(
+    tiny_qa_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "article.txt").write_text(SHORT, encoding="utf-8")
+    with pytest.warns(
+        BigBirdWarning, match=r"'article\.txt' is read as a text; to read the file, give a pathlib\.Path"
+    ):
+        record = one("article.txt", "who?", model=tiny_qa_model)
+    assert record["receipt"]["tokens"] == len("article") + len(".") + len("txt")  # spelt letter by letter
+
+
+def test_answering_touches_no_global_generator(tiny_qa_model: Path) -> None:
+    import random
+
+    import torch
+
+    one(SHORT, "who?", model=tiny_qa_model)
+    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    one(LONG, "who?", model=tiny_qa_model)
+    assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+
+
+def test_a_file_of_questions_is_scored(tiny_qa_model: Path, tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "context": SHORT, "question": "Who kept the lamp?", "answers": ["Ada"]},
+        {"id": "b", "context": LONG, "question": "who?", "answers": []},
+        {"id": "c", "context": SHORT, "question": "When was it lit?", "answers": ["1820"]},
+    ]
+    (tmp_path / "dev.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    scores, predictions = evaluate_qa(tmp_path / "dev.jsonl", model=tiny_qa_model)
+    assert [prediction.id for prediction in predictions] == ["a", "b", "c"]
+    assert (scores["total"], scores["no_answer_total"], scores["has_answer_total"]) == (3, 1, 2)
+    assert {"exact_match", "f1", "best_f1", "f1_to_512_tokens", "f1_to_2048_tokens"} <= scores.keys()
+    for row, prediction in zip(rows, predictions, strict=True):
+        record = one(str(row["context"]), str(row["question"]), model=tiny_qa_model)
+        assert prediction.spans[0].start == (record["start"] if record["answer"] else prediction.spans[0].start)
+        assert prediction.score == pytest.approx(record["score"], abs=1e-6)
+    few, _ = evaluate_qa(tmp_path / "dev.jsonl", model=tiny_qa_model, max_examples=1)
+    assert few["total"] == 1
