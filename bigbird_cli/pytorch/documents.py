@@ -70,7 +70,12 @@ def group_documents(
 
 
 def _mask(
-    is_token_BS: Tensor | None, index: Tensor | None, lengths: list[int], rows: list[int], width: int, device: torch.device
+    is_token_BS: Tensor | None,
+    index: Tensor | None,
+    lengths: list[int],
+    rows: list[int],
+    width: int,
+    device: torch.device,
 ) -> Tensor | None:
     """The group's own mask, filled up with False to `width`, or None where it would be all True."""
     if is_token_BS is None:

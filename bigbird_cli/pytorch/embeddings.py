@@ -22,7 +22,7 @@ class Embeddings(nn.Module):
         max_positions: int,
         n_types: int,
         width: int,
-        padding_id: int,
+        padding_id: int | None,
         rescale: bool,
         dropout: float,
         norm_eps: float,

@@ -44,14 +44,16 @@ class QuestionAnsweringHead(nn.Module):
         return (losses[0] + losses[1]) / 2
 
 
-def question_mask(ids_BS: Tensor | None, question_lengths_B1: Tensor | None, *, n_tokens: int, sep_id: int) -> Tensor | None:
+def question_mask(
+    ids_BS: Tensor | None, question_lengths_B1: Tensor | None, *, n_tokens: int, sep_id: int | None
+) -> Tensor | None:
     """Tell which positions belong to the question, (B, S) bool; None where nothing is known of it.
 
     The question reaches over `question_lengths`, or from the first token to the first [SEP], both included. Without a
     [SEP] only the first token counts.
     """
     if question_lengths_B1 is None:
-        if ids_BS is None:
+        if ids_BS is None or sep_id is None:
             return None
         question_lengths_B1 = ids_BS.eq(sep_id).int().argmax(dim=-1) + 1
     positions_S = torch.arange(n_tokens, device=question_lengths_B1.device)

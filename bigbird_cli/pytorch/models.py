@@ -7,13 +7,14 @@ checkpoints. Shape letters: B documents, S sequence, D width, V vocabulary.
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Self, TypedDict, Unpack, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.names import TIED
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch.embeddings import Embeddings
 from bigbird_cli.pytorch.encoder import build_encoder
@@ -24,9 +25,6 @@ from bigbird_cli.weights.store import open_folder, read_tensors, write_model
 
 ENCODER_PARTS = ("embeddings.", "encoder.")
 """Parameters that a checkpoint must have; all others can be trained anew."""
-
-TIED = {"cls.predictions.decoder.weight": "the word embeddings", "cls.predictions.decoder.bias": "cls.predictions.bias"}
-"""Names that Hugging Face's MLM checkpoints may hold for a tensor that stands elsewhere already."""
 
 
 class EncoderInputs(TypedDict, total=False):
@@ -140,7 +138,7 @@ class PretrainedModel(nn.Module):
         return cls(config)
 
     def _encoder_model(self) -> "BigBirdModel":
-        return self.get_submodule(self.prefix.rstrip("."))  # type: ignore[return-value]
+        return cast(BigBirdModel, self.get_submodule(self.prefix.rstrip(".")))
 
     def _own_name(self, name: str, own: Mapping[str, Tensor]) -> str:
         """Find a checkpoint's name among our own: a base folder has no prefix, a head folder has one."""
@@ -291,9 +289,7 @@ class BigBirdForQuestionAnswering(PretrainedModel):
             QuestionAnsweringOutput; question and padding stand at about -1e6.
         """
         shape = batch_shape(input_ids, inputs.get("inputs_embeds"))
-        is_question_BS = question_mask(
-            input_ids, question_lengths, n_tokens=shape[1], sep_id=self.config.sep_token_id
-        )
+        is_question_BS = question_mask(input_ids, question_lengths, n_tokens=shape[1], sep_id=self.config.sep_token_id)
         if inputs.get("token_type_ids") is None and is_question_BS is not None:
             inputs["token_type_ids"] = (~is_question_BS).long()
         encoded = self.bert(input_ids, attention_mask, return_dict=True, **inputs)
@@ -344,7 +340,7 @@ class BigBirdForMaskedLM(PretrainedModel):
             MaskedLMOutput.
         """
         encoded = self.bert(input_ids, attention_mask, return_dict=True, **inputs)
-        head = self.cls["predictions"]
+        head = cast(MaskedLMHead, self.cls["predictions"])
         logits_BSV = head(encoded.last_hidden_state, self.bert.embeddings.word_embeddings.weight)
         loss = None if labels is None else head.loss(logits_BSV, labels)
         return _pack(MaskedLMOutput(loss, logits_BSV, encoded.hidden_states), return_dict)

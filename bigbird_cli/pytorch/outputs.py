@@ -1,6 +1,7 @@
 """What a model returns: fields by name, by position, or as a tuple of those that are there.
 
-Names are those of the Hugging Face documentation (v4.44). Shape letters: B documents, S sequence, D width, V vocabulary.
+Names are those of the Hugging Face documentation (v4.44).
+Shape letters: B documents, S sequence, D width, V vocabulary.
 """
 
 from dataclasses import dataclass, fields

@@ -198,7 +198,7 @@ def test_a_mask_of_another_shape_is_an_error() -> None:
 
 
 def test_a_document_beyond_the_positions_is_an_error_that_gives_both_numbers() -> None:
-    with pytest.raises(ModelError, match="257 tokens.* 256 positions"):
+    with pytest.raises(ModelError, match=r"257 tokens.* 256 positions"):
         tiny_model()(torch.ones(1, 257).long())
 
 
@@ -254,7 +254,9 @@ def test_a_tensor_of_another_shape_is_an_error_that_gives_both(tmp_path: Path) -
     tiny_model().save_pretrained(tmp_path / "m")
     config = json.loads((tmp_path / "m/config.json").read_text())
     (tmp_path / "m/config.json").write_text(json.dumps({**config, "vocab_size": 101}))
-    with pytest.raises(ModelError, match=r"word_embeddings.weight has shape \[100, 16\], the config asks for \[101, 16"):
+    with pytest.raises(
+        ModelError, match=r"word_embeddings.weight has shape \[100, 16\], the config asks for \[101, 16"
+    ):
         BigBirdModel.from_pretrained(tmp_path / "m")
 
 
@@ -275,5 +277,5 @@ def test_public_names_give_these_classes() -> None:
 
 
 def test_an_unknown_activation_is_an_error_with_the_nearest_name() -> None:
-    with pytest.raises(ModelError, match="gelu_nwe.*gelu_new"):
+    with pytest.raises(ModelError, match=r"gelu_nwe.*gelu_new"):
         tiny_model(hidden_act="gelu_nwe")

@@ -112,7 +112,13 @@ def test_masked_lm_logits_and_loss_are_those_of_transformers(n_tokens: int) -> N
 
 @pytest.mark.parametrize(
     "changes",
-    [{"use_bias": False}, {"rescale_embeddings": True}, {"hidden_act": "relu"}, {"block_size": 16}, {"num_random_blocks": 2}],
+    [
+        {"use_bias": False},
+        {"rescale_embeddings": True},
+        {"hidden_act": "relu"},
+        {"block_size": 16},
+        {"num_random_blocks": 2},
+    ],
     ids=str,
 )
 def test_settings_mean_what_they_mean_in_transformers(changes: dict) -> None:

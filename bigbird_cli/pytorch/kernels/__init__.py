@@ -1,6 +1,7 @@
 """Attention kernels: different ways to the same numbers, and the choice between them.
 
-A kernel is called as `kernel(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)` and returns what the queries read, (B, N, S, H):
+A kernel is called as `kernel(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)` and returns what the
+queries read, (B, N, S, H):
 
 - `is_token_BS` is False where a key must not be read; None says that every key may be.
 - `pattern` names the key blocks of each query block; None is full attention. S is then any length, with a pattern

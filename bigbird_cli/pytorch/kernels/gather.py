@@ -53,7 +53,7 @@ def _chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device)
 
 def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -> Tensor:
     """Gather key blocks: (B, N, S, H) to (B, N * R, W * b, H), with N * R given as `n_sequences`."""
-    B, N, S, H = x_BNSH.shape
+    B, N, _, H = x_BNSH.shape
     return x_BNSH.view(B, N * n_blocks, -1).index_select(1, key_blocks).view(B, n_sequences, -1, H)
 
 
@@ -76,7 +76,7 @@ class _GatherAttention(torch.autograd.Function):
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
         q_BNSH, k_BNSH, v_BNSH, bias_BS = ctx.saved_tensors
         (d_out_BNSH,) = d_outs
-        B, N, S, H = q_BNSH.shape
+        B, N, _, H = q_BNSH.shape
         dq_BNSH, dk_BNSH, dv_BNSH = torch.empty_like(q_BNSH), torch.zeros_like(k_BNSH), torch.zeros_like(v_BNSH)
         for chunk, tokens in _GatherAttention._schedule(q_BNSH, ctx.pattern):
             q, k, v, bias = _GatherAttention._operands(q_BNSH, k_BNSH, v_BNSH, bias_BS, ctx.pattern, chunk, tokens)
@@ -113,7 +113,7 @@ class _GatherAttention(torch.autograd.Function):
         tokens: slice,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Queries, keys, values and key bias of one chunk, as scaled_dot_product_attention takes them."""
-        B, N, S, H = q_BNSH.shape
+        B, N, _, H = q_BNSH.shape
         L = pattern.n_blocks
         if chunk.key_blocks is None:
             bias = None if bias_BS is None else bias_BS[:, None, None, :]
