@@ -9,12 +9,13 @@ whose answers are character spans. What is written is SQuAD v2 JSON:
     train-short.json   questions over crops of a document, mostly 40 to 220 tokens, the answer anywhere in it
     train-long.json    questions over 700 to 3,900 tokens: longer crops, or crops among others of the same kind
     train.json         both
+    train-late.json    other crops of 250 to 3,900 tokens, for a last stage with long windows: a third is unanswerable
     dev.json           a small balanced sample of what no training question touches, a few long ones among it
 
-About one question in eight goes with a passage that does not answer it. Only the standard library is used, and
-the same folder and seed give the same files. Never read: SQuAD, and what the sets keep for testing (the stories
-of fairytaleqa's val part, the last 40 contracts, the last 18 covid-qa papers, the last 100 redocred documents,
-the last 10 novels).
+Elsewhere about one question in nine goes with a passage that does not answer it. Only the standard
+library is used, and the same folder and seed give the same files. Never read: SQuAD, and what the sets keep for testing
+(the stories of fairytaleqa's val part, the last 40 contracts, the last 18 covid-qa papers, the last 100 redocred
+documents, the last 10 novels).
 """
 
 import argparse
@@ -40,9 +41,11 @@ POLICY_DEV, QED_DEV, FAIRY_DEV = 300, 200, 20  # questions, questions, stories, 
 QAMR_DEV = 8  # our own choice: articles, so that dev holds passages of many short questions too
 
 SHORT_TOKENS = (40, 220)
+MIDDLE_TOKENS = (250, 700)
 LONG_TOKENS = (700, 3900)
 LONG_SENTENCE = 120  # a shorter one is never cut, whatever the room
 UNANSWERABLE = 0.12
+LATE_UNANSWERABLE = 0.3  # most windows of a long document lack the answer
 
 # Articles that share whole passages with SQuAD articles that we test on.
 TESTED_ELSEWHERE = frozenset({"Wiki1k:wikipedia:7567080", "Super Bowl 50 halftime show", "Super Bowl LII"})
@@ -68,7 +71,9 @@ LONG_SHARE: dict[str, int] = {
     "cuad": 80,
     "policyqa": 40,
 }
-HAYSTACK_SHARE = 60  # of the long questions, how many have their passage inside a novel
+HAYSTACKS = ("qamr", "redocred", "qed")
+HAYSTACK_SHARE = 20  # of each of these, how many questions have their passage inside a novel
+LATE_MIDDLE_SHARE = 0.6  # questions of a middling length for each long one
 DEV_SHARE: dict[str, int] = {"qed": 150, "policyqa": 80, "fairytaleqa": 100, "cuad": 50, "qamr": 60}
 DEV_LONG_SHARE: dict[str, int] = {"fairytaleqa": 10, "cuad": 5, "qed": 5}
 
@@ -892,7 +897,7 @@ class Pool:
 
 
 def long_entry(
-    question: Question, pool: Pool, *, room: int, rng: random.Random, answerable: bool = True
+    question: Question, pool: Pool, *, room: int, rng: random.Random, answerable: bool = True, near: bool = False
 ) -> Entry | None:
     """A question over a long text: its own document, and others like it around when that is too short."""
     document = question.document
@@ -902,7 +907,7 @@ def long_entry(
         if not entry.answers:
             return None
     else:
-        found = without_answer(question, pool, room=room, rng=rng, near=False)
+        found = without_answer(question, pool, room=room, rng=rng, near=near)
         if found is None:
             return None
         entry = found
@@ -997,13 +1002,40 @@ def entries_short(questions: Sequence[Question], pool: Pool, *, n: int | None, r
 
 def entries_long(questions: Sequence[Question], pool: Pool, *, n: int, rng: random.Random) -> list[Entry]:
     entries = []
-    low, high = LONG_TOKENS
     for question in chosen([q for q in questions if not q.narrow], n, rng=rng):
-        room = round(math.exp(rng.uniform(math.log(low), math.log(high))))
+        room = _between(LONG_TOKENS, rng)
         entry = long_entry(question, pool, room=room, rng=rng, answerable=rng.random() >= UNANSWERABLE)
         if entry is not None:
             entries.append(entry)
     return entries
+
+
+def _between(tokens: tuple[int, int], rng: random.Random) -> int:
+    """A number of tokens, small ones as likely as large ones by their order of magnitude."""
+    return round(math.exp(rng.uniform(math.log(tokens[0]), math.log(tokens[1]))))
+
+
+def entries_late(
+    questions: Sequence[Question], pool: Pool, novels: Sequence[Document], *, n: int, rng: random.Random
+) -> list[Entry]:
+    """For the last stage: middling and long texts, and novels with the passage in them and without it."""
+    wide = [q for q in questions if not q.narrow]
+    found: list[Entry | None] = []
+    for tokens, count in ((LONG_TOKENS, n), (MIDDLE_TOKENS, round(LATE_MIDDLE_SHARE * n))):
+        for question in chosen(wide, count, rng=rng):
+            answerable, near = rng.random() >= LATE_UNANSWERABLE, rng.random() < 0.5
+            room = _between(tokens, rng)
+            found.append(long_entry(question, pool, room=room, rng=rng, answerable=answerable, near=near))
+    if novels and questions and questions[0].document.source in HAYSTACKS:
+        for i, question in enumerate(chosen(wide, 2 * HAYSTACK_SHARE, rng=rng)):
+            novel = rng.choice(novels)
+            if i % 2:
+                found.append(haystack_entry(question, novel, room=_between(LONG_TOKENS, rng), rng=rng))
+            else:
+                taboo = [text.lower() for text in answer_texts(question)]
+                room = _between((MIDDLE_TOKENS[0], LONG_TOKENS[1]), rng)
+                found.append(_elsewhere(question, novel, taboo, room=room, rng=rng))
+    return [entry for entry in found if entry is not None]
 
 
 def squad(entries: Sequence[Entry], *, prefix: str) -> dict:
@@ -1034,24 +1066,25 @@ def squad(entries: Sequence[Entry], *, prefix: str) -> dict:
 
 
 def make(folder: Path, *, seed: int = 0) -> dict[str, list[Entry]]:
-    """All entries, by file: train-short, train-long, dev."""
-    files: dict[str, list[Entry]] = {"train-short": [], "train-long": [], "dev": []}
+    """All entries, by file: train-short, train-long, train-late, dev."""
+    files: dict[str, list[Entry]] = {"train-short": [], "train-long": [], "train-late": [], "dev": []}
     novels = read_haystacks(folder)
     for source, read in READERS.items():
         rng = random.Random(f"{seed} {source}")
         train, dev = ([q for q in part if fitting(q)] for part in read(folder))
         pools = [Pool(list({id(q.document): q.document for q in part}.values())) for part in (train, dev)]
         files["train-short"] += entries_short(train, pools[0], n=SHORT_SHARE[source], rng=rng)
-        n_long = LONG_SHARE[source]
-        files["train-long"] += entries_long(train, pools[0], n=n_long, rng=rng)
-        if novels and source in ("qamr", "redocred", "qed"):
-            for question in chosen([q for q in train if not q.narrow], HAYSTACK_SHARE // 3, rng=rng):
+        files["train-long"] += entries_long(train, pools[0], n=LONG_SHARE[source], rng=rng)
+        if novels and source in HAYSTACKS:
+            for question in chosen([q for q in train if not q.narrow], HAYSTACK_SHARE, rng=rng):
                 found = haystack_entry(question, rng.choice(novels), room=rng.randint(*LONG_TOKENS), rng=rng)
                 files["train-long"] += [found] if found else []
         if source in DEV_SHARE:
             files["dev"] += entries_short(dev, pools[1], n=DEV_SHARE[source], rng=rng)
         if source in DEV_LONG_SHARE:
             files["dev"] += entries_long(dev, pools[1], n=DEV_LONG_SHARE[source], rng=rng)
+        late = random.Random(f"{seed} {source} late")
+        files["train-late"] += entries_late(train, pools[0], novels, n=LONG_SHARE[source], rng=late)
     for name, entries in files.items():
         random.Random(f"{seed} {name}").shuffle(entries)
     return files

@@ -180,7 +180,13 @@ def sets(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(recipe: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The recipe with few questions kept for dev and test, so that the small sets fill every file."""
-    for name, value in {"QED_DEV": 3, "POLICY_DEV": 4, "QAMR_DEV": 2, "LONG_TOKENS": (100, 400)}.items():
+    for name, value in {
+        "QED_DEV": 3,
+        "POLICY_DEV": 4,
+        "QAMR_DEV": 2,
+        "MIDDLE_TOKENS": (80, 150),
+        "LONG_TOKENS": (150, 400),
+    }.items():
         monkeypatch.setattr(recipe, name, value)
     return recipe
 
@@ -315,15 +321,18 @@ def test_every_answer_stands_where_it_is_said(small: ModuleType, sets: Path) -> 
     assert {entry.source for entry in files["train-short"]} == set(small.READERS)
     assert any(entry.source.startswith("litbank+") for entry in files["train-long"])
     short = [small.n_tokens(entry.context) for entry in files["train-short"]]
-    long = [small.n_tokens(entry.context) for entry in files["train-long"]]
+    long = [small.n_tokens(entry.context) for entry in files["train-long"] + files["train-late"]]
     assert max(short) <= 250
     assert max(long) <= 600
-    assert sum(long) / len(long) > 2 * sum(short) / len(short)
+    assert sum(n > 150 for n in long) > len(long) / 4
+    in_novels = [entry for entry in files["train-late"] if entry.source == "litbank"]
+    assert in_novels
+    assert not any(entry.answers for entry in in_novels)
 
 
 def test_nothing_kept_for_dev_or_test_is_trained_on(small: ModuleType, sets: Path) -> None:
     files = small.make(sets)
-    train = "\n".join(entry.context for entry in files["train-short"] + files["train-long"])
+    train = "\n".join(entry.context for entry in files["train-short"] + files["train-long"] + files["train-late"])
     kept = [
         "fox val",
         "fox train 23",
@@ -357,7 +366,9 @@ def test_an_article_that_is_tested_elsewhere_is_left_out(
 ) -> None:
     monkeypatch.setattr(small, "TESTED_ELSEWHERE", frozenset({"Wend1"}))
     files = small.make(sets)
-    assert not any("Wend1 " in entry.context for entry in files["train-short"] + files["train-long"])
+    assert not any(
+        "Wend1 " in entry.context for entry in files["train-short"] + files["train-long"] + files["train-late"]
+    )
 
 
 def test_the_same_seed_gives_the_same_files(
@@ -366,7 +377,7 @@ def test_the_same_seed_gives_the_same_files(
     for run in ("one", "two"):
         small.main([str(sets), "--out", str(tmp_path / run)])
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["dev.json", "train-long.json", "train-short.json", "train.json"]
+    assert names == ["dev.json", "train-late.json", "train-long.json", "train-short.json", "train.json"]
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert "| train-short | qamr |" in capsys.readouterr().out
@@ -377,7 +388,7 @@ def test_the_files_are_squad_v2_and_our_reader_takes_them(small: ModuleType, set
 
     small.main([str(sets), "--out", str(tmp_path)])
     n = {}
-    for name in ("train-short", "train-long", "train", "dev"):
+    for name in ("train-short", "train-long", "train-late", "train", "dev"):
         path = tmp_path / f"{name}.json"
         assert json.loads(path.read_text(encoding="utf-8"))["version"] == "v2.0"
         examples, n_skipped = read_examples(path)
