@@ -34,6 +34,12 @@ ADDED_TOKENS = "added_tokens.json"
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
 
+_USUAL_SETTINGS: dict[str, Any] = {
+    "padding_side": "right",
+    "truncation_side": "right",
+    "split_special_tokens": False,
+    "model_input_names": ["input_ids", "attention_mask"],
+}
 _ENGLISH_CLEAN_UP = (
     (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"),
     (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
@@ -61,7 +67,6 @@ class BigBirdTokenizer:
     """
 
     vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": SPIECE_MODEL}
-    model_input_names: Sequence[str] = ("input_ids", "attention_mask")
     is_fast = False
     pad_token_type_id = 0
 
@@ -106,8 +111,7 @@ class BigBirdTokenizer:
         self.truncation_side = truncation_side
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.split_special_tokens = split_special_tokens
-        if model_input_names is not None:
-            self.model_input_names = tuple(model_input_names)
+        self.model_input_names = list(model_input_names or _USUAL_SETTINGS["model_input_names"])
         self._settings = copy.deepcopy(settings)
         self._warned: set[str] = set()
 
@@ -118,9 +122,9 @@ class BigBirdTokenizer:
         self._special: dict[str, AddedToken | None] = {
             role: _added_token(token, lstrip=role == "mask") for role, token in zip(ROLES, given, strict=True)
         }
-        self._additional = [_added_token(token) for token in additional_special_tokens]
+        self._additional: list[str | AddedToken] = list(additional_special_tokens)
         self._vocabulary = {self.sp_model.id_to_piece(number): number for number in range(self.vocab_size)}
-        self._add([token for token in self._special_objects() if token.content not in self._added_ids], special=True)
+        self._add((token for token in self._special_tokens() if str(token) not in self._added_ids), special=True)
 
     # -- the vocabulary ------------------------------------------------------------------------------------------
 
@@ -169,9 +173,9 @@ class BigBirdTokenizer:
         for name, value in special_tokens_dict.items():
             if name == "additional_special_tokens":
                 tokens = [_added_token(token, normalized=False) for token in value]
-                known = {token.content for token in self._additional}
+                known = set(self.additional_special_tokens)
                 if replace_additional_special_tokens and tokens:
-                    self._additional = tokens
+                    self._additional = list(tokens)
                 else:
                     tokens = [token for token in tokens if token.content not in known]
                     self._additional = [*self._additional, *tokens]
@@ -232,7 +236,7 @@ class BigBirdTokenizer:
     @property
     def additional_special_tokens(self) -> list[str]:
         """Special tokens without a role."""
-        return [token.content for token in self._additional]
+        return [str(token) for token in self._additional]
 
     @property
     def additional_special_tokens_ids(self) -> list[int]:
@@ -250,18 +254,18 @@ class BigBirdTokenizer:
     @property
     def all_special_tokens(self) -> list[str]:
         """Every special token once."""
-        return [token.content for token in self._special_objects()]
+        return [str(token) for token in self._special_tokens()]
 
     @property
     def all_special_ids(self) -> list[int]:
         """Their ids."""
         return self.convert_tokens_to_ids(self.all_special_tokens)
 
-    def _special_objects(self) -> list[AddedToken]:
-        unique: dict[str, AddedToken] = {}
+    def _special_tokens(self) -> list[str | AddedToken]:
+        unique: dict[str, str | AddedToken] = {}
         for token in (*self._special.values(), *self._additional):
             if token is not None:
-                unique.setdefault(token.content, token)
+                unique.setdefault(str(token), token)
         return list(unique.values())
 
     # -- text to tokens to ids -----------------------------------------------------------------------------------
@@ -629,7 +633,8 @@ class BigBirdTokenizer:
         else:
             encoded["input_ids"] = first + (second or [])
         if return_token_type_ids:
-            encoded["token_type_ids"] = self.create_token_type_ids_from_sequences(first, second)
+            types = self.create_token_type_ids_from_sequences(first, second)
+            encoded["token_type_ids"] = types if add_special_tokens else [0] * len(encoded["input_ids"])
         if return_special_tokens_mask:
             mask = self.get_special_tokens_mask(first, second)
             encoded["special_tokens_mask"] = mask if add_special_tokens else [0] * len(encoded["input_ids"])
@@ -793,8 +798,8 @@ class BigBirdTokenizer:
             "sp_model_kwargs": self.sp_model_kwargs,
             "tokenizer_class": "BigBirdTokenizer",
         }
-        for name, default in (("padding_side", "right"), ("truncation_side", "right"), ("split_special_tokens", False)):
-            if getattr(self, name) != default:
+        for name in ("padding_side", "truncation_side", "split_special_tokens", "model_input_names"):
+            if getattr(self, name) != _USUAL_SETTINGS[name]:
                 settings[name] = getattr(self, name)
         special: dict[str, Any] = {
             f"{role}_token": _described(token, with_special=False)
@@ -802,7 +807,9 @@ class BigBirdTokenizer:
             if token is not None
         }
         if self._additional:
-            special["additional_special_tokens"] = [_described(token, with_special=False) for token in self._additional]
+            special["additional_special_tokens"] = [
+                token if isinstance(token, str) else _described(token, with_special=False) for token in self._additional
+            ]
         written = [folder / f"{prefix}{TOKENIZER_CONFIG}", folder / f"{prefix}{SPECIAL_TOKENS_MAP}"]
         for path, content in zip(written, (settings, special), strict=True):
             _write_json(path, content)
@@ -898,7 +905,10 @@ def _stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
                 continue
             content = value["content"] if isinstance(value, Mapping) else str(value)
             settings[name] = known.get(str(content)) or (value if isinstance(value, str) else _added_token(value))
-    settings["additional_special_tokens"] = [_added_token(t) for t in settings.get("additional_special_tokens") or ()]
+    settings["additional_special_tokens"] = [
+        token if isinstance(token, str) else _added_token(token)
+        for token in settings.get("additional_special_tokens") or ()
+    ]
     return {**settings, "added_tokens_decoder": added}
 
 
