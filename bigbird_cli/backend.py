@@ -6,13 +6,13 @@ above speak in recipes, features and numpy arrays, so that they never learn whic
 
 import importlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
 from bigbird_cli.errors import UsageError, nearest
+from bigbird_cli.events import Checked, Event
 
 if TYPE_CHECKING:
     from bigbird_cli.recipe.schema import FinetuneRecipe
@@ -20,82 +20,6 @@ if TYPE_CHECKING:
     from bigbird_cli.weights.store import ModelFolder
 
 BACKENDS = {"pytorch": "bigbird_cli.pytorch"}
-
-
-@dataclass(frozen=True)
-class Started:
-    """A run has its model and data and is about to take its first step."""
-
-    run: Path
-    device: str
-    n_parameters: int
-    n_features: int
-    """Training inputs an epoch: windows, not documents."""
-    n_steps: int
-    """Optimiser steps of the whole run."""
-    resumed_from: Path | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """An optimiser step was taken; loss and rates are means since the last such event."""
-
-    step: int
-    n_steps: int
-    epoch: float
-    loss: float
-    lr: float
-    tokens_per_second: float
-    """Real tokens, padding not counted."""
-    padding: float
-    """Share of padding among the tokens computed, 0 to 1."""
-    grad_norm: float
-    """Norm of the gradient before clipping."""
-    eta_seconds: float
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The dev set was scored; `best` says that the model became the run's best and was kept."""
-
-    step: int
-    scores: dict[str, float]
-    best: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A whole checkpoint stands at `path`."""
-
-    step: int
-    path: Path
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The run is over; the folder holds its best model."""
-
-    step: int
-    best_scores: dict[str, float] | None
-    run: Path
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Recipe, data and one optimiser step hold; nothing was written."""
-
-    n_examples: int
-    n_features: int
-    n_tokens: int
-    """Real tokens an epoch."""
-    loss: float
-    seconds_per_step: float
-    n_steps: int
-
-
-Event = Started | Step | Evaluated | Saved | Finished
 
 
 class Predictor(Protocol):
@@ -135,5 +59,7 @@ def open_backend(name: str = "pytorch") -> Backend:
         UsageError: no backend has this name.
     """
     if name not in BACKENDS:
-        raise UsageError(f"no backend is called {name!r}", fix=f"did you mean {nearest(name, BACKENDS) or 'pytorch'!r}?")
+        raise UsageError(
+            f"no backend is called {name!r}", fix=f"did you mean {nearest(name, BACKENDS) or 'pytorch'!r}?"
+        )
     return cast(Backend, importlib.import_module(BACKENDS[name]))

@@ -22,12 +22,11 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"recipe"},
     {"tasks"},
     {"bigbird", "text"},
-    {"section", "errors"},
+    {"section", "errors", "events"},
 ]
 FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
 EXCEPTIONS = {
     ("section", "errors"),  # a section's validators raise our errors
-    ("pytorch", "backend"),  # the events of a run are the door's, and the backend speaks them
     ("cli", "__version__"),
 }
 ONLY_IN = {  # a library, and the rooms that may import it

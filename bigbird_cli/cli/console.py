@@ -18,8 +18,8 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from bigbird_cli.backend import Checked, Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.cli.visible import to_json, visible
+from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 
 _AROUND = 240
 """Characters shown on either side of an answer at most, when its sentence is longer."""

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bigbird_cli.backend import Checked, Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.errors import DataError, DivergedError, ModelError, RecipeError, UsageError, nearest
+from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.batches import collate, epoch_batches, micro_batches, n_targets
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.models import PretrainedModel

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bigbird_cli.backend import Checked, Evaluated, Finished, Saved, Started, Step
 from bigbird_cli.cli.console import Run, sentence_around
 from bigbird_cli.cli.visible import to_json, visible
+from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step
 
 TEXT = (
     "It was dark. Dr. Ada Lund, who kept the light, signed the lease on 4 May 1911, at 3.30 p.m. in a hurry. "

@@ -15,9 +15,9 @@ import tokenizers
 import torch
 
 import bigbird_cli as bb
-from bigbird_cli.backend import Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, RecipeError, ResourceError, UsageError
+from bigbird_cli.events import Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.pytorch.run_folder import MetricsFile

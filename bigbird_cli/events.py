@@ -1,0 +1,83 @@
+"""What a training run tells while it goes on.
+
+They stand at the bottom of the house, because every backend speaks them and the command line shows them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run has its model and data and is about to take its first step."""
+
+    run: Path
+    device: str
+    n_parameters: int
+    n_features: int
+    """Training inputs an epoch: windows, not documents."""
+    n_steps: int
+    """Optimiser steps of the whole run."""
+    resumed_from: Path | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """An optimiser step was taken; loss and rates are means since the last such event."""
+
+    step: int
+    n_steps: int
+    epoch: float
+    loss: float
+    lr: float
+    tokens_per_second: float
+    """Real tokens, padding not counted."""
+    padding: float
+    """Share of padding among the tokens computed, 0 to 1."""
+    grad_norm: float
+    """Norm of the gradient before clipping."""
+    eta_seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The dev set was scored; `best` says that the model became the run's best and was kept."""
+
+    step: int
+    scores: dict[str, float]
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A whole checkpoint stands at `path`."""
+
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over; the folder holds its best model."""
+
+    step: int
+    best_scores: dict[str, float] | None
+    run: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Recipe, data and one optimiser step hold; nothing was written."""
+
+    n_examples: int
+    n_features: int
+    n_tokens: int
+    """Real tokens an epoch."""
+    loss: float
+    seconds_per_step: float
+    n_steps: int
+
+
+Event = Started | Step | Evaluated | Saved | Finished
