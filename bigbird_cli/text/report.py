@@ -1,0 +1,72 @@
+"""What a vocabulary makes of a text, and what of it the vocabulary does not know."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The tokens of a text, and its unknown ones.
+
+    Attributes:
+        tokens: n tokens of the text, control tokens aside.
+        unknown: how many of them are the unknown token.
+        unknown_text: what they stand for: characters, the commonest first, with how often each occurs; a word that the
+            vocabulary refuses though it knows the characters stands whole.
+    """
+
+    tokens: Tokens
+    unknown: int
+    unknown_text: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def unknown_newlines(self) -> int:
+        """How many of the unknown characters are line ends, which the rule "space" reads as spaces."""
+        return self.unknown_text["\n"] + self.unknown_text["\r"]
+
+
+def tokenize(text: str, tokenizer: Tokenizer, *, newline: Newline | None = None) -> Report:
+    """Tokenise a text and count what is unknown in it.
+
+    Args:
+        text: any text; control tokens in it are text.
+        tokenizer: the model's.
+        newline: how to read line ends; by default as the vocabulary wants.
+
+    Raises:
+        DataError: the text holds a lone surrogate.
+    """
+    tokens = tokenizer.encode(text, newline=newline)
+    if tokenizer.unk_id is None:
+        return Report(tokens, 0)
+    places = np.flatnonzero(tokens.ids == tokenizer.unk_id)
+    spans = (text[tokens.starts[i] : tokens.ends[i]] for i in places)
+    return Report(tokens, len(places), _strangers(spans, tokenizer))
+
+
+def named(character: str) -> str:
+    """A character as a message shows it: itself and its number, or only that when it has no shape of its own."""
+    number = f"U+{ord(character):04X}"
+    return f"{character} ({number})" if character.isprintable() and not character.isspace() else number
+
+
+def _strangers(spans: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
+    unknown: dict[str, bool] = {}
+
+    def is_unknown(character: str) -> bool:
+        if character not in unknown:
+            ids = tokenizer.encode(character, newline="keep").ids
+            unknown[character] = tokenizer.unk_id in ids.tolist()
+        return unknown[character]
+
+    found: Counter[str] = Counter()
+    for span, n_times in Counter(spans).items():
+        characters = [character for character in span if is_unknown(character)]
+        for culprit in characters or [span]:
+            found[culprit] += n_times
+    return Counter(dict(found.most_common()))
