@@ -16,6 +16,7 @@ from bigbird_cli.cli.boundary import Terminated, guarded
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
 from bigbird_cli.cli.qa import qa
+from bigbird_cli.cli.tokenize import tokenize
 
 app = typer.Typer(
     name="bigbird",
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 app.command()(guarded(qa))
+app.command()(guarded(tokenize))
 app.command()(guarded(finetune))
 app.command()(guarded(convert))
 

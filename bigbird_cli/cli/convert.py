@@ -24,7 +24,7 @@ def convert(
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
 ) -> None:
-    """Make a long-context BigBird of a short-context BERT, to fine-tune from.
+    """Make a BigBird of a short-context BERT, to train from.
 
     Positions are tiled; everything else in the encoder and the tokenizer is carried over. Heads are new.
 

@@ -1,0 +1,112 @@
+"""`bigbird finetune` and `bigbird convert`: what they take, tell and refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECIPE = """
+model:
+  start: {model}
+task:
+  type: qa
+  window: 64
+  overlap: 16
+data:
+  train: train.json
+optim:
+  lr: 1e-3
+  batch_size: 2
+  micro_batch_size: 2
+  steps: 2
+run:
+  log_every: 1
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_qa_model: Path) -> Path:
+    """A recipe of two steps on two questions."""
+    context = "ada lit the lamp in the year 1820 ."
+    asked = [
+        {"id": "q1", "question": "who lit the lamp", "answers": [{"text": "ada", "answer_start": 0}]},
+        {"id": "q2", "question": "what year", "answers": [{"text": "1820", "answer_start": context.index("1820")}]},
+    ]
+    squad = {"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": asked}]}]}
+    (tmp_path / "train.json").write_text(json.dumps(squad))
+    path = tmp_path / "trial.yaml"
+    path.write_text(RECIPE.format(model=tiny_qa_model))
+    return path
+
+
+def test_a_run_tells_its_steps_and_leaves_a_model(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    result = invoke("finetune", recipe)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    assert "step 2/2" in result.stderr
+    assert "done: 2 steps" in result.stderr
+    asked = invoke(
+        "qa", "--model", tmp_path / "runs" / "trial", "--json", stdin='{"context": "ada", "question": "who"}'
+    )
+    assert asked.exit_code == 0, asked.stderr
+
+    again = invoke("finetune", recipe)
+    assert again.exit_code == 2
+    assert "--resume auto" in again.stderr
+    assert "--out" in again.stderr
+
+
+def test_events_as_json_are_alone_on_standard_output(invoke: Any, recipe: Path) -> None:
+    result = invoke("finetune", recipe, "--json", "--quiet", "--out", "runs/other", "--set", "optim.steps=1")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert events[0]["event"] == "started"
+    assert events[0]["n_steps"] == 1
+    assert events[-1]["event"] == "finished"
+
+
+def test_check_writes_nothing(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    result = invoke("finetune", recipe, "--check")
+    assert result.exit_code == 0, result.stderr
+    assert "recipe, data and one step hold" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        (("lr: 1e-3", "lr: 1e-3\n  warmpu: 0.1"), 2, ["trial.yaml:12:3", "warmpu", "did you mean «warmup»"]),
+        (("lr: 1e-3", "lr: fast"), 2, ["trial.yaml:11:7", "fast"]),
+        (("  type: qa", "\ttype: qa"), 2, ["trial.yaml:5:", "tab"]),
+        (("train.json", "gone.json"), 3, ["gone.json", "no such file"]),
+        (("start: ", "start: ./no"), 4, ["./no"]),
+    ],
+)
+def test_mistakes_are_named(invoke: Any, recipe: Path, change: tuple[str, str], code: int, says: list[str]) -> None:
+    recipe.write_text(recipe.read_text().replace(*change))
+    result = invoke("finetune", recipe)
+    assert result.exit_code == code, result.stderr
+    for words in says:
+        assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_recipe_that_is_not_there_is_a_usage_error(invoke: Any) -> None:
+    result = invoke("finetune", "recipes/squat.yaml")
+    assert result.exit_code == 2
+    assert "✗ recipes/squat.yaml" in result.stderr
+
+
+def test_a_wrong_change_is_named(invoke: Any, recipe: Path) -> None:
+    result = invoke("finetune", recipe, "--set", "optim.rate=1")
+    assert result.exit_code == 2
+    assert "--set optim.rate=1" in result.stderr
+
+
+def test_a_source_that_is_no_model_cannot_be_converted(invoke: Any, tmp_path: Path) -> None:
+    result = invoke("convert", tmp_path / "nothing", tmp_path / "out")
+    assert result.exit_code == 4
+    assert str(tmp_path / "nothing") in result.stderr
+    assert not (tmp_path / "out").exists()
