@@ -58,6 +58,7 @@ class PretrainedModel(nn.Module):
         pattern: str | None = None,
         revision: str | None = None,
         offline: bool = False,
+        trained: bool = False,
         **changes: Any,
     ) -> Self:
         """Open a model folder, a shipped model or a hub name; weights become float32, the model stands in eval mode.
@@ -67,6 +68,7 @@ class PretrainedModel(nn.Module):
             pattern: variant of the random blocks, in place of the config's; see BigBirdConfig.
             revision: of a hub name.
             offline: never ask the network.
+            trained: refuse a checkpoint that lacks a tensor, instead of starting it anew.
             changes: config fields to change, such as `block_size` or `num_random_blocks`.
 
         Raises:
@@ -76,7 +78,7 @@ class PretrainedModel(nn.Module):
         config = folder.config.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
         with torch.device("meta"):
             model = cls._build(config)
-        model.load_tensors(read_tensors(folder.path), where=str(folder.path))
+        model.load_tensors(read_tensors(folder.path), where=str(folder.path), trained=trained)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -87,12 +89,13 @@ class PretrainedModel(nn.Module):
         """Copy every parameter into a numpy array, by name."""
         return {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
 
-    def load_tensors(self, tensors: Mapping[str, np.ndarray], *, where: str) -> None:
+    def load_tensors(self, tensors: Mapping[str, np.ndarray], *, where: str, trained: bool = False) -> None:
         """Take over a checkpoint's tensors; what the head lacks is initialised and named in a warning.
 
         Args:
             tensors: arrays by Hugging Face's names, the encoder's with or without `bert.` before them.
             where: the checkpoint, for errors.
+            trained: a missing tensor of the head is an error too.
 
         Raises:
             ModelError: an encoder tensor is missing, or any tensor has another shape than the config asks for.
@@ -106,6 +109,12 @@ class PretrainedModel(nn.Module):
                 f"the checkpoint lacks {_enumerate(lost)}",
                 where=where,
                 fix="it may be another kind of model, or have more layers in its config than weights",
+            )
+        if missing and trained:
+            raise ModelError(
+                f"the checkpoint lacks {_enumerate(missing)}: this head was never trained",
+                where=where,
+                fix="train it with bigbird finetune, or name a model that has it",
             )
         for name, value in own.items():
             if name in found and found[name].shape != tuple(value.shape):

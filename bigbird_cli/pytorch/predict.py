@@ -120,12 +120,12 @@ def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", thre
 
     Raises:
         UsageError: there is no such head or device.
-        ModelError: the folder does not hold such a model.
+        ModelError: the folder does not hold such a model, or its head was never trained.
     """
     place = pick_device(device)
     use_threads(threads)
     with memory_errors("use a smaller model, or --device cpu"):
-        model = head_named(head).model.from_pretrained(folder.path).to(place).eval()
+        model = head_named(head).model.from_pretrained(folder.path, trained=True).to(place).eval()
     return Predictor(model, head=head)
 
 

@@ -241,6 +241,12 @@ def test_a_base_folder_opens_in_a_head_class_and_the_reverse(tmp_path: Path) -> 
     assert torch.equal(opened.embeddings.LayerNorm.weight, head.bert.embeddings.LayerNorm.weight)
 
 
+def test_a_head_that_was_never_trained_can_be_refused(tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path / "base")
+    with pytest.raises(ModelError, match=r"lacks qa_classifier\..*never trained.*bigbird finetune"):
+        BigBirdForQuestionAnswering.from_pretrained(tmp_path / "base", trained=True)
+
+
 def test_a_missing_encoder_tensor_is_an_error_that_names_it(tmp_path: Path) -> None:
     tiny_model().save_pretrained(tmp_path / "m")
     weights = load_file(tmp_path / "m/model.safetensors")
