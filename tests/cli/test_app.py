@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,11 @@ from bigbird_cli.cli.boundary import Terminated, guarded
 from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, ResourceError, UsageError
 
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "datasets", "transformers", "tokenizers", "rich", "click")
+
+
+def _cpu_of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def test_help_imports_nothing_heavy_and_is_quick(repository: Path) -> None:
@@ -30,14 +34,14 @@ finally:
 """
     seconds = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = _cpu_of_children()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository, check=False)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(_cpu_of_children() - begun)
         assert done.returncode == 0, done.stderr
         assert "heavy: []" in done.stdout
         for command in ("qa", "tokenize", "finetune", "convert"):
             assert f"\n  {command} " in done.stdout
-    assert min(seconds) < 1.0  # 0.2 s on an idle machine; the promise of 0.3 s is for benchmarks, not for busy ones
+    assert min(seconds) < 0.6  # of the processor, so that a busy machine changes little; 0.2 s as a rule
 
 
 def test_version(invoke: Any) -> None:

@@ -105,7 +105,7 @@ def write_bert(folder: Path) -> None:
 
 
 def run_line(line: str, invoke: Any) -> Iterator[Any]:
-    """Run a shell line with one `bigbird` in it: `cat FILE | bigbird ...`, `echo TEXT | ...`, `bigbird ... < FILE`, `... | other`."""
+    """Run a shell line with one `bigbird` in it, whatever `cat`, `echo` or `<` hands it."""
     stdin = None
     stages = [shlex.split(stage) for stage in re.split(r"\s\|\s", line)]
     for words in stages:
