@@ -139,8 +139,8 @@ def answers(
     Returns:
         One record for each item, in their order, as soon as it is ready: answer, start, end (None if no answer is
         given; characters of the document), score (of the best span) and no_answer_score, both probabilities, context,
-        question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention}. An item that failed
-        gives error {problem, where, fix, exit_code}, context, question, id.
+        question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention,
+        device}. An item that failed gives error {problem, where, fix, exit_code}, context, question, id.
 
     Raises:
         UsageError: an option has an impossible value.
@@ -424,6 +424,7 @@ def _as_record(item: QAItem, prediction: QAPrediction, reader: _Reader, options:
         "truncated": prediction.n_read < prediction.n_tokens,
         "model": reader.name,
         "attention": reader.attention(prediction.longest_input),
+        "device": reader.predictor.device,
     }
     return record
 

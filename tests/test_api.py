@@ -18,7 +18,7 @@ from bigbird_cli.text.documents import Document
 
 SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
 LONG = "the keeper of the north tower lit the lamp by the sea, and when a storm was on it a ship " * 60
-RECEIPT = ["tokens", "read", "unknown", "windows", "truncated", "model", "attention"]
+RECEIPT = ["tokens", "read", "unknown", "windows", "truncated", "model", "attention", "device"]
 
 
 def one(context: str, question: str, **options: Any) -> dict[str, Any]:

@@ -257,7 +257,7 @@ def _receipt(receipt: Mapping[str, Any]) -> list[str]:
         parts.append("truncated")
     if receipt["unknown"]:
         parts.append(f"{receipt['unknown']:,} unknown to the vocabulary")
-    parts.append(f"{receipt['attention']} attention")
+    parts.append(f"{receipt['attention']} attention on {receipt['device']}")
     return [*parts, str(receipt["model"])]
 
 

@@ -41,7 +41,7 @@ def test_json_records_have_answer_offsets_and_receipt(invoke: Any, tiny_qa_model
     assert record["context"] == str(article)
     assert record["question"] == QUESTION[1]
     receipt = record["receipt"]
-    assert list(receipt) == ["tokens", "read", "unknown", "windows", "truncated", "model", "attention"]
+    assert list(receipt) == ["tokens", "read", "unknown", "windows", "truncated", "model", "attention", "device"]
     assert receipt["read"] == receipt["tokens"] > 256
     assert receipt["windows"] > 1
     assert receipt["truncated"] is False
