@@ -32,9 +32,11 @@ EXCEPTIONS = {
 ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
     "yaml": {"recipe"},
+    "datasets": {"tasks"},
     "rich": {"cli"},
     "typer": {"cli"},
     "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary
+    "safetensors": {"weights"},
     "sentencepiece": {"text"},
     "huggingface_hub": {"weights", "text"},  # text: BigBirdTokenizer.from_pretrained
 }

@@ -13,6 +13,9 @@ from bigbird_cli.text.documents import decode_bytes, json_kind, read_bytes, read
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
 
+PARQUET_MAGIC = b"PAR1"
+
+
 class GoldAnswer(NamedTuple):
     """An annotated answer: `context[start : start + len(text)] == text`."""
 
@@ -48,9 +51,10 @@ def read_examples(
     """Read every question of a file.
 
     Args:
-        path: SQuAD v1 or v2 JSON; a JSON list of flat rows; or JSON lines, one flat row a line. A flat row has context,
-            question, answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text is
-            found by search if it stands in the context once), and may have id and is_impossible.
+        path: SQuAD v1 or v2 JSON; a JSON list of flat rows; JSON lines, one flat row a line; or Parquet with flat rows,
+            as the Hugging Face hub keeps SQuAD. A flat row has context, question, answers (SQuAD's list, or Hugging
+            Face's {"text": [...], "answer_start": [...]}; a bare text is found by search if it stands in the context
+            once), and may have id and is_impossible.
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
 
     Returns:
@@ -101,6 +105,9 @@ class _Row:
 def _rows(path: str | Path) -> Iterator[_Row]:
     data = read_bytes(path)
     name = str(path)
+    if data.startswith(PARQUET_MAGIC):
+        yield from _parquet(path, name)
+        return
     text = decode_bytes(data, name).removeprefix("\ufeff")  # the file's mark; one inside a context is text
     if not text.strip():
         raise DataError("the file is empty", where=name, fix=SHAPE_HINT)
@@ -130,6 +137,19 @@ def _lines(data: bytes, name: str) -> Iterator[_Row]:
         if isinstance(row, DataError):
             raise row
         yield _flat(row, f"{name}:{number}", f"{number}")
+
+
+def _parquet(path: str | Path, name: str) -> Iterator[_Row]:
+    from datasets import load_dataset  # takes seconds to import, and few files need it
+
+    try:
+        rows = load_dataset("parquet", data_files=str(path), split="train", streaming=True)
+        for number, row in enumerate(rows):
+            yield _flat(row, f"{name}, row {number}", f"{number}")
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow's and datasets' own kinds have no common root
+        raise DataError(f"this Parquet file cannot be read: {error}", where=name, fix="fetch it again") from error
 
 
 def _entry(entry: Any, name: str, place: str) -> Iterator[_Row]:

@@ -105,7 +105,9 @@ def test_warnings_are_shown_once_and_not_at_all_when_quiet(capsys: pytest.Captur
 
 
 PROBE = """
-import sys, time
+import signal, sys, time
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
 from bigbird_cli.cli import app, guarded, main
 from bigbird_cli.cli.console import write_json
 

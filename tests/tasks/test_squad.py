@@ -78,6 +78,40 @@ def test_flat_rows_are_read_in_every_usual_form(tmp_path: Path, answers: Any, fo
     assert [example.has_answer for example in examples[1:]] == [False] * (form != "one object")
 
 
+@pytest.fixture
+def squad_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two rows as the hub keeps SQuAD v2."""
+    import pyarrow
+    import pyarrow.parquet
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    answers = [{"text": ["1820"], "answer_start": [20]}, {"text": [], "answer_start": []}]
+    columns = {
+        "id": ["a", "b"],
+        "title": ["T", "T"],
+        "context": [CONTEXT, CONTEXT],
+        "question": ["When was it lit?", "Who lit it?"],
+        "answers": answers,
+    }
+    path = tmp_path / "squad.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_parquet_rows_are_read_as_the_hub_keeps_them(squad_parquet: Path) -> None:
+    examples, _ = read_examples(squad_parquet)
+    assert [(e.id, e.context, e.answers) for e in examples] == [
+        ("a", CONTEXT, (GoldAnswer("1820", 20),)),
+        ("b", CONTEXT, ()),
+    ]
+
+
+def test_a_broken_parquet_file_is_an_error_that_names_it(squad_parquet: Path) -> None:
+    squad_parquet.write_bytes(squad_parquet.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"squad\.parquet: this Parquet file cannot be read"):
+        read_examples(squad_parquet)
+
+
 def test_every_character_of_a_context_is_kept(tmp_path: Path) -> None:
     context = "\ufeffa\r\nb\u2028\0 e\u0301 \U0001f468\u200d\U0001f469 1820"
     value = squad(qa(answers=[{"text": "1820", "answer_start": context.index("1820")}]), context=context)
