@@ -57,12 +57,12 @@ def write_checkpoint(
     size = n_bytes(tensors) + len(text) + 10_000
     remove_partial_folders(parent)
     with partial_folder(parent, n_bytes=size) as partial:
-        hashes = {_TENSORS: write_tensor_file(partial / _TENSORS, tensors)}
+        write_tensor_file(partial / _TENSORS, tensors)
         (partial / _STATE).write_bytes(text)
-        hashes[_STATE] = hashlib.sha256(text).hexdigest()
-        files = {name: {"bytes": (partial / name).stat().st_size, "sha256": sha256} for name, sha256 in hashes.items()}
-        for name in files:
+        files = {}
+        for name in (_TENSORS, _STATE):
             flush(partial / name)
+            files[name] = {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)}
         manifest = {"format": _FORMAT, "step": step, "number": _next_number(parent), "files": files}
         (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         flush(partial / _MANIFEST)
@@ -280,12 +280,16 @@ def _verify(path: Path) -> None:
             size = file.stat().st_size
             if size != entry["bytes"]:
                 raise ModelError(f"{name} has {size:,} bytes, not {entry['bytes']:,}", where=str(path))
-            with file.open("rb") as opened:
-                sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+            sha256 = _sha256(file)
         except OSError as error:
             raise ModelError(f"{name} cannot be read: {error.strerror}", where=str(path)) from error
         if sha256 != entry["sha256"]:
             raise ModelError(f"{name} is damaged: its sha256 is not the manifest's", where=str(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _lock(handle: int) -> bool:

@@ -31,7 +31,7 @@ def partial_folder(parent: Path, *, n_bytes: int) -> Iterator[Path]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
         try:
-            folder.chmod(0o777 & ~_umask())  # mkdtemp's 0700 would hide the finished folder from others
+            open_to_others(folder)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -41,6 +41,12 @@ def remove_partial_folders(parent: Path) -> None:
     """Clear away what a killed process left; only for the one process that may write into `parent`."""
     for folder in parent.glob(f"{PARTIAL}*"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def open_to_others(path: Path) -> None:
+    """Give a file or folder the rights of any new one; what begins as a temporary one is its owner's alone."""
+    os.umask(umask := os.umask(0))  # it cannot be asked without being set
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 def flush(path: Path) -> None:
@@ -78,9 +84,3 @@ def _free(where: Path) -> str:
 
 def _megabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.1f} MB"
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

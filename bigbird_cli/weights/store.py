@@ -16,7 +16,7 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.weights.folders import flush, partial_folder
-from bigbird_cli.weights.tensors import n_bytes, read_header, read_tensor_file, write_tensor_file
+from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
@@ -128,15 +128,6 @@ def read_tensors(folder: Path) -> dict[str, np.ndarray]:
             )
         tensors |= found if names is None else {name: found[name] for name in sorted(names)}
     return tensors
-
-
-def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The names and shapes of a folder's weights, from the headers alone.
-
-    Raises:
-        ModelError: as `read_tensors`.
-    """
-    return {name: spec.shape for file in _weight_files(folder) for name, spec in read_header(file).items()}
 
 
 def write_model(

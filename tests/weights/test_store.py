@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors import numpy as oracle
+from safetensors import SafetensorError
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError
 from bigbird_cli.weights import folders, store
-from bigbird_cli.weights.store import find_folder, open_folder, read_tensors, tensor_shapes, write_file, write_model
+from bigbird_cli.weights.store import find_folder, open_folder, read_tensors, write_file, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 
 CONFIG = BigBirdConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, vocab_size=70)
@@ -62,23 +62,27 @@ def test_tensors_come_back_as_they_were_stored(model: Path) -> None:
     assert all((array.flags.writeable and array.flags.owndata) or array.base is not None for array in got.values())
 
 
-def test_the_safetensors_library_reads_what_is_written_and_the_reverse(tmp_path: Path) -> None:
-    write_tensor_file(tmp_path / "ours.safetensors", TENSORS, metadata={"format": "pt"})
-    assert_same(oracle.load_file(tmp_path / "ours.safetensors"), TENSORS)
-    contiguous = {name: np.array(array, order="C") for name, array in TENSORS.items()}
-    oracle.save_file(contiguous, tmp_path / "theirs.safetensors", metadata={"format": "pt"})
-    assert_same(read_tensor_file(tmp_path / "theirs.safetensors"), TENSORS)
-
-
 def test_big_endian_arrays_are_stored_little_endian(tmp_path: Path) -> None:
     write_tensor_file(tmp_path / "x.safetensors", {"a": np.arange(3, dtype=">f4")})
     np.testing.assert_array_equal(read_tensor_file(tmp_path / "x.safetensors")["a"], np.arange(3, dtype=np.float32))
 
 
+def test_arrays_with_gaps_or_of_another_order_are_stored_as_they_read(tmp_path: Path) -> None:
+    numbers = np.arange(24.0).reshape(4, 6)
+    tensors = {"transposed": numbers.T, "fortran": np.asfortranarray(numbers), "gaps": numbers[::2, ::3]}
+    write_tensor_file(tmp_path / "x.safetensors", tensors)
+    assert_same(read_tensor_file(tmp_path / "x.safetensors"), tensors)
+
+
 def test_what_safetensors_cannot_hold_is_refused_before_a_file_is_made(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot hold a"):
+    with pytest.raises(SafetensorError, match="str"):
         write_tensor_file(tmp_path / "x.safetensors", {"a": np.array(["text"])})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_weights_file_has_the_rights_of_any_new_file(model: Path) -> None:
+    assert (model / "model.safetensors").stat().st_mode == (model / "config.json").stat().st_mode
 
 
 def test_bfloat16_is_widened_without_changing_a_value(tmp_path: Path) -> None:
@@ -86,10 +90,18 @@ def test_bfloat16_is_widened_without_changing_a_value(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     values = torch.tensor([[1.0, -2.5, 3.1415927], [float("inf"), -0.0, 1e-38]]).to(torch.bfloat16)
-    save_file({"a": values}, tmp_path / "model.safetensors")
-    got = read_tensors(tmp_path)["a"]
-    assert got.dtype == np.float32
-    np.testing.assert_array_equal(got, values.float().numpy(), strict=True)
+    others = {"before": torch.arange(3.0), "empty": torch.zeros(0, 2).bfloat16(), "scalar": torch.tensor(-7).bfloat16()}
+    save_file({"a": values, **others}, tmp_path / "model.safetensors")
+    want = {name: tensor.float().numpy() for name, tensor in {"a": values, **others}.items()}
+    assert_same(read_tensors(tmp_path), want)
+
+
+def test_a_type_that_numpy_lacks_is_named(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}'
+    (tmp_path / "model.safetensors").write_bytes(with_header(header, b"\0\0"))
+    with pytest.raises(ModelError, match="a is stored as F8_E4M3") as caught:
+        read_tensors(tmp_path)
+    in_one_line(caught.value)
 
 
 def test_reading_holds_no_more_than_the_weights(tmp_path: Path) -> None:
@@ -100,10 +112,6 @@ def test_reading_holds_no_more_than_the_weights(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.1 * sum(array.nbytes for array in got.values())
-
-
-def test_shapes_are_read_from_the_header_alone(model: Path) -> None:
-    assert tensor_shapes(model) == {name: array.shape for name, array in TENSORS.items()}
 
 
 # shards
@@ -176,7 +184,7 @@ def test_a_file_cut_off_anywhere_is_refused(model: Path) -> None:
 def test_a_file_that_goes_on_is_refused(model: Path) -> None:
     with (model / "model.safetensors").open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(ModelError, match="goes on behind"):
+    with pytest.raises(ModelError, match="the weights file is broken"):
         read_tensors(model)
 
 
@@ -205,54 +213,37 @@ SIXTEEN = b"\0" * 16
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    "data",
     [
-        (b"", "0 bytes"),
-        (b"PK\x03\x04" + SIXTEEN, "header"),
-        ((2**63).to_bytes(8, "little") + SIXTEEN, "header"),
-        (with_header(b"\xff\xfe"), "not JSON"),
-        (with_header(b"[" * 50_000), "not JSON"),
-        (with_header(b"[]"), "no table"),
-        (with_header(b'{"a":3}'), "describe a"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0]}}', SIXTEEN), "describe a"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}', SIXTEEN), "describe a"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[true,4],"data_offsets":[0,16]}}', SIXTEEN), "describe a"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[4.0],"data_offsets":[0,16]}}', SIXTEEN), "describe a"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16],"x":1}}', SIXTEEN), "describe a"),
-        (with_header(b'{"a":{"dtype":"F31","shape":[4],"data_offsets":[0,16]}}', SIXTEEN), "F31"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}}', SIXTEEN), "does not fill"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}}', SIXTEEN), "does not fill"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}', SIXTEEN), "does not begin"),
-        (with_header(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', SIXTEEN), "goes on"),
-        (
-            with_header(
-                b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},'
-                b'"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}',
-                SIXTEEN,
-            ),
-            "does not begin",
-        ),
-        (
-            with_header(
-                b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
-                b'"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}',
-                SIXTEEN,
-            ),
-            "twice",
-        ),
-        (with_header(b'{"a":{"dtype":"F32","shape":[0,%d],"data_offsets":[0,0]}}' % 10**30), "impossible shape"),
-        (
-            with_header(b'{"a":{"dtype":"U8","shape":[%s],"data_offsets":[0,1]}}' % b",".join([b"1"] * 99), b"\0"),
-            "impo",
-        ),
-        (with_header(b'{"a":{"dtype":"U8","shape":[1099511627776],"data_offsets":[0,1099511627776]}}'), "cut off"),
+        b"",
+        b"PK\x03\x04" + SIXTEEN,
+        (2**63).to_bytes(8, "little") + SIXTEEN,
+        with_header(b"\xff\xfe"),
+        with_header(b"[" * 50_000),
+        with_header(b'{"a":3}'),
+        with_header(b'{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}', SIXTEEN),
+        with_header(b'{"a":{"dtype":"F31","shape":[4],"data_offsets":[0,16]}}', SIXTEEN),
+        with_header(b'{"a\\nb":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}}', SIXTEEN),
+        with_header(b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', SIXTEEN),
+        with_header(b'{"a":{"dtype":"F32","shape":[0,%d],"data_offsets":[0,0]}}' % 2**63),
+        with_header(b'{"a":{"dtype":"U8","shape":[%s],"data_offsets":[0,1]}}' % b",".join([b"1"] * 99), b"\0"),
+        with_header(b'{"a":{"dtype":"BF16","shape":[%s],"data_offsets":[0,2]}}' % b",".join([b"1"] * 99), b"\0\0"),
+        with_header(b'{"a":{"dtype":"BF16","shape":[0,%d],"data_offsets":[0,0]}}' % 2**63),
+        with_header(b'{"a":{"dtype":"U8","shape":[1099511627776],"data_offsets":[0,1099511627776]}}'),
     ],
 )
-def test_a_header_that_lies_is_refused(data: bytes, words: str, tmp_path: Path) -> None:
+def test_a_header_that_lies_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match=words) as caught:
+    with pytest.raises(ModelError, match=r"model\.safetensors: the weights file is broken .*; fetch or copy") as caught:
         read_tensors(tmp_path)
     in_one_line(caught.value)
+
+
+def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ModelError, match="cannot be read") as caught:
+            read_tensor_file(path)
+        assert str(path) in in_one_line(caught.value)
 
 
 class _Trap:
