@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +17,10 @@ the a of and was in it by on to who when where what lamp light keeper tower stor
 lit built kept signed lease harbour north south year 1820 1887 # ! ? . , ; : ( ) - '
 """
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+# A shell ignores SIGINT for what it starts in the background, and every child inherits that; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
