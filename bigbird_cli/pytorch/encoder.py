@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern
+from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.attention import Attention, SelfAttention
 from bigbird_cli.pytorch.documents import Group, group_documents
 from bigbird_cli.pytorch.layers import AddAndNorm, Widen, activation
@@ -109,7 +110,16 @@ def _layer_pattern(
 
 
 def build_encoder(config: BigBirdConfig) -> Encoder:
-    """Assemble the encoder that a config describes."""
+    """Assemble the encoder that a config describes.
+
+    Raises:
+        ModelError: the config describes a decoder, or an activation that is not known.
+    """
+    if config.is_decoder or config.add_cross_attention:
+        raise ModelError(
+            "the config describes a decoder (is_decoder or add_cross_attention), whose tokens must not read ahead",
+            fix="set both to false to read with it as an encoder",
+        )
     width, eps, dropout = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
 
     def build_block(layer: int) -> EncoderBlock:

@@ -48,7 +48,7 @@ class PretrainedModel(nn.Module):
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config = config.replace(architectures=[type(self).__name__])
 
     @classmethod
     def from_pretrained(
@@ -103,6 +103,13 @@ class PretrainedModel(nn.Module):
         own = self.state_dict()
         found = {self._own_name(name, own): value for name, value in tensors.items()}
         unused = sorted(name for name in found.keys() - own.keys() if name not in TIED)
+        for twin, home in TIED.items():
+            if twin in found and home in own and home in found and not np.array_equal(found[twin], found[home]):
+                raise ModelError(
+                    f"{twin} differs from {home}, which it is tied to here",
+                    where=where,
+                    fix="models with tie_word_embeddings: false are not supported",
+                )
         missing = [name for name in own if name not in found]
         if lost := [name for name in missing if name.removeprefix(self.prefix).startswith(ENCODER_PARTS)]:
             raise ModelError(
@@ -218,7 +225,10 @@ class BigBirdModel(PretrainedModel):
         Raises:
             ModelError: a document is longer than the model has positions.
             ValueError: neither or both of input_ids and inputs_embeds, or a mask of the wrong shape.
+            TypeError: an argument that is not known.
         """
+        if unknown := inputs.keys() - EncoderInputs.__annotations__.keys():
+            raise TypeError(f"{type(self).__name__} takes no argument {min(unknown)!r}")
         words_BSD = inputs.get("inputs_embeds")
         is_token_BS = token_mask(attention_mask, batch_shape(input_ids, words_BSD))
         x_BSD = self.embeddings(input_ids, inputs.get("token_type_ids"), inputs.get("position_ids"), words_BSD)

@@ -282,6 +282,32 @@ def test_public_names_give_these_classes() -> None:
     assert out.pooler_output.shape == (1, 16)
 
 
+def test_an_argument_that_is_not_known_is_an_error() -> None:
+    ids = torch.ones(1, 4).long()
+    for kind in (BigBirdModel, BigBirdForQuestionAnswering, BigBirdForMaskedLM):
+        with pytest.raises(TypeError, match="atention_mask"):
+            tiny_model(kind)(ids, atention_mask=torch.zeros(1, 4))
+
+
+def test_a_decoder_is_not_read_as_an_encoder() -> None:
+    with pytest.raises(ModelError, match="describes a decoder"):
+        tiny_model(is_decoder=True)
+
+
+def test_an_output_layer_of_its_own_is_not_passed_over() -> None:
+    model = tiny_model(BigBirdForMaskedLM)
+    tensors = model.to_tensors()
+    twin = tensors["bert.embeddings.word_embeddings.weight"].copy()
+    model.load_tensors({**tensors, "cls.predictions.decoder.weight": twin}, where="-")
+    with pytest.raises(ModelError, match=r"decoder\.weight differs from bert\.embeddings\.word_embeddings\.weight"):
+        model.load_tensors({**tensors, "cls.predictions.decoder.weight": twin + 1}, where="-")
+
+
+def test_a_saved_config_names_the_class_that_opens_it(tmp_path: Path) -> None:
+    tiny_model(BigBirdForQuestionAnswering).save_pretrained(tmp_path / "m")
+    assert json.loads((tmp_path / "m/config.json").read_text())["architectures"] == ["BigBirdForQuestionAnswering"]
+
+
 def test_an_unknown_activation_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(ModelError, match=r"gelu_nwe.*gelu_new"):
         tiny_model(hidden_act="gelu_nwe")
