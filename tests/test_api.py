@@ -101,10 +101,18 @@ def test_records_come_document_by_document_with_failures_in_place(tiny_qa_model:
 def test_a_single_failure_is_raised(tiny_qa_model: Path) -> None:
     with pytest.raises(DataError, match="the document is empty"):
         answer("", "who?", model=tiny_qa_model)
-    with pytest.raises(DataError, match=r"has 201 tokens, more than task\.max_question_tokens 128"):
-        answer(SHORT, "who " * 200 + "?", model=tiny_qa_model)
+    with pytest.raises(DataError, match=r"beside a question of 301 tokens, a window of 256 tokens has room for 0"):
+        answer(SHORT, "who " * 300 + "?", model=tiny_qa_model)
     with pytest.raises(DataError, match=r"text: .* half of a surrogate pair"):
         answer("a\ud83d", "who?", model=tiny_qa_model)
+
+
+def test_a_question_may_be_longer_than_those_of_training(tiny_qa_model: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(tiny_qa_model, tmp_path / "model")
+    stored = json.loads((model / "task.json").read_text(encoding="utf-8"))
+    (model / "task.json").write_text(json.dumps(stored | {"max_question_tokens": 2}), encoding="utf-8")
+    asked = "who lit the lamp?"
+    assert one(SHORT, asked, model=model)["answer"] == one(SHORT, asked, model=tiny_qa_model)["answer"]
 
 
 def items() -> list[QAItem | FailedItem | None]:

@@ -105,13 +105,15 @@ class QuestionAnswering(Section):
     """Tokens of a predicted answer at most."""
 
     max_question_tokens: PositiveInt = 128
-    """A longer question is an error; it is never cut."""
+    """A longer question in training data is an error; it is never cut. Elsewhere a question may take what room the
+    window has."""
 
     no_answer_threshold: float = Field(default=0.5, ge=0, le=1)
     """No answer is given when the probability of "no answer" is above this."""
 
     on_bad_answer: Literal["error", "skip"] = "error"
-    """What to do about a gold answer that is not where it is said to be: stop, or leave its question out."""
+    """What to do about a gold answer that is not where it is said to be, or a training question longer than
+    max_question_tokens: stop, or leave the question out."""
 
     negative_windows: float = Field(default=1.0, ge=0, le=1)
     """Share of the windows without the answer that training keeps, the same ones in every epoch. A question that the
@@ -154,22 +156,14 @@ class QuestionAnswering(Section):
         """Tokenise a question.
 
         Returns:
-            int32 (n,) ids, without special tokens.
+            int32 (n,) ids, without special tokens; of any number, since `plan_windows` refuses what leaves no room.
 
         Raises:
-            DataError: the question has no tokens, or more than max_question_tokens.
+            DataError: the question has no tokens.
         """
         ids = tokenizer.encode(question, newline="space").ids
         if not len(ids):
             raise DataError(f"the question {question!r} has no words", where=where, fix="ask something")
-        if len(ids) > self.max_question_tokens:
-            start = question if len(question) <= 60 else question[:57] + "..."
-            raise DataError(
-                f"the question {start!r} has {len(ids)} tokens, more than task.max_question_tokens"
-                f" {self.max_question_tokens}",
-                where=where,
-                fix="shorten it, or raise the setting",
-            )
         return ids
 
     def plan_windows(self, n_tokens: int, n_question: int, *, where: str | None = None) -> list[Window]:
@@ -185,7 +179,7 @@ class QuestionAnswering(Section):
                 f"beside a question of {n_question} tokens, a window of {self.window} tokens has room for"
                 f" {max(room, 0)} of the document, which is not more than the overlap {overlap}",
                 where=where,
-                fix="raise task.window, or lower task.overlap and task.max_answer_tokens",
+                fix="shorten the question, raise the window, or lower overlap and max_answer_tokens",
             )
         return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
 
@@ -193,8 +187,8 @@ class QuestionAnswering(Section):
         """Turn examples into model inputs; each document is tokenised once, however many questions it has.
 
         In training a window that holds a gold answer whole learns to point at it (at the first answer that it holds),
-        any other at [CLS]. A question of which no window holds an answer is left out, with a warning. At inference all
-        windows are there, without labels.
+        any other at [CLS]. A question of which no window holds an answer is left out, with a warning; so is one longer
+        than max_question_tokens, if on_bad_answer is "skip". At inference all windows are there, without labels.
 
         Raises:
             DataError: a document or a question cannot be used; the error names it.
@@ -360,6 +354,7 @@ class _Builder:
         self.questions: list[np.ndarray] = []
         self.rows: list[tuple[int, ...]] = []
         self.unreachable: list[QAExample] = []
+        self.too_long: list[QAExample] = []
 
     def add(self, example: QAExample) -> None:
         where = example.where or f"question {example.id}"
@@ -371,11 +366,25 @@ class _Builder:
         if not len(document):
             raise DataError("the context is empty", where=where, fix="give it a text, or take the question out")
         question = self.task.encode_question(example.question, self.tokenizer, where=where)
-        plan = self.task.plan_windows(len(document), len(question), where=where)
         self.documents.append(document)
         self.questions.append(question)
+        if self.training and len(question) > self.task.max_question_tokens:
+            self._leave_out(example, len(question), where)
+            return
+        plan = self.task.plan_windows(len(document), len(question), where=where)
         for window, owned, label in self._chosen(example, document, plan, first=len(question) + 2):
             self.rows.append((index, *window, owned.start, owned.stop, *label))
+
+    def _leave_out(self, example: QAExample, n_tokens: int, where: str) -> None:
+        if self.task.on_bad_answer == "error":
+            start = example.question if len(example.question) <= 60 else example.question[:57] + "..."
+            raise DataError(
+                f"the question {start!r} has {n_tokens} tokens, more than task.max_question_tokens"
+                f" {self.task.max_question_tokens}",
+                where=where,
+                fix="shorten it, raise the setting, or set task.on_bad_answer: skip to leave such questions out",
+            )
+        self.too_long.append(example)
 
     def _chosen(
         self, example: QAExample, document: ReadDocument, plan: list[Window], *, first: int
@@ -403,6 +412,15 @@ class _Builder:
                 yield plan[k], owned[k], label or (0, 0)
 
     def features(self) -> QAFeatures:
+        if self.too_long:
+            warnings.warn(
+                BigBirdWarning(
+                    f"{len(self.too_long)} questions are left out of training because they have more than"
+                    f" {self.task.max_question_tokens} tokens (the first is {self.too_long[0].id!r}); a larger"
+                    " task.max_question_tokens keeps them"
+                ),
+                stacklevel=4,
+            )
         if self.unreachable:
             warnings.warn(
                 BigBirdWarning(

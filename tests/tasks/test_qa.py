@@ -221,7 +221,6 @@ def test_a_document_is_tokenised_once_for_all_its_questions() -> None:
     ("context", "question", "message"),
     [
         ("ada", " \t", "question q: the question ' \\t' has no words"),
-        ("ada", "who " * 20, "has 21 tokens, more than task.max_question_tokens 20"),
         ("", "who", "question q: the context is empty"),
         ("ada " * 99, "who " * 17, "room for 11 of the document, which is not more than the overlap 12"),
     ],
@@ -232,6 +231,18 @@ def test_what_cannot_be_encoded_is_named_and_never_cut(context: str, question: s
         with pytest.raises(DataError) as caught:
             task.encode([QAExample("q", question, context)], LETTERS, training=training)
         assert message in str(caught.value)
+
+
+def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_same() -> None:
+    task = QuestionAnswering(max_question_tokens=20)
+    examples = [example("ada bel", "ada", question="who " * 20, id_="long"), example("ada bel", "bel")]
+    with pytest.raises(DataError, match=r"question long: .* has 21 tokens, more than task\.max_question_tokens 20"):
+        task.encode(examples, LETTERS, training=True)
+    skipping = task.model_copy(update={"on_bad_answer": "skip"})
+    with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* more than 20 tokens \(the first is 'long'\)"):
+        features = skipping.encode(examples, LETTERS, training=True)
+    assert [feature.example for feature in features] == [1]
+    assert [feature.example for feature in task.encode(examples, LETTERS)] == [0, 1]
 
 
 # decoding
