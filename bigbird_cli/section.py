@@ -4,9 +4,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of a recipe: an unknown key is an error, and nothing changes after loading.
+    """A part of a recipe: an unknown key is an error, numbers are finite, and nothing changes after loading.
 
     The string under a field is its documentation: it goes into the JSON schema and into error messages.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     field_validator,
@@ -156,7 +155,7 @@ class FinetuneRecipe(Section):
     backend: Literal["pytorch"] = "pytorch"
     """The framework that trains."""
 
-    seed: NonNegativeInt = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     """Of the order of examples, new weights and dropout."""
 
     model: ModelSection

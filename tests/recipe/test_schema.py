@@ -1,6 +1,8 @@
 """The schema documents itself, and nothing in a recipe changes after loading."""
 
+import numpy as np
 import pytest
+import torch
 from pydantic import BaseModel, ValidationError
 
 from bigbird_cli.recipe.schema import FinetuneRecipe, Optim
@@ -22,6 +24,23 @@ def test_every_section_is_a_section() -> None:
     for field in FinetuneRecipe.model_fields.values():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             assert issubclass(field.annotation, Section)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_numbers_are_finite(number: float) -> None:
+    for name in ("epochs", "clip"):
+        with pytest.raises(ValidationError, match="finite number"):
+            Optim.model_validate({"lr": 1e-3, name: number})
+
+
+def test_a_seed_is_one_that_every_generator_takes() -> None:
+    values = {"model": {"start": "m"}, "task": {}, "data": {"train": "t.json"}, "optim": {"lr": 1e-3}}
+    seed = FinetuneRecipe.model_validate({**values, "seed": 2**63 - 1}).seed
+    torch.Generator().manual_seed(seed)
+    np.random.default_rng([seed, 0])
+    for wrong in (-1, 2**63, 10**23):
+        with pytest.raises(ValidationError, match="seed"):
+            FinetuneRecipe.model_validate({**values, "seed": wrong})
 
 
 def test_a_section_is_frozen_and_knows_only_its_own_names() -> None:
