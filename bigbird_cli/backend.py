@@ -43,9 +43,12 @@ class Backend(Protocol):
         resume: str | None = None,
         device: str = "auto",
         threads: int | None = None,
+        offline: bool = False,
     ) -> Iterator[Event]: ...
 
-    def check(self, recipe: "FinetuneRecipe", *, device: str = "auto", threads: int | None = None) -> Checked: ...
+    def check(
+        self, recipe: "FinetuneRecipe", *, device: str = "auto", threads: int | None = None, offline: bool = False
+    ) -> Checked: ...
 
     def open_predictor(
         self, folder: "ModelFolder", *, head: str, device: str = "auto", threads: int | None = None

@@ -22,6 +22,8 @@ LOOK_AHEAD = 16
 MAX_TOKENS_AHEAD = 262_144
 """Tokens read ahead at most."""
 
+MEMORY_FIX = "lower --batch-size, or the task's window"
+
 
 @dataclass(frozen=True)
 class Head:
@@ -57,12 +59,16 @@ class Predictor:
         model: one of HEADS's model classes, on its device. Its training mode is the same after each prediction.
         head: the name of its head.
         max_tokens: padded tokens a forward pass at most; a longer feature goes alone.
+        memory_fix: what the user is told to do when memory runs out.
     """
 
-    def __init__(self, model: PretrainedModel, *, head: str, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, model: PretrainedModel, *, head: str, max_tokens: int = MAX_TOKENS, memory_fix: str = MEMORY_FIX
+    ) -> None:
         self._model = model
         self._head = head_named(head)
         self._max_tokens = max_tokens
+        self._memory_fix = memory_fix
         self._device = next(model.parameters()).device
         self.device = str(self._device)
         self.attention: str = model.config.attention_type
@@ -95,7 +101,7 @@ class Predictor:
         was_training = self._model.training
         self._model.eval()
         try:
-            with memory_errors("lower --batch-size, or the task's window"), torch.inference_mode():
+            with memory_errors(self._memory_fix), torch.inference_mode():
                 output = self._model(**padded.inputs)
                 arrays = {name: output[name].float().cpu().numpy() for name in self._head.outputs}
         finally:

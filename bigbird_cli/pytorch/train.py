@@ -7,6 +7,7 @@ a resumed run goes on bit for bit on the CPU.
 
 import math
 import time
+import warnings
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bigbird_cli.errors import DataError, DivergedError, ModelError, RecipeError, UsageError, nearest
+from bigbird_cli.errors import (
+    BigBirdWarning,
+    DataError,
+    DivergedError,
+    ModelError,
+    RecipeError,
+    UsageError,
+    nearest,
+)
 from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.batches import collate, epoch_batches, micro_batches, n_targets
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
@@ -32,12 +41,14 @@ from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.base import Feature, Features
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.weights.checkpoint import RunLock, read_checkpoint, start_run, write_checkpoint
-from bigbird_cli.weights.store import open_folder
+from bigbird_cli.weights.store import WEIGHTS, open_folder
 
 EVAL_BATCH_SIZE = 32
 """Windows a forward pass in evaluation, within predict's own bound on tokens."""
 
 MEMORY_FIX = "lower optim.micro_batch_size or optim.max_tokens_per_micro_batch, or set run.gradient_checkpointing"
+
+EVALUATION_MEMORY_FIX = "choose a device with more memory with --device, or start from a smaller model"
 
 SAME_RESULT = ("optim.micro_batch_size ", "optim.max_tokens_per_micro_batch ", "run.gradient_checkpointing ")
 """Settings that a resumed run may change: they split the same arithmetic otherwise."""
@@ -50,6 +61,7 @@ def train(
     resume: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    offline: bool = False,
 ) -> Iterator[Event]:
     """Train as the recipe says, into a run folder, and tell what happens.
 
@@ -63,6 +75,7 @@ def train(
         resume: `auto` or a checkpoint's path, to go on from there.
         device: `auto`, `cpu`, `cuda:N` or `mps`.
         threads: processor threads; None leaves torch's own choice.
+        offline: never ask the network for the start model.
 
     Raises:
         UsageError: the folder holds a run and `resume` is not given; the run to resume was another.
@@ -76,7 +89,7 @@ def train(
     use_threads(threads)
     checkpoint = start_run(out, resume)
     with RunLock(out):
-        job = _prepare(recipe, place)
+        job = _prepare(recipe, place, offline=offline)
         run = _Run(job, out)
         if checkpoint is not None:
             run.load(checkpoint)
@@ -92,7 +105,9 @@ def train(
             yield from run.steps(stop)
 
 
-def check(recipe: FinetuneRecipe, *, device: str = "auto", threads: int | None = None) -> Checked:
+def check(
+    recipe: FinetuneRecipe, *, device: str = "auto", threads: int | None = None, offline: bool = False
+) -> Checked:
     """Read everything a recipe names, take one optimiser step on its longest inputs, and write nothing.
 
     The step is one forward pass wide, so that it needs the memory that training will need at most; its time is
@@ -103,10 +118,9 @@ def check(recipe: FinetuneRecipe, *, device: str = "auto", threads: int | None =
     """
     place = pick_device(device)
     use_threads(threads)
-    job = _prepare(recipe, place)
+    job = _prepare(recipe, place, offline=offline)
     if job.dev is not None:
-        few = _dev_set(recipe, job.dev.examples[:2], job.tokenizer)
-        _check_metric(job, _evaluate(job, few, StopSignals()))
+        _evaluate(job, _dev_set(recipe, job.dev.examples[:2], job.tokenizer), StopSignals())
     longest = np.argsort(job.lengths, kind="stable")[-recipe.optim.batch_size :]
     batch = max(job.split(longest), key=lambda part: len(part) * int(job.lengths[part].max()))
     stepper = _Stepper(job)
@@ -157,7 +171,7 @@ class _Job:
 
     @property
     def metric(self) -> str:
-        return self.recipe.run.metric or self.recipe.task.main_metric
+        return _metric(self.recipe)
 
     def split(self, batch: np.ndarray) -> list[np.ndarray]:
         """An optimiser batch as forward passes."""
@@ -170,9 +184,9 @@ class _Job:
         )
 
 
-def _prepare(recipe: FinetuneRecipe, device: torch.device) -> _Job:
+def _prepare(recipe: FinetuneRecipe, device: torch.device, *, offline: bool = False) -> _Job:
     head = head_named(recipe.task.head)
-    folder = open_folder(recipe.model.start, revision=recipe.model.revision)
+    folder = open_folder(recipe.model.start, offline=offline, revision=recipe.model.revision)
     tokenizer = load_tokenizer(folder.path)
 
     examples: list[Any] = []
@@ -190,6 +204,9 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device) -> _Job:
         raise DataError(
             f"{len(examples)} examples give nothing to learn from", where=str(recipe.data.train[0]), fix="see task"
         )
+    dev = _dev_set(recipe, dev_examples, tokenizer) if dev_examples else None
+    if dev is not None:
+        _check_metric(recipe, dev)
 
     torch.manual_seed(recipe.seed)  # the head's new weights and dropout
     changes = dict(recipe.model.config)
@@ -203,7 +220,7 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device) -> _Job:
         model = head.model.from_pretrained(folder.path, **changes).to(device)
     if recipe.run.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    longest = int(features.lengths.max())
+    longest = max(int(each.lengths.max()) for each in ([features] if dev is None else [features, dev.features]))
     if longest > model.config.max_position_embeddings:
         raise RecipeError(
             f"task.window makes inputs of {longest} tokens; the model has {model.config.max_position_embeddings} "
@@ -219,12 +236,29 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device) -> _Job:
         examples=examples,
         features=features,
         lengths=np.asarray(features.lengths),
-        dev=_dev_set(recipe, dev_examples, tokenizer) if dev_examples else None,
+        dev=dev,
     )
 
 
 def _dev_set(recipe: FinetuneRecipe, examples: Sequence[Any], tokenizer: Tokenizer) -> _DevSet:
     return _DevSet(examples=examples, features=recipe.task.encode(examples, tokenizer, training=False))
+
+
+def _check_metric(recipe: FinetuneRecipe, dev: _DevSet) -> None:
+    """Refuse a metric that these examples will not give, before it costs an epoch."""
+    wanted = _metric(recipe)
+    names = recipe.task.score_names(dev.examples, dev.features)
+    if wanted not in names:
+        known = f"it has {', '.join(names)}"
+        raise RecipeError(
+            f"the task has no score {wanted!r} on this dev data",
+            where="run.metric",
+            fix=f"did you mean {near!r}? {known}" if (near := nearest(wanted, names)) else known,
+        )
+
+
+def _metric(recipe: FinetuneRecipe) -> str:
+    return recipe.run.metric or recipe.task.main_metric
 
 
 @dataclass(frozen=True)
@@ -352,9 +386,6 @@ class _Run:
         job, progress, run = self._job, self._progress, self._job.recipe.run
         eval_every = run.eval_every or job.n_batches
         metrics = MetricsFile(self._out / "metrics.jsonl", after=progress.step)
-        if run.metric is not None and job.dev is not None and progress.step == 0:
-            one = _dev_set(job.recipe, job.dev.examples[:1], job.tokenizer)  # a wrong name should not cost an epoch
-            _check_metric(job, _evaluate(job, one, stop))
         while True:
             step = progress.step
             due = step > 0 and (step % eval_every == 0 or step == job.n_steps)
@@ -374,6 +405,8 @@ class _Run:
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint.
+
+        Where the run folder lacks the best model, as a new one does, the choice of it begins again.
 
         Raises:
             UsageError: it belongs to another recipe or other data.
@@ -404,8 +437,17 @@ class _Run:
         torch.set_rng_state(named["rng"]["cpu"])
         if job.device.type == "cuda" and "cuda" in named["rng"]:
             torch.cuda.set_rng_state(named["rng"]["cuda"], job.device)
-        self._progress = _Progress.from_dict(state["progress"])
-        self._saved = self._progress.step
+        progress = self._progress = _Progress.from_dict(state["progress"])
+        self._saved = progress.step
+        if not (self._out / WEIGHTS).exists():
+            if progress.best_scores is not None:
+                warnings.warn(
+                    f"{self._out} does not hold the best model, of step {progress.best_step}: the best one is chosen"
+                    f" among those from step {progress.step} on",
+                    BigBirdWarning,
+                    stacklevel=2,
+                )
+            progress.evaluated, progress.best_step, progress.best_scores = 0, None, None
 
     def _step(self, metrics: MetricsFile) -> Step | None:
         """Take the next step; the event is None between two logged steps."""
@@ -472,7 +514,6 @@ class _Run:
         scores = _evaluate(job, job.dev, stop)
         if scores is None:  # interrupted: it is done again after a resumption
             return
-        _check_metric(job, scores)
         best = progress.best_scores is None or scores[job.metric] > progress.best_scores[job.metric]
         if best:
             progress.best_step, progress.best_scores = progress.step, scores
@@ -525,16 +566,6 @@ def _fingerprint(job: _Job) -> dict[str, int]:
     return {"n_features": len(job.lengths), "lengths": zlib.crc32(job.lengths.astype("<i4").tobytes())}
 
 
-def _check_metric(job: _Job, scores: dict[str, float] | None) -> None:
-    if scores is not None and job.metric not in scores:
-        known = f"it has {', '.join(scores)}"
-        raise RecipeError(
-            f"the task has no score {job.metric!r}",
-            where="run.metric",
-            fix=f"did you mean {near!r}? {known}" if (near := nearest(job.metric, scores)) else known,
-        )
-
-
 def _evaluate(job: _Job, dev: _DevSet, stop: StopSignals) -> dict[str, float] | None:
     """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile."""
     task = job.recipe.task
@@ -546,7 +577,7 @@ def _evaluate(job: _Job, dev: _DevSet, stop: StopSignals) -> dict[str, float] | 
             waiting.append(feature)
             yield feature
 
-    predictor = Predictor(job.model, head=task.head)
+    predictor = Predictor(job.model, head=task.head, memory_fix=EVALUATION_MEMORY_FIX)
     for outputs in predictor.predict(read(), batch_size=EVAL_BATCH_SIZE):
         decoder.add(waiting.popleft(), outputs)
         if stop.caught is not None:

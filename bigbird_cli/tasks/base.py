@@ -91,5 +91,8 @@ class Task(Protocol):
     def decoder(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Decoder:
         """Open a decoder for the features that `encode(examples, tokenizer)` gave."""
 
+    def score_names(self, examples: Sequence[Any], features: Features) -> list[str]:
+        """Name the scores that `score` will give for these examples; features are those of `encode(examples)`."""
+
     def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """Measure predictions against the untouched gold of their examples."""

@@ -28,7 +28,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.section import Section
-from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.base import Feature, Features
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -217,6 +217,30 @@ class QuestionAnswering(Section):
             no_answer_threshold=self.no_answer_threshold,
             n_best=n_best,
         )
+
+    def score_names(self, examples: Sequence[QAExample], features: Features) -> list[str]:
+        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
+
+        Args:
+            examples: those to be predicted.
+            features: their model inputs, from `encode(examples, tokenizer)`.
+        """
+        lengths = {feature.example: len(feature.document or ()) for feature in features}
+        nothing = [
+            QAPrediction(
+                id=example.id,
+                answer=None,
+                spans=(),
+                no_answer_score=1.0,
+                n_tokens=lengths[index],
+                n_read=0,
+                n_unknown=0,
+                n_windows=0,
+                longest_input=0,
+            )
+            for index, example in enumerate(examples)
+        ]
+        return list(self.score(nothing, examples))
 
     def score(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> dict[str, float]:
         """Measure predictions on the untouched gold texts, as SQuAD's scripts do; in percent.

@@ -22,6 +22,7 @@ import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.weights.folders import PARTIAL, disk_errors, flush, partial_folder, remove_partial_folders
+from bigbird_cli.weights.store import WEIGHTS
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CHECKPOINTS: Final = "checkpoints"
@@ -31,7 +32,8 @@ _STATE: Final = "state.json"
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _STEP: Final = re.compile(r"step-(\d+)(\.old)?")
-_RUN_FILES: Final = ("recipe.yaml", "metrics.jsonl", CHECKPOINTS)
+_METRICS: Final = "metrics.jsonl"
+_RUN_FILES: Final = ("recipe.yaml", _METRICS, CHECKPOINTS)
 
 
 def write_checkpoint(
@@ -115,7 +117,8 @@ def start_run(out: Path, resume: str | None) -> Path | None:
         The checkpoint to go on from, or None to begin anew.
 
     Raises:
-        UsageError: `out` holds something and `resume` does not say to go on with it.
+        UsageError: `out` holds something and `resume` does not say to go on with it, or says so but no checkpoint of
+            it is left to go on from.
         ModelError: the checkpoint to go on from is not there, or none is whole.
     """
     there = sorted(path.name for path in out.iterdir() if not _is_ours(path.name)) if out.is_dir() else []
@@ -132,7 +135,15 @@ def start_run(out: Path, resume: str | None) -> Path | None:
     if resume == "auto":
         if there and not any(name in _RUN_FILES for name in there):
             raise UsageError("there is no run in this folder to resume", where=str(out), fix="name a run with --out")
-        return _newest_or_refuse(out)
+        newest = _newest_or_refuse(out)
+        lost = [name for name in there if name == WEIGHTS or (name == _METRICS and (out / name).stat().st_size)]
+        if newest is None and lost:  # beginning anew would write over them
+            raise UsageError(
+                f"the folder holds {lost[0]} but no checkpoint to go on from",
+                where=str(out),
+                fix="begin a new run elsewhere with --out FOLDER",
+            )
+        return newest
     path = Path(resume).expanduser()
     if not path.is_dir():
         raise ModelError("there is no such checkpoint", where=resume, fix="try --resume auto")

@@ -252,6 +252,25 @@ def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeyp
     assert "| f1 | 30 |" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("step", [4, 6, 12])
+def test_a_run_that_goes_on_in_another_folder_leaves_a_model_there(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    scores = iter([90.0, 10.0])
+    settings = recipe(start, data, run__save_every=2, run__keep=9)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[train.__module__], "_evaluate", lambda *_: {"f1": next(scores)})
+        list(train(settings, tmp_path / "run", device="cpu"))
+    resume = str(tmp_path / "run" / "checkpoints" / f"step-{step}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", BigBirdWarning)
+        events = list(train(settings, tmp_path / "other", resume=resume, device="cpu"))
+    assert [f"step {step} on" in str(warning.message) for warning in caught] == ([] if step == 4 else [True])
+    assert any(event.best for event in events if isinstance(event, Evaluated))
+    assert read_tensors(tmp_path / "other").keys() == read_tensors(tmp_path / "run").keys()
+    assert events[-1].best_scores["f1"] < 90  # type: ignore[union-attr, index]
+
+
 def test_without_a_dev_set_the_last_model_is_kept(start: Path, data: Path, tmp_path: Path) -> None:
     events = list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
     assert "Evaluated" not in kinds(events)
@@ -404,6 +423,46 @@ def test_a_metric_that_the_task_lacks_is_refused_before_training(start: Path, da
         list(train(settings, tmp_path / "run", device="cpu"))
 
 
+def squad(path: Path, *rows: tuple[str, str | None]) -> Path:
+    """Write a file of contexts, each with the question `red` and its answer, if any."""
+    paragraphs = [
+        {
+            "context": context,
+            "qas": [
+                {
+                    "id": f"{path.stem}{number}",
+                    "question": "red",
+                    "answers": [] if answer is None else [{"text": answer, "answer_start": context.index(answer)}],
+                    "is_impossible": answer is None,
+                }
+            ],
+        }
+        for number, (context, answer) in enumerate(rows)
+    ]
+    path.write_text(json.dumps({"data": [{"title": "words", "paragraphs": paragraphs}]}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("metric", ["best_f1", "f1_to_1024_tokens"])
+def test_a_metric_that_only_some_examples_give_is_taken(start: Path, data: Path, tmp_path: Path, metric: str) -> None:
+    short, long = ("red w1", "w1"), (" ".join(["red", *WORDS * 13]), "w0")
+    dev = squad(tmp_path / "dev.json", short, short, short, ("w1 w2", None), long)
+    settings = recipe(start, data, data__dev=str(dev), run__metric=metric, optim__steps=1)
+    check(settings, device="cpu")
+    finished = list(train(settings, tmp_path / "run", device="cpu"))[-1]
+    assert isinstance(finished, Finished)
+    assert metric in (finished.best_scores or {})
+
+
+def test_dev_inputs_longer_than_the_models_positions_are_refused(start: Path, data: Path, tmp_path: Path) -> None:
+    dev = squad(tmp_path / "dev.json", (" ".join(["red", *WORDS, *WORDS[:35]]), "w0"))
+    settings = recipe(start, data, task__window=80, data__dev=str(dev))
+    with pytest.raises(RecipeError, match=r"inputs of 80 tokens; .* task\.window to 64"):
+        check(settings, device="cpu")
+    with pytest.raises(RecipeError, match=r"task\.window to 64"):
+        next(train(settings, tmp_path / "run", device="cpu"))
+
+
 def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: Path) -> None:
     settings = recipe(start, data, task__window=128, model__config={"max_position_embeddings": 64})
     long = settings.model_copy(update={"data": settings.data.model_copy(update={"train": (data / "long.json",)})})
@@ -431,6 +490,23 @@ def test_want_of_memory_names_the_setting(
     monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", forward)
     with pytest.raises(ResourceError, match=r"optim\.micro_batch_size"):
         list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
+
+
+def test_want_of_memory_in_an_evaluation_names_no_option_that_training_lacks(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = BigBirdForQuestionAnswering.forward
+
+    def greedy(self: BigBirdForQuestionAnswering, **inputs: Any) -> Any:
+        if not self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return forward(self, **inputs)
+
+    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", greedy)
+    with pytest.raises(ResourceError, match="out of memory") as caught:
+        list(train(recipe(start, data, optim__steps=1), tmp_path / "run", device="cpu"))
+    assert "--device" in str(caught.value.fix)
+    assert "--batch-size" not in str(caught.value)
 
 
 def test_half_precision_arithmetic_keeps_whole_weights(start: Path, data: Path, tmp_path: Path) -> None:

@@ -495,6 +495,19 @@ def test_scores_are_given_by_document_length() -> None:
     }
 
 
+def test_the_names_of_scores_are_known_before_there_are_predictions() -> None:
+    long = "ada bel " * 300
+    task = QuestionAnswering(window=64, overlap=8, max_answer_tokens=8)
+    for examples in (
+        [example("ada bel", "ada")],
+        [example("ada bel", "ada"), example("bel", id_="r")],
+        [example("ada", id_="r")],
+        [example("ada bel", "ada"), example(long, "bel", id_="long"), example("bel", id_="r")],
+    ):
+        names = task.score_names(examples, task.encode(examples, LETTERS))
+        assert names == list(task.score(predict(task, examples, LETTERS), examples))
+
+
 def test_predictions_of_other_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="not of the same questions"):
         QuestionAnswering().score([said("ada", id_="r")], [example("ada", "ada")])

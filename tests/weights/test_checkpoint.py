@@ -330,6 +330,19 @@ def test_auto_begins_anew_where_no_checkpoint_was_written_yet(tmp_path: Path) ->
     assert start_run(tmp_path, "auto") is None
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "metrics.jsonl"])
+def test_auto_does_not_begin_anew_over_what_a_run_left(name: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("seed: 0")
+    (tmp_path / "metrics.jsonl").write_bytes(b"")  # no step was logged: nothing is lost
+    assert start_run(tmp_path, "auto") is None
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(UsageError, match=rf"{name}.*--out") as caught:
+        start_run(tmp_path, "auto")
+    assert caught.value.exit_code == 2
+    save(tmp_path, 1)
+    assert start_run(tmp_path, "auto") == tmp_path / "checkpoints" / "step-1"
+
+
 def test_auto_goes_into_no_folder_that_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("x")
     with pytest.raises(UsageError, match="no run in this folder"):
