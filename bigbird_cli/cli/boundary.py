@@ -56,7 +56,7 @@ def as_error(error: BaseException) -> BigBirdError | None:
     if isinstance(error, BigBirdError):
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
-        return ResourceError("memory ran out", fix="lower --batch-size or --window, or close other programs")
+        return ResourceError("memory ran out", fix="close other programs, or use a machine with more memory")
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return ResourceError("the disk is full", where=_path_of(error), fix="free some space, then start again")
     if isinstance(error, OSError) and error.filename is not None:

@@ -1,5 +1,6 @@
 """`bigbird finetune`: train a task's head, and the encoder under it, as a recipe says."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def finetune(
     ] = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    offline: options.Offline = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
@@ -41,13 +43,21 @@ def finetune(
     backend = open_backend(settings.backend)
     with Run(quiet=quiet, as_json=as_json) as run:
         if check:
-            run.show(backend.check(settings, device=device, threads=threads))
+            run.show(backend.check(settings, device=device, threads=threads, offline=offline))
             return
         folder = out or Path("runs", Path(recipe).stem)
         try:
-            for event in backend.train(settings, folder, resume=resume, device=device, threads=threads):
+            for event in backend.train(
+                settings, folder, resume=resume, device=device, threads=threads, offline=offline
+            ):
                 run.show(event)
         except (KeyboardInterrupt, SystemExit):
             if run.saved:
-                say(f"go on with: bigbird finetune {recipe} --out {folder} --resume auto", quiet=quiet)
+                words = ["bigbird", "finetune", recipe]
+                words += [word for change in overrides or [] for word in ("--set", change)]
+                words += ["--out", str(folder), "--resume", "auto"]
+                words += ["--device", device] if device != "auto" else []
+                words += ["--threads", str(threads)] if threads is not None else []
+                words += ["--offline"] if offline else []
+                say(f"go on with: {shlex.join(words)}", quiet=quiet)
             raise

@@ -1,10 +1,13 @@
 """`bigbird finetune` and `bigbird convert`: what they take, tell and refuse."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bigbird_cli.events import Checked, Event, Saved
 
 RECIPE = """
 model:
@@ -65,6 +68,54 @@ def test_events_as_json_are_alone_on_standard_output(invoke: Any, recipe: Path) 
     assert events[0]["event"] == "started"
     assert events[0]["n_steps"] == 1
     assert events[-1]["event"] == "finished"
+
+
+def test_an_interrupted_run_tells_the_command_that_goes_on(
+    invoke: Any, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bigbird_cli.cli.console import Run
+
+    show = Run.show
+
+    def interrupted(self: Run, event: Event | Checked) -> None:
+        show(self, event)
+        if isinstance(event, Saved):
+            raise KeyboardInterrupt
+
+    settings = ["--set", "run.save_every=1", "--set", "optim.steps=3", "--device", "cpu", "--threads", "1", "--offline"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "show", interrupted)
+        result = invoke("finetune", recipe, *settings, "--out", "runs/my run")
+    assert result.exit_code == 130, result.stderr
+    told = next(line for line in result.stderr.splitlines() if line.startswith("go on with: "))
+    name, *words = shlex.split(told.removeprefix("go on with: "))
+    assert name == "bigbird"
+    assert [word for word in settings if word not in words] == []
+    result = invoke(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "resumed from" in result.stderr
+    assert (tmp_path / "runs" / "my run" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_offline_asks_no_network(
+    invoke: Any, recipe: Path, monkeypatch: pytest.MonkeyPatch, check: tuple[str, ...]
+) -> None:
+    import huggingface_hub
+
+    asked: list[bool] = []
+
+    def download(*_: Any, local_files_only: bool = False, **__: Any) -> str:
+        asked.append(local_files_only)
+        raise huggingface_hub.errors.LocalEntryNotFoundError("not here")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    result = invoke("finetune", recipe, "--set", "model.start=me/model", "--offline", *check)
+    assert result.exit_code == 4, result.stderr
+    assert "me/model" in result.stderr
+    assert asked
+    assert all(asked)
 
 
 def test_check_writes_nothing(invoke: Any, recipe: Path, tmp_path: Path) -> None:
