@@ -67,11 +67,18 @@ def sentence_around(text: str, start: int, end: int) -> Excerpt:
     return Excerpt(first, last, cut_before, cut_after)
 
 
+class _Output(Console):
+    """Standard output, whose reader may leave early: Rich would end the program with a code of its own."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Answers:
     """Shows the answers of `bigbird qa` for reading."""
 
     def __init__(self) -> None:
-        self.out = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        self.out = _Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
         self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
         self.n_shown = 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import decode_bytes, json_kind, read_bytes, read_jsonl, refuse_surrogates
+from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json, read_bytes, read_jsonl, refuse_surrogates
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
@@ -112,7 +112,7 @@ def _rows(path: str | Path) -> Iterator[_Row]:
     if not text.strip():
         raise DataError("the file is empty", where=name, fix=SHAPE_HINT)
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
         if Path(path).suffix.lower() == ".jsonl" or error.msg == "Extra data":
             yield from _lines(data, name)
@@ -120,6 +120,11 @@ def _rows(path: str | Path) -> Iterator[_Row]:
         raise DataError(
             f"this is not JSON: {error.msg}", where=f"{name}:{error.lineno}:{error.colno}", fix=SHAPE_HINT
         ) from None
+    except ValueError as error:
+        if Path(path).suffix.lower() == ".jsonl":
+            yield from _lines(data, name)  # which names the line
+            return
+        raise DataError(str(error), where=name, fix="write it in quotes") from None
     except RecursionError:
         raise DataError("this JSON is nested too deeply", where=name, fix=SHAPE_HINT) from None
     if isinstance(value, dict) and "data" in value:

@@ -1,12 +1,14 @@
 """Files, folders, standard input and JSON lines as documents, and a document as tokens, read once."""
 
 import json
+import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -135,24 +137,29 @@ def read_documents(
         stdin: binary stream for "-"; by default the process's own.
 
     Yields:
-        A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8.
+        A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8, and
+        for a subfolder that cannot be read.
     """
     for path in paths:
         if str(path) == "-":
             name = "-"
             try:
-                text = decode_bytes((stdin or sys.stdin.buffer).read(), "standard input")
+                text = decode_bytes(_read_stream(stdin), "standard input")
                 yield _filled(Document(name, text), "standard input")
             except DataError as error:
                 yield FailedDocument(name, error)
             continue
         path = Path(path)
         try:
-            files = _files_of(path) if path.is_dir() else [path]
+            # os.path: what may not be looked at is reported by the reading below
+            files = _files_of(path) if os.path.isdir(path) else [path]  # noqa: PTH112
         except DataError as error:
             yield FailedDocument(str(path), error)
             continue
         for file in files:
+            if isinstance(file, FailedDocument):
+                yield file
+                continue
             try:
                 yield _filled(Document(str(file), read_text(file)), str(file))
             except DataError as error:
@@ -188,11 +195,13 @@ def json_object(text: str, where: str) -> dict[str, object]:
         DataError: the text is not JSON, not an object, or holds a lone surrogate.
     """
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"this is not JSON: {error.msg} at column {error.colno}", where=where, fix="write one JSON object a line"
         ) from None
+    except ValueError as error:
+        raise DataError(str(error), where=where, fix="write it in quotes") from None
     except RecursionError:
         raise DataError("this JSON is nested too deeply", where=where) from None
     if not isinstance(value, dict):
@@ -200,6 +209,17 @@ def json_object(text: str, where: str) -> dict[str, object]:
             f"this is {json_kind(value)}, not a JSON object", where=where, fix='write {"context": ..., "question": ...}'
         )
     return value
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON, without the numbers that only Python's own reader takes: what is read can be written again.
+
+    Raises:
+        json.JSONDecodeError: the text is not JSON.
+        ValueError: a number is NaN or infinite, or has thousands of digits.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
 
 
 def json_kind(value: object) -> str:
@@ -220,20 +240,67 @@ def refuse_surrogates(text: str, what: str, where: str) -> None:
         ) from None
 
 
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number that JSON has")
+
+
+def _float(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _too_large(number)
+
+
+def _int(number: str) -> int:
+    try:
+        return int(number)
+    except ValueError:  # Python reads and writes some thousand digits at most
+        _too_large(number)
+
+
+def _too_large(number: str) -> NoReturn:
+    shown = number if len(number) <= 24 else f"{number[:20]}... ({len(number)} characters)"
+    raise ValueError(f"the number {shown} is too large")
+
+
 def _filled(document: Document, where: str) -> Document:
     if not document.text:
         raise DataError("the document is empty", where=where, fix="give a file with text in it")
     return document
 
 
-def _files_of(folder: Path) -> list[Path]:
+def _read_stream(stdin: BinaryIO | None) -> bytes:
+    if stdin is None and sys.stdin is None:
+        raise DataError("it is closed", where="standard input", fix="name a file, or pipe a text into the command")
     try:
-        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        return (stdin or sys.stdin.buffer).read()
     except OSError as error:
-        raise DataError(f"the folder cannot be read: {error.strerror or error}", where=str(folder)) from None
-    if not files:
+        raise DataError(f"it cannot be read: {error.strerror or error}", where="standard input") from None
+
+
+def _files_of(folder: Path) -> list[Path | FailedDocument]:
+    """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read."""
+    found: dict[Path, Path | FailedDocument] = {}
+
+    def unreadable(error: OSError) -> None:
+        problem = DataError(
+            f"the folder cannot be read: {error.strerror or error}", where=error.filename, fix="check its permissions"
+        )
+        found[Path(error.filename)] = FailedDocument(error.filename, problem)
+
+    for parent, _, names in os.walk(folder, onerror=unreadable):
+        for file in (Path(parent, name) for name in names):
+            if file.suffix.lower() in SUFFIXES and _may_be_read(file):
+                found[file] = file
+    if not found:
         raise DataError("the folder holds no *.txt or *.md file", where=str(folder), fix="name the files to read")
-    return files
+    return [found[path] for path in sorted(found)]
+
+
+def _may_be_read(file: Path) -> bool:
+    """Whether a name is a file's, not a pipe's or a lost link's; one that hides it is to be tried and reported."""
+    try:
+        return file.is_file()
+    except OSError:
+        return True
 
 
 def _nearby(path: Path) -> str | None:

@@ -97,7 +97,7 @@ def test_warnings_are_shown_once_and_not_at_all_when_quiet(capsys: pytest.Captur
 PROBE = """
 import sys, time
 from bigbird_cli.cli import app, guarded, main
-from bigbird_cli.cli.console import write_json
+from bigbird_cli.cli.console import Answers, write_json
 
 def wait():
     print("ready", flush=True)
@@ -107,7 +107,15 @@ def count():
     for number in range(100_000):
         write_json({"number": number})
 
+def show():
+    receipt = {"read": 1, "tokens": 1, "windows": 1, "truncated": False, "unknown": 0, "attention": "full"}
+    record = {"question": "Who?", "answer": None, "score": 0.5, "no_answer_score": 0.5, "context": "text"}
+    answers = Answers()
+    for _ in range(10_000):
+        answers.show({**record, "receipt": {**receipt, "device": "cpu", "model": "tiny"}}, "text")
+
 app.command()(guarded(wait))
+app.command()(guarded(show))
 app.command()(guarded(count))
 main()
 """
@@ -128,8 +136,9 @@ def test_signals_end_it_with_their_code(repository: Path, number: signal.Signals
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="head and pipefail are of POSIX shells")
-def test_a_reader_that_leaves_early_ends_it_quietly(repository: Path) -> None:
-    script = 'set -o pipefail; "$0" -c "$1" count | head -1'
-    command = ["bash", "-c", script, sys.executable, PROBE]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=False)
-    assert (done.stdout, done.stderr, done.returncode) == ('{"number": 0}\n', "", 0)
+@pytest.mark.parametrize(("command", "line"), [("count", '{"number": 0}'), ("show", "Who?")])
+def test_a_reader_that_leaves_early_ends_it_quietly(command: str, line: str, repository: Path) -> None:
+    script = 'set -o pipefail; "$0" -c "$1" "$2" | head -1'
+    words = ["bash", "-c", script, sys.executable, PROBE, command]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=repository, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == (f"{line}\n", "", 0)

@@ -163,6 +163,8 @@ def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: An
         (b"", "the file is empty", ""),
         (b'{"data": [', "this is not JSON: Expecting value", ":1:11"),
         (b'{"a": 1}\n{"b"', "", ":1"),
+        (b'[{"id": ' + b"9" * 5000 + b"}]", "the number 99999999999999999999... (5000 characters) is too large", ""),
+        (b'{"id": NaN}', "NaN is no number that JSON has", ""),
         (b'{"data": \xff}', "the byte 0xff at offset 9", ""),
         ({"version": "1"}, 'an object without "data"', ""),
         ("text", 'a string without "data"', ""),
@@ -191,6 +193,13 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, value: Any, problem: s
     error = refusal(tmp_path, value)
     assert problem in error.problem
     assert str(error.where).endswith(where)
+
+
+def test_a_line_with_a_number_that_json_lacks_is_named(tmp_path: Path) -> None:
+    row = b'{"context": "x", "question": "y", "answers": [], "id": %s}\n'
+    (tmp_path / "rows.jsonl").write_bytes(row % b"1" + row % b"Infinity")
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: Infinity is no number"):
+        read_examples(tmp_path / "rows.jsonl")
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Documents come in as they are: every character, in order, and what cannot be read is named."""
 
 import io
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,35 @@ def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
     assert "no *.txt" in failed.error.problem
 
 
+@pytest.mark.parametrize("texts", [["a.txt", "c.txt"], []])
+def test_a_subfolder_that_cannot_be_read_is_named_in_its_place(
+    texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in texts:
+        (tmp_path / name).write_text("text")
+    closed = tmp_path / "b"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str | Path) -> object:  # the rights of a folder do not bind the user that tests may run as
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found = list(read_documents([tmp_path]))
+    assert [item.name for item in found] == sorted(str(tmp_path / name) for name in [*texts, "b"])
+    [failed] = [item for item in found if isinstance(item, FailedDocument)]
+    assert str(failed.error).startswith(f"{closed}: the folder cannot be read: Permission denied")
+
+
+def test_standard_input_that_is_closed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    [failed] = read_documents(["-"])
+    assert isinstance(failed, FailedDocument)
+    assert str(failed.error).startswith("standard input: it is closed")
+
+
 def test_a_dash_reads_standard_input() -> None:
     assert list(read_documents(["-"], stdin=io.BytesIO(TORTURE.encode()))) == [Document("-", TORTURE)]
     [failed] = read_documents(["-"], stdin=io.BytesIO(b""))
@@ -97,6 +128,14 @@ def test_one_bad_line_spoils_no_other() -> None:
 def test_deeply_nested_json_is_an_error_row() -> None:
     [(_, row)] = read_jsonl([b'{"a":' + b"[" * 100_000], "rows")
     assert isinstance(row, DataError)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1" + "0" * 400 + ".0", "9" * 5000])
+def test_a_number_that_no_json_can_hold_is_an_error_row(number: str) -> None:
+    rows = list(read_jsonl([f'{{"id": {number}}}'.encode(), b'{"id": 1.5e300}'], "rows"))
+    assert isinstance(rows[0][1], DataError)
+    assert len(str(rows[0][1])) < 200
+    assert rows[1] == (2, {"id": 1.5e300})
 
 
 def test_a_lone_surrogate_is_named() -> None:
