@@ -1,7 +1,11 @@
 """What can go wrong for a user: a problem, where it stands, one thing to do, and the kind's exit code."""
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the system's errors that say so: no space, no more of it for this user, or for a single file."""
 
 
 class BigBirdError(Exception):
@@ -25,6 +29,10 @@ class BigBirdError(Exception):
         place = f"{self.where}: " if self.where else ""
         remedy = f"; {self.fix}" if self.fix else ""
         return f"{place}{self.problem}{remedy}"
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """What the record of a failed item says of it, ready for JSON."""
+        return {"problem": self.problem, "where": self.where, "fix": self.fix, "exit_code": self.exit_code}
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.problem, self.where, self.fix)

@@ -218,7 +218,7 @@ class BigBirdConfig:
             raise ModelError(
                 f"cannot be read ({error.strerror})", where=str(path), fix="name a model folder that has a config.json"
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"is not JSON ({error})", where=str(path), fix="restore the file") from error
         if not isinstance(settings, dict):
             raise ModelError("holds no JSON object", where=str(path), fix="restore the file")

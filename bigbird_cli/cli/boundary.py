@@ -1,6 +1,5 @@
 """Where exceptions become a message and an exit code; every command runs inside it."""
 
-import errno
 import functools
 import os
 import signal
@@ -11,11 +10,9 @@ from typing import Any, TextIO, TypeVar
 
 import typer
 
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError
+from bigbird_cli.errors import DISK_FULL, BigBirdError, BigBirdWarning, DataError, ResourceError
 
 Result = TypeVar("Result")
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Terminated(KeyboardInterrupt):
@@ -57,7 +54,7 @@ def as_error(error: BaseException) -> BigBirdError | None:
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
         return ResourceError("memory ran out", fix="close other programs, or use a machine with more memory")
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return ResourceError("the disk is full", where=_path_of(error), fix="free some space, then start again")
     if isinstance(error, OSError) and error.filename is not None:
         return DataError(

@@ -27,6 +27,7 @@ from bigbird_cli.text.batch_encoding import (
     resolve_limits,
     truncate,
 )
+from bigbird_cli.text.places import SHIPPED, is_local, local_path
 from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, read_json_object
 
 SPIECE_MODEL = "spiece.model"
@@ -754,7 +755,8 @@ class BigBirdTokenizer:
 
         Args:
             pretrained_model_name_or_path: a folder, a spiece.model file, or a hub name such as
-                "google/bigbird-roberta-base".
+                "google/bigbird-roberta-base". A Path, a name that begins with `.`, `/` or `~`, one that exists on
+                disk, and a shipped model's name are never looked up on the hub.
             settings: of the tokenizer, before the folder's; and revision=, local_files_only=, cache_dir=, token=
                 for a hub name.
 
@@ -764,13 +766,16 @@ class BigBirdTokenizer:
         hub = {
             key: settings.pop(key) for key in ("revision", "local_files_only", "cache_dir", "token") if key in settings
         }
-        path = Path(pretrained_model_name_or_path).expanduser()
-        if path.is_file():
-            return cls(path, **settings)
         name = str(pretrained_model_name_or_path)
-        if not path.is_dir():
-            if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        if is_local(pretrained_model_name_or_path) or name.count("/") > 1:
+            path = local_path(name)
+            if path.is_file():
+                return cls(path, **settings)
+            if not path.is_dir():
                 raise ModelError("there is no such folder", where=name, fix="name a folder with a spiece.model in it")
+        elif (SHIPPED / name).is_dir():
+            path = SHIPPED / name
+        else:
             path = _fetched(name, **hub)
         if not (path / SPIECE_MODEL).is_file():
             raise ModelError(

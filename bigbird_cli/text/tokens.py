@@ -195,7 +195,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"not readable as JSON: {error}", where=str(path), fix="fetch the model again") from error
     if not isinstance(value, dict):
         raise ModelError("holds no JSON object", where=str(path), fix="fetch the model again")

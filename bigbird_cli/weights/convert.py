@@ -127,7 +127,7 @@ def bert_to_bigbird(
             where=str(source),
             fix="use the tokenizer that the model was trained with",
         )
-    tensors = _source_tensors(source)
+    tensors = read_tensors(source)
     used, unused = _assign(tensors, n_layers=short.num_hidden_layers, where=source)
     encoder = _encoder(tensors, used, short, where=source)
     encoder[POSITIONS] = _tiled(encoder[POSITIONS], max_positions)
@@ -177,7 +177,7 @@ def _transformer_folder(source: Path) -> Path:
     try:
         listed = json.loads(modules.read_text(encoding="utf-8"))
         return source / next(module["path"] for module in listed if module["type"].endswith(".Transformer"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise ModelError("names no transformer", where=str(modules), fix="fetch the model again") from error
 
 
@@ -206,14 +206,6 @@ def _short_config(settings: Mapping[str, Any], *, where: Path) -> BigBirdConfig:
         return BigBirdConfig(**carried, max_position_embeddings=settings["max_position_embeddings"])
     except ModelError as error:
         raise ModelError(error.problem, where=str(where), fix=error.fix) from error
-
-
-def _source_tensors(source: Path) -> dict[str, np.ndarray]:
-    if not list(source.glob("*.safetensors")) and list(source.glob("*.bin")):
-        raise ModelError(
-            "the weights stand in a .bin file only", where=str(source), fix="save the model as safetensors first"
-        )
-    return read_tensors(source)
 
 
 def _assign(tensors: Mapping[str, np.ndarray], *, n_layers: int, where: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bigbird_cli.errors import ResourceError
+from bigbird_cli.errors import DISK_FULL, ResourceError
 
 PARTIAL = ".partial-"
 """Begins the name of a folder that is being written; one that is left over belonged to a process that died."""
@@ -66,7 +66,7 @@ def disk_errors(where: Path, *, n_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in DISK_FULL:
             raise ResourceError(
                 f"the disk is full: {_megabytes(n_bytes)} are needed, {_free(where)}",
                 where=str(where),

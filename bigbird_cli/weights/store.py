@@ -1,6 +1,5 @@
 """Model folders: where a name leads, what a folder holds, and how a new one is written."""
 
-import json
 import os
 import re
 import sys
@@ -15,6 +14,8 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
+from bigbird_cli.text.places import SHIPPED, is_local, local_path
+from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
@@ -23,7 +24,6 @@ WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 TASK: Final = "task.json"
 CARD: Final = "README.md"
-SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
 
 HUB_SECONDS: Final = 5.0
 HUB_FILES: Final = (
@@ -40,6 +40,7 @@ HUB_FILES: Final = (
 )
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w][\w.-]*)?")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_UNPICKLE: Final = "open the model with transformers and save it again: save_pretrained writes safetensors"
 _FOREIGN: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
 _T = TypeVar("_T")
 
@@ -67,11 +68,9 @@ def open_folder(name: str | Path, *, offline: bool = False, revision: str | None
         ModelError: no such model, or the folder holds none, or one that is no BigBird.
     """
     path = find_folder(name, offline=offline, revision=revision)
-    try:
-        config = BigBirdConfig.from_file(path / CONFIG)
-    except RecursionError:
-        raise ModelError("is nested too deeply", where=str(path / CONFIG), fix="restore the file") from None
-    return ModelFolder(path=path, config=config, task=_read_task(path / TASK))
+    config = BigBirdConfig.from_file(path / CONFIG)
+    task = read_json_object(path / TASK) if (path / TASK).is_file() else None
+    return ModelFolder(path=path, config=config, task=task)
 
 
 def find_folder(name: str | Path, *, offline: bool = False, revision: str | None = None) -> Path:
@@ -86,8 +85,8 @@ def find_folder(name: str | Path, *, offline: bool = False, revision: str | None
     Raises:
         ModelError: there is no such folder or model, or the hub did not answer within 5 seconds.
     """
-    if _is_local(name):
-        path = Path(name).expanduser()
+    if is_local(name):
+        path = local_path(name)
         if path.is_file():
             raise ModelError(
                 "this is a file, not a model folder", where=str(name), fix=f"name its folder {path.parent}"
@@ -177,20 +176,6 @@ def write_model(
             flush(folder.parent)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write or replace one file whole: after a crash it holds the old bytes or the new.
-
-    Raises:
-        ResourceError: the disk is full or cannot be written.
-    """
-    with partial_folder(path.parent, n_bytes=len(content)) as partial:
-        new = partial / path.name
-        new.write_bytes(content)
-        flush(new)
-        new.replace(path)
-        flush(path.parent)
-
-
 # what a folder holds
 
 
@@ -202,8 +187,7 @@ def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
     index = folder / INDEX
     if not index.is_file():
         raise _no_weights(folder)
-    places = _read_json(index)
-    places = places.get("weight_map") if isinstance(places, dict) else None
+    places = read_json_object(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
         raise ModelError("the index maps no tensors to files", where=str(index), fix="fetch it again")
     shards: dict[Path, set[str] | None] = {}
@@ -222,7 +206,7 @@ def _no_weights(folder: Path) -> ModelError:
             return ModelError(
                 f"the weights are pickled ({pickle}), which is not opened here",
                 where=str(folder),
-                fix="make safetensors of them with `bigbird convert`",
+                fix=_UNPICKLE,
             )
     for file, framework in _FOREIGN.items():
         if (folder / file).is_file():
@@ -230,31 +214,7 @@ def _no_weights(folder: Path) -> ModelError:
     return ModelError(f"the folder holds no weights: {WEIGHTS} is missing", where=str(folder), fix="fetch them again")
 
 
-def _read_task(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    task = _read_json(path)
-    if not isinstance(task, dict):
-        raise ModelError("holds no JSON object", where=str(path), fix="restore or remove the file")
-    return task
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"is not JSON ({error})", where=str(path), fix="restore the file") from None
-
-
 # where a name leads
-
-
-def _is_local(name: str | Path) -> bool:
-    if isinstance(name, Path):
-        return True
-    return name.startswith((".", "/", "~", "\\")) or bool(Path(name).drive) or os.path.lexists(name)
 
 
 def _did_you_mean(name: str) -> str:
@@ -333,7 +293,7 @@ def _refuse_without_weights(name: str, there: set[str]) -> None:
         raise ModelError(
             "the hub has its weights pickled only (.bin), which is not opened here",
             where=name,
-            fix="download it and make safetensors of it with `bigbird convert`",
+            fix=_UNPICKLE,
         )
     raise ModelError(f"the hub has no {WEIGHTS} of it", where=name, fix="name a model with safetensors weights")
 

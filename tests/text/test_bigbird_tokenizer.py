@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.text import bigbird_tokenizer
 from bigbird_cli.text.tokenizer import BigBirdTokenizer
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -204,6 +205,29 @@ def test_a_folder_that_is_not_there_is_never_looked_up(tmp_path: Path, monkeypat
         with pytest.raises(ModelError, match="there is no such folder"):
             BigBirdTokenizer.from_pretrained(name)
     with pytest.raises(ModelError, match="load_tokenizer"):
+        BigBirdTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_shipped_name_and_a_home_folder_are_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bigbird_tokenizer, "_fetched", None)
+    monkeypatch.setattr(bigbird_tokenizer, "SHIPPED", tmp_path / "shipped")
+    folder = tmp_path / "shipped" / "tiny"
+    folder.mkdir(parents=True)
+    with pytest.raises(ModelError, match="load_tokenizer"):
+        BigBirdTokenizer.from_pretrained("tiny")
+    (folder / "spiece.model").write_bytes(VOCABULARY.read_bytes())
+    assert BigBirdTokenizer.from_pretrained("tiny").vocab_size > 100
+    with pytest.raises(ModelError, match="there is no such home folder"):
+        BigBirdTokenizer.from_pretrained("~nobody-of-this-name/x")
+    with pytest.raises(ModelError, match="there is no such folder"):
+        BigBirdTokenizer.from_pretrained(Path("google/bigbird"))
+
+
+def test_settings_nested_too_deeply_are_a_model_error(tmp_path: Path) -> None:
+    (tmp_path / "spiece.model").write_bytes(VOCABULARY.read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json: not readable as JSON"):
         BigBirdTokenizer.from_pretrained(tmp_path)
 
 
