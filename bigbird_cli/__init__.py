@@ -15,6 +15,10 @@ _HOMES = {
     "BigBirdForMaskedLM": "bigbird_cli.pytorch.models",
     "BigBirdForQuestionAnswering": "bigbird_cli.pytorch.models",
     "answer": "bigbird_cli.api",
+    "answers": "bigbird_cli.api",
+    "tokenize": "bigbird_cli.api",
+    "finetune": "bigbird_cli.api",
+    "convert": "bigbird_cli.api",
     "BigBirdError": "bigbird_cli.errors",
     "BigBirdWarning": "bigbird_cli.errors",
 }

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError, nearest
+from bigbird_cli.events import Event
+from bigbird_cli.recipe import load_recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import N_SPECIAL, QAPrediction, QuestionAnswering, build_feature
 from bigbird_cli.text.documents import (
@@ -22,9 +24,13 @@ from bigbird_cli.text.documents import (
     encode_document,
     read_documents,
 )
-from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline, load_tokenizer
+from bigbird_cli.text.places import local_path
+from bigbird_cli.text.report import Report
+from bigbird_cli.text.report import tokenize as report_on
+from bigbird_cli.text.tokenizer import NEWLINE_RULES, TOKENIZER_FILES, Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
-from bigbird_cli.weights.store import ModelFolder, open_folder
+from bigbird_cli.weights.convert import ConversionReport, bert_to_bigbird
+from bigbird_cli.weights.store import ModelFolder, find_folder, open_folder
 
 DEFAULT_QA_MODEL = "qa-mini"
 
@@ -166,44 +172,6 @@ def answers(
     return map(_record, results)
 
 
-def evaluate_qa(
-    path: str | Path,
-    *,
-    model: str | Path = DEFAULT_QA_MODEL,
-    max_examples: int | None = None,
-    max_answer_tokens: int | None = None,
-    no_answer_threshold: float | None = None,
-    window: int | None = None,
-    overlap: int | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
-) -> tuple[dict[str, float], list[QAPrediction]]:
-    """Measure a model on a SQuAD-like file; every context is read whole, whatever its length.
-
-    Args:
-        path: see `tasks.squad.read_examples`.
-        max_examples: only so many from the file's beginning.
-        others: as in `answers`.
-
-    Returns:
-        Scores as `QuestionAnswering.score` gives them, and the prediction for each question.
-    """
-    reader = _open_reader(model, device=device, threads=threads, offline=offline, revision=revision)
-    task = reader.settings(
-        window=window, overlap=overlap, max_answer_tokens=max_answer_tokens, no_answer_threshold=no_answer_threshold
-    )
-    examples = task.read(path)[:max_examples]
-    features = task.encode(examples, reader.tokenizer)
-    decoder = task.decoder(examples, reader.tokenizer)
-    for index, outputs in enumerate(reader.predictor.predict(iter(features), batch_size=batch_size)):
-        decoder.add(features[index], outputs)
-    predictions = decoder.finish()
-    return task.score(predictions, examples), predictions
-
-
 def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
     """Ask every question of every document, document by document."""
     for document in documents:
@@ -212,6 +180,96 @@ def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str
                 yield FailedItem(document.error, name=document.name, question=question)
             else:
                 yield QAItem(document.text, question, name=document.name)
+
+
+def tokenize(
+    text: str,
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    newline: str | None = None,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Report:
+    """Show how a model's vocabulary reads a text, and what of it the vocabulary does not know.
+
+    Args:
+        text: any text; control tokens written in it, such as [SEP], are text.
+        model: a model folder, or one with a vocabulary only; a shipped model's name; or a name on the Hugging Face hub.
+        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one the vocabulary wants.
+        offline: never ask the network.
+        revision: branch, tag or commit of a hub model.
+
+    Raises:
+        UsageError: there is no such newline rule.
+        ModelError: there is no such model, or its vocabulary is missing or broken.
+        DataError: the text holds a lone surrogate.
+    """
+    rule = _newline(newline)
+    return report_on(text, _open_tokenizer(model, offline=offline, revision=revision), newline=rule)
+
+
+def tokenize_documents(
+    documents: Iterable[Document | FailedDocument],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    newline: str | None = None,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Iterator[tuple[Document, Report] | FailedDocument]:
+    """`tokenize` each document when it is asked for; one that could not be read is given back in its place."""
+    rule = _newline(newline)
+    tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
+    return (
+        document
+        if isinstance(document, FailedDocument)
+        else (document, report_on(document.text, tokenizer, newline=rule))
+        for document in documents
+    )
+
+
+def finetune(
+    recipe: str | Path,
+    *,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    resume: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Iterator[Event]:
+    """Train a task's head, and the encoder under it, as a recipe says.
+
+    The run goes on as its events are asked for: `for event in finetune("recipes/squad.yaml"): ...`
+
+    Args:
+        recipe: a recipe file, or the name of a shipped one.
+        out: the run folder; runs/<recipe name> by default.
+        overrides: settings to change, each "section.setting=value"; a later one wins.
+        resume: "auto" to go on from the run's newest checkpoint, or the path of one.
+        device: auto, cpu, cuda:N or mps.
+        threads: processor threads; None leaves the framework's choice.
+
+    Raises:
+        RecipeError: the recipe is missing or wrong; at once, and everything below as the events come.
+        BigBirdError: data, model, device or run folder cannot be used, memory or disk did not suffice, or the loss is
+            no longer finite.
+    """
+    settings = load_recipe(recipe, overrides=overrides)
+    folder = Path("runs", Path(recipe).stem) if out is None else Path(out)
+    return open_backend(settings.backend).train(settings, folder, resume=resume, device=device, threads=threads)
+
+
+def convert(
+    source: str | Path,
+    out: str | Path,
+    *,
+    max_positions: int = 4096,
+    block_size: int = 64,
+    random_blocks: int = 3,
+) -> ConversionReport:
+    """Make a BigBird of a short-context BERT, to train from; see `weights.convert.bert_to_bigbird`."""
+    return bert_to_bigbird(
+        source, out, max_positions=max_positions, block_size=block_size, num_random_blocks=random_blocks
+    )
 
 
 class _Reader:
@@ -306,7 +364,7 @@ def _results(
         if value < 1:
             raise UsageError(f"{value} is too few", where=name, fix="give 1 or more")
     _known(on_long, ON_LONG, "on_long")
-    rule = None if newline is None else NEWLINE_RULES[_known(newline, NEWLINE_RULES, "newline")]
+    rule = _newline(newline)
     unknown = settings.keys() - _SETTINGS
     if unknown:
         raise TypeError(f"there is no option {min(unknown)!r}")
@@ -432,14 +490,8 @@ def _as_record(item: QAItem, prediction: QAPrediction, reader: _Reader, options:
 def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:
     if not isinstance(result, FailedItem):
         return result
-    error = result.error
     return {
-        "error": {
-            "problem": error.problem,
-            "where": error.where,
-            "fix": error.fix,
-            "exit_code": error.exit_code,
-        },
+        "error": result.error.to_dict(),
         "context": result.name,
         "question": result.question,
         "id": result.id,
@@ -464,11 +516,15 @@ def _documents(contexts: Iterable[str | Path | Document]) -> Iterator[Document |
 def _open_reader(
     model: str | Path, *, device: str, threads: int | None, offline: bool, revision: str | None
 ) -> _Reader:
-    folder = Path(model).expanduser()
-    stamps = (
-        tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*"))) if folder.is_dir() else ()
-    )
-    return _opened(str(model), isinstance(model, Path), device, threads, offline, revision, stamps)
+    return _opened(str(model), isinstance(model, Path), device, threads, offline, revision, _stamps(model))
+
+
+def _stamps(model: str | Path) -> tuple[tuple[str, int], ...]:
+    """What tells a folder that was written anew from the one that is open; nothing for a name that is no folder."""
+    folder = local_path(model)
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*")))
 
 
 @lru_cache(maxsize=1)
@@ -481,13 +537,30 @@ def _opened(
     revision: str | None,
     stamps: tuple[tuple[str, int], ...],
 ) -> _Reader:
-    """Open a model, or find it open from the call before: a notebook asks again and again.
-
-    The stamps tell a folder that was written anew from the one that is open.
-    """
+    """Open a model, or find it open from the call before: a notebook asks again and again."""
     del stamps
     name: str | Path = Path(model) if is_path else model
     return _Reader(open_folder(name, offline=offline, revision=revision), model, device=device, threads=threads)
+
+
+def _open_tokenizer(model: str | Path, *, offline: bool, revision: str | None) -> Tokenizer:
+    return _opened_tokenizer(str(model), isinstance(model, Path), offline, revision, _stamps(model))
+
+
+@lru_cache(maxsize=1)
+def _opened_tokenizer(
+    model: str, is_path: bool, offline: bool, revision: str | None, stamps: tuple[tuple[str, int], ...]
+) -> Tokenizer:
+    """Open a vocabulary, or find it open from the call before."""
+    del stamps
+    folder = local_path(model)  # it may hold a vocabulary and no model yet
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision)
+    return load_tokenizer(folder)
+
+
+def _newline(newline: str | None) -> Newline | None:
+    return None if newline is None else NEWLINE_RULES[_known(newline, NEWLINE_RULES, "newline")]
 
 
 def _known(value: str, known: Sequence[str], where: str) -> int:

@@ -12,8 +12,9 @@ import pytest
 
 import bigbird_cli as bb
 from bigbird_cli import api
-from bigbird_cli.api import FailedItem, QAItem, answer, answers, evaluate_qa
-from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, UsageError
+from bigbird_cli.api import FailedItem, QAItem, answer, answers
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
+from bigbird_cli.events import Finished, Started
 from bigbird_cli.text.documents import Document
 
 SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
@@ -277,20 +278,42 @@ def test_answering_touches_no_global_generator(tiny_qa_model: Path) -> None:
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
-def test_a_file_of_questions_is_scored(tiny_qa_model: Path, tmp_path: Path) -> None:
-    rows = [
-        {"id": "a", "context": SHORT, "question": "Who kept the lamp?", "answers": ["Ada"]},
-        {"id": "b", "context": LONG, "question": "who?", "answers": []},
-        {"id": "c", "context": SHORT, "question": "When was it lit?", "answers": ["1820"]},
-    ]
-    (tmp_path / "dev.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    scores, predictions = evaluate_qa(tmp_path / "dev.jsonl", model=tiny_qa_model)
-    assert [prediction.id for prediction in predictions] == ["a", "b", "c"]
-    assert (scores["total"], scores["no_answer_total"], scores["has_answer_total"]) == (3, 1, 2)
-    assert {"exact_match", "f1", "best_f1", "f1_to_512_tokens", "f1_to_2048_tokens"} <= scores.keys()
-    for row, prediction in zip(rows, predictions, strict=True):
-        record = one(str(row["context"]), str(row["question"]), model=tiny_qa_model)
-        assert prediction.spans[0].start == (record["start"] if record["answer"] else prediction.spans[0].start)
-        assert prediction.score == pytest.approx(record["score"], abs=1e-6)
-    few, _ = evaluate_qa(tmp_path / "dev.jsonl", model=tiny_qa_model, max_examples=1)
-    assert few["total"] == 1
+def test_a_text_is_tokenised_as_the_command_shows_it(tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = bb.tokenize("the lamp 漢", model=tiny_qa_model)
+    assert report.pieces[:2] == ["the", "lamp"]
+    assert len(report.tokens) == len(report.pieces) == 3
+    assert (report.unknown, report.unknown_text) == (1, {"漢": 1})
+    monkeypatch.setattr(api, "load_tokenizer", None)  # it is still open
+    assert len(bb.tokenize("the lamp", model=tiny_qa_model).tokens) == 2
+    with pytest.raises(UsageError, match="there is no 'tab'"):
+        bb.tokenize("the lamp", model=tiny_qa_model, newline="tab")
+
+
+@pytest.mark.parametrize("call", [bb.tokenize, lambda text, model: answer(text, "who?", model=model)])
+def test_a_home_folder_that_is_not_there_is_a_model_error(call: Any) -> None:
+    with pytest.raises(ModelError, match="there is no such home folder"):
+        call(SHORT, model="~nobody-of-this-name/x")
+
+
+def test_finetune_gives_the_events_of_a_run(tiny_qa_model: Path, tmp_path: Path) -> None:
+    rows = [{"id": str(n), "context": SHORT, "question": "who?", "answers": ["Ada"]} for n in range(2)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (tmp_path / "small.yaml").write_text(
+        f"model: {{start: {tiny_qa_model}}}\ntask: {{type: qa, window: 64, overlap: 8, max_answer_tokens: 8}}\n"
+        f"data: {{train: {tmp_path / 'train.jsonl'}}}\n"
+        "optim: {lr: 1.0e-3, batch_size: 2, micro_batch_size: 2, steps: 5}\n"
+    )
+    run = tmp_path / "run"
+    events = list(bb.finetune(tmp_path / "small.yaml", out=run, overrides=["optim.steps=1"], device="cpu"))
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Finished)
+    assert (events[-1].step, events[-1].run) == (1, run)
+    with pytest.raises(RecipeError, match=r"optim\.step"):
+        bb.finetune(tmp_path / "small.yaml", overrides=["optim.step=1"])
+
+
+def test_convert_refuses_what_the_command_refuses(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
+        bb.convert(tmp_path / "none", tmp_path / "out", random_blocks=2)
+    with pytest.raises(UsageError, match="num_random_blocks -1"):
+        bb.convert(tmp_path / "none", tmp_path / "out", random_blocks=-1)

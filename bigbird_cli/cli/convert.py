@@ -32,12 +32,10 @@ def convert(
     Example:
       bigbird convert models/minilm models/minilm-4096 --max-positions 4096
     """
+    from bigbird_cli import api
     from bigbird_cli.cli.console import say_all, write_json
-    from bigbird_cli.weights.convert import bert_to_bigbird
 
-    report = bert_to_bigbird(
-        source, out, max_positions=max_positions, block_size=block_size, num_random_blocks=random_blocks
-    )
+    report = api.convert(source, out, max_positions=max_positions, block_size=block_size, random_blocks=random_blocks)
     if as_json:
         write_json(
             {

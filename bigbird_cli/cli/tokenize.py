@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from bigbird_cli.text.report import Report
-    from bigbird_cli.text.tokenizer import Tokenizer
 
 _SHOWN = 8
 """Unknown characters that a remark names; --json names all."""
@@ -48,30 +46,29 @@ def tokenize(
         raise UsageError("--ids and --counts exclude each other", fix="leave one of them out")
     sources = _sources(paths or [])
 
+    from bigbird_cli import api
     from bigbird_cli.cli.boundary import show_error
     from bigbird_cli.cli.console import say, write_json
     from bigbird_cli.errors import DataError
     from bigbird_cli.text.documents import FailedDocument, read_documents
-    from bigbird_cli.text.report import tokenize as report_on
 
-    tokenizer = _open(model, offline=offline)
     shape = "counts" if counts else "ids" if ids else "pieces"
     n_documents = n_tokens = 0
     codes: list[int] = []
-    for document in read_documents(sources):
-        if isinstance(document, FailedDocument):
-            codes.append(document.error.exit_code)
-            show_error(document.error)
+    for done in api.tokenize_documents(read_documents(sources), model=model, newline=newline, offline=offline):
+        if isinstance(done, FailedDocument):
+            codes.append(done.error.exit_code)
+            show_error(done.error)
             if as_json:
-                write_json({"document": document.name, "error": _error_record(document.error)})
+                write_json({"document": done.name, "error": done.error.to_dict()})
             continue
-        report = report_on(document.text, tokenizer, newline=newline)
+        document, report = done
         n_documents += 1
         n_tokens += len(report.tokens)
         if as_json:
-            write_json(_record(document.name, report, tokenizer, shape))
+            write_json(_record(document.name, report, shape))
         else:
-            _show(document.name, report, tokenizer, shape)
+            _show(document.name, report, shape)
         if report.unknown:
             say(_remark(document.name, report), quiet=quiet)
     if counts and n_documents > 1:
@@ -92,30 +89,19 @@ def _sources(paths: Sequence[str]) -> Sequence[str]:
     return ["-"]
 
 
-def _open(model: str, *, offline: bool) -> "Tokenizer":
-    from bigbird_cli.text.tokenizer import TOKENIZER_FILES, load_tokenizer
-    from bigbird_cli.weights.store import find_folder
-
-    # a folder may hold a vocabulary and no model yet
-    folder = Path(model).expanduser()
-    if any((folder / name).is_file() for name in TOKENIZER_FILES):
-        return load_tokenizer(folder)
-    return load_tokenizer(find_folder(model, offline=offline))
-
-
-def _record(name: str, report: "Report", tokenizer: "Tokenizer", shape: str) -> dict[str, Any]:
+def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
     tokens = report.tokens
     record: dict[str, Any] = {"document": name, "tokens": len(tokens), "unknown": report.unknown}
     record["unknown_text"] = dict(report.unknown_text)
     if shape == "pieces":
-        record["pieces"] = tokenizer.pieces(tokens.ids)
+        record["pieces"] = report.pieces
     if shape != "counts":
         record["ids"] = tokens.ids.tolist()
         record["offsets"] = [list(span) for span in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)]
     return record
 
 
-def _show(name: str, report: "Report", tokenizer: "Tokenizer", shape: str) -> None:
+def _show(name: str, report: "Report", shape: str) -> None:
     from bigbird_cli.cli.visible import visible
 
     if shape == "counts":
@@ -123,7 +109,7 @@ def _show(name: str, report: "Report", tokenizer: "Tokenizer", shape: str) -> No
     elif shape == "ids":
         line = " ".join(map(str, report.tokens.ids.tolist()))
     else:
-        line = " ".join(visible(piece) for piece in tokenizer.pieces(report.tokens.ids))
+        line = " ".join(visible(piece) for piece in report.pieces)
     typer.echo(line)
 
 
@@ -139,7 +125,3 @@ def _remark(name: str, report: "Report") -> str:
     hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
     share = f"{report.unknown:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
     return f"! {name}  {share}, so a model cannot read them: {listed}{hint}"
-
-
-def _error_record(error: Any) -> dict[str, Any]:
-    return {"problem": error.problem, "where": error.where, "fix": error.fix, "exit_code": error.exit_code}

@@ -14,15 +14,22 @@ class Report:
     """The tokens of a text, and its unknown ones.
 
     Attributes:
+        tokenizer: the vocabulary's.
         tokens: n tokens of the text, control tokens aside.
         unknown: how many of them are the unknown token.
         unknown_text: what they stand for: characters, the commonest first, with how often each occurs; a word that the
             vocabulary refuses though it knows the characters stands whole.
     """
 
+    tokenizer: Tokenizer = field(repr=False)
     tokens: Tokens
     unknown: int
     unknown_text: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pieces(self) -> list[str]:
+        """The vocabulary's entry for each token."""
+        return self.tokenizer.pieces(self.tokens.ids)
 
     @property
     def unknown_newlines(self) -> int:
@@ -43,10 +50,10 @@ def tokenize(text: str, tokenizer: Tokenizer, *, newline: Newline | None = None)
     """
     tokens = tokenizer.encode(text, newline=newline)
     if tokenizer.unk_id is None:
-        return Report(tokens, 0)
+        return Report(tokenizer, tokens, 0)
     places = np.flatnonzero(tokens.ids == tokenizer.unk_id)
     spans = (text[tokens.starts[i] : tokens.ends[i]] for i in places)
-    return Report(tokens, len(places), _strangers(spans, tokenizer))
+    return Report(tokenizer, tokens, len(places), _strangers(spans, tokenizer))
 
 
 def named(character: str) -> str:

@@ -83,6 +83,8 @@ def test_a_bad_row_becomes_a_record_and_its_neighbours_are_answered(invoke: Any,
         b'{"context": "\xff", "question": "who?"}',
         b'{"context": "ada", "question": " "}',
         b'{"context": "\\ud800", "question": "who?"}',
+        b'{"context": "ada", "question": "who?", "id": NaN}',
+        b'{"context": "ada", "question": "who?", "id": ' + b"9" * 5000 + b"}",
         b"",
         b'{"context": "bel lit the lamp", "question": "who?", "id": {"any": "json"}}',
     ]
@@ -90,12 +92,12 @@ def test_a_bad_row_becomes_a_record_and_its_neighbours_are_answered(invoke: Any,
 
     assert result.exit_code == 1
     got = records(result.stdout)
-    assert ["error" in record for record in got] == [False, *[True] * 6, False]
-    assert [record["id"] for record in got] == ["first", None, 3, None, None, None, None, {"any": "json"}]
+    assert ["error" in record for record in got] == [False, *[True] * 8, False]
+    assert [record["id"] for record in got] == ["first", None, 3, *[None] * 6, {"any": "json"}]
     assert {record["error"]["exit_code"] for record in got[1:-1]} == {3}
-    assert [record["error"]["where"] for record in got[1:-1]] == [f"standard input:{n}" for n in range(2, 8)]
+    assert [record["error"]["where"] for record in got[1:-1]] == [f"standard input:{n}" for n in range(2, 10)]
     assert got[3]["error"]["fix"] == "did you mean 'contexts'?"
-    assert result.stderr.count("✗") == 6
+    assert result.stderr.count("✗") == 8
 
 
 def test_rows_without_a_question_are_asked_the_ones_given(invoke: Any, tiny_qa_model: Path) -> None:
@@ -206,7 +208,9 @@ def test_no_rows_at_all_is_a_data_error(invoke: Any, tiny_qa_model: Path) -> Non
     assert "nothing to read" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["./no-such-model", "/no/such/model", "qa-mimi", "nobody/nothing"])
+@pytest.mark.parametrize(
+    "name", ["~nobody-of-this-name/x", "./no-such-model", "/no/such/model", "qa-mimi", "nobody/nothing"]
+)
 def test_an_unknown_model_is_a_model_error(invoke: Any, article: Path, name: str) -> None:
     result = invoke("qa", "-c", article, *QUESTION, "--model", name, "--offline")
     assert result.exit_code == 4
