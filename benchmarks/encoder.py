@@ -5,7 +5,7 @@
 
 Every measurement runs in a process of its own, the contenders in turn within each round, so that all meet the same
 machine. Random weights, base width (768, 12 heads), float32, batch 1, every dropout 0. Time is the median over rounds
-of the quickest of three calls after one warm-up; memory is the peak of the process above what the loaded model takes.
+of the quicker of two calls after one warm-up; memory is the peak of the process above what the loaded model takes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 
 OURS = "bigbird-cli gather"
 CONTENDERS = (OURS, "transformers block_sparse", "dense BERT, SDPA")
-CALLS = 3
+CALLS = 2
 
 
 def build(contender: str, *, n_layers: int, n_tokens: int) -> Any:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError, nearest
-from bigbird_cli.events import Event
+from bigbird_cli.events import Checked, Event
 from bigbird_cli.recipe import load_recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import N_SPECIAL, QAPrediction, QuestionAnswering, build_feature
@@ -235,6 +235,7 @@ def finetune(
     resume: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    offline: bool = False,
 ) -> Iterator[Event]:
     """Train a task's head, and the encoder under it, as a recipe says.
 
@@ -247,6 +248,7 @@ def finetune(
         resume: "auto" to go on from the run's newest checkpoint, or the path of one.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
+        offline: never ask the network.
 
     Raises:
         RecipeError: the recipe is missing or wrong; at once, and everything below as the events come.
@@ -255,7 +257,21 @@ def finetune(
     """
     settings = load_recipe(recipe, overrides=overrides)
     folder = Path("runs", Path(recipe).stem) if out is None else Path(out)
-    return open_backend(settings.backend).train(settings, folder, resume=resume, device=device, threads=threads)
+    backend = open_backend(settings.backend)
+    return backend.train(settings, folder, resume=resume, device=device, threads=threads, offline=offline)
+
+
+def check(
+    recipe: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    offline: bool = False,
+) -> Checked:
+    """Check recipe, data and one optimiser step, and write nothing; arguments and errors as in `finetune`."""
+    settings = load_recipe(recipe, overrides=overrides)
+    return open_backend(settings.backend).check(settings, device=device, threads=threads, offline=offline)
 
 
 def convert(

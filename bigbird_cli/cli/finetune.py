@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,23 +33,17 @@ def finetune(
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
     """
-    from bigbird_cli.recipe.load import load_recipe
-
-    settings = load_recipe(recipe, overrides=overrides or [])  # before anything heavy: a typo shows at once
-
-    from bigbird_cli.backend import open_backend
+    from bigbird_cli import api
     from bigbird_cli.cli.console import Run, say
 
-    backend = open_backend(settings.backend)
+    place: dict[str, Any] = {"device": device, "threads": threads, "offline": offline}
     with Run(quiet=quiet, as_json=as_json) as run:
         if check:
-            run.show(backend.check(settings, device=device, threads=threads, offline=offline))
+            run.show(api.check(recipe, overrides=overrides or [], **place))
             return
         folder = out or Path("runs", Path(recipe).stem)
         try:
-            for event in backend.train(
-                settings, folder, resume=resume, device=device, threads=threads, offline=offline
-            ):
+            for event in api.finetune(recipe, out=folder, overrides=overrides or [], resume=resume, **place):
                 run.show(event)
         except (KeyboardInterrupt, SystemExit):
             if run.saved:
