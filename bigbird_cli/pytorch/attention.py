@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.documents import Group
 from bigbird_cli.pytorch.kernels import KERNELS
-from bigbird_cli.pytorch.layers import AddAndNorm
+from bigbird_cli.pytorch.layers import AddAndNorm, Linear
 
 
 class SelfAttention(nn.Module):
@@ -32,9 +32,9 @@ class SelfAttention(nn.Module):
             pattern_of: this layer's block pattern for a length in tokens, a multiple of the block size.
         """
         super().__init__()
-        self.query = nn.Linear(width, width, bias=bias)
-        self.key = nn.Linear(width, width, bias=bias)
-        self.value = nn.Linear(width, width, bias=bias)
+        self.query = Linear(width, width, bias=bias)
+        self.key = Linear(width, width, bias=bias)
+        self.value = Linear(width, width, bias=bias)
         self.n_heads = n_heads
         self.dropout = dropout
         self.pattern_of = pattern_of

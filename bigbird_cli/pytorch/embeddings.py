@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.pytorch.layers import Embedding
 
 
 class Embeddings(nn.Module):
@@ -28,9 +29,9 @@ class Embeddings(nn.Module):
         norm_eps: float,
     ) -> None:
         super().__init__()
-        self.word_embeddings = nn.Embedding(vocab_size, width, padding_idx=padding_id)
-        self.position_embeddings = nn.Embedding(max_positions, width)
-        self.token_type_embeddings = nn.Embedding(n_types, width)
+        self.word_embeddings = Embedding(vocab_size, width, padding_idx=padding_id)
+        self.position_embeddings = Embedding(max_positions, width)
+        self.token_type_embeddings = Embedding(n_types, width)
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = nn.Dropout(dropout)
         self.scale = width**0.5 if rescale else 1.0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigbird_cli.pytorch.layers import Activation, AddAndNorm, Transform, Widen
+from bigbird_cli.pytorch.layers import Activation, AddAndNorm, Linear, Transform, Widen
 
 CLOSED = -1e6
 """Added to the score of a position that cannot be an answer, as Hugging Face does."""
@@ -21,7 +21,7 @@ class QuestionAnsweringHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.intermediate = Widen(width=width, inner_width=inner_width, act=act)
         self.output = AddAndNorm(in_width=inner_width, width=width, dropout=dropout, norm_eps=norm_eps)
-        self.qa_outputs = nn.Linear(width, 2)
+        self.qa_outputs = Linear(width, 2)
 
     def forward(self, x_BSD: Tensor, is_closed_BS: Tensor | None) -> tuple[Tensor, Tensor]:
         """Score every token as start and as end, two (B, S), with CLOSED added where `is_closed_BS`."""

@@ -43,12 +43,29 @@ def activation(name: str) -> Activation:
     return ACTIVATIONS[name]
 
 
+class Linear(nn.Linear):
+    """PyTorch's, without a start of its own: `initialise` gives one, or a checkpoint does.
+
+    On the meta device, where checkpoints are opened, PyTorch's own start would import its compiler: over two seconds.
+    """
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters as they are."""
+
+
+class Embedding(nn.Embedding):
+    """PyTorch's, without a start of its own, for the same reason."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters as they are."""
+
+
 class Widen(nn.Module):
     """Linear and activation, D → F: the first half of a feed-forward network."""
 
     def __init__(self, *, width: int, inner_width: int, act: Activation) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, inner_width)
+        self.dense = Linear(width, inner_width)
         self.act = act
 
     def forward(self, x_BSD: Tensor) -> Tensor:
@@ -60,7 +77,7 @@ class AddAndNorm(nn.Module):
 
     def __init__(self, *, in_width: int, width: int, dropout: float, norm_eps: float) -> None:
         super().__init__()
-        self.dense = nn.Linear(in_width, width)
+        self.dense = Linear(in_width, width)
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
         self.dropout = nn.Dropout(dropout)
 
@@ -73,7 +90,7 @@ class Transform(nn.Module):
 
     def __init__(self, *, width: int, act: Activation, norm_eps: float) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, width)
+        self.dense = Linear(width, width)
         self.act = act
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
 

@@ -19,7 +19,7 @@ from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch.embeddings import Embeddings
 from bigbird_cli.pytorch.encoder import build_encoder
 from bigbird_cli.pytorch.heads import MaskedLMHead, QuestionAnsweringHead, closed_to_answers, question_mask
-from bigbird_cli.pytorch.layers import activation, initialise
+from bigbird_cli.pytorch.layers import Linear, activation, initialise
 from bigbird_cli.pytorch.outputs import BaseModelOutput, MaskedLMOutput, ModelOutput, QuestionAnsweringOutput
 from bigbird_cli.weights.store import open_folder, read_tensors, write_model
 
@@ -200,7 +200,7 @@ class BigBirdModel(PretrainedModel):
             norm_eps=config.layer_norm_eps,
         )
         self.encoder = build_encoder(config)
-        self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
+        self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self._initialise_all()
 
     def forward(
