@@ -5,18 +5,22 @@ import torch
 from bigbird_cli.pytorch.documents import Group, group_documents
 
 
-def groups(lengths: list[int], *, width: int, alike: bool = False, attention_type: str = "block_sparse") -> list[Group]:
+def sort(is_token: torch.Tensor | None, *, shape: tuple[int, int], **changes: object) -> list[Group]:
+    settings: dict = {
+        "batch_size": shape[0],
+        "n_tokens": shape[1],
+        "block_size": 4,
+        "full_attention_limit": 28,
+        "attention_type": "block_sparse",
+        "alike": False,
+        "device": torch.device("cpu"),
+    }
+    return group_documents(is_token, **{**settings, **changes})
+
+
+def groups(lengths: list[int], *, width: int, **changes: object) -> list[Group]:
     is_token = torch.arange(width) < torch.tensor(lengths)[:, None]
-    return group_documents(
-        is_token,
-        batch_size=len(lengths),
-        n_tokens=width,
-        block_size=4,
-        full_attention_limit=28,
-        attention_type=attention_type,
-        alike=alike,
-        device=torch.device("cpu"),
-    )
+    return sort(is_token, shape=(len(lengths), width), **changes)
 
 
 def summary(found: list[Group]) -> dict[tuple[str, int], list[int] | None]:
@@ -50,16 +54,7 @@ def test_alike_gives_every_document_the_batchs_length_as_transformers_does() -> 
 
 
 def test_without_a_mask_the_last_block_may_be_open() -> None:
-    (group,) = group_documents(
-        None,
-        batch_size=2,
-        n_tokens=30,
-        block_size=4,
-        full_attention_limit=28,
-        attention_type="block_sparse",
-        alike=False,
-        device=torch.device("cpu"),
-    )
+    (group,) = sort(None, shape=(2, 30))
     assert (group.n_tokens, group.rows) == (32, None)
     assert group.is_token.sum(dim=1).tolist() == [30, 30]
 
@@ -68,15 +63,6 @@ def test_a_document_ends_after_its_last_token_even_if_others_before_are_masked()
     is_token = torch.ones(1, 40, dtype=torch.bool)
     is_token[0, 10:20] = False
     is_token[0, 37:] = False
-    (group,) = group_documents(
-        is_token,
-        batch_size=1,
-        n_tokens=40,
-        block_size=4,
-        full_attention_limit=28,
-        attention_type="block_sparse",
-        alike=False,
-        device=torch.device("cpu"),
-    )
+    (group,) = sort(is_token, shape=(1, 40))
     assert group.n_tokens == 40
     assert group.is_token[0].tolist() == is_token[0].tolist()
