@@ -11,7 +11,7 @@ _HOMES = {
     "BigBirdConfig": "bigbird_cli.bigbird.config",
     "BigBirdTokenizer": "bigbird_cli.text.tokenizer",
     "load_tokenizer": "bigbird_cli.text.tokenizer",
-    "BigBirdModel": "bigbird_cli.pytorch.models",
+    "BigBirdModel": "bigbird_cli.pytorch.model",
     "BigBirdForMaskedLM": "bigbird_cli.pytorch.models",
     "BigBirdForQuestionAnswering": "bigbird_cli.pytorch.models",
     "answer": "bigbird_cli.api",

@@ -9,7 +9,8 @@ import torch
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering, PretrainedModel
+from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import ModelFolder
 

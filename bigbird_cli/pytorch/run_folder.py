@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bigbird_cli.pytorch.models import PretrainedModel
+from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.recipe.load import dump_recipe
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.text.tokenizer import Tokenizer

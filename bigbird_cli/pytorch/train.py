@@ -31,9 +31,9 @@ from bigbird_cli.errors import (
 from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.batches import collate, epoch_batches, micro_batches, n_targets
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
-from bigbird_cli.pytorch.models import PretrainedModel
 from bigbird_cli.pytorch.optim import adamw, load_optimiser_state, lr_factor, optimiser_state
 from bigbird_cli.pytorch.predict import Predictor, head_named
+from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.pytorch.run_folder import MetricsFile, write_best_model
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.recipe.load import recipe_changes

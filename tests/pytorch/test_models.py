@@ -13,7 +13,8 @@ from torch import Tensor
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering, BigBirdModel
+from bigbird_cli.pytorch.model import BigBirdModel
+from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
 
 VOCABULARY, SEP = 100, 3
 

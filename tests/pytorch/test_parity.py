@@ -14,7 +14,8 @@ from transformers import BigBirdForQuestionAnswering as TheirQuestionAnswering
 from transformers import BigBirdModel as TheirModel
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering, BigBirdModel
+from bigbird_cli.pytorch.model import BigBirdModel
+from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
 
 LENGTHS = [50, 703, 704, 705, 960, 1024, 1025, 2048, 3072, 4096]
 VARIANTS = ["transformers", "transformers-eval"]
