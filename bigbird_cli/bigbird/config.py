@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bigbird_cli.bigbird.pattern import VARIANTS
+from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.errors import ModelError, nearest
 
 MODEL_TYPE: Final = "big_bird"
@@ -29,6 +29,8 @@ class BigBirdConfig:
         hidden_act: activation of the feed-forward halves; "gelu_new" is GELU's tanh form, "gelu" the exact one.
         hidden_dropout_prob: dropout after embeddings, attention and feed-forward.
         attention_probs_dropout_prob: dropout of attention weights; full attention only, as in pretraining.
+        sparse_attention_dropout_prob: dropout of attention weights in block-sparse attention, which the paper lists
+            and no known checkpoint was trained with; a setting of ours.
         max_position_embeddings: the longest input, in tokens.
         type_vocab_size: kinds of token_type_ids.
         initializer_range: standard deviation of new weights.
@@ -41,6 +43,7 @@ class BigBirdConfig:
         rescale_embeddings: whether word embeddings are multiplied by the square root of hidden_size.
         block_size: tokens per block of the sparse pattern.
         num_random_blocks: random blocks each query block reads.
+        num_window_blocks: blocks of the window around each query block, itself included; odd; a setting of ours.
         classifier_dropout: dropout of classification heads; hidden_dropout_prob where None.
         is_decoder, add_cross_attention, tie_word_embeddings: as in Hugging Face.
         chunk_size_feed_forward: tokens per call of the feed-forward half; 0 for all at once.
@@ -63,6 +66,7 @@ class BigBirdConfig:
     hidden_act: str = "gelu_new"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
+    sparse_attention_dropout_prob: float = 0.0
     max_position_embeddings: int = 4096
     type_vocab_size: int = 2
     initializer_range: float = 0.02
@@ -77,6 +81,7 @@ class BigBirdConfig:
     rescale_embeddings: bool = False
     block_size: int = 64
     num_random_blocks: int = 3
+    num_window_blocks: int = WINDOW_BLOCKS
     classifier_dropout: float | None = None
     is_decoder: bool = False
     add_cross_attention: bool = False
@@ -113,9 +118,11 @@ class BigBirdConfig:
         for name in ("num_random_blocks", "chunk_size_feed_forward", "initializer_range"):
             _need(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
         _need("layer_norm_eps", self.layer_norm_eps, self.layer_norm_eps > 0, "above 0")
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
+        for name in _SHARES:
             share = getattr(self, name)
             _need(name, share, share is None or 0 <= share <= 1, "between 0 and 1")
+        window = self.num_window_blocks
+        _need("num_window_blocks", window, window >= 1 and window % 2 == 1, "odd: a block and its neighbours")
         pad = self.pad_token_id
         _need("pad_token_id", pad, pad is None or 0 <= pad < self.vocab_size, f"between 0 and {self.vocab_size - 1}")
         if self.hidden_size % self.num_attention_heads:
@@ -125,6 +132,11 @@ class BigBirdConfig:
             )
         _need_one_of("attention_type", self.attention_type, ATTENTION_TYPES)
         _need_one_of("pattern", self.pattern, VARIANTS)
+        if self.pattern != "original" and window != WINDOW_BLOCKS:
+            raise ModelError(
+                f"pattern {self.pattern!r} copies a model whose window is {WINDOW_BLOCKS} blocks, not {window}",
+                fix='set pattern to "original" to choose num_window_blocks',
+            )
         if self.problem_type is not None:
             _need_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
 
@@ -154,8 +166,11 @@ class BigBirdConfig:
 
     @property
     def full_attention_limit(self) -> int:
-        """Tokens up to which a document takes full attention: the sparse pattern needs more than 5 + 2r blocks."""
-        return (5 + 2 * self.num_random_blocks) * self.block_size
+        """Tokens up to which a document takes full attention: the sparse pattern needs more than 5 + 2r blocks.
+
+        The 5 are the window's three and the two ends; a wider window moves the limit.
+        """
+        return (fewest_blocks(self.num_random_blocks, self.num_window_blocks) - 1) * self.block_size
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed; new labels leave the old ones' names and count behind.
@@ -249,6 +264,12 @@ _AT_LEAST_ONE: Final = (
     "max_position_embeddings",
     "type_vocab_size",
     "block_size",
+)
+_SHARES: Final = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "sparse_attention_dropout_prob",
+    "classifier_dropout",
 )
 _KIND_WORDS: Final[dict[type, str]] = {
     int: "no whole number",

@@ -7,6 +7,9 @@ trained with.
 
 The draws are those of google-research/bigbird, traps included: a row may name a block that is global already, and
 attention then counts that block twice. A pattern is therefore a list with repeats, never a boolean mask.
+
+A decoder's blocks read backwards only, and the same ones however long the text grows: see `causal_pattern`. A window
+of another width than the pretraining's three blocks is drawn for by the same rules.
 """
 
 from dataclasses import dataclass
@@ -28,40 +31,54 @@ SPECIAL_LENGTHS: Final = {"original": (1024, 2048, 3072, 4096), "transformers": 
 SPECIAL_REACH: Final = 1024
 """The plan for special lengths draws from the first 1024 tokens only."""
 
+WINDOW_BLOCKS: Final = 3
+"""Blocks of the pretraining's window: a block and its two neighbours."""
+
 CACHED_PATTERNS: Final = 1024
 """Patterns kept in memory: about 25 kB each at 4096 tokens and 12 heads, so 25 MB when full."""
 
 
-def fewest_blocks(n_random: int) -> int:
+def fewest_blocks(n_random: int, n_window: int = WINDOW_BLOCKS) -> int:
     """The fewest blocks at which block-sparse attention is defined; a shorter sequence takes full attention."""
-    return 2 * n_random + 6
+    return 2 * n_random + n_window + 3
 
 
 @dataclass(frozen=True, eq=False)
 class BlockPattern:
-    """Which key blocks each middle query block reads; the first and the last query block read every block once.
+    """Which key blocks each query block reads.
+
+    In a causal pattern every query block has a row, whose first entry is the block itself, read up to the query. In
+    any other the rows serve the query blocks between the first and the last, which read every block once.
 
     Attributes:
-        key_blocks: int32 array (n_heads, n_blocks - 2, 5 + n_random), read-only. Row i serves query block i + 1.
-            A block named twice is counted twice. -1 stands for no block, and only at the end of a row.
+        key_blocks: int32 array (n_heads, rows, width), read-only. A block named twice is counted twice. -1 stands for
+            no block, and only at the end of a row.
+        is_causal: whether a query reads nothing behind itself.
     """
 
     key_blocks: np.ndarray
+    is_causal: bool = False
 
     @property
     def n_heads(self) -> int:
         return int(self.key_blocks.shape[0])
 
     @property
+    def first_row(self) -> int:
+        """The query block that the first row serves."""
+        return 0 if self.is_causal else 1
+
+    @property
     def n_blocks(self) -> int:
-        return int(self.key_blocks.shape[1]) + 2
+        return int(self.key_blocks.shape[1]) + 2 * self.first_row
 
     def counts(self) -> np.ndarray:
         """How often a query block reads a key block: int32 array (n_heads, n_blocks, n_blocks)."""
         counts = np.zeros((self.n_heads, self.n_blocks, self.n_blocks), dtype=np.int32)
-        counts[:, [0, -1]] = 1
+        if not self.is_causal:
+            counts[:, [0, -1]] = 1
         head, row, slot = np.nonzero(self.key_blocks >= 0)
-        np.add.at(counts, (head, row + 1, self.key_blocks[head, row, slot]), 1)
+        np.add.at(counts, (head, row + self.first_row, self.key_blocks[head, row, slot]), 1)
         return counts
 
 
@@ -72,6 +89,7 @@ def random_blocks(
     n_heads: int,
     n_random: int,
     seed: int,
+    n_window: int = WINDOW_BLOCKS,
     max_tokens: int = PRETRAINING_TOKENS,
     plan: str = "original",
 ) -> np.ndarray:
@@ -81,15 +99,16 @@ def random_blocks(
     name a block that an end covers too; attention then counts it twice, as in training: do not deduplicate.
 
     The special lengths (1024, 2048, 3072, 4096 tokens; not 2048 in Hugging Face) draw from the first 1024 tokens, all
-    others from the first 2 * n_random + 5 blocks. Where a special length has too few blocks within reach (blocks of
-    128 tokens with n_random 5, or of 256; the originals raise there), it draws as the other lengths do.
+    others from the first 2 * n_random + n_window + 2 blocks. Where a special length has too few blocks within reach
+    (blocks of 128 tokens with n_random 5, or of 256; the originals raise there), it draws as the other lengths do.
 
     Args:
-        n_tokens: sequence length in tokens, a multiple of block_size; at least 2 * n_random + 6 blocks.
+        n_tokens: sequence length in tokens, a multiple of block_size; at least `fewest_blocks`.
         block_size: tokens per block.
         n_heads: heads of the layer; each draws for itself.
         n_random: blocks drawn per row.
         seed: index of the layer, 0 nearest the embeddings.
+        n_window: blocks of the window, which no row draws from; 3 in pretraining.
         max_tokens: the model's number of positions; only Hugging Face's plan depends on it.
         plan: "original" or "transformers".
 
@@ -111,25 +130,25 @@ def random_blocks(
             f"block_size {block_size}, n_heads {n_heads} and max_tokens {max_tokens} must be at least 1, "
             f"n_random {n_random} at least 0"
         )
+    if n_window < 1 or n_window % 2 == 0:
+        raise ValueError(f"n_window {n_window} must be odd: a block and as many neighbours on either side")
     if n_tokens % block_size:
         raise ValueError(f"{n_tokens} tokens are no whole number of blocks of {block_size}")
     n_blocks = n_tokens // block_size
-    if n_blocks < fewest_blocks(n_random):
-        raise ValueError(
-            f"{n_blocks} blocks are too few to draw {n_random} random ones; it takes {fewest_blocks(n_random)}"
-        )
+    if n_blocks < (fewest := fewest_blocks(n_random, n_window)):
+        raise ValueError(f"{n_blocks} blocks are too few to draw {n_random} random ones; it takes {fewest}")
 
     generator = np.random.RandomState(seed)
     if n_tokens in SPECIAL_LENGTHS[plan]:
         planned_tokens = PRETRAINING_TOKENS if plan == "original" else max_tokens
-        candidates = _special_candidates(planned_tokens // block_size, block_size)
+        candidates = _special_candidates(planned_tokens // block_size, block_size, n_window)
         within_plan = n_blocks <= planned_tokens // block_size
         if within_plan and min(map(len, candidates)) >= n_random:
             return _draw_head_by_head(generator, candidates, n_heads, n_random)[:, : n_blocks - 2]
-    return _draw_row_by_row(generator, n_blocks, n_heads, n_random)
+    return _draw_row_by_row(generator, n_blocks, n_heads, n_random, n_window)
 
 
-def _special_candidates(n_blocks: int, block_size: int) -> list[np.ndarray]:
+def _special_candidates(n_blocks: int, block_size: int, n_window: int) -> list[np.ndarray]:
     """The blocks that each row of the special lengths' plan may name.
 
     The last candidate may be the global last block of a shorter sequence (block 15 at 1024 tokens), and the two last
@@ -139,7 +158,8 @@ def _special_candidates(n_blocks: int, block_size: int) -> list[np.ndarray]:
     if 2 * block_size < SPECIAL_REACH:
         last = SPECIAL_REACH // block_size - 1
     reach = np.arange(1, min(last, n_blocks - 2) + 1, dtype=np.int32)
-    return [reach[np.abs(reach - row) > 1] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
+    beside = n_window // 2
+    return [reach[np.abs(reach - row) > beside] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
 
 
 def _draw_head_by_head(
@@ -152,16 +172,18 @@ def _draw_head_by_head(
     return drawn
 
 
-def _draw_row_by_row(generator: np.random.RandomState, n_blocks: int, n_heads: int, n_random: int) -> np.ndarray:
-    """Draw from the first 2r + 5 blocks, without their own first and last and without the row's window."""
+def _draw_row_by_row(
+    generator: np.random.RandomState, n_blocks: int, n_heads: int, n_random: int, n_window: int
+) -> np.ndarray:
+    """Draw from the first 2r + w + 2 blocks, without their own first and last and without the row's window."""
     drawn = np.empty((n_heads, n_blocks - 2, n_random), dtype=np.int32)
     if n_random == 0:
         return drawn
-    reach = 2 * n_random + 5
+    reach, beside = 2 * n_random + n_window + 2, n_window // 2
     for row in range(1, n_blocks - 1):
         allowed = np.ones(reach, dtype=bool)
         allowed[[0, -1]] = False
-        allowed[row - 1 : row + 2] = False
+        allowed[max(row - beside, 0) : row + beside + 1] = False
         # The plan was meant for sequences that end with the reach: row 1 and the row before its end leave out each
         # other's neighbour, so that the pattern is the same read from either side.
         if row == 1:
@@ -182,20 +204,22 @@ def block_pattern(
     n_heads: int,
     n_random: int,
     layer: int,
+    n_window: int = WINDOW_BLOCKS,
     variant: str = "original",
     max_tokens: int = PRETRAINING_TOKENS,
 ) -> BlockPattern:
     """The pattern of one layer for sequences of n_blocks blocks.
 
-    A middle row reads [0, i-1, i, i+1, last, random...]; row 1 reads [0, 1, 2, last, random...] and row L-2 reads
-    [0, L-3, L-2, last, random...], each filled up with one -1.
+    A row reads [0, window..., last, random...]. A window that reaches beyond the first or the last block, or covers
+    one, is cut there, and the row filled up with -1.
 
     Args:
-        n_blocks: blocks of the sequence, at least 2 * n_random + 6.
+        n_blocks: blocks of the sequence, at least `fewest_blocks`.
         block_size: tokens per block; it decides which lengths are special.
         n_heads: heads of the layer.
         n_random: random blocks per row, the model's num_random_blocks.
         layer: index of the layer, 0 nearest the embeddings.
+        n_window: blocks of the window, an odd number; the model's num_window_blocks.
         variant: one of VARIANTS.
         max_tokens: the model's max_position_embeddings.
 
@@ -213,21 +237,76 @@ def block_pattern(
         n_heads=n_heads,
         n_random=n_random,
         seed=layer,
+        n_window=n_window,
         max_tokens=max_tokens,
         plan="original" if variant == "original" else "transformers",
     )
     if variant == "transformers-eval":
         random = np.zeros_like(random)
 
-    row = np.arange(1, n_blocks - 1, dtype=np.int32)
-    fixed = np.stack([np.zeros_like(row), row - 1, row, row + 1, np.full_like(row, n_blocks - 1)], axis=1)
+    row = np.arange(1, n_blocks - 1, dtype=np.int32)[:, None]
+    window = row + np.arange(-(n_window // 2), n_window // 2 + 1, dtype=np.int32)
+    window[(window < 1) | (window > n_blocks - 2)] = -1  # the ends are named as globals
+    fixed = np.concatenate([np.zeros_like(row), window, np.full_like(row, n_blocks - 1)], axis=1)
     key_blocks = np.concatenate([np.broadcast_to(fixed, (n_heads, *fixed.shape)), random], axis=2)
-    # The neighbour of an end row that is global is named once, not as a neighbour too.
-    key_blocks[:, 0] = _without(key_blocks[:, 0], slot=1)
-    key_blocks[:, -1] = _without(key_blocks[:, -1], slot=3)
-    key_blocks.flags.writeable = False
-    return BlockPattern(key_blocks)
+    return BlockPattern(_fillers_last(key_blocks))
 
 
-def _without(rows: np.ndarray, *, slot: int) -> np.ndarray:
-    return np.append(np.delete(rows, slot, axis=1), np.full((len(rows), 1), -1, dtype=rows.dtype), axis=1)
+def causal_pattern(
+    *,
+    n_blocks: int,
+    block_size: int,
+    n_heads: int,
+    n_random: int,
+    layer: int,
+    n_window: int = WINDOW_BLOCKS,
+) -> BlockPattern:
+    """The pattern of one layer of a decoder, for the first n_blocks blocks of a text of any length.
+
+    Query block i reads [i, i-1, 0, random...]: itself up to the query, the window's half before it, the first block,
+    and those random blocks that lie before the window. They are the pretraining's for 4,096 tokens, whose last row
+    serves all further blocks. The first 2r + w + 2 blocks read every block before them. Nothing here depends on the
+    text's length, so a token that is appended changes nothing before it. No variant of `block_pattern` applies:
+    transformers' sparse decoder reads ahead.
+
+    Args:
+        n_blocks: blocks of the sequence, at least 1.
+        block_size, n_heads, n_random, layer, n_window: as for `block_pattern`.
+    """
+    # Rounded up, so that a text that grows block by block finds its pattern in the cache.
+    enough = 1 << (n_blocks - 1).bit_length()
+    whole = _causal_rows(enough, block_size, n_heads, n_random, layer, n_window)
+    return BlockPattern(whole[:, :n_blocks], is_causal=True)
+
+
+@lru_cache(maxsize=CACHED_PATTERNS)
+def _causal_rows(n_blocks: int, block_size: int, n_heads: int, n_random: int, layer: int, n_window: int) -> np.ndarray:
+    planned = max(PRETRAINING_TOKENS // block_size, fewest_blocks(n_random, n_window))
+    random = random_blocks(
+        n_tokens=planned * block_size,
+        block_size=block_size,
+        n_heads=n_heads,
+        n_random=n_random,
+        seed=layer,
+        n_window=n_window,
+    )
+    beside = n_window // 2
+    all_before = fewest_blocks(n_random, n_window) - 1
+    key_blocks = np.full((n_heads, n_blocks, max(all_before, beside + 2 + n_random)), -1, dtype=np.int32)
+    for block in range(n_blocks):
+        if block < all_before:
+            key_blocks[:, block, : block + 1] = np.arange(block, -1, -1)
+            continue
+        drawn = random[:, min(block, planned - 2) - 1]
+        key_blocks[:, block, : beside + 1] = np.arange(block, block - beside - 1, -1)
+        key_blocks[:, block, beside + 1] = 0
+        key_blocks[:, block, beside + 2 : beside + 2 + n_random] = np.where(drawn < block - beside, drawn, -1)
+    return _fillers_last(key_blocks)
+
+
+def _fillers_last(key_blocks: np.ndarray) -> np.ndarray:
+    """Move every -1 to its row's end, in a read-only copy."""
+    order = np.argsort(key_blocks < 0, axis=-1, kind="stable")
+    ordered = np.take_along_axis(key_blocks, order, axis=-1)
+    ordered.flags.writeable = False
+    return ordered
