@@ -1,14 +1,22 @@
 """Attention kernels: different ways to the same numbers, and the choice between them.
 
-A kernel is called as `kernel(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)` and returns what the
-queries read, (B, N, S, H):
+A kernel is called as `kernel(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern, *, dropout)` and returns what the queries
+read, (B, N, S, H):
 
 - `is_token_BS` is False where a key must not be read; None says that every key may be.
 - `pattern` names the key blocks of each query block; None is full attention. S is then any length, with a pattern
   exactly `pattern.n_blocks` blocks.
-- `dropout` is the probability of dropping an attention weight; only `full` takes it, as the checkpoints were trained.
+- `dropout` is the probability of dropping an attention weight.
+- `is_causal`, of `full` alone, makes it causal; for a sparse kernel the pattern says so.
+- `is_global_BS`, of sparse kernels, marks tokens that read every token and are read by every query, once, whatever
+  the pattern says. Under full attention every token is global.
+
+`reference` takes all of these.
 
 What stands at positions that are no tokens is unspecified, but finite.
+
+Two more functions serve what a kernel cannot: `recent` reads for the last tokens of a text whose keys are kept, and
+`sparse_weights` returns the weights themselves.
 
 Shape letters: B documents, N heads, S sequence, H head width.
 """

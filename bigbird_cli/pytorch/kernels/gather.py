@@ -3,13 +3,16 @@
 Query blocks are taken a few at a time, so that the gathered copies stay small enough for the processor's cache, and
 are gathered again for the backward pass instead of being kept: memory is that of q, k, v and the output, linear in S.
 
+Tokens chosen to be global are taken out of the gathered blocks and read behind them, so that each counts once; their
+own queries are read for by full attention.
+
 Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tokens, R query blocks in a chunk,
-W key blocks read by each of them.
+W key blocks read by each of them, G global tokens of a document at most.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.kernels.full import key_bias
+from bigbird_cli.pytorch.kernels.full import key_bias, reads_back
 
 CHUNK_BYTES = 8 * 2**20
 """Size that the gathered keys of one chunk may have; their values take as much again. Larger chunks fall out of the
@@ -25,30 +28,156 @@ cache, smaller ones pay for calls: with 12 heads of 64 at 4,096 tokens, 1 MiB to
 
 
 @dataclass(frozen=True)
-class _Chunk:
+class Chunk:
     """Consecutive query blocks that read equally many key blocks."""
 
     first: int
     last: int  # one past the end
     key_blocks: Tensor | None  # (N * R * W,) rows of the (N * L, b * H) view of the keys; None: every key
+    is_block: Tensor | None = None  # (N * R, W) False for a filler; None: there is none
 
 
-def _chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) -> Iterator[_Chunk]:
-    """Cut the query blocks into chunks; the first and the last block read every key and stand alone."""
-    n_blocks = pattern.n_blocks
+class Keys(NamedTuple):
+    """What may be read besides q, k and v: the mask over keys as a bias, and the global tokens' keys and values."""
+
+    bias_BS: Tensor | None
+    global_k_BNGH: Tensor | None = None
+    global_v_BNGH: Tensor | None = None
+    global_bias_BG: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class GlobalTokens:
+    """Where the global tokens of each document stand. Fillers name positions that are not global, each another one."""
+
+    index_BNGH: Tensor
+    exists_BG: Tensor
+    """False for a filler, where a document has fewer global tokens than another."""
+    is_read_BS: Tensor
+    """Which keys are left to the pattern."""
+
+    @classmethod
+    def of(cls, is_global_BS: Tensor, is_token_BS: Tensor | None, *, n_heads: int, head_width: int) -> "GlobalTokens":
+        is_read_BS = ~is_global_BS if is_token_BS is None else is_token_BS & ~is_global_BS
+        is_global_BS = is_global_BS if is_token_BS is None else is_token_BS & is_global_BS
+        n_global = int(is_global_BS.sum(dim=1).max())
+        index_BG = is_global_BS.int().sort(dim=1, descending=True, stable=True).indices[:, :n_global]
+        index_BNGH = index_BG[:, None, :, None].expand(-1, n_heads, -1, head_width)
+        return cls(index_BNGH, is_global_BS.gather(1, index_BG), is_read_BS)
+
+    @property
+    def index_BG(self) -> Tensor:
+        return self.index_BNGH[:, 0, :, 0]
+
+    def pick(self, x_BNSH: Tensor) -> Tensor:
+        """Take what stands at the global tokens: (B, N, G, H)."""
+        return x_BNSH.gather(2, self.index_BNGH)
+
+    def put(self, x_BNSH: Tensor, at_globals_BNGH: Tensor) -> Tensor:
+        """Put rows in the global tokens' places."""
+        new_BNGH = torch.where(self.exists_BG[:, None, :, None], at_globals_BNGH, self.pick(x_BNSH))
+        return x_BNSH.scatter(2, self.index_BNGH, new_BNGH)
+
+    def keys(self, k_BNSH: Tensor, v_BNSH: Tensor) -> "Keys":
+        """What the pattern's queries may read."""
+        return Keys(
+            key_bias(self.is_read_BS, k_BNSH.dtype),
+            self.pick(k_BNSH),
+            self.pick(v_BNSH),
+            key_bias(self.exists_BG, k_BNSH.dtype),
+        )
+
+
+def chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) -> Iterator[Chunk]:
+    """Cut the query blocks into chunks; a first and a last block that read every key stand alone."""
+    n_blocks, shift = pattern.n_blocks, pattern.first_row
     n_heads, n_rows, _ = pattern.key_blocks.shape
-    widths = (pattern.key_blocks[0] >= 0).sum(axis=-1)  # a row's width is the same in every head
+    widths = (pattern.key_blocks >= 0).sum(axis=-1).max(axis=0)
     head_offsets = np.arange(n_heads, dtype=np.int64)[:, None, None] * n_blocks
-    yield _Chunk(0, 1, None)
+    if shift:
+        yield Chunk(0, 1, None)
     start = 0
     while start < n_rows:
         stop = start + 1
         while stop < n_rows and stop - start < rows_per_chunk and widths[stop] == widths[start]:
             stop += 1
-        rows_NRW = pattern.key_blocks[:, start:stop, : widths[start]] + head_offsets
-        yield _Chunk(start + 1, stop + 1, torch.from_numpy(rows_NRW.reshape(-1)).to(device))
+        rows_NRW = pattern.key_blocks[:, start:stop, : widths[start]]
+        is_block_NRW = rows_NRW >= 0
+        is_block = None
+        if not is_block_NRW.all():  # a decoder's heads may read unequally many blocks
+            is_block = torch.from_numpy(is_block_NRW.reshape(-1, widths[start])).to(device)
+        numbers = (np.maximum(rows_NRW, 0) + head_offsets).reshape(-1)
+        yield Chunk(start + shift, stop + shift, torch.from_numpy(numbers).to(device), is_block)
         start = stop
-    yield _Chunk(n_blocks - 1, n_blocks, None)
+    if shift:
+        yield Chunk(n_blocks - 1, n_blocks, None)
+
+
+def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, slice]]:
+    """Go through the chunks of a size that suits the cache, with the tokens of each."""
+    B, N, S, H = q_BNSH.shape
+    block = S // pattern.n_blocks
+    bytes_per_row = B * N * pattern.key_blocks.shape[-1] * block * H * q_BNSH.element_size()
+    rows_per_chunk = max(1, CHUNK_BYTES // bytes_per_row)
+    for chunk in chunks(pattern, rows_per_chunk=rows_per_chunk, device=q_BNSH.device):
+        yield chunk, slice(chunk.first * block, chunk.last * block)
+
+
+def operands(
+    q_BNSH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, keys: Keys, pattern: BlockPattern, chunk: Chunk, tokens: slice
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Queries, keys, values and bias of one chunk, as scaled_dot_product_attention takes them."""
+    B, N, S, _ = q_BNSH.shape
+    L = pattern.n_blocks
+    bias_BS = keys.bias_BS
+    if chunk.key_blocks is None:
+        q, k, v = q_BNSH[:, :, tokens], k_BNSH, v_BNSH
+        bias = None if bias_BS is None else bias_BS[:, None, None, :]
+    else:
+        n_sequences = N * (chunk.last - chunk.first)
+        q = q_BNSH[:, :, tokens].reshape(B, n_sequences, -1, q_BNSH.shape[-1])
+        k = _read(k_BNSH, chunk.key_blocks, L, n_sequences)
+        v = _read(v_BNSH, chunk.key_blocks, L, n_sequences)
+        bias = None
+        if bias_BS is not None:
+            bias = bias_BS.view(B, L, -1).index_select(1, chunk.key_blocks % L).view(B, n_sequences, 1, -1)
+        if chunk.is_block is not None:
+            is_read = chunk.is_block.repeat_interleave(S // L, dim=1)[None, :, None]
+            bias = _both(bias, key_bias(is_read, q.dtype))
+        if pattern.is_causal:
+            bias = _both(bias, _own_block_bias(q, k.shape[2]))
+    if keys.global_k_BNGH is not None:
+        k, v, bias = _with_globals(q, k, v, bias, keys)
+    return q, k, v, bias
+
+
+def _own_block_bias(q: Tensor, n_keys: int) -> Tensor:
+    """Close what stands behind each query in its own block, the first of those that it reads: (b, W * b)."""
+    block = q.shape[2]
+    is_read = torch.ones(block, n_keys, dtype=torch.bool, device=q.device)
+    is_read[:, :block] = reads_back(block, block, q.device)
+    return key_bias(is_read, q.dtype)
+
+
+def _both(bias: Tensor | None, other: Tensor) -> Tensor:
+    """The lower of two biases: their sum would leave the finite numbers."""
+    return other if bias is None else torch.minimum(bias, other)
+
+
+def _with_globals(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, keys: Keys
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Append the global tokens' keys and values to those of every sequence of queries."""
+    B, n_sequences, n_keys = k.shape[:3]
+    global_k, global_v, global_bias = keys.global_k_BNGH, keys.global_v_BNGH, keys.global_bias_BG
+    repeats = n_sequences // global_k.shape[1]  # a head's query blocks follow one another
+    k = torch.cat((k, global_k.repeat_interleave(repeats, dim=1)), dim=2)
+    v = torch.cat((v, global_v.repeat_interleave(repeats, dim=1)), dim=2)
+    if bias is None:
+        bias = q.new_zeros(1, 1, 1, n_keys)
+    bias = bias.expand(B, -1, -1, -1)
+    shape = (B, bias.shape[1], bias.shape[2], global_bias.shape[1])
+    return k, v, torch.cat((bias, global_bias[:, None, None, :].expand(shape)), dim=3)
 
 
 def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -> Tensor:
@@ -57,85 +186,103 @@ def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -
     return x_BNSH.view(B, N * n_blocks, -1).index_select(1, key_blocks).view(B, n_sequences, -1, H)
 
 
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, dropout: float, seed: int) -> Tensor:
+    if dropout == 0.0:
+        return F.scaled_dot_product_attention(q, k, v, bias)
+    # By hand, because the backward pass must drop the very weights that the forward pass dropped.
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+    generator = torch.Generator(q.device).manual_seed(seed)
+    kept = torch.empty_like(weights).bernoulli_(1.0 - dropout, generator=generator)
+    return (weights * kept) @ v / max(1.0 - dropout, torch.finfo(v.dtype).tiny)
+
+
 class _GatherAttention(torch.autograd.Function):
     """The loop over chunks, with a backward pass that gathers again."""
 
     @staticmethod
     def forward(
-        ctx: Any, q_BNSH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, bias_BS: Tensor | None, pattern: BlockPattern
+        ctx: Any,
+        q_BNSH: Tensor,
+        k_BNSH: Tensor,
+        v_BNSH: Tensor,
+        keys: Keys,
+        global_k_BNGH: Tensor | None,
+        global_v_BNGH: Tensor | None,
+        pattern: BlockPattern,
+        dropout: float,
     ) -> Tensor:
-        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS)
-        ctx.pattern = pattern
+        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, keys.bias_BS, keys.global_bias_BG, global_k_BNGH, global_v_BNGH)
+        ctx.pattern, ctx.dropout = pattern, dropout
+        ctx.seed = int(torch.randint(2**62, ())) if dropout else 0
+        keys = keys._replace(global_k_BNGH=global_k_BNGH, global_v_BNGH=global_v_BNGH)
         out_BNSH = torch.empty_like(q_BNSH)
-        for chunk, tokens in _GatherAttention._schedule(q_BNSH, pattern):
-            operands = _GatherAttention._operands(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, chunk, tokens)
-            out_BNSH[:, :, tokens] = F.scaled_dot_product_attention(*operands).view_as(out_BNSH[:, :, tokens])
+        for chunk, tokens in schedule(q_BNSH, pattern):
+            q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, pattern, chunk, tokens)
+            out = _attend(q, k, v, bias, dropout=dropout, seed=ctx.seed + chunk.first)
+            out_BNSH[:, :, tokens] = out.view_as(out_BNSH[:, :, tokens])
         return out_BNSH
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
-        q_BNSH, k_BNSH, v_BNSH, bias_BS = ctx.saved_tensors
+        q_BNSH, k_BNSH, v_BNSH, bias_BS, global_bias_BG, global_k_BNGH, global_v_BNGH = ctx.saved_tensors
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
+        has_globals = global_k_BNGH is not None
         dq_BNSH, dk_BNSH, dv_BNSH = torch.empty_like(q_BNSH), torch.zeros_like(k_BNSH), torch.zeros_like(v_BNSH)
-        for chunk, tokens in _GatherAttention._schedule(q_BNSH, ctx.pattern):
-            q, k, v, bias = _GatherAttention._operands(q_BNSH, k_BNSH, v_BNSH, bias_BS, ctx.pattern, chunk, tokens)
+        d_global_k_BNGH = torch.zeros_like(global_k_BNGH) if has_globals else None
+        d_global_v_BNGH = torch.zeros_like(global_v_BNGH) if has_globals else None
+        keys = Keys(bias_BS, global_k_BNGH, global_v_BNGH, global_bias_BG)
+        for chunk, tokens in schedule(q_BNSH, ctx.pattern):
+            q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
             with torch.enable_grad():
                 q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
-                out = F.scaled_dot_product_attention(q, k, v, bias)
+                out = _attend(q, k, v, bias, dropout=ctx.dropout, seed=ctx.seed + chunk.first)
             dq, dk, dv = torch.autograd.grad(out, (q, k, v), d_out_BNSH[:, :, tokens].reshape_as(out))
             dq_BNSH[:, :, tokens] = dq.reshape(B, N, -1, H)
-            for total_BNSH, part in ((dk_BNSH, dk), (dv_BNSH, dv)):
+            for total_BNSH, total_global_BNGH, part in (
+                (dk_BNSH, d_global_k_BNGH, dk),
+                (dv_BNSH, d_global_v_BNGH, dv),
+            ):
+                if total_global_BNGH is not None:
+                    n_globals = total_global_BNGH.shape[2]
+                    total_global_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2)
+                    part = part[:, :, :-n_globals]
                 if chunk.key_blocks is None:
                     total_BNSH += part
                 else:
                     blocks = total_BNSH.view(B, N * ctx.pattern.n_blocks, -1)
                     blocks.index_add_(1, chunk.key_blocks, part.reshape(B, chunk.key_blocks.numel(), -1))
-        return dq_BNSH, dk_BNSH, dv_BNSH, None, None
-
-    @staticmethod
-    def _schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[_Chunk, slice]]:
-        B, N, S, H = q_BNSH.shape
-        block = S // pattern.n_blocks
-        bytes_per_row = B * N * pattern.key_blocks.shape[-1] * block * H * q_BNSH.element_size()
-        rows_per_chunk = max(1, CHUNK_BYTES // bytes_per_row)
-        for chunk in _chunks(pattern, rows_per_chunk=rows_per_chunk, device=q_BNSH.device):
-            yield chunk, slice(chunk.first * block, chunk.last * block)
-
-    @staticmethod
-    def _operands(
-        q_BNSH: Tensor,
-        k_BNSH: Tensor,
-        v_BNSH: Tensor,
-        bias_BS: Tensor | None,
-        pattern: BlockPattern,
-        chunk: _Chunk,
-        tokens: slice,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Queries, keys, values and key bias of one chunk, as scaled_dot_product_attention takes them."""
-        B, N, _, H = q_BNSH.shape
-        L = pattern.n_blocks
-        if chunk.key_blocks is None:
-            bias = None if bias_BS is None else bias_BS[:, None, None, :]
-            return q_BNSH[:, :, tokens], k_BNSH, v_BNSH, bias
-        n_sequences = N * (chunk.last - chunk.first)
-        q = q_BNSH[:, :, tokens].reshape(B, n_sequences, -1, H)
-        k = _read(k_BNSH, chunk.key_blocks, L, n_sequences)
-        v = _read(v_BNSH, chunk.key_blocks, L, n_sequences)
-        bias = None
-        if bias_BS is not None:
-            bias = bias_BS.view(B, L, -1).index_select(1, chunk.key_blocks % L).view(B, n_sequences, 1, -1)
-        return q, k, v, bias
+        return dq_BNSH, dk_BNSH, dv_BNSH, None, d_global_k_BNGH, d_global_v_BNGH, None, None
 
 
 def gather(
-    q_BNSH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, is_token_BS: Tensor | None, pattern: BlockPattern | None
+    q_BNSH: Tensor,
+    k_BNSH: Tensor,
+    v_BNSH: Tensor,
+    is_token_BS: Tensor | None,
+    pattern: BlockPattern | None,
+    *,
+    dropout: float = 0.0,
+    is_global_BS: Tensor | None = None,
 ) -> Tensor:
-    """Block-sparse attention over gathered blocks; a block that is named twice is read twice."""
+    """Block-sparse attention over gathered blocks; a block that is named twice is read twice.
+
+    Raises:
+        ValueError: no pattern, or global tokens in a causal one, which would read ahead.
+    """
     if pattern is None:
         raise ValueError("the gather kernel needs a pattern")
-    bias_BS = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)
-    out: Tensor = _GatherAttention.apply(
-        q_BNSH.contiguous(), k_BNSH.contiguous(), v_BNSH.contiguous(), bias_BS, pattern
-    )
-    return out
+    if pattern.is_causal and is_global_BS is not None:
+        raise ValueError("global tokens are read by all, also by those before them: not in a causal pattern")
+    q_BNSH, k_BNSH, v_BNSH = q_BNSH.contiguous(), k_BNSH.contiguous(), v_BNSH.contiguous()
+    if is_global_BS is None or not is_global_BS.any():
+        keys = Keys(None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype))
+        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, keys, None, None, pattern, dropout)
+        return out
+    chosen = GlobalTokens.of(is_global_BS, is_token_BS, n_heads=q_BNSH.shape[1], head_width=q_BNSH.shape[3])
+    keys = chosen.keys(k_BNSH, v_BNSH)
+    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, keys, keys.global_k_BNGH, keys.global_v_BNGH, pattern, dropout)
+    bias = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)[:, None, None, :]
+    read_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
+    return chosen.put(out, read_BNGH)
