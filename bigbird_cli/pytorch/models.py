@@ -12,7 +12,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.pytorch.heads import MaskedLMHead, QuestionAnsweringHead, closed_to_answers, question_mask
 from bigbird_cli.pytorch.layers import activation
 from bigbird_cli.pytorch.model import BigBirdModel, EncoderInputs, batch_shape, pack, token_mask
-from bigbird_cli.pytorch.outputs import MaskedLMOutput, QuestionAnsweringOutput
+from bigbird_cli.pytorch.outputs import BigBirdForQuestionAnsweringModelOutput, MaskedLMOutput
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 
 
@@ -55,7 +55,7 @@ class BigBirdForQuestionAnswering(PretrainedModel):
             inputs: see EncoderInputs.
 
         Returns:
-            QuestionAnsweringOutput; question and padding stand at about -1e6.
+            BigBirdForQuestionAnsweringModelOutput; question and padding stand at about -1e6.
         """
         shape = batch_shape(input_ids, inputs.get("inputs_embeds"))
         is_question_BS = question_mask(input_ids, question_lengths, n_tokens=shape[1], sep_id=self.config.sep_token_id)
@@ -67,9 +67,10 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         loss = None
         if start_positions is not None and end_positions is not None:
             loss = self.qa_classifier.loss(start_BS, end_BS, start_positions, end_positions)
-        return pack(
-            QuestionAnsweringOutput(loss, start_BS, end_BS, encoded.pooler_output, encoded.hidden_states), return_dict
+        output = BigBirdForQuestionAnsweringModelOutput(
+            loss, start_BS, end_BS, encoded.pooler_output, encoded.hidden_states, encoded.attentions
         )
+        return pack(output, return_dict)
 
 
 class BigBirdForMaskedLM(PretrainedModel):
@@ -112,4 +113,4 @@ class BigBirdForMaskedLM(PretrainedModel):
         head = cast(MaskedLMHead, self.cls["predictions"])
         logits_BSV = head(encoded.last_hidden_state, self.bert.embeddings.word_embeddings.weight)
         loss = None if labels is None else head.loss(logits_BSV, labels)
-        return pack(MaskedLMOutput(loss, logits_BSV, encoded.hidden_states), return_dict)
+        return pack(MaskedLMOutput(loss, logits_BSV, encoded.hidden_states, encoded.attentions), return_dict)
