@@ -53,10 +53,12 @@ class BlockPattern:
     Attributes:
         key_blocks: int32 array (n_heads, rows, width), read-only. A block named twice is counted twice. -1 stands for
             no block, and only at the end of a row.
+        block_size: tokens per block.
         is_causal: whether a query reads nothing behind itself.
     """
 
     key_blocks: np.ndarray
+    block_size: int
     is_causal: bool = False
 
     @property
@@ -249,7 +251,7 @@ def block_pattern(
     window[(window < 1) | (window > n_blocks - 2)] = -1  # the ends are named as globals
     fixed = np.concatenate([np.zeros_like(row), window, np.full_like(row, n_blocks - 1)], axis=1)
     key_blocks = np.concatenate([np.broadcast_to(fixed, (n_heads, *fixed.shape)), random], axis=2)
-    return BlockPattern(_fillers_last(key_blocks))
+    return BlockPattern(_fillers_last(key_blocks), block_size)
 
 
 def causal_pattern(
@@ -276,7 +278,7 @@ def causal_pattern(
     # Rounded up, so that a text that grows block by block finds its pattern in the cache.
     enough = 1 << (n_blocks - 1).bit_length()
     whole = _causal_rows(enough, block_size, n_heads, n_random, layer, n_window)
-    return BlockPattern(whole[:, :n_blocks], is_causal=True)
+    return BlockPattern(whole[:, :n_blocks], block_size, is_causal=True)
 
 
 @lru_cache(maxsize=CACHED_PATTERNS)

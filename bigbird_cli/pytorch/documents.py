@@ -20,15 +20,30 @@ class Group:
     kernel: str
     n_tokens: int
     """Length to which the group's documents are cut; for a sparse kernel a multiple of the block size."""
+    lengths: list[int]
+    """Tokens of each document."""
     rows: Tensor | None
     """Indices of the documents in the batch; None: the whole batch."""
     is_token: Tensor | None
     """(documents, n_tokens) bool; None: every position is a token."""
+    is_global: Tensor | None = None
+    """(documents, n_tokens) bool, True where a token reads and is read by all; None: nowhere but for the pattern."""
+
+    def take(self, x_BNSH: Tensor) -> Tensor:
+        """Cut the group's documents out of the batch: (documents, N, n_tokens, H)."""
+        documents = slice(None) if self.rows is None else self.rows
+        return x_BNSH[documents, :, : self.n_tokens]
+
+    def put(self, x_BNST: Tensor, found: Tensor) -> None:
+        """Put what belongs to the group's documents into the batch, from its upper left corner on."""
+        documents = slice(None) if self.rows is None else self.rows
+        x_BNST[documents, :, : found.shape[2], : found.shape[3]] = found
 
 
 def group_documents(
     is_token_BS: Tensor | None,
     *,
+    is_global_BS: Tensor | None = None,
     batch_size: int,
     n_tokens: int,
     block_size: int,
@@ -41,6 +56,7 @@ def group_documents(
 
     Args:
         is_token_BS: (batch_size, n_tokens) bool, False where nothing may be read; None: all are tokens.
+        is_global_BS: (batch_size, n_tokens) bool, True at the tokens chosen to be global; None: there are none.
         batch_size: documents in the batch.
         n_tokens: physical length of the batch.
         block_size: tokens per block.
@@ -65,7 +81,10 @@ def group_documents(
         width = cut or max(lengths[row] for row in rows)
         everyone = len(rows) == batch_size
         index = None if everyone else torch.tensor(rows, device=device)
-        groups.append(Group(kernel, width, index, _mask(is_token_BS, index, lengths, rows, width, device)))
+        own = [lengths[row] for row in rows]
+        is_token = _mask(is_token_BS, index, own, width, device)
+        is_global = None if is_global_BS is None else _cut(is_global_BS, index, width)
+        groups.append(Group(kernel, width, own, index, is_token, is_global))
     return groups
 
 
@@ -73,18 +92,19 @@ def _mask(
     is_token_BS: Tensor | None,
     index: Tensor | None,
     lengths: list[int],
-    rows: list[int],
     width: int,
     device: torch.device,
 ) -> Tensor | None:
     """The group's own mask, filled up with False to `width`, or None where it would be all True."""
     if is_token_BS is None:
-        if all(lengths[row] == width for row in rows):
+        if all(length == width for length in lengths):
             return None
-        ends = torch.tensor([lengths[row] for row in rows], device=device)
-        return torch.arange(width, device=device) < ends[:, None]
-    mask = is_token_BS if index is None else is_token_BS[index]
-    mask = mask[:, :width]
-    if mask.shape[1] < width:
-        mask = torch.nn.functional.pad(mask, (0, width - mask.shape[1]))
+        return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]
+    mask = _cut(is_token_BS, index, width)
     return None if bool(mask.all()) else mask
+
+
+def _cut(mask_BS: Tensor, index: Tensor | None, width: int) -> Tensor:
+    """The group's rows of a mask, cut or filled up with False to `width`."""
+    mask = (mask_BS if index is None else mask_BS[index])[:, :width]
+    return torch.nn.functional.pad(mask, (0, width - mask.shape[1]))

@@ -42,10 +42,12 @@ class Embeddings(nn.Module):
         types_BS: Tensor | None,
         positions_BS: Tensor | None,
         words_BSD: Tensor | None,
+        *,
+        n_before: int = 0,
     ) -> Tensor:
         """Embed ids, or the word vectors given in their place.
 
-        Types default to 0, positions to 0 … S-1.
+        Types default to 0, positions to the S that follow `n_before` tokens read earlier.
 
         Raises:
             ModelError: a document is longer than there are positions.
@@ -55,13 +57,13 @@ class Embeddings(nn.Module):
         x_BSD = words_BSD * self.scale if self.scale != 1.0 else words_BSD
         n_tokens, n_positions = x_BSD.shape[1], self.position_embeddings.num_embeddings
         if positions_BS is None:
-            if n_tokens > n_positions:
+            if n_before + n_tokens > n_positions:
                 raise ModelError(
-                    f"an input of {n_tokens} tokens is longer than the model's {n_positions} positions",
+                    f"an input of {n_before + n_tokens} tokens is longer than the model's {n_positions} positions",
                     fix="read it in windows (bigbird qa does), or extend the positions with "
                     "bigbird convert --max-positions",
                 )
-            x_BSD = x_BSD + self.position_embeddings.weight[:n_tokens]
+            x_BSD = x_BSD + self.position_embeddings.weight[n_before : n_before + n_tokens]
         else:
             x_BSD = x_BSD + self.position_embeddings(positions_BS)
         if types_BS is None:

@@ -1,10 +1,12 @@
-"""The encoder: blocks in a row over groups of documents.
+"""The encoder: blocks in a row over groups of documents; as a decoder, over a text and what was read of it before.
 
-Shape letters: B documents, S sequence, D width.
+Shape letters: B documents, S sequence, D width, T tokens of another encoder's text.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,25 +14,81 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern
+from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.errors import ModelError
-from bigbird_cli.pytorch.attention import Attention, SelfAttention
+from bigbird_cli.pytorch.attention import Attention, CrossAttention, Request, SelfAttention, Weights, WeightsForm
+from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.documents import Group, group_documents
+from bigbird_cli.pytorch.kernels import choose
 from bigbird_cli.pytorch.layers import AddAndNorm, Widen, activation
 
 
-class EncoderBlock(nn.Module):
-    """Attention, then feed-forward; each is added to its input and normalised afterwards."""
+class BlockOutput(NamedTuple):
+    """What a block returns: the states, and what was asked for besides."""
 
-    def __init__(self, *, attention: Attention, intermediate: Widen, output: AddAndNorm) -> None:
+    states: Tensor
+    weights: Weights | None
+    cross_weights: Weights | None
+    kept: KeptLayer | None
+
+
+class EncoderBlock(nn.Module):
+    """Attention, in a decoder attention to an encoder, then feed-forward; each is added to its input and normalised."""
+
+    def __init__(
+        self,
+        *,
+        attention: Attention,
+        crossattention: Attention | None,
+        intermediate: Widen,
+        output: AddAndNorm,
+        tokens_per_call: int,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            attention: to the text itself.
+            crossattention: to an encoder's states.
+            intermediate: first half of the feed-forward network.
+            output: its second half.
+            tokens_per_call: tokens that the feed-forward network takes at once; 0 for all.
+        """
         super().__init__()
         self.attention = attention
+        self.crossattention = crossattention
         self.intermediate = intermediate
         self.output = output
+        self.tokens_per_call = tokens_per_call
 
-    def forward(self, x_BSD: Tensor, groups: Sequence[Group]) -> Tensor:
-        x_BSD = self.attention(x_BSD, groups)
-        return self.output(self.intermediate(x_BSD), x_BSD)
+    def forward(
+        self, x_BSD: Tensor, request: Request, head_mask_N: Tensor | None, past: KeptLayer | None
+    ) -> BlockOutput:
+        x_BSD, weights, kept = self.attention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+        cross_weights = None
+        if self.crossattention is not None and (request.encoder_BTD is not None or (past and past.cross)):
+            x_BSD, cross_weights, crossed = self.crossattention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+            if kept is not None:
+                kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
+        if self.tokens_per_call:
+            parts = x_BSD.split(self.tokens_per_call, dim=1)
+            x_BSD = torch.cat([self.output(self.intermediate(part), part) for part in parts], dim=1)
+        else:
+            x_BSD = self.output(self.intermediate(x_BSD), x_BSD)
+        return BlockOutput(x_BSD, weights, cross_weights, kept)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the encoder returns."""
+
+    states: list[Tensor]
+    """The hidden states that enter the first block and those that leave each, (B, S, D)."""
+    weights: tuple[Weights, ...] | None
+    """Attention weights of each block, where asked for."""
+    cross_weights: tuple[Weights, ...] | None
+    """Those over an encoder's states."""
+    cache: KeyValueCache | None
+    """Keys and values of each block, where asked for."""
 
 
 class Encoder(nn.Module):
@@ -62,16 +120,76 @@ class Encoder(nn.Module):
         self.documents_alike = documents_alike
         self.gradient_checkpointing = False
 
-    def forward(self, x_BSD: Tensor, is_token_BS: Tensor | None) -> list[Tensor]:
-        """Return the hidden states that enter the first block and those that leave each, all (B, S, D).
+    def forward(
+        self,
+        x_BSD: Tensor,
+        is_token: Tensor | None,
+        *,
+        is_global_BS: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        encoder_BTD: Tensor | None = None,
+        is_encoder_token_BT: Tensor | None = None,
+        past: KeyValueCache | None = None,
+        keep: bool = False,
+        weights: WeightsForm | None = None,
+    ) -> Read:
+        """Read a batch.
 
         Args:
             x_BSD: embedded tokens.
-            is_token_BS: bool, False where nothing may be read; None: all are tokens.
+            is_token: (B, S) bool, or (B, tokens kept + S); False where nothing may be read; None: all are tokens.
+            is_global_BS: bool, True at tokens chosen to be global.
+            head_mask: (layers, N) factors of the heads.
+            encoder_BTD: states of an encoder, for cross-attention.
+            is_encoder_token_BT: bool, False where nothing of it may be read.
+            past: keys and values of the tokens before these.
+            keep: return keys and values of all tokens.
+            weights: form in which attention weights are returned.
         """
+        n_tokens = x_BSD.shape[1]
+        groups = self._groups(x_BSD, is_token, is_global_BS, n_past=past.n_tokens if past else 0)
+        # The last block of the longest document may reach beyond the batch: carry its padding through all blocks
+        # rather than add it and cut it off in each.
+        surplus = 0 if past else max(group.n_tokens for group in groups) - n_tokens
+        if surplus > 0:
+            x_BSD = F.pad(x_BSD, (0, 0, 0, surplus))
+        request = Request(groups, n_tokens, weights, keep, encoder_BTD, is_encoder_token_BT)
+        states, outputs = [x_BSD], []
+        for number, block in enumerate(self.layer):
+            inputs = (
+                x_BSD,
+                request,
+                None if head_mask is None else head_mask[number],
+                past.layers[number] if past else None,
+            )
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                output = checkpoint(block, *inputs, use_reentrant=False)
+            else:
+                output = block(*inputs)
+            x_BSD = output.states
+            states.append(x_BSD)
+            outputs.append(output)
+        crossed = weights and outputs[0].cross_weights is not None
+        return Read(
+            states=[state[:, :n_tokens] for state in states] if surplus > 0 else states,
+            weights=tuple(output.weights for output in outputs) if weights else None,
+            cross_weights=tuple(output.cross_weights for output in outputs) if crossed else None,
+            cache=KeyValueCache(output.kept for output in outputs) if keep else None,
+        )
+
+    def _groups(
+        self, x_BSD: Tensor, is_token: Tensor | None, is_global_BS: Tensor | None, *, n_past: int
+    ) -> list[Group]:
         batch_size, n_tokens, _ = x_BSD.shape
-        groups = group_documents(
-            is_token_BS,
+        if n_past:
+            n_all = n_past + n_tokens
+            kernel = choose(
+                n_tokens=n_all, full_attention_limit=self.full_attention_limit, attention_type=self.attention_type
+            )
+            return [Group(kernel, n_all, [n_all] * batch_size, None, is_token)]
+        return group_documents(
+            is_token,
+            is_global_BS=is_global_BS,
             batch_size=batch_size,
             n_tokens=n_tokens,
             block_size=self.block_size,
@@ -80,78 +198,74 @@ class Encoder(nn.Module):
             alike=self.documents_alike,
             device=x_BSD.device,
         )
-        # The last block of the longest document may reach beyond the batch: carry its padding through all blocks
-        # rather than add it and cut it off in each.
-        surplus = max(group.n_tokens for group in groups) - n_tokens
-        if surplus > 0:
-            x_BSD = F.pad(x_BSD, (0, 0, 0, surplus))
-        states = [x_BSD]
-        for block in self.layer:
-            if self.gradient_checkpointing and torch.is_grad_enabled():
-                x_BSD = checkpoint(block, x_BSD, groups, use_reentrant=False)
-            else:
-                x_BSD = block(x_BSD, groups)
-            states.append(x_BSD)
-        return [state[:, :n_tokens] for state in states] if surplus > 0 else states
 
 
-def _layer_pattern(
-    n_tokens: int, *, layer: int, block_size: int, n_heads: int, n_random: int, variant: str, max_tokens: int
-) -> BlockPattern:
-    return block_pattern(
-        n_blocks=n_tokens // block_size,
-        block_size=block_size,
-        n_heads=n_heads,
-        n_random=n_random,
-        layer=layer,
-        variant=variant,
-        max_tokens=max_tokens,
+def _pattern_of(config: BigBirdConfig, layer: int) -> Callable[..., BlockPattern]:
+    """One layer's block pattern, as a function of `n_blocks`."""
+    settings = {
+        "block_size": config.block_size,
+        "n_heads": config.num_attention_heads,
+        "n_random": config.num_random_blocks,
+        "n_window": config.num_window_blocks,
+        "layer": layer,
+    }
+    if config.is_decoder:
+        return functools.partial(causal_pattern, **settings)
+    return functools.partial(
+        block_pattern, **settings, variant=config.pattern, max_tokens=config.max_position_embeddings
     )
 
 
 def build_encoder(config: BigBirdConfig) -> Encoder:
-    """Assemble the encoder that a config describes.
+    """Assemble the encoder, or the decoder, that a config describes.
+
+    A decoder with cross-attention runs full self-attention, as in transformers: such models were never trained sparse.
 
     Raises:
-        ModelError: the config describes a decoder, or an activation that is not known.
+        ModelError: cross-attention in a model that is no decoder, or an activation that is not known.
     """
-    if config.is_decoder or config.add_cross_attention:
+    if config.add_cross_attention and not config.is_decoder:
         raise ModelError(
-            "the config describes a decoder (is_decoder or add_cross_attention), whose tokens must not read ahead",
-            fix="set both to false to read with it as an encoder",
+            "the config says add_cross_attention, but not is_decoder",
+            fix="set is_decoder too, or add_cross_attention to false",
         )
     width, eps, dropout = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
 
+    def and_norm(attention: SelfAttention | CrossAttention) -> Attention:
+        output = AddAndNorm(in_width=width, width=width, dropout=dropout, norm_eps=eps)
+        return Attention(attention=attention, output=output)
+
     def build_block(layer: int) -> EncoderBlock:
-        pattern_of = functools.partial(
-            _layer_pattern,
-            layer=layer,
-            block_size=config.block_size,
-            n_heads=config.num_attention_heads,
-            n_random=config.num_random_blocks,
-            variant=config.pattern,
-            max_tokens=config.max_position_embeddings,
-        )
         attention = SelfAttention(
             width=width,
             n_heads=config.num_attention_heads,
             bias=config.use_bias,
             dropout=config.attention_probs_dropout_prob,
-            pattern_of=pattern_of,
+            sparse_dropout=config.sparse_attention_dropout_prob,
+            is_causal=config.is_decoder,
+            block_size=config.block_size,
+            pattern_of=_pattern_of(config, layer),
         )
+        across = None
+        if config.add_cross_attention:
+            across = CrossAttention(
+                width=width,
+                n_heads=config.num_attention_heads,
+                bias=config.use_bias,
+                dropout=config.attention_probs_dropout_prob,
+            )
         return EncoderBlock(
-            attention=Attention(
-                attention=attention,
-                output=AddAndNorm(in_width=width, width=width, dropout=dropout, norm_eps=eps),
-            ),
+            attention=and_norm(attention),
+            crossattention=None if across is None else and_norm(across),
             intermediate=Widen(width=width, inner_width=config.intermediate_size, act=activation(config.hidden_act)),
             output=AddAndNorm(in_width=config.intermediate_size, width=width, dropout=dropout, norm_eps=eps),
+            tokens_per_call=config.chunk_size_feed_forward,
         )
 
     return Encoder(
         layer=nn.ModuleList(build_block(layer) for layer in range(config.num_hidden_layers)),
         block_size=config.block_size,
         full_attention_limit=config.full_attention_limit,
-        attention_type=config.attention_type,
-        documents_alike=config.pattern != "original",
+        attention_type="original_full" if config.add_cross_attention else config.attention_type,
+        documents_alike=config.pattern != "original" and not config.is_decoder,
     )

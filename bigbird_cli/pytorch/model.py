@@ -4,28 +4,46 @@ Arguments and outputs have the names of the Hugging Face documentation (v4.44); 
 checkpoints. Shape letters: B documents, S sequence, D width.
 """
 
-from typing import Any, ClassVar, TypedDict, Unpack
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.pytorch.cache import KeyValueCache
 from bigbird_cli.pytorch.embeddings import Embeddings
 from bigbird_cli.pytorch.encoder import build_encoder
 from bigbird_cli.pytorch.layers import Linear
-from bigbird_cli.pytorch.outputs import BaseModelOutput, ModelOutput
+from bigbird_cli.pytorch.outputs import BaseModelOutputWithPoolingAndCrossAttentions, ModelOutput
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 
 
 class EncoderInputs(TypedDict, total=False):
-    """What every model takes besides `input_ids` and `attention_mask`."""
+    """What every model takes besides `input_ids` and `attention_mask`; declared here and nowhere else."""
 
     token_type_ids: Tensor | None
     """(B, S): 0 for the first part of a pair, 1 for the second; default 0."""
     position_ids: Tensor | None
-    """(B, S) below max_position_embeddings; default 0 … S-1."""
+    """(B, S) below max_position_embeddings; by default those that follow the tokens in past_key_values."""
+    head_mask: Tensor | None
+    """(N,) or (layers, N): factor of each head, 0 to silence it."""
     inputs_embeds: Tensor | None
     """(B, S, D): word vectors, in place of input_ids."""
+    global_attention_mask: Tensor | None
+    """(B, S), 1 or True at tokens that read all tokens and are read by all, such as a question's; encoders only. Ours:
+    the documentation knows the first and the last block alone."""
+    encoder_hidden_states: Tensor | None
+    """(B, T, D): states that a decoder with cross-attention reads."""
+    encoder_attention_mask: Tensor | None
+    """(B, T), 0 or False where nothing of them may be read."""
+    past_key_values: Sequence[Sequence[Tensor]] | None
+    """What a decoder kept of the tokens before these: its own last output, or tuples of tensors, a tuple a layer."""
+    use_cache: bool | None
+    """Keep keys and values for the tokens that follow; a decoder's default outside training is config.use_cache."""
+    output_attentions: bool | Literal["sparse"] | None
+    """Return attention weights too: True for (B, N, S, S) a layer, "sparse" for a SparseAttention a document and layer,
+    which takes no S x S matrix."""
     output_hidden_states: bool | None
     """Return the states between the blocks too."""
 
@@ -36,7 +54,7 @@ def pack(output: ModelOutput, return_dict: bool | None) -> Any:
 
 
 class BigBirdModel(PretrainedModel):
-    """The bare encoder."""
+    """The bare encoder; a decoder, where the config says so."""
 
     prefix: ClassVar[str] = ""
 
@@ -64,47 +82,125 @@ class BigBirdModel(PretrainedModel):
         return_dict: bool | None = None,
         **inputs: Unpack[EncoderInputs],
     ) -> Any:
-        """Encode a padded batch; a document's states do not depend on what it is padded with or stands beside.
+        """Read a padded batch; a document's states do not depend on what it is padded with or stands beside.
 
         Args:
-            input_ids: (B, S) token ids; `inputs_embeds` may be given instead.
-            attention_mask: (B, S), 0 or False where nothing may be read. Documents end after their last token.
+            input_ids: (B, S) token ids; `inputs_embeds` may be given instead. With past_key_values, the new tokens.
+            attention_mask: (B, S), 0 or False where nothing may be read; with past_key_values it has a column for each
+                earlier token too. Documents end after their last token.
             return_dict: False gives a tuple.
             inputs: see EncoderInputs.
 
         Returns:
-            BaseModelOutput. What stands at masked positions is unspecified, but finite.
+            BaseModelOutputWithPoolingAndCrossAttentions. What stands at masked positions is unspecified, but finite.
 
         Raises:
             ModelError: a document is longer than the model has positions.
-            ValueError: neither or both of input_ids and inputs_embeds, or a mask of the wrong shape.
+            ValueError: neither or both of input_ids and inputs_embeds, a tensor of the wrong shape, or an input for
+                decoders given to an encoder or the reverse.
             TypeError: an argument that is not known.
         """
         if unknown := inputs.keys() - EncoderInputs.__annotations__.keys():
             raise TypeError(f"{type(self).__name__} takes no argument {min(unknown)!r}")
+        self._refuse_misplaced(inputs)
         words_BSD = inputs.get("inputs_embeds")
-        is_token_BS = token_mask(attention_mask, batch_shape(input_ids, words_BSD))
-        x_BSD = self.embeddings(input_ids, inputs.get("token_type_ids"), inputs.get("position_ids"), words_BSD)
-        states = self.encoder(x_BSD, is_token_BS)
-        pooled_BD = None if self.pooler is None else torch.tanh(self.pooler(states[-1][:, 0]))
-        between = tuple(states) if inputs.get("output_hidden_states") else None
-        return pack(BaseModelOutput(states[-1], pooled_BD, between), return_dict)
+        B, S = batch_shape(input_ids, words_BSD)
+        past = self._past(inputs.get("past_key_values"), batch_size=B)
+        n_before = past.n_tokens if past else 0
+        encoder_BTD, encoder_mask_BT = inputs.get("encoder_hidden_states"), inputs.get("encoder_attention_mask")
+        form = self._setting(inputs, "output_attentions")
+        x_BSD = self.embeddings(
+            input_ids, inputs.get("token_type_ids"), inputs.get("position_ids"), words_BSD, n_before=n_before
+        )
+        read = self.encoder(
+            x_BSD,
+            token_mask(attention_mask, (B, n_before + S)),
+            is_global_BS=token_mask(inputs.get("global_attention_mask"), (B, S), name="global_attention_mask"),
+            head_mask=self._head_mask(inputs.get("head_mask")),
+            encoder_BTD=encoder_BTD,
+            is_encoder_token_BT=token_mask(
+                encoder_mask_BT,
+                (B, S) if encoder_BTD is None else (B, encoder_BTD.shape[1]),
+                name="encoder_attention_mask",
+            ),
+            past=past,
+            keep=self._keeps(inputs.get("use_cache")),
+            weights="sparse" if form == "sparse" else "dense" if form else None,
+        )
+        last_BSD = read.states[-1]
+        output = BaseModelOutputWithPoolingAndCrossAttentions(
+            last_hidden_state=last_BSD,
+            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(last_BSD[:, 0])),
+            hidden_states=tuple(read.states) if self._setting(inputs, "output_hidden_states") else None,
+            past_key_values=read.cache,
+            attentions=read.weights,
+            cross_attentions=read.cross_weights,
+        )
+        return pack(output, return_dict)
+
+    def _setting(self, inputs: EncoderInputs, name: Literal["output_attentions", "output_hidden_states"]) -> Any:
+        """What the call says, else what the checkpoint's config.json says."""
+        asked = inputs.get(name)
+        return self.config.extra.get(name, False) if asked is None else asked
+
+    def _keeps(self, use_cache: bool | None) -> bool:
+        if not self.config.is_decoder:
+            return False
+        return self.config.use_cache and not self.training if use_cache is None else use_cache
+
+    def _past(self, given: Sequence[Sequence[Tensor]] | None, *, batch_size: int) -> KeyValueCache | None:
+        if given is None or len(given) == 0:
+            return None
+        past = KeyValueCache.of(given)
+        n_layers, rows = len(self.encoder.layer), past[0][0].shape[0]
+        if len(past) != n_layers or rows != batch_size:
+            raise ValueError(
+                f"past_key_values has {len(past)} layers of {rows} documents, the model {n_layers} layers and the "
+                f"input {batch_size} documents"
+            )
+        return past if past.n_tokens else None
+
+    def _head_mask(self, given: Tensor | None) -> Tensor | None:
+        if given is None:
+            return None
+        shape = (len(self.encoder.layer), self.config.num_attention_heads)
+        if tuple(given.shape) not in (shape, shape[1:]):
+            raise ValueError(f"head_mask has shape {list(given.shape)}, not {list(shape[1:])} or {list(shape)}")
+        return given.to(self.embeddings.word_embeddings.weight.dtype).expand(shape)
+
+    def _refuse_misplaced(self, inputs: EncoderInputs) -> None:
+        """Refuse what this model would have to ignore."""
+        config = self.config
+        for name in ("past_key_values", "use_cache", "encoder_hidden_states"):
+            given = inputs.get(name)
+            if given is not None and given is not False and not config.is_decoder:
+                raise ValueError(f"{name} is for decoders: the config must say is_decoder")
+        if inputs.get("encoder_hidden_states") is not None and not config.add_cross_attention:
+            raise ValueError("encoder_hidden_states is for cross-attention: the config must say add_cross_attention")
+        if inputs.get("global_attention_mask") is not None and config.is_decoder:
+            raise ValueError("global_attention_mask is for encoders: a decoder's token cannot be read before it comes")
 
 
 def batch_shape(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[int, int]:
     """Return (B, S) of a batch given as ids or as word vectors.
 
     Raises:
-        ValueError: neither or both are given.
+        ValueError: neither or both are given, or it is no batch of rows.
     """
     given = [x for x in (input_ids, inputs_embeds) if x is not None]
     if len(given) != 1:
         raise ValueError("give either input_ids or inputs_embeds")
+    n_dims = 2 if input_ids is not None else 3
+    if given[0].dim() != n_dims:
+        raise ValueError(
+            f"{'input_ids' if n_dims == 2 else 'inputs_embeds'} has shape {list(given[0].shape)}; it takes {n_dims} "
+            f"dimensions, the first for the batch"
+        )
     return given[0].shape[0], given[0].shape[1]
 
 
-def token_mask(attention_mask: Tensor | None, shape: tuple[int, int]) -> Tensor | None:
-    """Read an attention mask of any type, int, float or bool, as bool (B, S); None stays None.
+def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], *, name: str = "attention_mask") -> Tensor | None:
+    """Read a mask of any type, int, float or bool, as bool of a shape, such as (B, S); None stays None.
 
     Raises:
         ValueError: it has another shape than the batch.
@@ -112,5 +208,5 @@ def token_mask(attention_mask: Tensor | None, shape: tuple[int, int]) -> Tensor 
     if attention_mask is None:
         return None
     if tuple(attention_mask.shape) != shape:
-        raise ValueError(f"attention_mask has shape {list(attention_mask.shape)}, the input {list(shape)}")
+        raise ValueError(f"{name} has shape {list(attention_mask.shape)}, the input {list(shape)}")
     return attention_mask.bool()

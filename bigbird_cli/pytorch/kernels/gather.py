@@ -37,13 +37,19 @@ class Chunk:
     is_block: Tensor | None = None  # (N * R, W) False for a filler; None: there is none
 
 
+class GlobalKeys(NamedTuple):
+    """Keys and values of the global tokens, and a bias that closes fillers."""
+
+    k_BNGH: Tensor
+    v_BNGH: Tensor
+    bias_BG: Tensor
+
+
 class Keys(NamedTuple):
-    """What may be read besides q, k and v: the mask over keys as a bias, and the global tokens' keys and values."""
+    """What may be read: the mask over the pattern's keys as a bias, and the keys that all queries read besides."""
 
     bias_BS: Tensor | None
-    global_k_BNGH: Tensor | None = None
-    global_v_BNGH: Tensor | None = None
-    global_bias_BG: Tensor | None = None
+    of_globals: GlobalKeys | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +84,10 @@ class GlobalTokens:
         new_BNGH = torch.where(self.exists_BG[:, None, :, None], at_globals_BNGH, self.pick(x_BNSH))
         return x_BNSH.scatter(2, self.index_BNGH, new_BNGH)
 
-    def keys(self, k_BNSH: Tensor, v_BNSH: Tensor) -> "Keys":
-        """What the pattern's queries may read."""
-        return Keys(
-            key_bias(self.is_read_BS, k_BNSH.dtype),
-            self.pick(k_BNSH),
-            self.pick(v_BNSH),
-            key_bias(self.exists_BG, k_BNSH.dtype),
-        )
+    def keys(self, k_BNSH: Tensor, v_BNSH: Tensor) -> tuple[Tensor, GlobalKeys]:
+        """What the pattern's queries may read, as Keys has it."""
+        of_globals = GlobalKeys(self.pick(k_BNSH), self.pick(v_BNSH), key_bias(self.exists_BG, k_BNSH.dtype))
+        return key_bias(self.is_read_BS, k_BNSH.dtype), of_globals
 
 
 def chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) -> Iterator[Chunk]:
@@ -115,8 +117,8 @@ def chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) 
 
 def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, slice]]:
     """Go through the chunks of a size that suits the cache, with the tokens of each."""
-    B, N, S, H = q_BNSH.shape
-    block = S // pattern.n_blocks
+    B, N, _, H = q_BNSH.shape
+    block = pattern.block_size
     bytes_per_row = B * N * pattern.key_blocks.shape[-1] * block * H * q_BNSH.element_size()
     rows_per_chunk = max(1, CHUNK_BYTES // bytes_per_row)
     for chunk in chunks(pattern, rows_per_chunk=rows_per_chunk, device=q_BNSH.device):
@@ -127,7 +129,7 @@ def operands(
     q_BNSH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, keys: Keys, pattern: BlockPattern, chunk: Chunk, tokens: slice
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Queries, keys, values and bias of one chunk, as scaled_dot_product_attention takes them."""
-    B, N, S, _ = q_BNSH.shape
+    B, N = q_BNSH.shape[:2]
     L = pattern.n_blocks
     bias_BS = keys.bias_BS
     if chunk.key_blocks is None:
@@ -142,13 +144,13 @@ def operands(
         if bias_BS is not None:
             bias = bias_BS.view(B, L, -1).index_select(1, chunk.key_blocks % L).view(B, n_sequences, 1, -1)
         if chunk.is_block is not None:
-            is_read = chunk.is_block.repeat_interleave(S // L, dim=1)[None, :, None]
+            is_read = chunk.is_block.repeat_interleave(pattern.block_size, dim=1)[None, :, None]
             bias = _both(bias, key_bias(is_read, q.dtype))
         if pattern.is_causal:
             bias = _both(bias, _own_block_bias(q, k.shape[2]))
-    if keys.global_k_BNGH is not None:
-        k, v, bias = _with_globals(q, k, v, bias, keys)
-    return q, k, v, bias
+    if keys.of_globals is None:
+        return q, k, v, bias
+    return q, *_with_globals(k, v, bias, keys.of_globals)
 
 
 def _own_block_bias(q: Tensor, n_keys: int) -> Tensor:
@@ -164,20 +166,17 @@ def _both(bias: Tensor | None, other: Tensor) -> Tensor:
     return other if bias is None else torch.minimum(bias, other)
 
 
-def _with_globals(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, keys: Keys
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _with_globals(k: Tensor, v: Tensor, bias: Tensor | None, of_globals: GlobalKeys) -> tuple[Tensor, Tensor, Tensor]:
     """Append the global tokens' keys and values to those of every sequence of queries."""
     B, n_sequences, n_keys = k.shape[:3]
-    global_k, global_v, global_bias = keys.global_k_BNGH, keys.global_v_BNGH, keys.global_bias_BG
-    repeats = n_sequences // global_k.shape[1]  # a head's query blocks follow one another
-    k = torch.cat((k, global_k.repeat_interleave(repeats, dim=1)), dim=2)
-    v = torch.cat((v, global_v.repeat_interleave(repeats, dim=1)), dim=2)
+    repeats = n_sequences // of_globals.k_BNGH.shape[1]  # a head's query blocks follow one another
+    k = torch.cat((k, of_globals.k_BNGH.repeat_interleave(repeats, dim=1)), dim=2)
+    v = torch.cat((v, of_globals.v_BNGH.repeat_interleave(repeats, dim=1)), dim=2)
     if bias is None:
-        bias = q.new_zeros(1, 1, 1, n_keys)
+        bias = k.new_zeros(1, 1, 1, n_keys)
     bias = bias.expand(B, -1, -1, -1)
-    shape = (B, bias.shape[1], bias.shape[2], global_bias.shape[1])
-    return k, v, torch.cat((bias, global_bias[:, None, None, :].expand(shape)), dim=3)
+    more = of_globals.bias_BG[:, None, None, :].expand(*bias.shape[:3], -1)
+    return k, v, torch.cat((bias, more), dim=3)
 
 
 def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -> Tensor:
@@ -206,16 +205,15 @@ class _GatherAttention(torch.autograd.Function):
         q_BNSH: Tensor,
         k_BNSH: Tensor,
         v_BNSH: Tensor,
-        keys: Keys,
-        global_k_BNGH: Tensor | None,
-        global_v_BNGH: Tensor | None,
+        bias_BS: Tensor | None,
         pattern: BlockPattern,
         dropout: float,
+        *of_globals: Tensor,
     ) -> Tensor:
-        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, keys.bias_BS, keys.global_bias_BG, global_k_BNGH, global_v_BNGH)
+        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals)
         ctx.pattern, ctx.dropout = pattern, dropout
         ctx.seed = int(torch.randint(2**62, ())) if dropout else 0
-        keys = keys._replace(global_k_BNGH=global_k_BNGH, global_v_BNGH=global_v_BNGH)
+        keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
         out_BNSH = torch.empty_like(q_BNSH)
         for chunk, tokens in schedule(q_BNSH, pattern):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, pattern, chunk, tokens)
@@ -225,14 +223,12 @@ class _GatherAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
-        q_BNSH, k_BNSH, v_BNSH, bias_BS, global_bias_BG, global_k_BNGH, global_v_BNGH = ctx.saved_tensors
+        q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals = ctx.saved_tensors
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
-        has_globals = global_k_BNGH is not None
+        keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
         dq_BNSH, dk_BNSH, dv_BNSH = torch.empty_like(q_BNSH), torch.zeros_like(k_BNSH), torch.zeros_like(v_BNSH)
-        d_global_k_BNGH = torch.zeros_like(global_k_BNGH) if has_globals else None
-        d_global_v_BNGH = torch.zeros_like(global_v_BNGH) if has_globals else None
-        keys = Keys(bias_BS, global_k_BNGH, global_v_BNGH, global_bias_BG)
+        d_globals_BNGH = [torch.zeros_like(x) for x in of_globals[:2]]
         for chunk, tokens in schedule(q_BNSH, ctx.pattern):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
             with torch.enable_grad():
@@ -240,20 +236,18 @@ class _GatherAttention(torch.autograd.Function):
                 out = _attend(q, k, v, bias, dropout=ctx.dropout, seed=ctx.seed + chunk.first)
             dq, dk, dv = torch.autograd.grad(out, (q, k, v), d_out_BNSH[:, :, tokens].reshape_as(out))
             dq_BNSH[:, :, tokens] = dq.reshape(B, N, -1, H)
-            for total_BNSH, total_global_BNGH, part in (
-                (dk_BNSH, d_global_k_BNGH, dk),
-                (dv_BNSH, d_global_v_BNGH, dv),
-            ):
-                if total_global_BNGH is not None:
-                    n_globals = total_global_BNGH.shape[2]
-                    total_global_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2)
-                    part = part[:, :, :-n_globals]
+            if keys.of_globals is not None:
+                n_globals = keys.of_globals.k_BNGH.shape[2]
+                for total_BNGH, part in zip(d_globals_BNGH, (dk, dv), strict=True):
+                    total_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2)
+                dk, dv = dk[:, :, :-n_globals], dv[:, :, :-n_globals]
+            for total_BNSH, part in ((dk_BNSH, dk), (dv_BNSH, dv)):
                 if chunk.key_blocks is None:
                     total_BNSH += part
                 else:
                     blocks = total_BNSH.view(B, N * ctx.pattern.n_blocks, -1)
                     blocks.index_add_(1, chunk.key_blocks, part.reshape(B, chunk.key_blocks.numel(), -1))
-        return dq_BNSH, dk_BNSH, dv_BNSH, None, d_global_k_BNGH, d_global_v_BNGH, None, None
+        return dq_BNSH, dk_BNSH, dv_BNSH, None, None, None, *d_globals_BNGH, *([None] if of_globals else [])
 
 
 def gather(
@@ -277,12 +271,12 @@ def gather(
         raise ValueError("global tokens are read by all, also by those before them: not in a causal pattern")
     q_BNSH, k_BNSH, v_BNSH = q_BNSH.contiguous(), k_BNSH.contiguous(), v_BNSH.contiguous()
     if is_global_BS is None or not is_global_BS.any():
-        keys = Keys(None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype))
-        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, keys, None, None, pattern, dropout)
+        bias_BS = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)
+        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout)
         return out
     chosen = GlobalTokens.of(is_global_BS, is_token_BS, n_heads=q_BNSH.shape[1], head_width=q_BNSH.shape[3])
-    keys = chosen.keys(k_BNSH, v_BNSH)
-    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, keys, keys.global_k_BNGH, keys.global_v_BNGH, pattern, dropout)
+    bias_BS, of_globals = chosen.keys(k_BNSH, v_BNSH)
+    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, *of_globals)
     bias = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)[:, None, None, :]
     read_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
     return chosen.put(out, read_BNGH)

@@ -21,7 +21,6 @@ def recent(
     is_token_BT: Tensor | None,
     pattern: BlockPattern,
     *,
-    block_size: int,
     dropout: float = 0.0,
 ) -> Tensor:
     """Read for the queries at the last S of T positions, (B, N, S, H).
@@ -32,12 +31,11 @@ def recent(
         v_BNTH: values of all tokens.
         is_token_BT: False where nothing may be read; None: all are tokens.
         pattern: causal, of as many blocks as T tokens take; the last block may be unfinished.
-        block_size: tokens per block.
         dropout: probability of dropping an attention weight.
     """
     n_heads, n_queries = q_BNSH.shape[1:3]
     n_keys = k_BNTH.shape[2]
-    first = n_keys - n_queries
+    first, block_size = n_keys - n_queries, pattern.block_size
     device = q_BNSH.device
     heads = torch.arange(n_heads, device=device)[:, None]
     outs = []

@@ -48,7 +48,7 @@ def attention_weights(
     if is_token_BT is not None:
         scores_BNST = scores_BNST + key_bias(is_token_BT, scores_BNST.dtype)[:, None, None, :]
     if pattern is not None:
-        block = -(-n_keys // pattern.n_blocks)
+        block = pattern.block_size
         counts_NLL = torch.from_numpy(pattern.counts()).to(q_BNSH)
         counts_NTT = counts_NLL.repeat_interleave(block, dim=1).repeat_interleave(block, dim=2)
         counts_BNST = counts_NTT[None, :, n_keys - n_queries : n_keys, :n_keys]

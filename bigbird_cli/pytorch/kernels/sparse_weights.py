@@ -59,6 +59,18 @@ class SparseAttention:
             dense[:, self.global_tokens] += self.from_globals
         return dense[:, : self.n_tokens, : self.n_tokens]
 
+    def scaled(self, factor_N: Tensor) -> "SparseAttention":
+        """Return the same weights, each head's multiplied by its factor."""
+
+        factor_N11 = factor_N[:, None, None]
+        return dataclasses.replace(
+            self,
+            weights=self.weights * factor_N11[..., None, None],
+            ends=None if self.ends is None else self.ends * factor_N11,
+            to_globals=None if self.to_globals is None else self.to_globals * factor_N11,
+            from_globals=None if self.from_globals is None else self.from_globals * factor_N11,
+        )
+
 
 def full_weights(weights_NSS: Tensor) -> SparseAttention:
     """Put the weights of a document under full attention into the sparse form: one block that holds them all."""
@@ -78,12 +90,12 @@ def sparse_weights(
 ) -> list[SparseAttention]:
     """Compute the weights that `gather` reads with, of each document, whose tokens are `lengths`."""
     q_BNSH, k_BNSH = q_BNSH.contiguous(), k_BNSH.contiguous()
-    B, N, S, _ = q_BNSH.shape
-    W, b = pattern.key_blocks.shape[-1], S // pattern.n_blocks
+    B, N = q_BNSH.shape[:2]
+    W, b = pattern.key_blocks.shape[-1], pattern.block_size
     keys, globals_ = Keys(None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)), None
     if is_global_BS is not None and is_global_BS.any():
         globals_ = GlobalTokens.of(is_global_BS, is_token_BS, n_heads=N, head_width=q_BNSH.shape[3])
-        keys = globals_.keys(k_BNSH, k_BNSH)
+        keys = Keys(*globals_.keys(k_BNSH, k_BNSH))
 
     n_globals = 0 if globals_ is None else globals_.exists_BG.shape[1]
     rows, ends, to_globals = [], [], []
