@@ -128,6 +128,9 @@ def test_a_file_without_a_pattern_means_the_pretraining_one() -> None:
         ({"num_random_blocks": -1}, "num_random_blocks is -1; it must be at least 0"),
         ({"hidden_dropout_prob": 1.5}, "hidden_dropout_prob is 1.5; it must be between 0 and 1"),
         ({"classifier_dropout": -0.1}, "classifier_dropout is -0.1; it must be between 0 and 1"),
+        ({"sparse_attention_dropout_prob": 2}, "sparse_attention_dropout_prob is 2; it must be between 0 and 1"),
+        ({"num_window_blocks": 4}, "num_window_blocks is 4; it must be odd"),
+        ({"num_window_blocks": 5, "pattern": "transformers"}, "copies a model whose window is 3 blocks, not 5"),
         ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan; it must be above 0"),
         ({"pad_token_id": 50358}, "pad_token_id is 50358; it must be between 0 and 50357"),
         ({"eos_token_id": "x"}, "eos_token_id is 'x', which is no token id"),
@@ -195,3 +198,4 @@ def test_derived_sizes() -> None:
     assert config.head_width == 64
     assert config.full_attention_limit == 704
     assert config.replace(num_random_blocks=0, block_size=16).full_attention_limit == 80
+    assert config.replace(num_window_blocks=7).full_attention_limit == (2 + 7 + 2 * 3) * 64

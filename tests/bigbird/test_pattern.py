@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
-from bigbird_cli.bigbird.pattern import VARIANTS, block_pattern, fewest_blocks, random_blocks
+from bigbird_cli.bigbird.pattern import VARIANTS, block_pattern, causal_pattern, fewest_blocks, random_blocks
 
 DRAWS = Path(__file__).parent / "fixtures" / "original_draws.npz"
 R_VALUES = range(6)
@@ -261,3 +261,72 @@ def blocks_in_transformers(
     finally:
         np.random.set_state(before)  # transformers seeds the global generator
     return found[0]
+
+
+@pytest.mark.parametrize("n_window", [1, 3, 5, 9])
+@pytest.mark.parametrize("n_random", [0, 1, 3])
+@pytest.mark.parametrize("surplus", [0, 1, 20])
+def test_a_row_reads_its_window_the_ends_and_random_blocks_beside_them(
+    n_window: int, n_random: int, surplus: int
+) -> None:
+    n_blocks = fewest_blocks(n_random, n_window) + surplus
+    pattern = block_pattern(n_blocks=n_blocks, block_size=10, n_heads=2, n_random=n_random, layer=0, n_window=n_window)
+    for row, named in enumerate(pattern.key_blocks[1], start=1):
+        blocks = [int(block) for block in named if block >= 0]
+        window = {block for block in range(n_blocks) if abs(block - row) <= n_window // 2}
+        assert {0, n_blocks - 1} | window <= set(blocks)
+        assert len(blocks) == len({0, n_blocks - 1} | window) + n_random
+        assert len(set(blocks)) == len(blocks)
+        assert (named[len(blocks) :] == -1).all()
+
+
+def test_a_window_of_three_blocks_is_the_pretrainings() -> None:
+    asked = {"block_size": 64, "n_heads": 2, "n_random": 3}
+    for n_blocks in (12, 16, 64):
+        np.testing.assert_array_equal(
+            block_pattern(n_blocks=n_blocks, layer=1, n_window=3, **asked).key_blocks,
+            block_pattern(n_blocks=n_blocks, layer=1, **asked).key_blocks,
+        )
+
+
+@pytest.mark.parametrize("n_window", [0, 2, -3])
+def test_a_window_without_a_middle_is_refused(n_window: int) -> None:
+    with pytest.raises(ValueError, match=f"n_window {n_window} must be odd"):
+        random_blocks(n_tokens=4096, block_size=64, n_heads=1, n_random=3, seed=0, n_window=n_window)
+
+
+def decoder_pattern(n_blocks: int, **changes: int) -> np.ndarray:
+    asked = {"block_size": 64, "n_heads": 3, "n_random": 3, "layer": 2, **changes}
+    return causal_pattern(n_blocks=n_blocks, **asked).counts()
+
+
+def test_a_decoder_reads_the_first_block_its_window_and_random_blocks_before_it() -> None:
+    counts = decoder_pattern(100)
+    random = random_blocks(n_tokens=4096, block_size=64, n_heads=3, n_random=3, seed=2)
+    for block in range(100):
+        for head in range(3):
+            read = set(np.flatnonzero(counts[head, block]))
+            if block < 11:
+                assert read == set(range(block + 1))
+            else:
+                drawn = {int(other) for other in random[head, min(block, 62) - 1] if other < block - 1}
+                assert read == {0, block - 1, block} | drawn
+    assert counts.max() == 1
+
+
+def test_a_decoders_pattern_does_not_depend_on_the_texts_length() -> None:
+    longest = decoder_pattern(130)
+    for n_blocks in (1, 2, 11, 12, 15, 16, 17, 64, 65, 129):
+        np.testing.assert_array_equal(decoder_pattern(n_blocks), longest[:, :n_blocks, :n_blocks])
+
+
+@pytest.mark.parametrize(("block_size", "n_random", "n_window"), [(512, 3, 3), (48, 2, 5), (16, 0, 1), (5000, 1, 3)])
+def test_a_decoder_takes_any_block_size(block_size: int, n_random: int, n_window: int) -> None:
+    counts = decoder_pattern(40, block_size=block_size, n_random=n_random, n_window=n_window)
+    assert not np.triu(counts, k=1).any()
+    assert (counts.sum(axis=-1)[:, -1] == n_window // 2 + 2 + n_random).all()
+
+
+def test_a_decoders_row_names_its_own_block_first() -> None:
+    rows = causal_pattern(n_blocks=30, block_size=64, n_heads=2, n_random=3, layer=0).key_blocks
+    np.testing.assert_array_equal(rows[:, :, 0], np.broadcast_to(np.arange(30), (2, 30)))

@@ -5,8 +5,11 @@ import sys
 import pytest
 import torch
 
-from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern
+from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.pytorch.kernels import KERNELS, choose
+from bigbird_cli.pytorch.kernels.recent import recent
+from bigbird_cli.pytorch.kernels.reference import attention_weights
+from bigbird_cli.pytorch.kernels.sparse_weights import sparse_weights
 
 DOCUMENTS, HEADS, WIDTH, BLOCK = 2, 3, 8, 4
 SPARSE = sorted(KERNELS.keys() - {"reference", "full"})
@@ -23,11 +26,11 @@ def operands(n_tokens: int, n_padding: int) -> tuple[list[torch.Tensor], torch.T
     return qkv, is_token
 
 
-def assert_agree(name: str, n_tokens: int, n_padding: int, pattern: BlockPattern | None) -> None:
+def assert_agree(name: str, n_tokens: int, n_padding: int, pattern: BlockPattern | None, **more: object) -> None:
     results = []
     for kernel in (KERNELS[name], KERNELS["reference"]):
         qkv, is_token = operands(n_tokens, n_padding)
-        out = kernel(*qkv, is_token, pattern)
+        out = kernel(*qkv, is_token, pattern, **more)
         real = torch.ones_like(out) if is_token is None else is_token[:, None, :, None].expand_as(out)
         weights = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(1)) * real
         (out * weights).sum().backward()
@@ -91,3 +94,159 @@ def test_kernels_refuse_the_wrong_kind_of_pattern() -> None:
         KERNELS["full"](*qkv, None, pattern)
     with pytest.raises(ValueError, match="needs a pattern"):
         KERNELS["gather"](*qkv, None, None)
+
+
+@pytest.mark.parametrize("name", SPARSE)
+@pytest.mark.parametrize("n_padding", [0, 3])
+@pytest.mark.parametrize(("n_window", "n_random"), [(1, 0), (1, 2), (3, 0), (5, 3), (9, 1)])
+def test_windows_of_any_width_agree_with_reference(name: str, n_padding: int, n_window: int, n_random: int) -> None:
+    settings = {"block_size": BLOCK, "n_heads": HEADS, "n_random": n_random, "n_window": n_window, "layer": 1}
+    assert_agree(name, 25 * BLOCK, n_padding, block_pattern(n_blocks=25, **settings))
+    assert_agree(name, 25 * BLOCK, n_padding, causal_pattern(n_blocks=25, **settings))
+
+
+@pytest.mark.parametrize("block_size", [1, 3, 16, 84])
+def test_blocks_of_any_size_agree_with_reference(block_size: int) -> None:
+    settings = {"n_blocks": 14, "block_size": block_size, "n_heads": HEADS, "n_random": 2, "layer": 0}
+    for pattern in (block_pattern(**settings), causal_pattern(**settings)):
+        assert_agree("gather", 14 * block_size, 1, pattern)
+
+
+def test_a_document_beyond_4096_tokens_agrees_with_reference() -> None:
+    pattern = block_pattern(n_blocks=66, block_size=64, n_heads=HEADS, n_random=3, layer=0)
+    assert pattern.key_blocks[:, 0].max() == 65
+    assert_agree("gather", 66 * 64, 5, pattern)
+
+
+def chosen_globals(n_tokens: int) -> torch.Tensor:
+    """A question at the start and a sentence in the middle of one document, single tokens in the other."""
+    is_global = torch.zeros(DOCUMENTS, n_tokens, dtype=torch.bool)
+    is_global[0, :7] = is_global[0, 40:46] = True
+    is_global[1, [2, 33, n_tokens - 2]] = True  # the last stands in the last block, in padding where there is some
+    return is_global
+
+
+@pytest.mark.parametrize("name", SPARSE)
+@pytest.mark.parametrize("n_padding", [0, 3])
+@pytest.mark.parametrize("variant", ["original", "transformers-eval"])
+def test_chosen_global_tokens_agree_with_reference(name: str, n_padding: int, variant: str) -> None:
+    pattern = block_pattern(n_blocks=20, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0, variant=variant)
+    assert_agree(name, 20 * BLOCK, n_padding, pattern, is_global_BS=chosen_globals(20 * BLOCK))
+
+
+def test_chosen_global_tokens_read_all_and_are_read_by_all_once() -> None:
+    """The reference itself, by the words: for these tokens nothing of the sparse pattern is left."""
+    pattern = block_pattern(n_blocks=20, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
+    (q, k, _), _ = operands(20 * BLOCK, 0)
+    is_global = chosen_globals(20 * BLOCK)
+    weights = attention_weights(q, k, None, pattern, is_global_BS=is_global)
+    dense = attention_weights(q, k, None, None)
+    torch.testing.assert_close(weights[0, :, 42], dense[0, :, 42])
+    assert (weights[0, :, :, 42] > 0).all()
+    # a query that reads keys once each splits its weights as dense attention does
+    ratio = weights[0, :, 30, 42] / weights[0, :, 30, 30]
+    torch.testing.assert_close(ratio, dense[0, :, 30, 42] / dense[0, :, 30, 30])
+
+
+def test_no_chosen_token_leaves_the_pattern_alone() -> None:
+    pattern = block_pattern(n_blocks=20, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
+    qkv, is_token = operands(20 * BLOCK, 2)
+    nowhere = torch.zeros(DOCUMENTS, 20 * BLOCK, dtype=torch.bool)
+    assert torch.equal(
+        KERNELS["gather"](*qkv, is_token, pattern, is_global_BS=nowhere), KERNELS["gather"](*qkv, is_token, pattern)
+    )
+
+
+def test_a_decoder_refuses_global_tokens() -> None:
+    pattern = causal_pattern(n_blocks=20, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
+    qkv, _ = operands(20 * BLOCK, 0)
+    with pytest.raises(ValueError, match="not in a causal pattern"):
+        KERNELS["gather"](*qkv, None, pattern, is_global_BS=chosen_globals(20 * BLOCK))
+
+
+@pytest.mark.parametrize("n_padding", [0, 5])
+@pytest.mark.parametrize("n_tokens", [1, 6, 64])
+def test_full_causal_attention_agrees_with_reference(n_tokens: int, n_padding: int) -> None:
+    assert_agree("full", n_tokens, min(n_padding, n_tokens - 1), None, is_causal=True)
+
+
+@pytest.mark.parametrize("n_padding", [0, 5])
+@pytest.mark.parametrize("n_kept", [1, 30, 63])
+def test_full_attention_of_the_last_tokens_is_the_end_of_that_of_all(n_kept: int, n_padding: int) -> None:
+    (q, k, v), is_token = operands(64, n_padding)
+    all_of_them = KERNELS["full"](q, k, v, is_token, is_causal=True)
+    last = KERNELS["full"](q[:, :, n_kept:], k, v, is_token, is_causal=True)
+    torch.testing.assert_close(last, all_of_them[:, :, n_kept:], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_padding", [0, 5])
+@pytest.mark.parametrize(("n_kept", "n_tokens"), [(1, 96), (43, 44), (44, 45), (50, 91), (90, 96)])
+def test_sparse_attention_of_the_last_tokens_is_the_end_of_that_of_all(
+    n_kept: int, n_tokens: int, n_padding: int
+) -> None:
+    (q, k, v), is_token = operands(96, n_padding)
+    settings = {"block_size": BLOCK, "n_heads": HEADS, "n_random": 3, "layer": 0}
+    all_of_them = KERNELS["reference"](q, k, v, is_token, causal_pattern(n_blocks=24, **settings))
+    last = recent(
+        q[:, :, n_kept:n_tokens],
+        k[:, :, :n_tokens],
+        v[:, :, :n_tokens],
+        None if is_token is None else is_token[:, :n_tokens],
+        causal_pattern(n_blocks=-(-n_tokens // BLOCK), **settings),
+    )
+    torch.testing.assert_close(last, all_of_them[:, :, n_kept:n_tokens], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_padding", [0, 5])
+@pytest.mark.parametrize(("is_causal", "has_globals"), [(False, False), (False, True), (True, False)])
+def test_sparse_weights_are_those_of_the_reference(n_padding: int, is_causal: bool, has_globals: bool) -> None:
+    settings = {"n_blocks": 16, "block_size": BLOCK, "n_heads": HEADS, "n_random": 3, "layer": 0}
+    pattern = causal_pattern(**settings) if is_causal else block_pattern(**settings, variant="transformers-eval")
+    (q, k, _), is_token = operands(16 * BLOCK, n_padding)
+    is_global = chosen_globals(16 * BLOCK) if has_globals else None
+    lengths = [16 * BLOCK, 16 * BLOCK - n_padding]
+    sparse = sparse_weights(q, k, is_token, pattern, lengths=lengths, is_global_BS=is_global)
+    want = attention_weights(q, k, is_token, pattern, is_global_BS=is_global)
+    for document, dense, n in zip(sparse, want, lengths, strict=True):
+        torch.testing.assert_close(document.to_dense(), dense[:, :n, :n], rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(document.to_dense().sum(-1), torch.ones(HEADS, n, dtype=torch.float64))
+
+
+def dropped_weights(kernel: str, seed: int, dropout: float) -> torch.Tensor:
+    """What attention does to weights in training, seen through values that name the keys: (B, N, S, S)."""
+    S = 13 * BLOCK
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(DOCUMENTS, HEADS, S, S, dtype=torch.float64, generator=generator) / S**0.5 for _ in range(2))
+    names = torch.eye(S, dtype=torch.float64).expand(DOCUMENTS, HEADS, -1, -1)
+    pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return KERNELS[kernel](q, k, names, None, pattern, dropout=dropout)
+
+
+def test_dropout_drops_weights_and_makes_up_for_them() -> None:
+    whole, dropped = dropped_weights("reference", 0, 0.0), dropped_weights("gather", 0, 0.25)
+    read = whole > 0
+    is_dropped = dropped[read] == 0
+    assert abs(float(is_dropped.double().mean()) - 0.25) < 0.01
+    torch.testing.assert_close(dropped[read][~is_dropped], whole[read][~is_dropped] / 0.75)
+    assert (dropped[~read] == 0).all()
+    assert not torch.equal(dropped, dropped_weights("gather", 1, 0.25))
+    assert torch.equal(dropped, dropped_weights("gather", 0, 0.25))
+
+
+def test_the_backward_pass_drops_what_the_forward_pass_dropped() -> None:
+    pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        is_global = chosen_globals(13 * BLOCK)[:1]
+        return KERNELS["gather"](q, k, v, None, pattern, dropout=0.5, is_global_BS=is_global)
+
+    with torch.random.fork_rng():
+        qkv = [x[:1, :, :, :2].detach().clone().requires_grad_() for x in operands(13 * BLOCK, 0)[0]]
+        assert torch.autograd.gradcheck(attend, qkv, fast_mode=True)
+
+
+def test_dropping_everything_leaves_zeros() -> None:
+    assert (dropped_weights("gather", 0, 1.0) == 0).all()
