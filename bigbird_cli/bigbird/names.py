@@ -4,7 +4,7 @@ Ours are Hugging Face's, letter for letter, so that folders open both ways witho
 table of one direction, source -> ours, with `{}` where the number of the layer stands; `expand` writes it out for a
 model of so many layers. The encoder's names carry no prefix here; a model with a head stores them under `bert.`.
 
-Shape letters: V vocabulary, P positions, T token types, D width, F feed-forward width.
+Shape letters: V vocabulary, P positions, T token types, D width, F feed-forward width, L labels.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,11 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 PREFIX: Final = "bert."
 """What stands before the encoder's names in the folder of a model with a head."""
 
-HEADS: Final = ("none", "qa", "mlm")
-"""`none` is the bare encoder with its pooler, as BigBirdModel; `qa` has no pooler; `mlm` has one, unused."""
+SHARED_BIAS: Final = {"cls.predictions.decoder.bias": "cls.predictions.bias"}
+"""One parameter under two names. Where tie_word_embeddings is false, transformers 5 has two and computes with the
+decoder's, while transformers 4 has one and writes it under the other name. A file with both serves both."""
 
-TIED: Final = {
-    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-    "cls.predictions.decoder.bias": "cls.predictions.bias",
-}
+TIED: Final = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight"} | SHARED_BIAS
 """Parameters that are another one under a second name; Hugging Face leaves them out of the file."""
 
 _EMBEDDINGS: Final = {
@@ -31,7 +29,7 @@ _EMBEDDINGS: Final = {
     "embeddings.LayerNorm.weight": "D",
     "embeddings.LayerNorm.bias": "D",
 }
-_LAYER: Final = {
+_ATTENTION: Final = {
     "encoder.layer.{}.attention.self.query.weight": "DD",
     "encoder.layer.{}.attention.self.query.bias": "D",
     "encoder.layer.{}.attention.self.key.weight": "DD",
@@ -42,6 +40,9 @@ _LAYER: Final = {
     "encoder.layer.{}.attention.output.dense.bias": "D",
     "encoder.layer.{}.attention.output.LayerNorm.weight": "D",
     "encoder.layer.{}.attention.output.LayerNorm.bias": "D",
+}
+_ACROSS: Final = {name.replace(".attention.", ".crossattention."): shape for name, shape in _ATTENTION.items()}
+_FEED_FORWARD: Final = {
     "encoder.layer.{}.intermediate.dense.weight": "FD",
     "encoder.layer.{}.intermediate.dense.bias": "F",
     "encoder.layer.{}.output.dense.weight": "DF",
@@ -49,9 +50,13 @@ _LAYER: Final = {
     "encoder.layer.{}.output.LayerNorm.weight": "D",
     "encoder.layer.{}.output.LayerNorm.bias": "D",
 }
-_OPTIONAL_BIASES: Final = tuple(f"encoder.layer.{{}}.attention.self.{part}.bias" for part in ("query", "key", "value"))
+_OPTIONAL_BIASES: Final = tuple(
+    f"encoder.layer.{{}}.{attention}.self.{part}.bias"
+    for attention in ("attention", "crossattention")
+    for part in ("query", "key", "value")
+)
 _POOLER: Final = {"pooler.weight": "DD", "pooler.bias": "D"}
-_QA_HEAD: Final = {
+_QA: Final = {
     "qa_classifier.intermediate.dense.weight": "FD",
     "qa_classifier.intermediate.dense.bias": "F",
     "qa_classifier.output.dense.weight": "DF",
@@ -61,7 +66,7 @@ _QA_HEAD: Final = {
     "qa_classifier.qa_outputs.weight": "2D",
     "qa_classifier.qa_outputs.bias": "2",
 }
-_MLM_HEAD: Final = {
+_LM: Final = {
     "cls.predictions.bias": "V",
     "cls.predictions.transform.dense.weight": "DD",
     "cls.predictions.transform.dense.bias": "D",
@@ -70,6 +75,26 @@ _MLM_HEAD: Final = {
     "cls.predictions.decoder.weight": "VD",
     "cls.predictions.decoder.bias": "V",
 }
+_NEXT_SENTENCE: Final = {"cls.seq_relationship.weight": "2D", "cls.seq_relationship.bias": "2"}
+_SEQUENCE: Final = {
+    "classifier.dense.weight": "DD",
+    "classifier.dense.bias": "D",
+    "classifier.out_proj.weight": "LD",
+    "classifier.out_proj.bias": "L",
+}
+_HEADS: Final[dict[str, dict[str, str]]] = {
+    "none": {},
+    "pretraining": _LM | _NEXT_SENTENCE,
+    "causal": _LM,
+    "mlm": _LM,
+    "classify": _SEQUENCE,
+    "multiple_choice": {"classifier.weight": "1D", "classifier.bias": "1"},
+    "ner": {"classifier.weight": "LD", "classifier.bias": "L"},
+    "qa": _QA,
+}
+HEADS: Final = tuple(_HEADS)
+"""`none` is the bare encoder with its pooler, as BigBirdModel. In Hugging Face all but `qa` have a pooler; only `none`,
+`pretraining` and `multiple_choice` use it, and our own models with the other heads have none."""
 
 
 def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple[int, ...]]:
@@ -82,30 +107,32 @@ def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple
     Raises:
         ValueError: no such head.
 
-    Source: the state dicts of BigBirdModel, BigBirdForQuestionAnswering and BigBirdForMaskedLM in transformers 4.44
-    and 5.23, which are the same.
+    Source: the state dicts of BigBirdModel and of the seven classes with a head in transformers 4.44 and 5.23, which
+    are the same.
     """
     if head not in HEADS:
         raise ValueError(f"unknown head {head!r}; there are {', '.join(HEADS)}")
-    encoder = _EMBEDDINGS | _written_out(_LAYER, config)
+    encoder = _EMBEDDINGS | _layers(config)
     if head != "qa":
         encoder |= _POOLER
-    letters = encoder
-    if head != "none":
-        letters = {PREFIX + name: shape for name, shape in encoder.items()} | (_QA_HEAD if head == "qa" else _MLM_HEAD)
+    prefix = "" if head == "none" else PREFIX
+    letters = {prefix + name: shape for name, shape in encoder.items()} | _HEADS[head]
     sizes = {
         "V": config.vocab_size,
         "P": config.max_position_embeddings,
         "T": config.type_vocab_size,
         "D": config.hidden_size,
         "F": config.intermediate_size,
+        "L": config.num_labels or 0,
+        "1": 1,
         "2": 2,
     }
     return {name: tuple(sizes[letter] for letter in shape) for name, shape in letters.items()}
 
 
-def _written_out(layer: Mapping[str, str], config: BigBirdConfig) -> dict[str, str]:
-    """The layer's table for every layer, without the biases that the config leaves out."""
+def _layers(config: BigBirdConfig) -> dict[str, str]:
+    """The table of every layer, without the biases that the config leaves out."""
+    layer = _ATTENTION | (_ACROSS if config.add_cross_attention else {}) | _FEED_FORWARD
     return {
         name.format(index): shape
         for index in range(config.num_hidden_layers)
@@ -132,7 +159,7 @@ def _older_spelling(table: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-_BERT: Final = {name: name for name in (*_EMBEDDINGS, *_LAYER)} | {
+_BERT: Final = {name: name for name in (*_EMBEDDINGS, *_ATTENTION, *_FEED_FORWARD)} | {
     "pooler.dense.weight": "pooler.weight",
     "pooler.dense.bias": "pooler.bias",
 }

@@ -56,9 +56,6 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
     cross_attentions: Attentions = None
 
 
-BaseModelOutput = BaseModelOutputWithPoolingAndCrossAttentions
-
-
 @dataclass(frozen=True)
 class BigBirdForPreTrainingOutput(ModelOutput):
     """Of the pretraining heads."""

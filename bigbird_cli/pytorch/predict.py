@@ -9,7 +9,14 @@ import torch
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.models import (
+    BigBirdForCausalLM,
+    BigBirdForMaskedLM,
+    BigBirdForMultipleChoice,
+    BigBirdForQuestionAnswering,
+    BigBirdForSequenceClassification,
+    BigBirdForTokenClassification,
+)
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import ModelFolder
@@ -39,6 +46,10 @@ class Head:
 HEADS = {
     "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
     "mlm": Head(BigBirdForMaskedLM, ("logits",)),
+    "causal": Head(BigBirdForCausalLM, ("logits",)),
+    "classify": Head(BigBirdForSequenceClassification, ("logits",), per_token=False),
+    "ner": Head(BigBirdForTokenClassification, ("logits",)),
+    "multiple_choice": Head(BigBirdForMultipleChoice, ("logits",), per_token=False),
 }
 
 
@@ -121,7 +132,7 @@ def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", thre
 
     Args:
         folder: from weights.store.open_folder.
-        head: `qa` or `mlm`.
+        head: the name of one of HEADS.
         device: `auto`, `cpu`, `cuda:N` or `mps`.
         threads: processor threads; None leaves torch's own choice.
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.names import TIED
+from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
+from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch.encoder import Encoder
 from bigbird_cli.pytorch.layers import initialise
@@ -25,6 +26,9 @@ class PretrainedModel(nn.Module):
 
     prefix: ClassVar[str] = "bert."
     """What stands before the encoder's parameter names."""
+
+    label_parameters: ClassVar[tuple[str, ...]] = ()
+    """Names of the parameters that have a row a label."""
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__()
@@ -49,7 +53,8 @@ class PretrainedModel(nn.Module):
             revision: of a hub name.
             offline: never ask the network.
             trained: refuse a checkpoint that lacks a tensor, instead of starting it anew.
-            changes: config fields to change, such as `block_size` or `num_random_blocks`.
+            changes: config fields to change, such as `block_size` or `num_random_blocks`. A larger
+                `max_position_embeddings` repeats the position vectors that are there; other labels start anew.
 
         Raises:
             ModelError: no such model, an encoder tensor that is missing, or one of the wrong shape.
@@ -58,7 +63,8 @@ class PretrainedModel(nn.Module):
         config = folder.config.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
         with torch.device("meta"):
             model = cls._build(config)
-        model.load_tensors(read_tensors(folder.path), where=str(folder.path), trained=trained)
+        tensors = read_tensors(folder.path)
+        model.load_tensors(tensors, where=str(folder.path), trained=trained, saved_config=folder.config)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -66,16 +72,28 @@ class PretrainedModel(nn.Module):
         write_model(Path(folder), config=self.config, tensors=self.to_tensors())
 
     def to_tensors(self) -> dict[str, np.ndarray]:
-        """Copy every parameter into a numpy array, by name."""
-        return {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        """Copy every parameter into a numpy array, by name, and by both names where transformers asks for two."""
+        tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        if not self.config.tie_word_embeddings:
+            tensors |= {twin: tensors[home] for twin, home in SHARED_BIAS.items() if home in tensors}
+        return tensors
 
-    def load_tensors(self, tensors: Mapping[str, np.ndarray], *, where: str, trained: bool = False) -> None:
+    def load_tensors(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        *,
+        where: str,
+        trained: bool = False,
+        saved_config: BigBirdConfig | None = None,
+    ) -> None:
         """Take over a checkpoint's tensors; what the head lacks is initialised and named in a warning.
 
         Args:
             tensors: arrays by Hugging Face's names, the encoder's with or without `bert.` before them.
             where: the checkpoint, for errors.
             trained: a missing tensor of the head is an error too.
+            saved_config: what the checkpoint's own config says, where the model's may ask for more positions or other
+                labels.
 
         Raises:
             ModelError: an encoder tensor is missing, or any tensor has another shape than the config asks for.
@@ -83,13 +101,12 @@ class PretrainedModel(nn.Module):
         own = self.state_dict()
         found = {self._own_name(name, own): value for name, value in tensors.items()}
         unused = sorted(name for name in found.keys() - own.keys() if name not in TIED)
-        for twin, home in TIED.items():
-            if twin in found and home in own and home in found and not np.array_equal(found[twin], found[home]):
-                raise ModelError(
-                    f"{twin} differs from {home}, which it is tied to here",
-                    where=where,
-                    fix="models with tie_word_embeddings: false are not supported",
-                )
+        self._settle_twins(found, own, where=where)
+        if saved_config is not None:
+            self._extend_positions(found, saved_config)
+        outdated = [] if saved_config is None else self._outdated_labels(found, own, saved_config)
+        for name in outdated:
+            del found[name]
         missing = [name for name in own if name not in found]
         if lost := [name for name in missing if name.removeprefix(self.prefix).startswith(ENCODER_PARTS)]:
             raise ModelError(
@@ -116,10 +133,42 @@ class PretrainedModel(nn.Module):
             if module.get_parameter(leaf).is_meta:
                 setattr(module, leaf, nn.Parameter(torch.empty(own[name].shape)))
             initialise(module, leaf, std=self.config.initializer_range)
-        notes = [f"not in the checkpoint and new: {_enumerate(missing)}"] if missing else []
+        absent = [name for name in missing if name not in outdated]
+        notes = [f"not in the checkpoint and new: {_enumerate(absent)}"] if absent else []
+        notes += [f"of other labels and new: {_enumerate(outdated)}"] if outdated else []
         notes += [f"in the checkpoint and not used: {_enumerate(unused)}"] if unused else []
         if notes:
             warnings.warn(f"{where}: {'; '.join(notes)}", BigBirdWarning, stacklevel=3)
+
+    def _settle_twins(self, found: dict[str, np.ndarray], own: Mapping[str, Tensor], *, where: str) -> None:
+        """Bring together what a checkpoint holds under the two names of one parameter."""
+        if not self.config.tie_word_embeddings:
+            for twin, home in SHARED_BIAS.items():
+                if twin in found:
+                    found[home] = found[twin]
+            return
+        for twin, home in TIED.items():
+            if twin in found and home in own and home in found and not np.array_equal(found[twin], found[home]):
+                raise ModelError(
+                    f"{twin} differs from {home}, which it is tied to by the config",
+                    where=where,
+                    fix="set tie_word_embeddings to false in its config.json",
+                )
+
+    def _extend_positions(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
+        """Repeat the position vectors where the model's config asks for more than the checkpoint's."""
+        name = f"{self.prefix}embeddings.position_embeddings.weight"
+        n_saved, n_wanted = saved.max_position_embeddings, self.config.max_position_embeddings
+        if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
+            found[name] = tiled(found[name], n_wanted)
+
+    def _outdated_labels(
+        self, found: Mapping[str, np.ndarray], own: Mapping[str, Tensor], saved: BigBirdConfig
+    ) -> list[str]:
+        """Name the parameters for labels that the model's config no longer has."""
+        if saved.num_labels == self.config.num_labels:
+            return []
+        return [name for name in self.label_parameters if name in found and found[name].shape != tuple(own[name].shape)]
 
     def gradient_checkpointing_enable(self) -> None:
         """Keep only each block's input for the backward pass and compute the rest again."""
