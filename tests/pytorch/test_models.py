@@ -2,21 +2,42 @@
 
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
 
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch.model import BigBirdModel
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.models import (
+    BigBirdForCausalLM,
+    BigBirdForMaskedLM,
+    BigBirdForMultipleChoice,
+    BigBirdForPreTraining,
+    BigBirdForQuestionAnswering,
+    BigBirdForSequenceClassification,
+    BigBirdForTokenClassification,
+)
 
 VOCABULARY, SEP = 100, 3
+HEADS = [
+    BigBirdForPreTraining,
+    BigBirdForMaskedLM,
+    BigBirdForCausalLM,
+    BigBirdForSequenceClassification,
+    BigBirdForMultipleChoice,
+    BigBirdForTokenClassification,
+    BigBirdForQuestionAnswering,
+]
+LANGUAGE_MODELS = [BigBirdForPreTraining, BigBirdForMaskedLM, BigBirdForCausalLM]
+ENCODERS_ONLY = [kind for kind in HEADS if kind not in (BigBirdForCausalLM, BigBirdForMaskedLM)]
 
 
 def tiny_config(**changes: object) -> BigBirdConfig:
@@ -53,6 +74,41 @@ def batch(documents: list[Tensor], width: int) -> tuple[Tensor, Tensor]:
     for row, tokens in enumerate(documents):
         ids[row, : len(tokens)], mask[row, : len(tokens)] = tokens, 1
     return ids, mask
+
+
+def example(kind: type, n_tokens: int = 60) -> dict[str, Tensor]:
+    """Make inputs of two documents, the second of them half as long, or of two questions with three choices each."""
+    ids, mask = batch([document(n_tokens, seed=0), document(n_tokens // 2, seed=1)], n_tokens)
+    if kind is BigBirdForMultipleChoice:
+        ids, mask = (torch.stack([x, x.flip(0), x], dim=1) for x in (ids, mask))
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def losses(kind: type) -> list[tuple[dict, dict[str, Tensor]]]:
+    """List the losses of a class: settings, and labels for `example`."""
+    ids, _ = batch([document(60, seed=0), document(30, seed=1)], 60)
+    each, follows = torch.tensor([1, 0]), {"next_sentence_label": torch.tensor([1, 0])}
+    return {
+        BigBirdForPreTraining: [({}, {"labels": ids}), ({}, follows), ({}, {"labels": ids, **follows})],
+        BigBirdForMaskedLM: [({}, {"labels": ids})],
+        BigBirdForCausalLM: [({}, {"labels": ids})],
+        BigBirdForSequenceClassification: [
+            ({"num_labels": 3}, {"labels": each}),
+            ({"num_labels": 3}, {"labels": torch.ones(2, 3)}),
+            ({"num_labels": 1}, {"labels": torch.tensor([0.5, -1.5])}),
+        ],
+        BigBirdForMultipleChoice: [({}, {"labels": each})],
+        BigBirdForTokenClassification: [({"num_labels": 3}, {"labels": ids % 3})],
+        BigBirdForQuestionAnswering: [({}, {"start_positions": each + 5, "end_positions": each + 7})],
+    }[kind]
+
+
+EVERY_LOSS = [
+    pytest.param(kind, settings | tied, labels, id="-".join([kind.__name__, *labels, *map(str, (settings | tied))]))
+    for kind in HEADS
+    for settings, labels in losses(kind)
+    for tied in ([{}, {"tie_word_embeddings": False}] if kind in LANGUAGE_MODELS else [{}])
+]
 
 
 @torch.no_grad()
@@ -124,14 +180,43 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("kind", [BigBirdForQuestionAnswering, BigBirdForMaskedLM])
-def test_every_parameter_gets_a_gradient(kind: type) -> None:
-    model = tiny_model(kind)
-    ids, mask = batch([document(60, seed=0)], 60)
-    at = torch.tensor([3])
-    labels = {"labels": ids} if kind is BigBirdForMaskedLM else {"start_positions": at, "end_positions": at}
-    model(input_ids=ids, attention_mask=mask, **labels).loss.backward()
+@pytest.mark.parametrize(("kind", "settings", "labels"), EVERY_LOSS)
+def test_every_parameter_gets_a_gradient_from_every_loss(kind: type, settings: dict, labels: dict) -> None:
+    model = tiny_model(kind, **settings).train()
+    model(**example(kind), **labels).loss.backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+def test_a_pooler_that_no_score_needs_gets_a_gradient_too() -> None:
+    model = BigBirdForQuestionAnswering(tiny_config(), add_pooling_layer=True)
+    at = torch.tensor([6, 5])
+    out = model(**example(BigBirdForQuestionAnswering), start_positions=at, end_positions=at)
+    out.loss.backward()
+    assert out.pooler_output.shape == (2, 16)
+    assert torch.equal(model.bert.pooler.bias.grad, torch.zeros(16))
+
+
+@pytest.fixture(scope="module")
+def process_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A group of this process alone."""
+    meeting = tmp_path_factory.mktemp("group") / "meeting"
+    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(("kind", "settings", "labels"), EVERY_LOSS)
+@pytest.mark.usefixtures("process_group")
+def test_every_class_trains_in_distributed_data_parallel(kind: type, settings: dict, labels: dict) -> None:
+    model = tiny_model(kind, **settings, hidden_dropout_prob=0.1).train()
+    parallel = DistributedDataParallel(model)  # it does not look for unused parameters
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    for _ in range(2):  # a parameter without a gradient stops the second step
+        optimiser.zero_grad()
+        parallel(**example(kind), **labels).loss.backward()
+        optimiser.step()
+    assert any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_building_and_running_leave_the_global_generators_alone() -> None:
@@ -188,7 +273,7 @@ def test_word_vectors_may_stand_in_for_ids() -> None:
 
 @pytest.mark.parametrize("inputs", [{}, {"input_ids": torch.ones(1, 4).long(), "inputs_embeds": torch.ones(1, 4, 16)}])
 def test_ids_or_vectors_must_be_given_but_not_both(inputs: dict) -> None:
-    for kind in (BigBirdModel, BigBirdForQuestionAnswering):
+    for kind in (BigBirdModel, *(kind for kind in HEADS if kind is not BigBirdForMultipleChoice)):
         with pytest.raises(ValueError, match="either input_ids or inputs_embeds"):
             tiny_model(kind)(**inputs)
 
@@ -217,9 +302,32 @@ def test_outputs_by_name_position_and_tuple() -> None:
     assert "attentions" not in out
 
 
-@pytest.mark.parametrize("kind", [BigBirdModel, BigBirdForQuestionAnswering, BigBirdForMaskedLM])
-def test_a_saved_model_opens_with_the_same_weights(kind: type, tmp_path: Path) -> None:
-    model = tiny_model(kind)
+OUTPUTS = {
+    BigBirdModel: "BaseModelOutputWithPoolingAndCrossAttentions",
+    BigBirdForPreTraining: "BigBirdForPreTrainingOutput",
+    BigBirdForMaskedLM: "MaskedLMOutput",
+    BigBirdForCausalLM: "CausalLMOutputWithCrossAttentions",
+    BigBirdForSequenceClassification: "SequenceClassifierOutput",
+    BigBirdForMultipleChoice: "MultipleChoiceModelOutput",
+    BigBirdForTokenClassification: "TokenClassifierOutput",
+    BigBirdForQuestionAnswering: "BigBirdForQuestionAnsweringModelOutput",
+}
+
+
+@pytest.mark.parametrize("kind", list(OUTPUTS))
+def test_each_class_returns_its_documented_output_with_states_and_weights(kind: type) -> None:
+    with torch.no_grad():
+        out = tiny_model(kind)(**example(kind), output_hidden_states=True, output_attentions=True)
+    assert type(out) is getattr(bb, OUTPUTS[kind])
+    rows = 6 if kind is BigBirdForMultipleChoice else 2
+    assert [state.shape for state in out.hidden_states] == [(rows, 60, 16)] * 3
+    assert [weights.shape for weights in out.attentions] == [(rows, 2, 60, 60)] * 2
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("kind", [BigBirdModel, *HEADS])
+def test_a_saved_model_opens_with_the_same_weights(kind: type, tied: bool, tmp_path: Path) -> None:
+    model = tiny_model(kind, tie_word_embeddings=tied, num_labels=3)
     model.save_pretrained(tmp_path / "model")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -276,7 +384,7 @@ def test_from_pretrained_changes_config_fields_and_pattern(tmp_path: Path) -> No
 
 
 def test_public_names_give_these_classes() -> None:
-    assert bb.BigBirdModel is BigBirdModel
+    assert [getattr(bb, kind.__name__) for kind in (BigBirdModel, *HEADS)] == [BigBirdModel, *HEADS]
     config = bb.BigBirdConfig(vocab_size=9, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     out = bb.BigBirdModel(config)(torch.ones(1, 5).long())
     assert out.last_hidden_state.shape == (1, 5, 16)
@@ -284,15 +392,55 @@ def test_public_names_give_these_classes() -> None:
 
 
 def test_an_argument_that_is_not_known_is_an_error() -> None:
-    ids = torch.ones(1, 4).long()
-    for kind in (BigBirdModel, BigBirdForQuestionAnswering, BigBirdForMaskedLM):
+    for kind in (BigBirdModel, *HEADS):
+        ids = torch.ones((1, 1, 4) if kind is BigBirdForMultipleChoice else (1, 4)).long()
         with pytest.raises(TypeError, match="atention_mask"):
             tiny_model(kind)(ids, atention_mask=torch.zeros(1, 4))
 
 
-def test_a_decoder_is_not_read_as_an_encoder() -> None:
+@pytest.mark.parametrize("kind", ENCODERS_ONLY)
+def test_a_head_that_needs_to_read_ahead_takes_no_decoder(kind: type) -> None:
     with pytest.raises(ModelError, match="describes a decoder"):
-        tiny_model(is_decoder=True)
+        tiny_model(kind, is_decoder=True)
+
+
+def test_a_masked_lm_of_a_decoder_is_built_with_a_warning() -> None:
+    with pytest.warns(BigBirdWarning, match="what stands before it alone"):
+        tiny_model(BigBirdForMaskedLM, is_decoder=True)
+
+
+def test_a_causal_lm_reads_nothing_ahead_whatever_its_config_says() -> None:
+    config = tiny_config()
+    model = BigBirdForCausalLM(config).eval()
+    assert (config.is_decoder, model.config.is_decoder) == (False, True)
+    ids = document(100, seed=0)[None]
+    with torch.no_grad():
+        first = model(ids).logits
+        ids[0, 70] = (ids[0, 70] + 1) % VOCABULARY
+        second = model(ids).logits
+    torch.testing.assert_close(second[:, :70], first[:, :70], rtol=0, atol=1e-6)
+    assert not torch.allclose(second[:, 70], first[:, 70], atol=1e-3)
+
+
+def test_a_causal_loss_with_a_cache_is_that_of_the_new_tokens() -> None:
+    model = tiny_model(BigBirdForCausalLM)
+    ids, mask = document(24, seed=0)[None], torch.ones(1, 24)
+    mask[0, 20:] = 0
+    with torch.no_grad():
+        past = model(ids[:, :16], mask[:, :16]).past_key_values
+        got = model(ids[:, 16:], mask, past_key_values=past, labels=ids[:, 16:]).loss
+        labels = torch.where(torch.arange(24) > 16, ids, -100)
+        want = model(ids, mask, labels=labels).loss
+    torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("kind", LANGUAGE_MODELS)
+def test_output_layers_are_the_word_embeddings_or_are_saved_under_every_name(kind: type) -> None:
+    decoder = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
+    tied, untied = tiny_model(kind), tiny_model(kind, tie_word_embeddings=False)
+    assert not decoder & tied.to_tensors().keys()
+    assert decoder <= untied.to_tensors().keys()
+    assert sum(p.numel() for p in untied.parameters()) - sum(p.numel() for p in tied.parameters()) == VOCABULARY * 16
 
 
 def test_an_output_layer_of_its_own_is_not_passed_over() -> None:
@@ -300,8 +448,137 @@ def test_an_output_layer_of_its_own_is_not_passed_over() -> None:
     tensors = model.to_tensors()
     twin = tensors["bert.embeddings.word_embeddings.weight"].copy()
     model.load_tensors({**tensors, "cls.predictions.decoder.weight": twin}, where="-")
-    with pytest.raises(ModelError, match=r"decoder\.weight differs from bert\.embeddings\.word_embeddings\.weight"):
+    with pytest.raises(
+        ModelError, match=r"decoder\.weight differs from bert\.embeddings.*tie_word_embeddings to false"
+    ):
         model.load_tensors({**tensors, "cls.predictions.decoder.weight": twin + 1}, where="-")
+
+
+@pytest.mark.parametrize("missing", ["cls.predictions.bias", "cls.predictions.decoder.bias"])
+def test_the_bias_of_an_output_layer_of_its_own_is_read_under_either_name(missing: str) -> None:
+    model = tiny_model(BigBirdForMaskedLM, tie_word_embeddings=False)
+    tensors = model.to_tensors()
+    del tensors[missing]
+    other = next(name for name in ("cls.predictions.bias", "cls.predictions.decoder.bias") if name in tensors)
+    tensors[other] = np.arange(VOCABULARY, dtype=np.float32)
+    model.load_tensors(tensors, where="-")
+    assert model.cls.predictions.bias.tolist() == list(range(VOCABULARY))
+
+
+def test_more_positions_repeat_those_of_the_checkpoint(tmp_path: Path) -> None:
+    for kind in (BigBirdModel, BigBirdForTokenClassification):
+        model = tiny_model(kind)
+        model.save_pretrained(tmp_path / kind.__name__)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            longer = kind.from_pretrained(tmp_path / kind.__name__, max_position_embeddings=600)
+        name = next(name for name in model.state_dict() if name.endswith("position_embeddings.weight"))
+        old, new = model.state_dict()[name], longer.state_dict()[name]
+        assert torch.equal(new, torch.cat([old, old, old[:88]]))
+        assert longer(document(600, seed=0)[None])[0].shape[:2] == (1, 600)
+
+
+def test_positions_are_extended_only_where_more_were_asked_for(tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path / "m")
+    with pytest.raises(
+        ModelError, match=r"position_embeddings.weight has shape \[256, 16\], the config asks for \[128"
+    ):
+        BigBirdModel.from_pretrained(tmp_path / "m", max_position_embeddings=128)
+    config = json.loads((tmp_path / "m/config.json").read_text())
+    (tmp_path / "m/config.json").write_text(json.dumps({**config, "max_position_embeddings": 512}))
+    for changes in ({}, {"max_position_embeddings": 1024}):
+        with pytest.raises(ModelError, match=r"position_embeddings.weight has shape \[256, 16\]"):
+            BigBirdModel.from_pretrained(tmp_path / "m", **changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "renewed"),
+    [
+        (BigBirdForSequenceClassification, "classifier.out_proj"),
+        (BigBirdForTokenClassification, "classifier"),
+    ],
+)
+def test_another_number_of_labels_starts_their_layer_anew(kind: type, renewed: str, tmp_path: Path) -> None:
+    model = tiny_model(kind, num_labels=3)
+    model.save_pretrained(tmp_path / "m")
+    with pytest.warns(BigBirdWarning, match=rf": of other labels and new: {renewed}.weight, {renewed}.bias$"):
+        opened = kind.from_pretrained(tmp_path / "m", num_labels=5)
+    for name, value in opened.state_dict().items():
+        if name.startswith(f"{renewed}."):
+            assert len(value) == 5
+        else:
+            assert torch.equal(value, model.state_dict()[name])
+    with pytest.raises(ModelError, match=r"lacks .*never trained"):
+        kind.from_pretrained(tmp_path / "m", num_labels=5, trained=True)
+    assert kind.from_pretrained(tmp_path / "m", id2label={0: "a", 1: "b", 2: "c"}).config.id2label[2] == "c"
+
+
+def test_a_classifier_that_fits_its_config_no_better_than_the_file_is_an_error(tmp_path: Path) -> None:
+    tiny_model(BigBirdForTokenClassification, num_labels=3).save_pretrained(tmp_path / "m")
+    config = json.loads((tmp_path / "m/config.json").read_text())
+    del config["id2label"], config["label2id"]
+    (tmp_path / "m/config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"classifier.weight has shape \[3, 16\], the config asks for \[2, 16\]"):
+        BigBirdForTokenClassification.from_pretrained(tmp_path / "m")
+
+
+def test_the_loss_of_a_document_follows_its_labels_and_not_the_call_before() -> None:
+    model = tiny_model(BigBirdForSequenceClassification, num_labels=3)
+    inputs = example(BigBirdForSequenceClassification)
+    several, one = torch.ones(2, 3), torch.tensor([2, 0])
+    with torch.no_grad():
+        first = [model(**inputs, labels=labels).loss.item() for labels in (several, one)]
+        second = [model(**inputs, labels=labels).loss.item() for labels in (one, several)]
+    assert first == second[::-1]
+    assert model.config.problem_type is None
+
+
+@pytest.mark.parametrize("kind", [*LANGUAGE_MODELS, BigBirdForTokenClassification])
+def test_padding_and_its_labels_count_in_no_loss(kind: type) -> None:
+    model = tiny_model(kind, num_labels=VOCABULARY)
+    tokens, found = document(40, seed=0), []
+    for width, junk in ((40, 0), (41, 7), (64, 10**6)):
+        ids, mask = batch([tokens], width)
+        labels = torch.where(mask == 1, ids, junk)
+        with torch.no_grad():
+            found.append(float(model(ids, mask, labels=labels).loss))
+    assert found == pytest.approx([found[0]] * 3, abs=1e-5)
+
+
+def test_classifier_dropout_is_the_classifiers_alone() -> None:
+    for kind in (BigBirdForSequenceClassification, BigBirdForTokenClassification, BigBirdForMultipleChoice):
+        given, default = tiny_model(kind, classifier_dropout=0.4), tiny_model(kind, hidden_dropout_prob=0.3)
+        assert given.classifier.dropout.p == 0.4
+        assert given.bert.embeddings.dropout.p == 0.0
+        assert default.classifier.dropout.p == 0.3
+
+
+def test_choices_are_scored_each_by_itself() -> None:
+    model = tiny_model(BigBirdForMultipleChoice)
+    ids, mask = batch([document(n, seed=n) for n in (30, 40, 50, 33, 12, 60)], 60)
+    with torch.no_grad():
+        together = model(ids.view(2, 3, 60), mask.view(2, 3, 60)).logits
+        alone = [model(ids[i].view(1, 1, 60), mask[i].view(1, 1, 60)).logits for i in range(6)]
+    torch.testing.assert_close(together, torch.stack(alone).view(2, 3), rtol=0, atol=1e-5)
+
+
+def test_a_choice_of_padding_alone_is_none() -> None:
+    model = tiny_model(BigBirdForMultipleChoice)
+    ids, mask = batch([document(30, seed=0), document(20, seed=1), document(9, seed=2), document(0, seed=3)], 30)
+    labels = torch.tensor([1, 0])
+    with torch.no_grad():
+        out = model(ids.view(2, 2, 30), mask.view(2, 2, 30), labels=labels)
+        want = model(ids[None, :2], mask[None, :2], labels=labels[:1]).loss / 2  # a sole choice is a sure one
+    assert (out.logits < -1e5).tolist() == [[False, False], [False, True]]
+    torch.testing.assert_close(out.loss, want)
+
+
+def test_multiple_choice_without_a_dimension_of_choices_is_an_error() -> None:
+    model = tiny_model(BigBirdForMultipleChoice)
+    with pytest.raises(ValueError, match=r"input_ids has shape \[2, 9\]; multiple choice takes \(questions, choices"):
+        model(torch.ones(2, 9).long())
+    with pytest.raises(ValueError, match=r"inputs_embeds has shape \[2, 9, 16\]; multiple choice takes"):
+        model(inputs_embeds=torch.ones(2, 9, 16))
 
 
 def test_a_saved_config_names_the_class_that_opens_it(tmp_path: Path) -> None:
