@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import transformers
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ModelError
@@ -227,6 +228,31 @@ def test_a_decoder_that_reads_an_encoder_goes_on_from_its_cache(n_kept: int) -> 
     torch.testing.assert_close(rest.attentions[1], whole.attentions[1][:, :, n_kept:], rtol=0, atol=1e-5)
     assert rest.cross_attentions[0].shape == (1, 2, 70 - n_kept, 33)
     assert (rest.cross_attentions[0][..., 30:] == 0).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("n_tokens", [20, 60])
+def test_a_decoder_that_reads_an_encoder_is_berts(n_tokens: int) -> None:
+    """transformers' own BigBird is no oracle here: its self-attention reads the encoder's states as well."""
+    ours = decoder(hidden_act="gelu")
+    settings = {**ours.config.to_dict(), "model_type": "bert", "attn_implementation": "eager"}
+    theirs = transformers.BertModel(transformers.BertConfig.from_dict(settings), add_pooling_layer=False).eval()
+    theirs.load_state_dict({name: value for name, value in ours.state_dict().items() if "pooler" not in name})
+    ids, mask = batch([n_tokens, n_tokens - 5])
+    encoder_states = torch.randn(2, 33, 16, generator=torch.Generator().manual_seed(1))
+    encoder_mask = torch.arange(33) < torch.tensor([33, 20])[:, None]
+    inputs = {
+        "attention_mask": mask.long(),
+        "encoder_hidden_states": encoder_states,
+        "encoder_attention_mask": encoder_mask.long(),
+        "output_attentions": True,
+    }
+    got, want = ours(ids, **inputs), theirs(ids, **inputs)
+    torch.testing.assert_close(got.last_hidden_state[mask], want.last_hidden_state[mask], rtol=0, atol=1e-5)
+    for mine, other in zip(got.cross_attentions, want.cross_attentions, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-5)
+    for mine, other in zip(got.attentions, want.attentions, strict=True):
+        torch.testing.assert_close(mine.movedim(2, 1)[mask], other.movedim(2, 1)[mask], rtol=0, atol=1e-5)
 
 
 @torch.no_grad()
