@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError
+from bigbird_cli.pytorch.generate import GenerationOptions, generate
 from bigbird_cli.pytorch.heads import (
     CLOSED,
     Classifier,
@@ -209,6 +210,12 @@ class BigBirdForCausalLM(PretrainedModel):
             encoded.cross_attentions,
         )
         return pack(output, return_dict)
+
+    def generate(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **options: Unpack[GenerationOptions]
+    ) -> Tensor:
+        """Continue prompts token by token: see `bigbird_cli.pytorch.generate`, which also gives tokens as they come."""
+        return generate(self, input_ids, attention_mask, **options)
 
 
 class BigBirdForSequenceClassification(PretrainedModel):

@@ -363,3 +363,10 @@ def test_greedy_generation_gives_what_transformers_gives_under_full_attention() 
     got = generate(ours, ids, **options)
     assert got.tolist() == want.tolist()
     assert len({row.count(0) for row in got.tolist()}) == 3, "the texts should end at different times"
+
+
+def test_the_models_method_is_this_function() -> None:
+    model, ids = decoder(), text(20)
+    options: dict[str, Any] = {"max_new_tokens": 5, "do_sample": True, "top_k": 9}
+    got = model.generate(ids, torch.ones_like(ids), generator=torch.Generator().manual_seed(0), **options)
+    assert torch.equal(got, generate(model, ids, generator=torch.Generator().manual_seed(0), **options))
