@@ -6,7 +6,7 @@ values users know; tests/text/fixtures holds what it gave.
 
 import importlib
 from collections import UserDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,8 +20,28 @@ NO_LIMIT = int(1e30)  # model_max_length of a tokenizer that was told none
 _UNLIMITED_FROM = int(1e20)
 
 
+class Cut(NamedTuple):
+    """Tokens that a text lost because its input was too long."""
+
+    row: int
+    """Of the batch; 0 for a single input."""
+    text: str
+    """The "first" or "second" of a pair; "first" where there is only one."""
+    n_tokens: int
+    side: str
+    """The end that they were taken from, "left" or "right"."""
+
+
 class BatchEncoding(UserDict[str, Any]):
-    """What a tokenizer call gives: `encoding["input_ids"]`, `encoding.input_ids`, `model(**encoding)`."""
+    """What a tokenizer call gives: `encoding["input_ids"]`, `encoding.input_ids`, `model(**encoding)`.
+
+    Attributes:
+        cuts: every text that lost tokens, and how many; empty when all was kept.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None, *, cuts: Sequence[Cut] = ()) -> None:
+        super().__init__(values)
+        self.cuts = tuple(cuts)
 
     def __getattr__(self, name: str) -> object:
         if name == "data" or name.startswith("__"):
@@ -84,45 +104,51 @@ def resolve_limits(
     return Limits(pad, cut, max_length)
 
 
-def truncate(
-    first: list[int],
-    second: list[int] | None,
+def sizes_of_cuts(
+    n_first: int,
+    n_second: int | None,
     *,
     n_remove: int,
     strategy: Truncation,
-    side: str,
-    stride: int,
     warn: Callable[[str], None],
-) -> tuple[list[int], list[int] | None, list[int]]:
-    """Take n_remove ids away.
-
-    Returns:
-        Both sequences as they remain, and the ids cut from the only one that was cut, with `stride` of those before
-        them; none when both may have lost some ("longest_first" on a pair).
-    """
+) -> tuple[int, int]:
+    """How many tokens to take from the first and from the second text so that n_remove go; n_second None: no second."""
     if n_remove <= 0 or strategy == "do_not_truncate":
-        return first, second, []
-    if strategy == "longest_first" and second is not None:
+        return 0, 0
+    if strategy == "longest_first" and n_second is not None:
         # first even out the two, then take from both in turn, the second one first
-        surplus = min(abs(len(second) - len(first)), n_remove)
+        surplus = min(abs(n_second - n_first), n_remove)
         shared = n_remove - surplus
         from_first, from_second = shared // 2, shared - shared // 2
-        if len(first) > len(second):
+        if n_first > n_second:
             from_first += surplus
         else:
             from_second += surplus
-        return _cut(first, from_first, side), _cut(second, from_second, side), []
+        return min(from_first, n_first), min(from_second, n_second)
 
-    target, name = (second, "second") if strategy == "only_second" else (first, "first")
-    if target is None:
-        return first, second, []
-    if len(target) <= n_remove:
-        warn(f"cannot cut {n_remove} tokens from the {name} sequence, which has {len(target)}: nothing is cut")
-        return first, second, []
-    n_overflow = min(len(target), stride + n_remove)
-    overflow = target[:n_overflow] if side == "left" else target[-n_overflow:]
-    target = _cut(target, n_remove, side)
-    return (first, target, overflow) if strategy == "only_second" else (target, second, overflow)
+    n_target, name = (n_second, "second") if strategy == "only_second" else (n_first, "first")
+    if n_target is None:
+        return 0, 0
+    if n_target <= n_remove:
+        warn(f"cannot cut {n_remove} tokens from the {name} sequence, which has {n_target}: nothing is cut")
+        return 0, 0
+    return (0, n_remove) if name == "second" else (n_remove, 0)
+
+
+def without_end(tokens: list[Any], n_remove: int, *, side: str) -> list[Any]:
+    """A list less n_remove entries of its left or right end."""
+    if n_remove <= 0:
+        return tokens
+    return tokens[n_remove:] if side == "left" else tokens[:-n_remove]
+
+
+def described_cuts(cuts: Sequence[Cut], *, n_inputs: int, max_length: int) -> str:
+    """What cuts took, in a sentence."""
+    n_tokens = {text: sum(cut.n_tokens for cut in cuts if cut.text == text) for text in ("first", "second")}
+    lost = " and ".join(f"{n:,} tokens of the {text} text" for text, n in n_tokens.items() if n)
+    n_cut = len({cut.row for cut in cuts})
+    longer = f"inputs longer than {max_length:,} tokens: {n_cut:,} of {n_inputs:,}"
+    return f"{longer}; cut on the {cuts[0].side}: {lost} (.cuts has each)"
 
 
 def pad_one(
@@ -140,7 +166,8 @@ def pad_one(
     missing = 0 if length is None else length - n_tokens
     if missing <= 0:
         return encoded
-    fills = {"input_ids": pad_id, "token_type_ids": 0, "special_tokens_mask": 1}
+    fills: dict[str, Any] = {"input_ids": pad_id, "token_type_ids": 0, "special_tokens_mask": 1}
+    fills["offset_mapping"] = (0, 0)
     if with_mask:
         fills["attention_mask"] = 0
     for name, fill in fills.items():
@@ -160,18 +187,18 @@ def padded_length(n_tokens: int, *, limits: Limits, longest: int, multiple_of: i
     return length if length is None else max(length, n_tokens)
 
 
-def as_tensors(values: dict[str, Any], kind: str | None) -> BatchEncoding:
+def as_tensors(values: dict[str, Any], kind: str | None, *, cuts: Sequence[Cut] = ()) -> BatchEncoding:
     """Lists as they are (None), numpy arrays ("np", ragged ones of dtype object) or int64 torch tensors ("pt")."""
     if kind is None:
-        return BatchEncoding(values)
+        return BatchEncoding(values, cuts=cuts)
     if kind == "np":
-        return BatchEncoding({name: _array(value) for name, value in values.items()})
+        return BatchEncoding({name: _array(value) for name, value in values.items()}, cuts=cuts)
     if kind != "pt":
         raise ValueError(f'return_tensors is {kind!r}; it may be None (lists), "np" or "pt"')
     # not a plain import: this room works without torch, and only who asks for its tensors needs it
     torch = importlib.import_module("torch")
     try:
-        return BatchEncoding({name: torch.tensor(value) for name, value in values.items()})
+        return BatchEncoding({name: torch.tensor(value) for name, value in values.items()}, cuts=cuts)
     except (ValueError, TypeError) as error:
         raise ValueError(
             "inputs of different lengths make no tensor: say padding=True, or also truncation=True"
@@ -193,12 +220,6 @@ def _choice(what: str, value: Any, known: Sequence[Any]) -> Any:
     if value not in known:
         raise ValueError(f"{what} is {value!r}; it may be True, False or {', '.join(map(repr, known))}")
     return value
-
-
-def _cut(ids: list[int], n_remove: int, side: str) -> list[int]:
-    if n_remove <= 0:
-        return ids
-    return ids[n_remove:] if side == "left" else ids[:-n_remove]
 
 
 def _array(value: Any) -> np.ndarray:

@@ -2,38 +2,24 @@
 
 It behaves as the slow tokenizer of transformers 4.44 does: special tokens in the text are control tokens, each
 stretch between them starts afresh, and `[MASK]` eats the white space to its left. Documents go through
-`load_tokenizer` instead, which reads text as text and knows where each token stands.
+`load_tokenizer` instead, which reads text as text.
 """
 
 import copy
-import json
 import re
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tokenizers import AddedToken
 
-from bigbird_cli.errors import BigBirdWarning, ModelError
-from bigbird_cli.text.batch_encoding import (
-    NO_LIMIT,
-    BatchEncoding,
-    Limits,
-    as_tensors,
-    pad_one,
-    padded_length,
-    plain_ids,
-    resolve_limits,
-    truncate,
-)
-from bigbird_cli.text.places import SHIPPED, is_local, local_path
-from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, read_json_object
-
-SPIECE_MODEL = "spiece.model"
-ADDED_TOKENS = "added_tokens.json"
-ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
-ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+from bigbird_cli.errors import ModelError
+from bigbird_cli.text.batch_encoding import NO_LIMIT, plain_ids
+from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
+from bigbird_cli.text.special_tokens import ROLES, Stretch, described
+from bigbird_cli.text.spiece_file import SPIECE_MODEL
+from bigbird_cli.text.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
+from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, trimmed, whole_characters
 
 _USUAL_SETTINGS: dict[str, Any] = {
     "padding_side": "right",
@@ -46,15 +32,19 @@ _ENGLISH_CLEAN_UP = (
     (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
 )  # fmt: skip
 
+# fewer characters than this are read before a second thread has started
+_WORTH_THREADS = 200_000
 
-class BigBirdTokenizer:
+
+class BigBirdTokenizer(ModelInputs):
     """A sentencepiece vocabulary with BigBird's special tokens.
 
     Args:
-        vocab_file: the spiece.model file.
+        vocab_file: the spiece.model file, or its bytes.
         unk_token, bos_token, eos_token, pad_token, sep_token, mask_token, cls_token: special tokens; one that the
             vocabulary lacks is added at its end. An AddedToken says how it takes the white space beside it.
-        sp_model_kwargs: settings of sentencepiece.SentencePieceProcessor, e.g. {"enable_sampling": True}.
+        sp_model_kwargs: settings of sentencepiece.SentencePieceProcessor: {"enable_sampling": True, "nbest_size": -1,
+            "alpha": 0.1} draws a new segmentation at each call, "num_threads" bounds the threads of a large batch.
         additional_special_tokens: more tokens that are never split.
         added_tokens_decoder: id -> AddedToken of tokens added earlier.
         model_max_length: longest input of the model, in tokens; for truncation and padding to "max_length".
@@ -69,11 +59,10 @@ class BigBirdTokenizer:
 
     vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": SPIECE_MODEL}
     is_fast = False
-    pad_token_type_id = 0
 
     def __init__(
         self,
-        vocab_file: str | Path,
+        vocab_file: str | Path | bytes,
         unk_token: str | AddedToken = "<unk>",
         bos_token: str | AddedToken = "<s>",
         eos_token: str | AddedToken = "</s>",
@@ -93,20 +82,14 @@ class BigBirdTokenizer:
         model_input_names: Sequence[str] | None = None,
         **settings: Any,
     ) -> None:
-        import sentencepiece  # here, so that the class's home opens without it
-
         for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
             if side not in ("right", "left"):
                 raise ValueError(f'{name} is {side!r}; it may be "right" or "left"')
-        self.vocab_file = str(vocab_file)
+        self.vocab_file = "" if isinstance(vocab_file, bytes) else str(vocab_file)
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
-        self.sp_model = sentencepiece.SentencePieceProcessor(**self.sp_model_kwargs)
-        try:
-            self.sp_model.Load(self.vocab_file)
-        except (OSError, RuntimeError, TypeError) as error:
-            raise ModelError(
-                "there is no readable sentencepiece model", where=self.vocab_file, fix="name a spiece.model file"
-            ) from error
+        self.sp_model = _opened(vocab_file, self.sp_model_kwargs)
+        numbers = list(range(self.sp_model.get_piece_size()))
+        self._byte_ids = frozenset(number for number in numbers if self.sp_model.is_byte(number))
         self.model_max_length = NO_LIMIT if model_max_length is None else model_max_length
         self.padding_side = padding_side
         self.truncation_side = truncation_side
@@ -114,160 +97,18 @@ class BigBirdTokenizer:
         self.split_special_tokens = split_special_tokens
         self.model_input_names = list(model_input_names or _USUAL_SETTINGS["model_input_names"])
         self._settings = copy.deepcopy(settings)
-        self._warned: set[str] = set()
-
-        self._added: dict[int, AddedToken] = dict(added_tokens_decoder or {})
-        self._added_ids = {token.content: number for number, token in self._added.items()}
         given = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
-        # the mask stands for a word, so it takes the word's leading space with it
-        self._special: dict[str, AddedToken | None] = {
-            role: _added_token(token, lstrip=role == "mask") for role, token in zip(ROLES, given, strict=True)
-        }
-        self._additional: list[str | AddedToken] = list(additional_special_tokens)
-        self._vocabulary = {self.sp_model.id_to_piece(number): number for number in range(self.vocab_size)}
-        self._add((token for token in self._special_tokens() if str(token) not in self._added_ids), special=True)
-
-    # -- the vocabulary ------------------------------------------------------------------------------------------
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of pieces, tokens added later aside."""
-        return int(self.sp_model.get_piece_size())
-
-    def __len__(self) -> int:
-        return len(self.get_vocab())
+        super().__init__(
+            self.sp_model.id_to_piece(numbers),
+            unknown_id=self.sp_model.unk_id(),
+            roles=dict(zip(ROLES, given, strict=True)),
+            additional=additional_special_tokens,
+            added=added_tokens_decoder or {},
+        )
 
     def __repr__(self) -> str:
-        return f"BigBirdTokenizer({self.vocab_file!r}, {self.vocab_size} pieces, {len(self) - self.vocab_size} added)"
-
-    def get_vocab(self) -> dict[str, int]:
-        """Every token and its id, added ones included."""
-        return {**self._vocabulary, **self._added_ids}
-
-    @property
-    def added_tokens_decoder(self) -> dict[int, AddedToken]:
-        """Id -> token that is found in the text before sentencepiece sees it."""
-        return dict(sorted(self._added.items()))
-
-    @property
-    def added_tokens_encoder(self) -> dict[str, int]:
-        """The same the other way round."""
-        return {token.content: number for number, token in sorted(self._added.items())}
-
-    def get_added_vocab(self) -> dict[str, int]:
-        """As `added_tokens_encoder`."""
-        return dict(self._added_ids)
-
-    def add_tokens(
-        self, new_tokens: str | AddedToken | Sequence[str | AddedToken], special_tokens: bool = False
-    ) -> int:
-        """Add tokens that are never split; returns how many of them are new to the vocabulary."""
-        if isinstance(new_tokens, (str, AddedToken)):
-            new_tokens = [new_tokens]
-        return self._add(new_tokens, special=special_tokens)
-
-    def add_special_tokens(
-        self, special_tokens_dict: Mapping[str, Any], replace_additional_special_tokens: bool = True
-    ) -> int:
-        """Name special tokens, e.g. {"cls_token": "<C>"} or {"additional_special_tokens": [...]}; see `add_tokens`."""
-        to_add: list[AddedToken] = []
-        for name, value in special_tokens_dict.items():
-            if name == "additional_special_tokens":
-                tokens = [_added_token(token, normalized=False) for token in value]
-                known = set(self.additional_special_tokens)
-                if replace_additional_special_tokens and tokens:
-                    self._additional = list(tokens)
-                else:
-                    tokens = [token for token in tokens if token.content not in known]
-                    self._additional = [*self._additional, *tokens]
-                to_add += tokens
-            else:
-                token = _added_token(value, normalized=False)
-                self._special[_role(name)] = token
-                to_add.append(token)
-        return self._add(to_add, special=True)
-
-    def _add(self, tokens: Iterable[str | AddedToken], *, special: bool) -> int:
-        vocabulary = self.get_vocab()
-        n_new, next_id = 0, len(vocabulary)
-        for given in tokens:
-            if isinstance(given, str):
-                if given in self._added_ids:
-                    continue
-                is_special = special or given in self.all_special_tokens
-                token = AddedToken(given, normalized=not is_special, special=is_special)
-            else:
-                token = _added_token(given, special=special or given.special)
-            if not token.content:
-                continue
-            number = vocabulary.get(token.content)
-            if number is None:
-                number = next_id + n_new
-                vocabulary[token.content] = number
-                n_new += 1
-            if token.special and token.content not in self.all_special_tokens:
-                self._additional = [*self._additional, token]
-            self._added[number] = token
-            self._added_ids[token.content] = number
-        longest_first = sorted(self._added_ids, key=len, reverse=True)
-        self._added_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-        return n_new
-
-    # -- special tokens ------------------------------------------------------------------------------------------
-
-    def __getattr__(self, name: str) -> Any:
-        """`cls_token`, `cls_token_id`, and so on for each role; None for a role that no token plays."""
-        role, _, kind = name.partition("_")
-        if role in ROLES and kind in ("token", "token_id") and "_special" in self.__dict__:
-            token = self._special[role]
-            if token is None:
-                return None
-            return token.content if kind == "token" else self.convert_tokens_to_ids(token.content)
-        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        role, _, kind = name.partition("_")
-        if role in ROLES and kind == "token":
-            self._special[role] = None if value is None else _added_token(value)
-        elif role in ROLES and kind == "token_id":
-            self._special[role] = None if value is None else _added_token(self.convert_ids_to_tokens(value))
-        else:
-            super().__setattr__(name, value)
-
-    @property
-    def additional_special_tokens(self) -> list[str]:
-        """Special tokens without a role."""
-        return [str(token) for token in self._additional]
-
-    @property
-    def additional_special_tokens_ids(self) -> list[int]:
-        """Their ids."""
-        return self.convert_tokens_to_ids(self.additional_special_tokens)
-
-    @property
-    def special_tokens_map(self) -> dict[str, str | list[str]]:
-        """Role -> token, e.g. {"cls_token": "[CLS]", ...}."""
-        roles: dict[str, str | list[str]] = {
-            f"{role}_token": token.content for role, token in self._special.items() if token is not None
-        }
-        return {**roles, "additional_special_tokens": self.additional_special_tokens} if self._additional else roles
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """Every special token once."""
-        return [str(token) for token in self._special_tokens()]
-
-    @property
-    def all_special_ids(self) -> list[int]:
-        """Their ids."""
-        return self.convert_tokens_to_ids(self.all_special_tokens)
-
-    def _special_tokens(self) -> list[str | AddedToken]:
-        unique: dict[str, str | AddedToken] = {}
-        for token in (*self._special.values(), *self._additional):
-            if token is not None:
-                unique.setdefault(str(token), token)
-        return list(unique.values())
+        name = type(self).__name__
+        return f"{name}({self.vocab_file!r}, {self.vocab_size} pieces, {len(self) - self.vocab_size} added)"
 
     # -- text to tokens to ids -----------------------------------------------------------------------------------
 
@@ -277,66 +118,54 @@ class BigBirdTokenizer:
         Raises:
             DataError: the text holds a lone surrogate.
         """
-        code_points(text)
-        if self.split_special_tokens if split_special_tokens is None else split_special_tokens:
-            return self._tokenize_stretch(text)
-        stretches = self._split_on_added(text)
-        # white space beside an added token goes as its settings say
-        for i, stretch in enumerate(stretches):
-            number = self._added_ids.get(stretch)
-            if number is None:
-                continue
-            token = self._added[number]
-            left = stretches[i - 1] if i > 0 else ""
-            right = stretches[i + 1] if i + 1 < len(stretches) else ""
-            if token.rstrip and right:
-                stretches[i + 1] = right.lstrip()
-            if token.lstrip and left:
-                stretches[i - 1] = left.rstrip()
-            if token.single_word and left and left[-1] != " ":
-                stretches[i - 1] += stretch
-                stretches[i] = ""
-            elif token.single_word and right and right[0] != " ":
-                stretches[i + 1] = stretch + stretches[i + 1]
-                stretches[i] = ""
-        pieces: list[str] = []
-        for stretch in stretches:
-            if stretch in self._added_ids:
-                pieces.append(stretch)
-            elif stretch:
-                pieces.extend(self._tokenize_stretch(stretch))
+        ((pieces, _),) = self._pieces_of([text], split_special_tokens=split_special_tokens, with_spans=False)
         return pieces
 
-    def _split_on_added(self, text: str) -> list[str]:
-        stretches: list[str] = []
-        done = 0
-        for match in self._added_pattern.finditer(text):
-            stretches += [text[done : match.start()], match.group()]
-            done = match.end()
-        return [stretch for stretch in (*stretches, text[done:]) if stretch]
+    def _read(self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool) -> list[Reading]:
+        read = self._pieces_of(texts, split_special_tokens=split_special_tokens, with_spans=with_spans)
+        return [Reading(self.convert_tokens_to_ids(pieces), spans if with_spans else None) for pieces, spans in read]
 
-    def _tokenize_stretch(self, text: str) -> list[str]:
-        return list(self.sp_model.encode(text, out_type=str))
+    def _pieces_of(
+        self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
+    ) -> list[tuple[list[str], list[Span]]]:
+        """Pieces of each text, and their spans if they are wanted."""
+        whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
+        cut: list[list[Stretch]] = []
+        for text in texts:
+            code_points(text)
+            cut.append([Stretch(text, range(len(text)))] if whole else self._stretches(text))
+        # all in one call: sentencepiece shares a list among threads, without Python's lock
+        plain = [stretch.text for stretches in cut for stretch in stretches if not stretch.is_token]
+        threads: dict[str, int] = {}
+        if "num_threads" not in self.sp_model_kwargs and sum(map(len, plain)) < _WORTH_THREADS:
+            threads["num_threads"] = 1
+        # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points
+        encoded = iter(self.sp_model.encode(plain, return_type="offset_mapping" if with_spans else str, **threads))
+        read: list[tuple[list[str], list[Span]]] = []
+        for stretches in cut:
+            pieces: list[str] = []
+            spans: list[Span] = []
+            for stretch in stretches:
+                if stretch.is_token:
+                    pieces.append(stretch.text)
+                    spans.append((stretch.places[0], stretch.places[-1] + 1))
+                elif with_spans:
+                    encoding = next(encoded)
+                    pieces += encoding["pieces"]
+                    spans += self._spans(encoding, stretch)
+                else:
+                    pieces += next(encoded)
+            read.append((pieces, spans))
+        return read
 
-    def convert_tokens_to_ids(self, tokens: Any) -> Any:
-        """Id of a token, or ids of several; an unknown token has the unknown id."""
-        if tokens is None:
-            return None
-        if isinstance(tokens, str):
-            number = self._added_ids.get(tokens)
-            return int(self.sp_model.piece_to_id(tokens)) if number is None else number
-        return [self.convert_tokens_to_ids(token) for token in tokens]
-
-    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
-        """Token of an id, or tokens of several; IndexError for an id outside the vocabulary."""
-        if isinstance(ids, int):
-            return self._token(ids)
-        special = set(self.all_special_ids) if skip_special_tokens else set()
-        return [self._token(int(number)) for number in ids if int(number) not in special]
-
-    def _token(self, number: int) -> str:
-        added = self._added.get(number)
-        return str(self.sp_model.id_to_piece(number)) if added is None else str(added.content)
+    def _spans(self, encoding: Mapping[str, Any], stretch: Stretch) -> list[Span]:
+        """Where a stretch's pieces stand in the whole text."""
+        ids = encoding["ids"]
+        spans = whole_characters(encoding["offsets"], is_byte=[number in self._byte_ids for number in ids])
+        spans = trimmed(spans, stretch.text, keep_inside=[number == self._unknown_id for number in ids])
+        places = [*stretch.places, stretch.places[-1] + 1]
+        # a span ends after its last character, which need not be where the next one stands
+        return [(places[start], places[end - 1] + 1 if end > start else places[start]) for start, end in spans]
 
     # -- ids to text ---------------------------------------------------------------------------------------------
 
@@ -412,343 +241,6 @@ class BigBirdTokenizer:
             text = text.replace(spaced, joined)
         return text
 
-    # -- model inputs --------------------------------------------------------------------------------------------
-
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """[CLS] A [SEP], or [CLS] A [SEP] B [SEP]."""
-        ids = [self.cls_token_id, *token_ids_0, self.sep_token_id]
-        return ids if token_ids_1 is None else [*ids, *token_ids_1, self.sep_token_id]
-
-    def create_token_type_ids_from_sequences(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """0 for [CLS] A [SEP], 1 for B [SEP]."""
-        return [0] * (len(token_ids_0) + 2) + ([] if token_ids_1 is None else [1] * (len(token_ids_1) + 1))
-
-    def get_special_tokens_mask(
-        self,
-        token_ids_0: Sequence[int],
-        token_ids_1: Sequence[int] | None = None,
-        already_has_special_tokens: bool = False,
-    ) -> list[int]:
-        """1 where a special token stands, or would stand once `build_inputs_with_special_tokens` has put them in.
-
-        Raises:
-            ValueError: a second sequence is given though the ids already have special tokens.
-        """
-        if already_has_special_tokens:
-            if token_ids_1 is not None:
-                raise ValueError("ids that already have special tokens are one sequence: leave token_ids_1 out")
-            special = set(self.all_special_ids)
-            return [int(number in special) for number in token_ids_0]
-        mask = [1, *[0] * len(token_ids_0), 1]
-        return mask if token_ids_1 is None else [*mask, *[0] * len(token_ids_1), 1]
-
-    def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """How many special tokens an input has: 2, or 3 for a pair."""
-        return len(self.build_inputs_with_special_tokens([], [] if pair else None))
-
-    @property
-    def max_len_single_sentence(self) -> int:
-        """Tokens of a single text that the model's longest input holds."""
-        return self.model_max_length - self.num_special_tokens_to_add()
-
-    @property
-    def max_len_sentences_pair(self) -> int:
-        """Tokens of both texts of a pair that the model's longest input holds."""
-        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
-
-    def __call__(
-        self,
-        text: Any,
-        text_pair: Any = None,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        is_split_into_words: bool = False,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-        return_token_type_ids: bool | None = None,
-        return_attention_mask: bool | None = None,
-        return_overflowing_tokens: bool = False,
-        return_special_tokens_mask: bool = False,
-        return_offsets_mapping: bool = False,
-        return_length: bool = False,
-        split_special_tokens: bool | None = None,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Model inputs of a text, a pair of texts, or a batch of either.
-
-        Args:
-            text: a string, or a list of them (a batch); with is_split_into_words a list of words, or a list of those.
-            text_pair: the second texts, in the same shape.
-            add_special_tokens: put [CLS] and [SEP] in.
-            padding: True or "longest", "max_length", False or "do_not_pad".
-            truncation: True or "longest_first", "only_first", "only_second", False or "do_not_truncate".
-            max_length: length in tokens to cut or fill to; by default model_max_length.
-            stride: ids of the part kept that overflowing_tokens repeats.
-            is_split_into_words: the strings of a list are words of one text.
-            pad_to_multiple_of: fill to a multiple of this.
-            return_tensors: None (lists), "np" or "pt".
-            return_token_type_ids, return_attention_mask: by default what model_input_names says: the mask only.
-            return_overflowing_tokens: add overflowing_tokens and num_truncated_tokens.
-            return_special_tokens_mask, return_length: add special_tokens_mask, length.
-            return_offsets_mapping: not offered here; `load_tokenizer(folder).encode(text)` has offsets.
-            split_special_tokens: read special tokens in the text as text.
-            verbose: whether to warn.
-
-        Raises:
-            ValueError: text is none of these, batches differ in length, or a setting has an unknown value.
-            DataError: a text holds a lone surrogate.
-        """
-        options = {name: value for name, value in locals().items() if name not in ("self", "text", "text_pair")}
-        is_batch = isinstance(text, (list, tuple))
-        if is_split_into_words:
-            is_batch = is_batch and bool(text) and isinstance(text[0], (list, tuple))
-        if not _is_text(text) or (text_pair is not None and not _is_text(text_pair)):
-            raise ValueError("text must be a string, a list of strings, or (split into words) a list of lists of them")
-        if not is_batch:
-            return self.encode_plus(text, text_pair, **options)
-        if text_pair is None:
-            return self.batch_encode_plus(text, **options)
-        if isinstance(text_pair, str) or len(text) != len(text_pair):
-            raise ValueError("text is a batch: text_pair must be a list with as many texts")
-        return self.batch_encode_plus(list(zip(text, text_pair, strict=True)), **options)
-
-    def encode(self, text: Any, text_pair: Any = None, **options: Any) -> Any:
-        """The input_ids of one text or pair; options as of a call."""
-        return self.encode_plus(text, text_pair, **options)["input_ids"]
-
-    def encode_plus(
-        self,
-        text: Any,
-        text_pair: Any = None,
-        *,
-        is_split_into_words: bool = False,
-        return_offsets_mapping: bool = False,
-        split_special_tokens: bool | None = None,
-        **options: Any,
-    ) -> BatchEncoding:
-        """Model input of one text, pair, list of tokens or list of ids; options as of a call."""
-        _refuse_offsets(return_offsets_mapping)
-        read: dict[str, Any] = {"words": is_split_into_words, "split_special_tokens": split_special_tokens}
-        first = self._ids_of(text, **read)
-        second = None if text_pair is None else self._ids_of(text_pair, **read)
-        kind = options.pop("return_tensors", None)
-        encoded = self.prepare_for_model(first, second, **options)
-        return as_tensors({name: [value] for name, value in encoded.items()} if kind else dict(encoded), kind)
-
-    def batch_encode_plus(
-        self,
-        batch_text_or_text_pairs: Sequence[Any],
-        *,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        return_attention_mask: bool | None = None,
-        return_tensors: str | None = None,
-        is_split_into_words: bool = False,
-        return_offsets_mapping: bool = False,
-        split_special_tokens: bool | None = None,
-        verbose: bool = True,
-        **options: Any,
-    ) -> BatchEncoding:
-        """Model inputs of a batch of texts or of (text, text) pairs; options as of a call."""
-        _refuse_offsets(return_offsets_mapping)
-        limits = self._limits(padding, truncation, max_length, pad_to_multiple_of, verbose)
-        read: dict[str, Any] = {"words": is_split_into_words, "split_special_tokens": split_special_tokens}
-        columns: dict[str, list[Any]] = {}
-        for item in batch_text_or_text_pairs:
-            is_pair = isinstance(item, (list, tuple))
-            if is_pair and is_split_into_words:
-                is_pair = isinstance(item[0], (list, tuple))
-            text, text_pair = item if is_pair else (item, None)
-            encoded = self.prepare_for_model(
-                self._ids_of(text, **read),
-                None if text_pair is None else self._ids_of(text_pair, **read),
-                truncation=limits.truncation,
-                max_length=limits.max_length,
-                return_attention_mask=False,
-                verbose=verbose,
-                **options,
-            )
-            for name, value in encoded.items():
-                columns.setdefault(name, []).append(value)
-        if not columns:
-            columns = {"input_ids": []}
-        return self._padded(columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors)
-
-    def prepare_for_model(
-        self,
-        ids: list[int],
-        pair_ids: list[int] | None = None,
-        *,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-        return_token_type_ids: bool | None = None,
-        return_attention_mask: bool | None = None,
-        return_overflowing_tokens: bool = False,
-        return_special_tokens_mask: bool = False,
-        return_length: bool = False,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Model input of ids that have no special tokens yet; options as of a call."""
-        limits = self._limits(padding, truncation, max_length, pad_to_multiple_of, verbose)
-        if return_token_type_ids and not add_special_tokens:
-            raise ValueError("token_type_ids are defined by the special tokens: leave add_special_tokens on")
-        if return_overflowing_tokens and pair_ids is not None and limits.truncation == "longest_first":
-            raise ValueError('a pair has overflowing tokens only with truncation="only_first" or "only_second"')
-        if return_token_type_ids is None:
-            return_token_type_ids = "token_type_ids" in self.model_input_names
-        if return_attention_mask is None:
-            return_attention_mask = "attention_mask" in self.model_input_names
-
-        n_special = self.num_special_tokens_to_add(pair=pair_ids is not None) if add_special_tokens else 0
-        n_tokens = len(ids) + len(pair_ids or []) + n_special
-        n_over = n_tokens - limits.max_length if limits.max_length else 0
-        first, second, overflow = truncate(
-            list(ids),
-            None if pair_ids is None else list(pair_ids),
-            n_remove=n_over,
-            strategy=limits.truncation,
-            side=self.truncation_side,
-            stride=stride,
-            warn=self._warner("cut", verbose),
-        )
-        encoded: dict[str, Any] = {}
-        if return_overflowing_tokens:
-            encoded["overflowing_tokens"] = overflow
-            encoded["num_truncated_tokens"] = n_tokens - limits.max_length if limits.max_length is not None else 0
-        if add_special_tokens:
-            encoded["input_ids"] = self.build_inputs_with_special_tokens(first, second)
-        else:
-            encoded["input_ids"] = first + (second or [])
-        if return_token_type_ids:
-            types = self.create_token_type_ids_from_sequences(first, second)
-            encoded["token_type_ids"] = types if add_special_tokens else [0] * len(encoded["input_ids"])
-        if return_special_tokens_mask:
-            mask = self.get_special_tokens_mask(first, second)
-            encoded["special_tokens_mask"] = mask if add_special_tokens else [0] * len(encoded["input_ids"])
-        if limits.max_length is None and len(encoded["input_ids"]) > self.model_max_length:
-            self._warner("long", verbose)(
-                f"the input has {len(encoded['input_ids'])} tokens, the model reads at most {self.model_max_length}"
-            )
-        length = padded_length(
-            len(encoded["input_ids"]), limits=limits, longest=len(encoded["input_ids"]), multiple_of=pad_to_multiple_of
-        )
-        encoded = pad_one(
-            encoded, length=length, pad_id=self.pad_token_id, side=self.padding_side, with_mask=return_attention_mask
-        )
-        if return_length:
-            encoded["length"] = len(encoded["input_ids"])
-        return as_tensors(encoded, return_tensors)
-
-    def pad(
-        self,
-        encoded_inputs: Any,
-        padding: bool | str = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        return_attention_mask: bool | None = None,
-        return_tensors: str | None = None,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Fill one encoded input, a batch of them, or a list of encoded inputs; usable as a collate function."""
-        if isinstance(encoded_inputs, (list, tuple)):
-            names = list(encoded_inputs[0])
-            encoded_inputs = {name: [plain_ids(example[name]) for example in encoded_inputs] for name in names}
-        if "input_ids" not in encoded_inputs:
-            raise ValueError(f"nothing to pad: the encoding has {', '.join(encoded_inputs)}, but no input_ids")
-        columns = {name: plain_ids(value) for name, value in encoded_inputs.items()}
-        limits = self._limits(padding, False, max_length, pad_to_multiple_of, verbose and padding is not True)
-        if columns["input_ids"] and not isinstance(columns["input_ids"][0], (list, tuple)):
-            single = self._padded(
-                {name: [value] for name, value in columns.items()},
-                limits,
-                pad_to_multiple_of,
-                return_attention_mask,
-                None,
-            )
-            return as_tensors({name: value[0] for name, value in single.items()}, return_tensors)
-        return self._padded(columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors)
-
-    def _padded(
-        self,
-        columns: dict[str, list[Any]],
-        limits: Limits,
-        multiple_of: int | None,
-        with_mask: bool | None,
-        kind: str | None,
-    ) -> BatchEncoding:
-        """A batch, name -> one list an input, filled as limits say."""
-        if with_mask is None:
-            with_mask = "attention_mask" in self.model_input_names
-        longest = max(map(len, columns["input_ids"]), default=0)
-        filled: dict[str, list[Any]] = {name: [] for name in columns}
-        for row in range(len(columns["input_ids"])):
-            encoded = {name: values[row] for name, values in columns.items()}
-            length = padded_length(len(encoded["input_ids"]), limits=limits, longest=longest, multiple_of=multiple_of)
-            encoded = pad_one(
-                encoded, length=length, pad_id=self.pad_token_id, side=self.padding_side, with_mask=with_mask
-            )
-            for name, value in encoded.items():
-                filled.setdefault(name, []).append(value)
-        return as_tensors(filled, kind)
-
-    def _ids_of(self, text: Any, *, words: bool, split_special_tokens: bool | None) -> list[int]:
-        if isinstance(text, str):
-            return list(self.convert_tokens_to_ids(self.tokenize(text, split_special_tokens=split_special_tokens)))
-        if isinstance(text, (list, tuple)) and text and isinstance(text[0], str):
-            if not words:
-                return list(self.convert_tokens_to_ids(text))
-            return [
-                number
-                for word in text
-                for number in self._ids_of(word, words=False, split_special_tokens=split_special_tokens)
-            ]
-        if isinstance(text, (list, tuple)) and text and isinstance(text[0], int):
-            return list(text)
-        raise ValueError(f"a text is a string, a list of tokens or a list of ids, not {text!r:.80}")
-
-    def _limits(
-        self,
-        padding: bool | str,
-        truncation: bool | str | None,
-        max_length: int | None,
-        multiple_of: int | None,
-        verbose: bool,
-    ) -> Limits:
-        return resolve_limits(
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            pad_to_multiple_of=multiple_of,
-            model_max_length=self.model_max_length,
-            warn=self._warner("limits", verbose),
-        )
-
-    def _warner(self, topic: str, verbose: bool) -> Any:
-        """A function that warns, once a tokenizer and topic: a batch of a thousand needs no thousand warnings."""
-
-        def warn(message: str) -> None:
-            if verbose and topic not in self._warned:
-                self._warned.add(topic)
-                warnings.warn(message, BigBirdWarning, stacklevel=4)
-
-        return warn
-
-    # -- files ---------------------------------------------------------------------------------------------------
-
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **settings: Any) -> "BigBirdTokenizer":
         """Open the spiece.model of a folder, with the settings that stand beside it, or of a model on the hub.
@@ -763,27 +255,16 @@ class BigBirdTokenizer:
         Raises:
             ModelError: there is no such folder or name, or it holds no spiece.model.
         """
-        hub = {
-            key: settings.pop(key) for key in ("revision", "local_files_only", "cache_dir", "token") if key in settings
-        }
-        name = str(pretrained_model_name_or_path)
-        if is_local(pretrained_model_name_or_path) or name.count("/") > 1:
-            path = local_path(name)
-            if path.is_file():
-                return cls(path, **settings)
-            if not path.is_dir():
-                raise ModelError("there is no such folder", where=name, fix="name a folder with a spiece.model in it")
-        elif (SHIPPED / name).is_dir():
-            path = SHIPPED / name
-        else:
-            path = _fetched(name, **hub)
+        path = found(pretrained_model_name_or_path, settings)
+        if path.is_file():
+            return cls(path, **settings)
         if not (path / SPIECE_MODEL).is_file():
             raise ModelError(
                 f"the folder holds no {SPIECE_MODEL}",
-                where=name,
+                where=str(pretrained_model_name_or_path),
                 fix="open other vocabularies with bigbird_cli.load_tokenizer",
             )
-        return cls(path / SPIECE_MODEL, **_stored_settings(path, settings))
+        return cls(path / SPIECE_MODEL, **stored_settings(path, settings))
 
     def save_pretrained(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write the vocabulary and the settings so that `from_pretrained` and transformers open the folder.
@@ -797,31 +278,31 @@ class BigBirdTokenizer:
         settings = {
             **self._settings,
             **self.special_tokens_map,
-            "added_tokens_decoder": {str(n): _described(token) for n, token in self.added_tokens_decoder.items()},
+            "added_tokens_decoder": {str(n): described(token) for n, token in self.added_tokens_decoder.items()},
             "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
             "model_max_length": self.model_max_length,
             "sp_model_kwargs": self.sp_model_kwargs,
-            "tokenizer_class": "BigBirdTokenizer",
+            "tokenizer_class": type(self).__name__,
         }
         for name in ("padding_side", "truncation_side", "split_special_tokens", "model_input_names"):
             if getattr(self, name) != _USUAL_SETTINGS[name]:
                 settings[name] = getattr(self, name)
         special: dict[str, Any] = {
-            f"{role}_token": _described(token, with_special=False)
+            f"{role}_token": described(token, with_special=False)
             for role, token in self._special.items()
             if token is not None
         }
         if self._additional:
             special["additional_special_tokens"] = [
-                token if isinstance(token, str) else _described(token, with_special=False) for token in self._additional
+                token if isinstance(token, str) else described(token, with_special=False) for token in self._additional
             ]
         written = [folder / f"{prefix}{TOKENIZER_CONFIG}", folder / f"{prefix}{SPECIAL_TOKENS_MAP}"]
         for path, content in zip(written, (settings, special), strict=True):
-            _write_json(path, content)
+            write_json(path, content)
         beyond = {token: number for token, number in self.added_tokens_encoder.items() if number >= self.vocab_size}
         if beyond:
             written.append(folder / f"{prefix}{ADDED_TOKENS}")
-            _write_json(written[-1], beyond)
+            write_json(written[-1], beyond)
         return (*map(str, written), *self.save_vocabulary(folder, filename_prefix))
 
     def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str]:
@@ -834,111 +315,23 @@ class BigBirdTokenizer:
         return (str(path),)
 
 
-def _added_token(
-    token: Any, *, lstrip: bool = False, normalized: bool = True, special: bool | None = None
-) -> AddedToken:
-    """A token object from a string or from another one, which keeps its settings."""
-    if isinstance(token, str):
-        return AddedToken(token, lstrip=lstrip, normalized=normalized, special=bool(special))
-    if isinstance(token, Mapping):
-        token = AddedToken(**{name: value for name, value in token.items() if name in ADDED_TOKEN_FIELDS})
-    if not isinstance(token, AddedToken):
-        raise TypeError(f"a token is a string or an AddedToken, not {token!r:.80}")
-    fields = _described(token)
-    return AddedToken(**{**fields, "special": fields["special"] if special is None else special})
+def _opened(vocab_file: str | Path | bytes, settings: Mapping[str, Any]) -> Any:
+    """A sentencepiece.SentencePieceProcessor."""
+    import sentencepiece  # here, so that the class's home opens without it
 
-
-def _described(token: AddedToken, *, with_special: bool = True) -> dict[str, Any]:
-    return {name: getattr(token, name) for name in sorted(ADDED_TOKEN_FIELDS) if with_special or name != "special"}
-
-
-def _role(name: str) -> str:
-    role, _, kind = name.partition("_")
-    if role not in ROLES or kind != "token":
-        raise ValueError(f"there is no special token {name!r}; there are {', '.join(f'{r}_token' for r in ROLES)}")
-    return role
-
-
-def _is_text(value: Any) -> bool:
-    if isinstance(value, str):
-        return True
-    if not isinstance(value, (list, tuple)):
-        return False
-    first = value[0] if value else ""
-    return isinstance(first, str) or (isinstance(first, (list, tuple)) and (not first or isinstance(first[0], str)))
-
-
-def _refuse_offsets(asked: bool) -> None:
-    if asked:
-        raise NotImplementedError(
-            "this tokenizer keeps no offsets; bigbird_cli.load_tokenizer(folder).encode(text) has them"
-        )
-
-
-def _stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Constructor settings from a folder's JSON files; what the caller gave wins."""
-    settings: dict[str, Any] = read_json_object(folder / TOKENIZER_CONFIG)
-    for private in (
-        "tokenizer_class",
-        "vocab_file",
-        "tokenizer_file",
-        "name_or_path",
-        "auto_map",
-        "special_tokens_map_file",
-    ):
-        settings.pop(private, None)
-    settings.pop("init_inputs", None)
-    added: dict[int, AddedToken] = {}
-    stored = settings.pop("added_tokens_decoder", None)
-    if isinstance(stored, dict):
-        added = {int(number): _added_token(token) for number, token in stored.items()}
-    else:  # folders written before transformers 4.34 keep the same in two more files
-        for name, value in read_json_object(folder / SPECIAL_TOKENS_MAP).items():
-            settings[name] = value
-        settings.update(given)
-        special = {token.content for token in _special_in(settings)}
-        for content, number in read_json_object(folder / ADDED_TOKENS).items():
-            is_special = content in special
-            added[int(str(number))] = AddedToken(content, normalized=not is_special, special=is_special)
-    settings.update(given)
-    known = {token.content: token for token in added.values()}
-    for name, value in list(settings.items()):
-        role, _, kind = name.partition("_")
-        if role in ROLES and kind == "token":
-            if value is None:
-                del settings[name]
-                continue
-            content = value["content"] if isinstance(value, Mapping) else str(value)
-            settings[name] = known.get(str(content)) or (value if isinstance(value, str) else _added_token(value))
-    settings["additional_special_tokens"] = [
-        token if isinstance(token, str) else _added_token(token)
-        for token in settings.get("additional_special_tokens") or ()
-    ]
-    return {**settings, "added_tokens_decoder": added}
-
-
-def _special_in(settings: Mapping[str, Any]) -> list[AddedToken]:
-    values = [value for name, value in settings.items() if name.endswith("_token") and value is not None]
-    values += settings.get("additional_special_tokens") or []
-    return [_added_token(value) for value in values if isinstance(value, (str, Mapping, AddedToken))]
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _fetched(name: str, **hub: Any) -> Path:
-    """Folder of a hub model's tokenizer files, fetched or from the cache; ModelError within seconds otherwise."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    patterns = [SPIECE_MODEL, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS]
+    processor = sentencepiece.SentencePieceProcessor(**settings)
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, etag_timeout=5, **hub))
-    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        if isinstance(vocab_file, bytes):
+            processor.LoadFromSerializedProto(vocab_file)
+        else:
+            processor.Load(str(vocab_file))
+        # an empty or a broken file is taken for a model without pieces
+        if not processor.get_piece_size():
+            raise ValueError("it holds no pieces")
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
-            f"no folder of this name, and the hub does not give it: {next(iter(str(error).splitlines()), repr(error))}",
-            where=name,
-            fix="check the name and the network, or fetch the files and name their folder",
+            "there is no readable sentencepiece model",
+            where=None if isinstance(vocab_file, bytes) else str(vocab_file),
+            fix="name a spiece.model file",
         ) from error
+    return processor

@@ -87,11 +87,10 @@ class FastTokenizer:
             text = newlines_as_spaces(text)
             codes = code_points(text)
         encoding = self._encode_raw(text)
-        ids = np.array(encoding.ids, dtype=np.int32)
-        spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        unknown = ids == (-1 if self.unk_id is None else self.unk_id)
-        starts, ends = trimmed(spans[:, 0], spans[:, 1], codes, keep_inside=unknown)
-        return Tokens(ids=ids, starts=starts, ends=with_marks(starts, ends, codes))
+        ids = encoding.ids
+        spans = trimmed(encoding.offsets, text, keep_inside=[number == self.unk_id for number in ids])
+        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
+        return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, codes))
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of ids; see `Tokenizer.decode`."""

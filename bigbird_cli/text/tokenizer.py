@@ -4,9 +4,19 @@ from pathlib import Path
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
+from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 
-__all__ = ["NEWLINE_RULES", "TOKENIZER_FILES", "BigBirdTokenizer", "Newline", "Tokenizer", "Tokens", "load_tokenizer"]
+__all__ = [
+    "NEWLINE_RULES",
+    "TOKENIZER_FILES",
+    "BigBirdTokenizer",
+    "BigBirdTokenizerFast",
+    "Newline",
+    "Tokenizer",
+    "Tokens",
+    "load_tokenizer",
+]
 
 TOKENIZER_FILES = ("spiece.model", "tokenizer.json")
 """Files that `load_tokenizer` opens, the first that is there."""

@@ -129,38 +129,36 @@ def newlines_as_spaces(text: str) -> str:
     return text.translate({0x0A: " ", 0x0D: " "})
 
 
-def trimmed(
-    starts: np.ndarray, ends: np.ndarray, codes: np.ndarray, *, keep_inside: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def whole_characters(spans: Sequence[tuple[int, int]], *, is_byte: Sequence[bool]) -> list[tuple[int, int]]:
+    """Spans in which each byte of a character has the character's: sentencepiece gives it to the last byte alone."""
+    whole = list(spans)
+    for i in range(len(whole) - 2, -1, -1):
+        if is_byte[i] and whole[i][0] == whole[i][1]:
+            whole[i] = whole[i + 1]
+    return whole
+
+
+def trimmed(spans: Sequence[tuple[int, int]], text: str, *, keep_inside: Sequence[bool]) -> list[tuple[int, int]]:
     """Spans without the white space that a token swallowed at its edges.
 
     A span of white space alone stays whole: it is all that the token stands for.
 
     Args:
-        starts, ends: integers (n,), spans in code points.
-        codes: uint32 (characters,), the text that the tokenizer saw.
-        keep_inside: bool (n,), tokens of which only plain spaces are trimmed: other white space in them is what
-            the vocabulary did not know.
+        spans: (start, end) of each token, in code points.
+        text: what the tokenizer saw.
+        keep_inside: tokens of which only plain spaces are trimmed: other white space in them is what the vocabulary
+            did not know.
     """
-    n_characters = len(codes)
-    if not len(starts) or not n_characters:
-        return starts.astype(np.int32), ends.astype(np.int32)
-    values = np.unique(codes)
-    white_values = np.array([value for value in values.tolist() if chr(value).isspace()], dtype=np.uint32)
-    new_starts, new_ends = starts.astype(np.int64), ends.astype(np.int64)
-    for rows, white in ((~keep_inside, np.isin(codes, white_values)), (keep_inside, codes == 0x20)):
-        if not white.any() or not rows.any():
-            continue
-        place = np.arange(n_characters + 1)
-        # next_solid[i]: the first non-white character at or after i; last_solid[i]: the end of the last one before i
-        solid = np.append(~white, True)
-        next_solid = np.minimum.accumulate(np.where(solid, place, n_characters)[::-1])[::-1]
-        last_solid = np.maximum.accumulate(np.concatenate([[0], np.where(~white, place[1:], 0)]))
-        inner_starts, inner_ends = next_solid[new_starts], last_solid[new_ends]
-        shrink = rows & (inner_starts < inner_ends)
-        new_starts = np.where(shrink, inner_starts, new_starts)
-        new_ends = np.where(shrink, inner_ends, new_ends)
-    return new_starts.astype(np.int32), new_ends.astype(np.int32)
+    solid: list[tuple[int, int]] = []
+    for (start, end), keeps in zip(spans, keep_inside, strict=True):
+        swallowed = text[start:end]
+        white = " " if keeps else None
+        left = swallowed.lstrip(white)
+        if left:
+            solid.append((end - len(left), start + len(swallowed.rstrip(white))))
+        else:
+            solid.append((start, end))
+    return solid
 
 
 def with_marks(starts: np.ndarray, ends: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -1,0 +1,291 @@
+"""The tokens of a vocabulary by name and id, those with a role, and those cut out of a text before it is read.
+
+Behaviour is that of transformers 4.44's slow tokenizers; tests/text/fixtures holds what they gave.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tokenizers import AddedToken
+
+ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+
+
+class Stretch(NamedTuple):
+    """A part of a text that is read on its own.
+
+    Attributes:
+        text: its characters.
+        places: where each of them stands in the whole text.
+        is_token: the stretch is an added token; any other is for sentencepiece.
+    """
+
+    text: str
+    places: Sequence[int]
+    is_token: bool = False
+
+    def lstripped(self) -> "Stretch":
+        """Without white space at its left end."""
+        text = self.text.lstrip()
+        return Stretch(text, self.places[len(self.text) - len(text) :], self.is_token)
+
+    def rstripped(self) -> "Stretch":
+        """Without white space at its right end."""
+        text = self.text.rstrip()
+        return Stretch(text, self.places[: len(text)], self.is_token)
+
+    def followed_by(self, other: "Stretch") -> "Stretch":
+        """Both as one text."""
+        return Stretch(self.text + other.text, [*self.places, *other.places])
+
+
+class SpecialTokens:
+    """Pieces, the tokens added to them, and the roles that some play.
+
+    Args:
+        pieces: the vocabulary's names in the order of their ids.
+        roles: role ("cls", "mask", ...) -> its token; one that the vocabulary lacks is added at its end.
+        additional: more tokens that are never split.
+        added: id -> token added earlier.
+        unknown_id: id of whatever is no token.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[str],
+        *,
+        unknown_id: int,
+        roles: Mapping[str, str | AddedToken],
+        additional: Sequence[str | AddedToken],
+        added: Mapping[int, AddedToken],
+    ) -> None:
+        self._pieces = list(pieces)
+        self._unknown_id = unknown_id
+        self._piece_ids = {name: number for number, name in enumerate(self._pieces)}
+        self._added: dict[int, AddedToken] = dict(added)
+        self._added_ids = {token.content: number for number, token in self._added.items()}
+        # the mask stands for a word, so it takes the word's leading space with it
+        self._special: dict[str, AddedToken | None] = {
+            role: added_token(token, lstrip=role == "mask") for role, token in roles.items()
+        }
+        self._additional: list[str | AddedToken] = list(additional)
+        self._add((token for token in self._special_tokens() if str(token) not in self._added_ids), special=True)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of pieces, tokens added later aside."""
+        return len(self._pieces)
+
+    def __len__(self) -> int:
+        return len(self.get_vocab())
+
+    def get_vocab(self) -> dict[str, int]:
+        """Every token and its id, added ones included."""
+        return {**self._piece_ids, **self._added_ids}
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """Id -> token that is found in the text before sentencepiece sees it."""
+        return dict(sorted(self._added.items()))
+
+    @property
+    def added_tokens_encoder(self) -> dict[str, int]:
+        """The same the other way round."""
+        return {token.content: number for number, token in sorted(self._added.items())}
+
+    def get_added_vocab(self) -> dict[str, int]:
+        """As `added_tokens_encoder`."""
+        return dict(self._added_ids)
+
+    def add_tokens(
+        self, new_tokens: str | AddedToken | Sequence[str | AddedToken], special_tokens: bool = False
+    ) -> int:
+        """Add tokens that are never split; returns how many of them are new to the vocabulary."""
+        if isinstance(new_tokens, (str, AddedToken)):
+            new_tokens = [new_tokens]
+        return self._add(new_tokens, special=special_tokens)
+
+    def add_special_tokens(
+        self, special_tokens_dict: Mapping[str, Any], replace_additional_special_tokens: bool = True
+    ) -> int:
+        """Name special tokens, e.g. {"cls_token": "<C>"} or {"additional_special_tokens": [...]}; see `add_tokens`."""
+        to_add: list[AddedToken] = []
+        for name, value in special_tokens_dict.items():
+            if name == "additional_special_tokens":
+                tokens = [added_token(token, normalized=False) for token in value]
+                known = set(self.additional_special_tokens)
+                if replace_additional_special_tokens and tokens:
+                    self._additional = list(tokens)
+                else:
+                    tokens = [token for token in tokens if token.content not in known]
+                    self._additional = [*self._additional, *tokens]
+                to_add += tokens
+            else:
+                token = added_token(value, normalized=False)
+                self._special[_role(name)] = token
+                to_add.append(token)
+        return self._add(to_add, special=True)
+
+    def _add(self, tokens: Iterable[str | AddedToken], *, special: bool) -> int:
+        vocabulary = self.get_vocab()
+        n_new, next_id = 0, len(vocabulary)
+        for given in tokens:
+            if isinstance(given, str):
+                if given in self._added_ids:
+                    continue
+                is_special = special or given in self.all_special_tokens
+                token = AddedToken(given, normalized=not is_special, special=is_special)
+            else:
+                token = added_token(given, special=special or given.special)
+            if not token.content:
+                continue
+            number = vocabulary.get(token.content)
+            if number is None:
+                number = next_id + n_new
+                vocabulary[token.content] = number
+                n_new += 1
+            if token.special and token.content not in self.all_special_tokens:
+                self._additional = [*self._additional, token]
+            self._added[number] = token
+            self._added_ids[token.content] = number
+        longest_first = sorted(self._added_ids, key=len, reverse=True)
+        self._added_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        return n_new
+
+    def __getattr__(self, name: str) -> Any:
+        """`cls_token`, `cls_token_id`, and so on for each role; None for a role that no token plays."""
+        role, _, kind = name.partition("_")
+        if role in ROLES and kind in ("token", "token_id") and "_special" in self.__dict__:
+            token = self._special[role]
+            if token is None:
+                return None
+            return token.content if kind == "token" else self.convert_tokens_to_ids(token.content)
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        role, _, kind = name.partition("_")
+        if role in ROLES and kind == "token":
+            self._special[role] = None if value is None else added_token(value)
+        elif role in ROLES and kind == "token_id":
+            self._special[role] = None if value is None else added_token(self.convert_ids_to_tokens(value))
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def additional_special_tokens(self) -> list[str]:
+        """Special tokens without a role."""
+        return [str(token) for token in self._additional]
+
+    @property
+    def additional_special_tokens_ids(self) -> list[int]:
+        """Their ids."""
+        return self.convert_tokens_to_ids(self.additional_special_tokens)
+
+    @property
+    def special_tokens_map(self) -> dict[str, str | list[str]]:
+        """Role -> token, e.g. {"cls_token": "[CLS]", ...}."""
+        roles: dict[str, str | list[str]] = {
+            f"{role}_token": token.content for role, token in self._special.items() if token is not None
+        }
+        return {**roles, "additional_special_tokens": self.additional_special_tokens} if self._additional else roles
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Every special token once."""
+        return [str(token) for token in self._special_tokens()]
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """Their ids."""
+        return self.convert_tokens_to_ids(self.all_special_tokens)
+
+    def _special_tokens(self) -> list[str | AddedToken]:
+        unique: dict[str, str | AddedToken] = {}
+        for token in (*self._special.values(), *self._additional):
+            if token is not None:
+                unique.setdefault(str(token), token)
+        return list(unique.values())
+
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """Id of a token, or ids of several; an unknown token has the unknown id."""
+        if tokens is None:
+            return None
+        if isinstance(tokens, str):
+            number = self._added_ids.get(tokens)
+            return self._piece_ids.get(tokens, self._unknown_id) if number is None else number
+        return [self.convert_tokens_to_ids(token) for token in tokens]
+
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+        """Token of an id, or tokens of several; IndexError for an id outside the vocabulary."""
+        if isinstance(ids, int):
+            return self._token(ids)
+        special = set(self.all_special_ids) if skip_special_tokens else set()
+        return [self._token(int(number)) for number in ids if int(number) not in special]
+
+    def _token(self, number: int) -> str:
+        added = self._added.get(number)
+        if added is not None:
+            return str(added.content)
+        if number < 0:
+            raise IndexError(f"id {number} is outside the vocabulary")
+        return self._pieces[number]
+
+    # -- texts ---------------------------------------------------------------------------------------------------
+
+    def _stretches(self, text: str) -> list[Stretch]:
+        """A text cut at its added tokens, each of which takes the white space beside it that its settings say."""
+        stretches: list[Stretch] = []
+        done = 0
+        for match in self._added_pattern.finditer(text):
+            stretches.append(Stretch(text[done : match.start()], range(done, match.start())))
+            stretches.append(Stretch(match.group(), range(match.start(), match.end()), is_token=True))
+            done = match.end()
+        stretches.append(Stretch(text[done:], range(done, len(text))))
+        stretches = [stretch for stretch in stretches if stretch.text]
+        for i, stretch in enumerate(stretches):
+            if not stretch.is_token:
+                continue
+            token = self._added[self._added_ids[stretch.text]]
+            left = stretches[i - 1] if i > 0 else _NOTHING
+            right = stretches[i + 1] if i + 1 < len(stretches) else _NOTHING
+            if token.rstrip and right.text:
+                stretches[i + 1] = right.lstripped()
+            if token.lstrip and left.text:
+                stretches[i - 1] = left.rstripped()
+            if token.single_word and left.text and left.text[-1] != " ":
+                stretches[i - 1] = stretches[i - 1].followed_by(stretch)
+                stretches[i] = _NOTHING
+            elif token.single_word and right.text and right.text[0] != " ":
+                stretches[i + 1] = stretch.followed_by(stretches[i + 1])
+                stretches[i] = _NOTHING
+        return [stretch for stretch in stretches if stretch.text]
+
+
+_NOTHING = Stretch("", ())
+
+
+def added_token(
+    token: Any, *, lstrip: bool = False, normalized: bool = True, special: bool | None = None
+) -> AddedToken:
+    """A token object from a string or from another one, which keeps its settings."""
+    if isinstance(token, str):
+        return AddedToken(token, lstrip=lstrip, normalized=normalized, special=bool(special))
+    if isinstance(token, Mapping):
+        token = AddedToken(**{name: value for name, value in token.items() if name in ADDED_TOKEN_FIELDS})
+    if not isinstance(token, AddedToken):
+        raise TypeError(f"a token is a string or an AddedToken, not {token!r:.80}")
+    fields = described(token)
+    return AddedToken(**{**fields, "special": fields["special"] if special is None else special})
+
+
+def described(token: AddedToken, *, with_special: bool = True) -> dict[str, Any]:
+    return {name: getattr(token, name) for name in sorted(ADDED_TOKEN_FIELDS) if with_special or name != "special"}
+
+
+def _role(name: str) -> str:
+    role, _, kind = name.partition("_")
+    if role not in ROLES or kind != "token":
+        raise ValueError(f"there is no special token {name!r}; there are {', '.join(f'{r}_token' for r in ROLES)}")
+    return role

@@ -1,0 +1,109 @@
+"""The files of a tokenizer's folder: where a name leads, and the settings that stand beside a vocabulary."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken
+
+from bigbird_cli.errors import ModelError
+from bigbird_cli.text.places import SHIPPED, is_local, local_path
+from bigbird_cli.text.special_tokens import ROLES, added_token
+from bigbird_cli.text.spiece_file import SPIECE_MODEL
+from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
+from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_json_object
+
+ADDED_TOKENS = "added_tokens.json"
+_HUB_SETTINGS = ("revision", "local_files_only", "cache_dir", "token")
+
+
+def found(name: str | Path, settings: dict[str, Any]) -> Path:
+    """The folder or file that a name leads to, fetched from the hub where it is nothing local.
+
+    Args:
+        name: a folder, a file, a shipped model's name or a hub name.
+        settings: the caller's; those for the hub are taken out of it.
+
+    Raises:
+        ModelError: there is no such folder, and the hub has no such name.
+    """
+    hub = {key: settings.pop(key) for key in _HUB_SETTINGS if key in settings}
+    text = str(name)
+    if is_local(name) or text.count("/") > 1:
+        path = local_path(text)
+        if not path.exists():
+            raise ModelError("there is no such folder", where=text, fix="name a folder with a spiece.model in it")
+        return path
+    if (SHIPPED / text).is_dir():
+        return SHIPPED / text
+    return _fetched(text, **hub)
+
+
+def stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor settings from a folder's JSON files; what the caller gave wins."""
+    settings: dict[str, Any] = read_json_object(folder / TOKENIZER_CONFIG)
+    for private in (
+        "tokenizer_class",
+        "vocab_file",
+        "tokenizer_file",
+        "name_or_path",
+        "auto_map",
+        "special_tokens_map_file",
+    ):
+        settings.pop(private, None)
+    settings.pop("init_inputs", None)
+    added: dict[int, AddedToken] = {}
+    stored = settings.pop("added_tokens_decoder", None)
+    if isinstance(stored, dict):
+        added = {int(number): added_token(token) for number, token in stored.items()}
+    else:  # folders written before transformers 4.34 keep the same in two more files
+        for name, value in read_json_object(folder / SPECIAL_TOKENS_MAP).items():
+            settings[name] = value
+        settings.update(given)
+        special = {token.content for token in _special_in(settings)}
+        for content, number in read_json_object(folder / ADDED_TOKENS).items():
+            is_special = content in special
+            added[int(str(number))] = AddedToken(content, normalized=not is_special, special=is_special)
+    settings.update(given)
+    known = {token.content: token for token in added.values()}
+    for name, value in list(settings.items()):
+        role, _, kind = name.partition("_")
+        if role in ROLES and kind == "token":
+            if value is None:
+                del settings[name]
+                continue
+            content = value["content"] if isinstance(value, Mapping) else str(value)
+            settings[name] = known.get(str(content)) or (value if isinstance(value, str) else added_token(value))
+    settings["additional_special_tokens"] = [
+        token if isinstance(token, str) else added_token(token)
+        for token in settings.get("additional_special_tokens") or ()
+    ]
+    return {**settings, "added_tokens_decoder": added}
+
+
+def _special_in(settings: Mapping[str, Any]) -> list[AddedToken]:
+    values = [value for name, value in settings.items() if name.endswith("_token") and value is not None]
+    values += settings.get("additional_special_tokens") or []
+    return [added_token(value) for value in values if isinstance(value, (str, Mapping, AddedToken))]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _fetched(name: str, **hub: Any) -> Path:
+    """Folder of a hub model's tokenizer files, fetched or from the cache; ModelError within seconds otherwise."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = [SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS]
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, etag_timeout=5, **hub))
+    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise ModelError(
+            f"no folder of this name, and the hub does not give it: {next(iter(str(error).splitlines()), repr(error))}",
+            where=name,
+            fix="check the name and the network, or fetch the files and name their folder",
+        ) from error
