@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BigBirdConfig": "bigbird_cli.bigbird.config",
     "BigBirdTokenizer": "bigbird_cli.text.tokenizer",
+    "BigBirdTokenizerFast": "bigbird_cli.text.tokenizer",
     "load_tokenizer": "bigbird_cli.text.tokenizer",
     "BigBirdModel": "bigbird_cli.pytorch.model",
     "BigBirdForCausalLM": "bigbird_cli.pytorch.models",
