@@ -28,6 +28,8 @@ _HOMES = {
     "MultipleChoiceModelOutput": "bigbird_cli.pytorch.outputs",
     "SequenceClassifierOutput": "bigbird_cli.pytorch.outputs",
     "TokenClassifierOutput": "bigbird_cli.pytorch.outputs",
+    "KeyValueCache": "bigbird_cli.pytorch.cache",
+    "SparseAttention": "bigbird_cli.pytorch.kernels.sparse_weights",
     "answer": "bigbird_cli.api",
     "answers": "bigbird_cli.api",
     "tokenize": "bigbird_cli.api",

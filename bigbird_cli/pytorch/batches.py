@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigbird_cli.pytorch.heads import IGNORED
 from bigbird_cli.tasks.base import Feature
-
-IGNORED = -100
-"""The label that counts in no loss."""
 
 POOL = 50
 """Optimiser batches that are sorted by length together."""

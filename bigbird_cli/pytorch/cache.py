@@ -53,7 +53,8 @@ class KeptLayer:
             )
         store = self.store
         is_taken = store.filled != self.n_tokens  # another continuation stands there already
-        if is_taken or end > store.k_BNCH.shape[2]:
+        is_closed = store.k_BNCH.is_inference() and not torch.is_inference_mode_enabled()
+        if is_taken or is_closed or end > store.k_BNCH.shape[2]:
             store = _Store(_roomier(self.k_BNSH, end), _roomier(self.v_BNSH, end), self.n_tokens)
         store.k_BNCH[:, :, self.n_tokens : end] = k_BNSH
         store.v_BNCH[:, :, self.n_tokens : end] = v_BNSH

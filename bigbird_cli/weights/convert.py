@@ -15,6 +15,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import CONFIG_NAME, BigBirdConfig
 from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, PREFIX, TIED, expand, expected_names
+from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.tokens import (
@@ -130,7 +131,7 @@ def bert_to_bigbird(
     tensors = read_tensors(source)
     used, unused = _assign(tensors, n_layers=short.num_hidden_layers, where=source)
     encoder = _encoder(tensors, used, short, where=source)
-    encoder[POSITIONS] = _tiled(encoder[POSITIONS], max_positions)
+    encoder[POSITIONS] = tiled(encoder[POSITIONS], max_positions)
 
     config = short.replace(
         max_position_embeddings=max_positions,
@@ -269,11 +270,6 @@ def _encoder(
                 f"the tensor {name} holds values that are not finite", where=str(where), fix="fetch the model again"
             )
     return encoder
-
-
-def _tiled(positions: np.ndarray, n_positions: int) -> np.ndarray:
-    """The rows of positions over and over, n_positions of them."""
-    return positions[np.arange(n_positions) % len(positions)]
 
 
 def _tokenizer(source: Path, *, max_positions: int) -> Tokenizer:

@@ -280,7 +280,6 @@ def test_plain_tuples_serve_as_a_cache_and_stay_as_they_are() -> None:
     assert all(map(torch.equal, before, itertools.chain(*past)))
 
 
-@pytest.mark.xfail(raises=RuntimeError, reason="a store of inference tensors is written into")
 def test_a_cache_made_in_inference_mode_can_be_continued_outside() -> None:
     model, ids = decoder(), text(LIMIT + 4)
     with torch.inference_mode():
