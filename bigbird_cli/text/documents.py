@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from bigbird_cli.errors import BigBirdError, DataError, nearest
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
 
 SUFFIXES = (".txt", ".md")
+_QA_ROW = '{"context": ..., "question": ...}'
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,18 @@ def decode_bytes(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"the byte 0x{data[error.start]:02x} at offset {error.start} (line {line}) is not UTF-8 text",
-            where=name,
-            fix=_encoding_hint(data),
-        ) from None
+        raise not_utf8(error, name) from None
+
+
+def not_utf8(error: UnicodeDecodeError, name: str, *, n_bytes: int = 0, n_lines: int = 0) -> DataError:
+    """What to say of bytes that are no UTF-8, n_bytes and n_lines of the same text having been good before them."""
+    data = error.object
+    line = n_lines + data.count(b"\n", 0, error.start) + 1
+    return DataError(
+        f"the byte 0x{data[error.start]:02x} at offset {n_bytes + error.start} (line {line}) is not UTF-8 text",
+        where=name,
+        fix=_encoding_hint(data),
+    )
 
 
 def read_text(path: str | Path) -> str:
@@ -116,8 +124,15 @@ def read_text(path: str | Path) -> str:
 def read_bytes(path: str | Path) -> bytes:
     """Read a file; raises DataError when it is missing or cannot be opened."""
     path = Path(path)
-    try:
+    with file_errors(path):
         return path.read_bytes()
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Say what it means that a file cannot be opened or read, as a DataError."""
+    try:
+        yield
     except FileNotFoundError:
         raise DataError("there is no such file", where=str(path), fix=_nearby(path)) from None
     except IsADirectoryError:
@@ -144,7 +159,8 @@ def read_documents(
         if str(path) == "-":
             name = "-"
             try:
-                text = decode_bytes(_read_stream(stdin), "standard input")
+                with standard_input(stdin) as stream:
+                    text = decode_bytes(stream.read(), "standard input")
                 yield _filled(Document(name, text), "standard input")
             except DataError as error:
                 yield FailedDocument(name, error)
@@ -152,7 +168,7 @@ def read_documents(
         path = Path(path)
         try:
             # os.path: what may not be looked at is reported by the reading below
-            files = _files_of(path) if os.path.isdir(path) else [path]  # noqa: PTH112
+            files = files_of(path) if os.path.isdir(path) else [path]  # noqa: PTH112
         except DataError as error:
             yield FailedDocument(str(path), error)
             continue
@@ -166,12 +182,15 @@ def read_documents(
                 yield FailedDocument(str(file), error)
 
 
-def read_jsonl(stream: BinaryIO | Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, object] | DataError]]:
+def read_jsonl(
+    stream: BinaryIO | Iterable[bytes], name: str, *, example: str = _QA_ROW
+) -> Iterator[tuple[int, dict[str, object] | DataError]]:
     """Read JSON lines, one object a line; a bad line becomes an error and the others are read.
 
     Args:
         stream: binary stream or lines of it.
         name: what to call it in errors.
+        example: an object as it should be, for errors.
 
     Yields:
         The line's number, counted from 1, and its object or a DataError. Empty lines are passed over.
@@ -183,13 +202,13 @@ def read_jsonl(stream: BinaryIO | Iterable[bytes], name: str) -> Iterator[tuple[
         if not line.strip():
             continue
         try:
-            yield number, json_object(decode_bytes(line, where), where)
+            yield number, json_object(decode_bytes(line, where), where, example=example)
         except DataError as error:
             yield number, error
 
 
-def json_object(text: str, where: str) -> dict[str, object]:
-    """Parse one JSON object.
+def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, object]:
+    """Parse one JSON object; errors give the example of one.
 
     Raises:
         DataError: the text is not JSON, not an object, or holds a lone surrogate.
@@ -205,9 +224,7 @@ def json_object(text: str, where: str) -> dict[str, object]:
     except RecursionError:
         raise DataError("this JSON is nested too deeply", where=where) from None
     if not isinstance(value, dict):
-        raise DataError(
-            f"this is {json_kind(value)}, not a JSON object", where=where, fix='write {"context": ..., "question": ...}'
-        )
+        raise DataError(f"this is {json_kind(value)}, not a JSON object", where=where, fix=f"write {example}")
     return value
 
 
@@ -267,17 +284,23 @@ def _filled(document: Document, where: str) -> Document:
     return document
 
 
-def _read_stream(stdin: BinaryIO | None) -> bytes:
+@contextmanager
+def standard_input(stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
+    """A binary stream, by default the process's own input; raises DataError when it is closed or cannot be read."""
     if stdin is None and sys.stdin is None:
         raise DataError("it is closed", where="standard input", fix="name a file, or pipe a text into the command")
     try:
-        return (stdin or sys.stdin.buffer).read()
+        yield stdin or sys.stdin.buffer
     except OSError as error:
         raise DataError(f"it cannot be read: {error.strerror or error}", where="standard input") from None
 
 
-def _files_of(folder: Path) -> list[Path | FailedDocument]:
-    """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read."""
+def files_of(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path | FailedDocument]:
+    """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read.
+
+    Raises:
+        DataError: there is no file with one of the suffixes in it.
+    """
     found: dict[Path, Path | FailedDocument] = {}
 
     def unreadable(error: OSError) -> None:
@@ -288,10 +311,11 @@ def _files_of(folder: Path) -> list[Path | FailedDocument]:
 
     for parent, _, names in os.walk(folder, onerror=unreadable):
         for file in (Path(parent, name) for name in names):
-            if file.suffix.lower() in SUFFIXES and _may_be_read(file):
+            if file.suffix.lower() in suffixes and _may_be_read(file):
                 found[file] = file
     if not found:
-        raise DataError("the folder holds no *.txt or *.md file", where=str(folder), fix="name the files to read")
+        wanted = " or ".join(f"*{suffix}" for suffix in suffixes)
+        raise DataError(f"the folder holds no {wanted} file", where=str(folder), fix="name the files to read")
     return [found[path] for path in sorted(found)]
 
 
