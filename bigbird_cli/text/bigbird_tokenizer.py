@@ -33,7 +33,7 @@ _ENGLISH_CLEAN_UP = (
 )  # fmt: skip
 
 # fewer characters than this are read before a second thread has started
-_WORTH_THREADS = 200_000
+_WORTH_THREADS = 50_000
 
 
 class BigBirdTokenizer(ModelInputs):

@@ -66,6 +66,7 @@ class SpecialTokens:
         self._piece_ids = {name: number for number, name in enumerate(self._pieces)}
         self._added: dict[int, AddedToken] = dict(added)
         self._added_ids = {token.content: number for number, token in self._added.items()}
+        self._ids = {**self._piece_ids, **self._added_ids}
         # the mask stands for a word, so it takes the word's leading space with it
         self._special: dict[str, AddedToken | None] = {
             role: added_token(token, lstrip=role == "mask") for role, token in roles.items()
@@ -79,11 +80,11 @@ class SpecialTokens:
         return len(self._pieces)
 
     def __len__(self) -> int:
-        return len(self.get_vocab())
+        return len(self._ids)
 
     def get_vocab(self) -> dict[str, int]:
         """Every token and its id, added ones included."""
-        return {**self._piece_ids, **self._added_ids}
+        return dict(self._ids)
 
     @property
     def added_tokens_decoder(self) -> dict[int, AddedToken]:
@@ -150,6 +151,7 @@ class SpecialTokens:
                 self._additional = [*self._additional, token]
             self._added[number] = token
             self._added_ids[token.content] = number
+        self._ids = {**self._piece_ids, **self._added_ids}
         longest_first = sorted(self._added_ids, key=len, reverse=True)
         self._added_pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         return n_new
@@ -213,9 +215,8 @@ class SpecialTokens:
         if tokens is None:
             return None
         if isinstance(tokens, str):
-            number = self._added_ids.get(tokens)
-            return self._piece_ids.get(tokens, self._unknown_id) if number is None else number
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+            return self._ids.get(tokens, self._unknown_id)
+        return [self._ids.get(token, self._unknown_id) for token in tokens]
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """Token of an id, or tokens of several; IndexError for an id outside the vocabulary."""
