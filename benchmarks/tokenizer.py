@@ -176,7 +176,7 @@ def wrong_places(line: str, ids: Sequence[int], spans: Sequence[tuple[int, int]]
             right = span.replace(" ", "▁").removeprefix("▁") == piece
         else:
             right = not span.strip(" ▁")
-        wrong += not (right and end <= start <= stop)
+        wrong += not (right and end <= start <= stop <= len(line))
         end = stop
     return wrong
 
