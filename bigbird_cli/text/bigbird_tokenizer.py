@@ -275,18 +275,6 @@ class BigBirdTokenizer(ModelInputs):
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         prefix = f"{filename_prefix}-" if filename_prefix else ""
-        settings = {
-            **self._settings,
-            **self.special_tokens_map,
-            "added_tokens_decoder": {str(n): described(token) for n, token in self.added_tokens_decoder.items()},
-            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
-            "model_max_length": self.model_max_length,
-            "sp_model_kwargs": self.sp_model_kwargs,
-            "tokenizer_class": type(self).__name__,
-        }
-        for name in ("padding_side", "truncation_side", "split_special_tokens", "model_input_names"):
-            if getattr(self, name) != _USUAL_SETTINGS[name]:
-                settings[name] = getattr(self, name)
         special: dict[str, Any] = {
             f"{role}_token": described(token, with_special=False)
             for role, token in self._special.items()
@@ -297,13 +285,29 @@ class BigBirdTokenizer(ModelInputs):
                 token if isinstance(token, str) else described(token, with_special=False) for token in self._additional
             ]
         written = [folder / f"{prefix}{TOKENIZER_CONFIG}", folder / f"{prefix}{SPECIAL_TOKENS_MAP}"]
-        for path, content in zip(written, (settings, special), strict=True):
+        for path, content in zip(written, (self._config(), special), strict=True):
             write_json(path, content)
         beyond = {token: number for token, number in self.added_tokens_encoder.items() if number >= self.vocab_size}
         if beyond:
             written.append(folder / f"{prefix}{ADDED_TOKENS}")
             write_json(written[-1], beyond)
         return (*map(str, written), *self.save_vocabulary(folder, filename_prefix))
+
+    def _config(self) -> dict[str, Any]:
+        """What tokenizer_config.json says."""
+        config = {
+            **self._settings,
+            **self.special_tokens_map,
+            "added_tokens_decoder": {str(n): described(token) for n, token in self.added_tokens_decoder.items()},
+            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
+            "model_max_length": self.model_max_length,
+            "sp_model_kwargs": self.sp_model_kwargs,
+            "tokenizer_class": "BigBirdTokenizer",
+        }
+        for name in ("padding_side", "truncation_side", "split_special_tokens", "model_input_names"):
+            if getattr(self, name) != _USUAL_SETTINGS[name]:
+                config[name] = getattr(self, name)
+        return config
 
     def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str]:
         """Write spiece.model into a folder that is there; returns the file's name."""

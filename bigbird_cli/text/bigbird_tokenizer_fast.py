@@ -127,16 +127,35 @@ class BigBirdTokenizerFast(BigBirdTokenizer):
         )
 
     def save_pretrained(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
-        """As `BigBirdTokenizer.save_pretrained`, and tokenizer.json.
+        """As `BigBirdTokenizer.save_pretrained`, and tokenizer.json; AutoTokenizer gives the same ids then.
 
         Returns:
             The files' names.
+
+        Raises:
+            ModelError: as of `tokenizer_json`; nothing is written.
         """
         content = self.tokenizer_json()
         written = super().save_pretrained(save_directory, filename_prefix)
         path = Path(save_directory) / (f"{filename_prefix}-{TOKENIZER_JSON}" if filename_prefix else TOKENIZER_JSON)
         path.write_text(content, encoding="utf-8")
         return (*written, str(path))
+
+    def _config(self) -> dict[str, Any]:
+        """What tokenizer_config.json says, so that transformers takes tokenizer.json as it is.
+
+        Under the name of its BigBird classes it would put white space, [MASK] and user-defined pieces otherwise; and a
+        token that counts as normalized would be looked for in the text that the normaliser has changed.
+        """
+        config = super()._config()
+        config["added_tokens_decoder"] = {
+            number: {**token, "normalized": False} for number, token in config["added_tokens_decoder"].items()
+        }
+        return {
+            **config,
+            "model_input_names": self.model_input_names,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+        }
 
 
 def write_tokenizer_json(spiece_model: str | Path, path: str | Path) -> None:

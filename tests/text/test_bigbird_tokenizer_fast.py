@@ -129,11 +129,17 @@ def test_the_library_puts_special_tokens_round_a_pair(folder: Path) -> None:
     assert (encoding.ids, encoding.type_ids) == (ours.input_ids, ours.token_type_ids)
 
 
-def test_transformers_opens_what_we_save(folder: Path) -> None:
+@pytest.mark.parametrize("with_config", [False, True])
+def test_transformers_opens_what_we_save(folder: Path, with_config: bool, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    if with_config:
+        (tmp_path / "config.json").write_text('{"model_type": "big_bird"}', encoding="utf-8")
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     for text in PROBES:
-        assert theirs(text)["input_ids"] == SLOW.encode(text)
+        assert dict(theirs(text, "the light")) == dict(SLOW(text, "the light"))
+    assert theirs.cls_token_id == 65
 
 
 def test_transformers_conversion_is_read_with_the_slow_tokenizers_ids(tmp_path: Path) -> None:
