@@ -47,7 +47,7 @@ class Corpus:
         stdin: binary stream for "-"; by default the process's own.
 
     Attributes:
-        n_bytes: bytes read so far.
+        n_bytes: bytes of text read so far, in UTF-8.
         n_lines: lines of text read so far, empty ones included.
     """
 
@@ -63,8 +63,7 @@ class Corpus:
         for source in self._sources:
             if isinstance(source, Document):
                 refuse_surrogates(source.text, "the text", source.name)
-                self.n_bytes += len(source.text.encode("utf-8"))
-                yield from self._passages([source.text])
+                yield from self._passages_of(source.text)
             elif str(source) == "-":
                 with standard_input(self._stdin) as stream:
                     yield from self._read(stream, "standard input", is_jsonl=False)
@@ -82,31 +81,10 @@ class Corpus:
 
     def _read(self, stream: BinaryIO, name: str, *, is_jsonl: bool) -> Iterator[str]:
         if is_jsonl or self._text_field is not None:
-            for text in self._rows(stream, name, self._text_field or _TEXT_FIELD):
-                yield from self._passages([text])
+            for text in _rows(stream, name, self._text_field or _TEXT_FIELD):
+                yield from self._passages_of(text)
         else:
             yield from self._passages(self._decoded(stream, name))
-
-    def _rows(self, stream: BinaryIO, name: str, field: str) -> Iterator[str]:
-        for number, row in read_jsonl(self._counted(stream), name, example=f'{{"{field}": ...}}'):
-            if isinstance(row, DataError):
-                raise row
-            text, where = row.get(field), f"{name}:{number}"
-            if field not in row:
-                raise DataError(
-                    f"the row has no field {field!r}; it has {', '.join(row) or 'none'}",
-                    where=where,
-                    fix="name the field that holds the text (text_field)",
-                )
-            if not isinstance(text, str):
-                raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix="write it in quotes")
-            refuse_surrogates(text, repr(field), where)
-            yield text
-
-    def _counted(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        for line in lines:
-            self.n_bytes += len(line)
-            yield line
 
     def _decoded(self, stream: BinaryIO, name: str) -> Iterator[str]:
         """The text in blocks, without the byte order mark of the file."""
@@ -125,6 +103,10 @@ class Corpus:
             self.n_bytes += len(block)
             n_bytes += len(block)
             n_lines += text.count("\n")
+
+    def _passages_of(self, text: str) -> Iterator[str]:
+        self.n_bytes += len(text.encode("utf-8"))
+        yield from self._passages([text])
 
     def _passages(self, blocks: Iterable[str]) -> Iterator[str]:
         rest = ""
@@ -168,6 +150,24 @@ class Sample:
     def passages(self) -> list[bytes]:
         """The passages that were drawn, in the order of their draws: any first few are a sample too."""
         return [passage for _, passage in sorted(self._kept, reverse=True)]
+
+
+def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
+    """The texts of JSON lines."""
+    for number, row in read_jsonl(stream, name, example=f'{{"{field}": ...}}'):
+        if isinstance(row, DataError):
+            raise row
+        text, where = row.get(field), f"{name}:{number}"
+        if field not in row:
+            raise DataError(
+                f"the row has no field {field!r}; it has {', '.join(row) or 'none'}",
+                where=where,
+                fix="name the field that holds the text (text_field)",
+            )
+        if not isinstance(text, str):
+            raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix="write it in quotes")
+        refuse_surrogates(text, repr(field), where)
+        yield text
 
 
 def _as_lines(text: str) -> str:

@@ -80,7 +80,7 @@ class VocabularyReport:
     Attributes:
         vocab_size: pieces in all.
         n_learned: of them, those that the corpus gave: all but special pieces and bytes.
-        n_lines, n_bytes: what was read, empty lines included.
+        n_lines, n_bytes: text that was read, empty lines included.
         n_sampled_bytes: what of it the vocabulary was learned from.
         bytes_per_token: bytes of UTF-8 that a token stands for, spaces among them.
         tokens_per_word: tokens of a word between white space; None if pieces may reach over it.
@@ -205,16 +205,27 @@ def _learn(passages: Sequence[bytes], **settings: Any) -> bytes:
         "normalization_rule_name": "identity",
         "minloglevel": 2,
     }
-    command = [sys.executable, "-P", "-m", "bigbird_cli.text.sentencepiece_process", json.dumps(settings)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    # a file, not a pipe: nobody waits for anybody, and a process that dies early says why
-    with tempfile.TemporaryFile() as lines:
-        lines.writelines(passage + b"\n" for passage in passages)
-        lines.seek(0)
-        done = subprocess.run(command, stdin=lines, capture_output=True, env=environment, check=False)
-    if done.returncode:
-        raise _failure(done.stderr.decode("utf-8", "replace").strip(), done.returncode, settings)
-    return done.stdout
+    with tempfile.TemporaryDirectory() as name:
+        lines, model, log = (Path(name, part) for part in ("lines", "model", "log"))
+        with lines.open("wb") as file:
+            file.writelines(passage + b"\n" for passage in passages)
+        program = [sys.executable, "-P", "-m", "bigbird_cli.text.sentencepiece_process"]
+        command = [*program, json.dumps(settings), str(lines), str(model)]
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr, env=environment) as process,
+        ):
+            try:
+                process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+        if process.returncode:
+            said = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise _failure(said, process.returncode, settings)
+        return model.read_bytes()
 
 
 def _failure(said: str, code: int, settings: dict[str, Any]) -> Exception:

@@ -1,6 +1,9 @@
 """A learned vocabulary has BigBird's layout, reads its own corpus exactly, and is the same each time."""
 
+import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,8 +183,8 @@ def test_a_corpus_without_text_is_an_error(tmp_path: Path, text: str) -> None:
 def test_a_trainer_that_dies_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, error: type[Exception]
 ) -> None:
-    run = train.subprocess.run
-    monkeypatch.setattr(train.subprocess, "run", lambda command, **rest: run([command[0], "-c", code], **rest))
+    popen = train.subprocess.Popen
+    monkeypatch.setattr(train.subprocess, "Popen", lambda command, **rest: popen([command[0], "-c", code], **rest))
     with pytest.raises(error, match=r"memory|something else"):
         learn(tmp_path / "v", prose())
 
@@ -199,3 +202,15 @@ def test_an_interrupt_while_reading_goes_through(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_vocabulary(Corpus(sources()), tmp_path, vocab_size=250)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_trainer_ends_with_whoever_asked(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text(genome(300_000))
+    settings = {"vocab_size": 5000, "split_by_whitespace": False, "max_sentence_length": 1_000_000}
+    arguments = [json.dumps(settings), str(tmp_path / "lines"), str(tmp_path / "model")]
+    command = [sys.executable, "-m", "bigbird_cli.text.sentencepiece_process", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait() == 1
+    assert not (tmp_path / "model").exists() or not (tmp_path / "model").read_bytes()
