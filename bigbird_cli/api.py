@@ -1,7 +1,8 @@
 """The plain Python call under each command: joins the rooms, prints nothing."""
 
+import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from bigbird_cli.events import Checked, Event
 from bigbird_cli.recipe import load_recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import N_SPECIAL, QAPrediction, QuestionAnswering, build_feature
+from bigbird_cli.text.corpus import Corpus
 from bigbird_cli.text.documents import (
     SUFFIXES,
     Document,
@@ -28,8 +30,17 @@ from bigbird_cli.text.places import local_path
 from bigbird_cli.text.report import Report
 from bigbird_cli.text.report import tokenize as report_on
 from bigbird_cli.text.tokenizer import NEWLINE_RULES, TOKENIZER_FILES, Newline, Tokenizer, load_tokenizer
+from bigbird_cli.text.train import (
+    ALGORITHMS,
+    CHARACTER_COVERAGE,
+    SPLITS,
+    Progress,
+    VocabularyReport,
+    train_vocabulary,
+)
 from bigbird_cli.text.windows import Window, owned_sums
 from bigbird_cli.weights.convert import ConversionReport, bert_to_bigbird
+from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.store import ModelFolder, find_folder, open_folder
 
 DEFAULT_QA_MODEL = "qa-mini"
@@ -286,6 +297,67 @@ def convert(
     return bert_to_bigbird(
         source, out, max_positions=max_positions, block_size=block_size, num_random_blocks=random_blocks
     )
+
+
+def train_tokenizer(
+    corpus: str | Path | Document | Iterable[str | Path | Document],
+    out: str | Path,
+    *,
+    vocab_size: int,
+    split: str = "whitespace",
+    algorithm: str | None = None,
+    character_coverage: float = CHARACTER_COVERAGE,
+    byte_fallback: bool = False,
+    text_field: str | None = None,
+    sample_mb: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> VocabularyReport:
+    """Learn a vocabulary in the layout of BigBird's own, of any language; see `text.train.train_vocabulary`.
+
+    Args:
+        corpus: what to learn from: paths of files and folders, "-" for standard input, or Documents, as
+            `text.corpus.Corpus` reads them.
+        out: the folder to write; it must not exist yet, or be empty. It appears whole or not at all.
+        vocab_size: pieces in all, the 101 special ones included.
+        split: "whitespace", or "none" for text without words, such as DNA.
+        algorithm: "unigram" or "bpe"; None for unigram, without words for bpe.
+        character_coverage: share of the corpus's characters, above 0 and up to 1, that the vocabulary has to know.
+        byte_fallback: give each byte a piece, so that no text is unknown.
+        text_field: the corpus is JSON lines, and this field holds the text; None for plain text, and "text" in *.jsonl.
+        sample_mb: megabytes to learn from at most, drawn at random; None for 50, without words for 15.
+        on_progress: is told every few megabytes, and when learning begins.
+
+    Raises:
+        UsageError: out is occupied, an option has an impossible value, or vocab_size does not suit the corpus.
+        DataError: the corpus cannot be read, or holds no text.
+        ResourceError: memory or disk did not suffice.
+    """
+    if not 0 < character_coverage <= 1:
+        raise UsageError(f"{character_coverage} is no share", where="character_coverage", fix="give 0.9995, or up to 1")
+    if sample_mb is not None and sample_mb < 1:
+        raise UsageError(f"{sample_mb} is too few", where="sample_mb", fix="give 1 or more")
+    out = local_path(out)
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError("there is something of that name already", where=str(out), fix="name a new folder")
+    sources = [corpus] if isinstance(corpus, str | Path | Document) else corpus
+    with partial_folder(out.parent, n_bytes=100 * vocab_size) as partial:
+        report = train_vocabulary(
+            Corpus(sources, text_field=text_field),
+            partial,
+            vocab_size=vocab_size,
+            split=SPLITS[_known(split, SPLITS, "split")],
+            algorithm=None if algorithm is None else ALGORITHMS[_known(algorithm, ALGORITHMS, "algorithm")],
+            character_coverage=character_coverage,
+            byte_fallback=byte_fallback,
+            sample_mb=sample_mb,
+            on_progress=on_progress,
+        )
+        for file in partial.iterdir():
+            flush(file)
+        if out.is_dir():
+            out.rmdir()  # it is empty; Windows renames onto nothing
+        partial.rename(out)
+    return report
 
 
 class _Reader:

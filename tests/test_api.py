@@ -317,3 +317,42 @@ def test_convert_refuses_what_the_command_refuses(tmp_path: Path) -> None:
         bb.convert(tmp_path / "none", tmp_path / "out", random_blocks=2)
     with pytest.raises(UsageError, match="num_random_blocks -1"):
         bb.convert(tmp_path / "none", tmp_path / "out", random_blocks=-1)
+
+
+def test_a_vocabulary_is_learned_from_files_and_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(LONG)
+    report = bb.train_tokenizer(tmp_path / "a.txt", tmp_path / "deep" / "one", vocab_size=130)
+    assert (report.vocab_size, report.n_bytes) == (130, len(LONG))
+    tokenizer = bb.BigBirdTokenizer.from_pretrained(tmp_path / "deep" / "one")
+    assert tokenizer.decode(tokenizer("the lamp")["input_ids"], skip_special_tokens=True) == "the lamp"
+    (tmp_path / "empty").mkdir()
+    bb.train_tokenizer([Document("a", LONG)], tmp_path / "empty", vocab_size=130)
+    assert [(tmp_path / folder / "spiece.model").read_bytes() for folder in ("deep/one", "empty")] == [
+        (tmp_path / "deep" / "one" / "spiece.model").read_bytes()
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "space"}, "there is no 'space'"),
+        ({"algorithm": "wordpiece"}, "use one of unigram, bpe"),
+        ({"character_coverage": 1.5}, "1.5 is no share"),
+        ({"sample_mb": 0}, "0 is too few"),
+        ({"vocab_size": 100_000}, "more than the corpus gives"),
+    ],
+)
+def test_a_vocabulary_that_cannot_be_learned_leaves_no_folder(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        bb.train_tokenizer([Document("a", LONG)], tmp_path / "v", **{"vocab_size": 130, **options})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_in_it_is_never_written_into(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").touch()
+    for occupied in (tmp_path, tmp_path / "mine.txt"):
+        with pytest.raises(UsageError, match="something of that name already"):
+            bb.train_tokenizer([Document("a", LONG)], occupied, vocab_size=130)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -1,8 +1,12 @@
-"""`bigbird tokenize`: show how a model's vocabulary reads a text, and what of it the vocabulary does not know."""
+"""`bigbird tokenize`: show how a vocabulary reads a text, and what of it is unknown to it; or learn a new one."""
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,13 +14,32 @@ from bigbird_cli.cli import options
 from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from bigbird_cli.cli.console import Waiting
     from bigbird_cli.text.report import Report
+    from bigbird_cli.text.train import Progress, VocabularyReport
 
 _SHOWN = 8
 """Unknown characters that a remark names; --json names all."""
 
+_EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+_READING = ("model", "ids", "counts", "newline", "offline")
+_TRAINING = (
+    "vocab_size",
+    "out",
+    "split",
+    "algorithm",
+    "character_coverage",
+    "byte_fallback",
+    "text_field",
+    "sample_mb",
+)
+"""Options that mean something only without, and only with --train."""
+
 
 def tokenize(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="[PATH]...", help="Text files, folders of them, or - for standard input."),
@@ -25,8 +48,42 @@ def tokenize(
     ids: Annotated[bool, typer.Option("--ids", help="Show ids instead of pieces.")] = False,
     counts: Annotated[bool, typer.Option("--counts", help="Show only how many tokens each document has.")] = False,
     newline: options.Newline = None,
-    as_json: options.Json = False,
     offline: options.Offline = False,
+    train: Annotated[bool, typer.Option("--train", help="Learn a new vocabulary from the texts instead.")] = False,
+    vocab_size: Annotated[
+        int | None,
+        typer.Option("--vocab-size", metavar="N", min=1, help="Pieces to have in all, 101 special ones too."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder to write.")] = None,
+    split: Annotated[
+        Literal["whitespace", "none"],
+        typer.Option("--split", help="No piece reaches over white space; or text is taken as it stands, as DNA is."),
+    ] = "whitespace",
+    algorithm: Annotated[
+        Literal["unigram", "bpe"] | None,
+        typer.Option("--algorithm", help="How to learn.  [default: unigram; bpe with --split none]"),
+    ] = None,
+    character_coverage: Annotated[
+        float,
+        typer.Option("--character-coverage", metavar="SHARE", help="Of all characters, those to know; the rarest go."),
+    ] = 0.99999,
+    byte_fallback: Annotated[
+        bool, typer.Option("--byte-fallback", help="Spell unknown text in bytes, which are 256 pieces.")
+    ] = False,
+    text_field: Annotated[
+        str | None,
+        typer.Option("--text-field", metavar="NAME", help="Read JSON lines.  [default: plain text; text in *.jsonl]"),
+    ] = None,
+    sample_mb: Annotated[
+        int | None,
+        typer.Option(
+            "--sample-mb",
+            metavar="N",
+            min=1,
+            help="Learn from N MB at most, drawn at random.  [default: 50; 15 with --split none]",
+        ),
+    ] = None,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
 ) -> None:
@@ -35,13 +92,38 @@ def tokenize(
     Control tokens written in a text, such as [SEP], are text. What the vocabulary does not know is reported on
     standard error.
 
+    With --train, learn a vocabulary in the layout of BigBird's own; every option from --vocab-size to --sample-mb is
+    for that. Text is UTF-8, in files, folders (*.txt, *.md, *.jsonl) or on standard input.
+
     \b
     Examples:
       bigbird tokenize article.txt
       bigbird tokenize contracts/ --counts
       echo "The lease was signed." | bigbird tokenize --ids
       bigbird tokenize article.txt --json | jq .unknown_text
+      bigbird tokenize --train corpus/ --vocab-size 8000 --out vocabulary
+      bigbird tokenize --train genome.txt --split none --vocab-size 4000 --out dna
     """
+    _refuse_mixed(context, train=train)
+    if train:
+        sources = _sources(paths or [])
+        if vocab_size is None or out is None:
+            missing = "--vocab-size" if vocab_size is None else "--out"
+            raise UsageError(f"--train needs {missing}", fix="write for instance --vocab-size 8000 --out vocabulary")
+        _train(
+            sources,
+            out,
+            as_json=as_json,
+            quiet=quiet,
+            vocab_size=vocab_size,
+            split=split,
+            algorithm=algorithm,
+            character_coverage=character_coverage,
+            byte_fallback=byte_fallback,
+            text_field=text_field,
+            sample_mb=sample_mb,
+        )
+        return
     if ids and counts:
         raise UsageError("--ids and --counts exclude each other", fix="leave one of them out")
     sources = _sources(paths or [])
@@ -79,6 +161,71 @@ def tokenize(
         raise DataError("there is nothing to read", fix="name a text file")
 
 
+def _refuse_mixed(context: typer.Context, *, train: bool) -> None:
+    """Refuse an option that would change nothing."""
+    flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    for name in _READING if train else _TRAINING:
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if train:
+            problem = f"{flags[name]} reads with a vocabulary that is there, and --train learns a new one"
+        else:
+            problem = f"{flags[name]} says how to learn a vocabulary, and nothing is to be learned without --train"
+        raise UsageError(problem, fix="leave one of them out" if train else f"add --train, or leave {flags[name]} out")
+
+
+def _train(sources: Sequence[str], out: Path, *, as_json: bool, quiet: bool, **settings: Any) -> None:
+    from bigbird_cli import api
+    from bigbird_cli.cli.console import Waiting, say_all, write_json
+
+    with Waiting(quiet=quiet) as waiting:
+        progress = _Progress(waiting, quiet=quiet)
+        report = api.train_tokenizer(sources, out, on_progress=progress.show, **settings)
+    if as_json:
+        write_json({"out": str(out), **asdict(report)})
+    say_all([*_facts(report), f"vocabulary in {out}"], quiet=quiet)
+
+
+class _Progress:
+    """Shows how far learning a vocabulary has come: beside the moving sign on a terminal, else in a line at times."""
+
+    def __init__(self, waiting: "Waiting", *, quiet: bool) -> None:
+        self._waiting, self._quiet = waiting, quiet
+        self._last_line = time.monotonic()
+
+    def show(self, progress: "Progress") -> None:
+        from bigbird_cli.cli.console import say
+
+        line = f"{progress.phase} · {_amount(progress)}"
+        now = time.monotonic()
+        if self._waiting.sign is not None:
+            self._waiting.sign.update(line)
+        elif progress.phase == "learning" or now - self._last_line >= _EVERY:
+            self._last_line = now
+            say(line, quiet=self._quiet)
+
+
+def _facts(report: "VocabularyReport") -> Iterable[str]:
+    read = _amount(report)
+    sampled = report.n_sampled_bytes < 0.99 * report.n_bytes
+    source = f"a sample of {_megabytes(report.n_sampled_bytes)} out of {read}" if sampled else read
+    yield f"{report.n_learned:,} of {report.vocab_size:,} pieces learned from {source} ({report.seconds:.0f} s)"
+    parts = [f"{report.bytes_per_token:.2f} bytes a token", f"{report.unknown:.3%} of tokens unknown"]
+    if report.tokens_per_word is not None:
+        parts.insert(0, f"{report.tokens_per_word:.2f} tokens a word")
+    strangers = f": {_listed(Counter(report.unknown_text))}" if report.unknown_text else ""
+    yield " · ".join(parts) + strangers
+
+
+def _amount(read: "Progress | VocabularyReport") -> str:
+    return f"{_megabytes(read.n_bytes)} in {read.n_lines:,} line{'' if read.n_lines == 1 else 's'}"
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
 def _sources(paths: Sequence[str]) -> Sequence[str]:
     if paths.count("-") > 1:
         raise UsageError("standard input can be read once only", where="-")
@@ -114,14 +261,18 @@ def _show(name: str, report: "Report", shape: str) -> None:
 
 
 def _remark(name: str, report: "Report") -> str:
+    hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
+    share = f"{report.unknown:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
+    return f"! {name}  {share}, so a model cannot read them: {_listed(report.unknown_text)}{hint}"
+
+
+def _listed(unknown_text: Counter[str]) -> str:
+    """The commonest unknown characters with their numbers, and how many more there are."""
     from bigbird_cli.text.report import named
 
     common = [
         f"{named(text) if len(text) == 1 else repr(text)} × {n_times:,}"
-        for text, n_times in report.unknown_text.most_common(_SHOWN)
+        for text, n_times in unknown_text.most_common(_SHOWN)
     ]
-    n_more = len(report.unknown_text) - len(common)
-    listed = ", ".join([*common, f"{n_more:,} more"] if n_more else common)
-    hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
-    share = f"{report.unknown:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
-    return f"! {name}  {share}, so a model cannot read them: {listed}{hint}"
+    n_more = len(unknown_text) - len(common)
+    return ", ".join([*common, f"{n_more:,} more"] if n_more else common)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import random
 import re
 import shlex
 from collections.abc import Iterator
@@ -60,6 +61,11 @@ def workshop(tmp_path: Path, tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatc
     recipe.parent.mkdir()
     recipe.write_text(yaml.safe_dump(RECIPE))
     write_bert(tmp_path / "models" / "minilm")
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(3, 8))) for _ in range(12_000)]
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text("\n".join(words * 2))
+    (tmp_path / "genome.txt").write_text("".join(draw.choices("ACGT", k=50_000)) + "\n")
     return tmp_path
 
 

@@ -1,6 +1,12 @@
-"""`bigbird tokenize`: what it reads, what it shows, and what it says of unknown text."""
+"""`bigbird tokenize`: what it reads, what it shows, what it says of unknown text, and how it learns a vocabulary."""
 
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.tokenize import tokenize
+from bigbird_cli.text.train import CHARACTER_COVERAGE
 
 SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
 Tokenize = Callable[..., Result]
@@ -159,3 +166,120 @@ def test_control_characters_of_a_text_reach_no_terminal(run: Tokenize) -> None:
     assert "\x1b" not in result.stdout + result.stderr
     assert "\x9b" not in result.stdout + result.stderr
     assert records(result)[0]["unknown_text"]["\x1b"] == 1
+
+
+LINES = "".join(f"{word} of the {other}\n" for word in ("light", "lamp", "sea", "harbour") for other in "abcdefgh") * 9
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text(LINES)
+    (tmp_path / "corpus" / "b.jsonl").write_text(json.dumps({"text": LINES + "漢"}) + "\n")
+    return tmp_path / "corpus"
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_vocabulary_is_learned_and_read_with(invoke: Tokenize) -> None:
+    result = invoke("tokenize", "--train", "corpus", "--vocab-size", 120, "--out", "new/one")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    learning, learned, quality, where = result.stderr.splitlines()
+    assert learning == "learning · 0.0 MB in 577 lines"
+    assert learned.startswith("19 of 120 pieces learned from 0.0 MB in 577 lines")
+    assert " tokens a word · " in quality
+    assert "0.000% of tokens unknown" in quality
+    assert where == "vocabulary in new/one"
+    assert invoke("tokenize", "--model", "new/one", "--counts", stdin="the light").stdout.endswith("\t-\n")
+
+
+@pytest.mark.usefixtures("corpus")
+def test_one_object_tells_of_a_vocabulary(invoke: Tokenize) -> None:
+    args = ("--train", "corpus", "--vocab-size", 120, "--character-coverage", 0.999, "--json", "--quiet")
+    result = invoke("tokenize", *args, "-o", "new")
+    (record,) = records(result)
+    assert result.stderr == ""
+    assert list(record) == [
+        "out", "vocab_size", "n_learned", "n_lines", "n_bytes", "n_sampled_bytes", "bytes_per_token",
+        "tokens_per_word", "unknown", "unknown_text", "seconds",
+    ]  # fmt: skip
+    assert (record["out"], record["vocab_size"], record["n_lines"]) == ("new", 120, 577)
+    assert record["unknown_text"] == {"漢": 1}
+
+
+def test_a_vocabulary_is_learned_from_standard_input(invoke: Tokenize, tmp_path: Path) -> None:
+    args = ("--train", "--vocab-size", 120, "--split", "none", "--out", "dna")
+    assert invoke("tokenize", *args, stdin="ACGTTGCA" * 500).exit_code == 0
+    rows = "".join(json.dumps({"seq": "ACGTTGCA" * 100}) + "\n" for _ in range(5))
+    args = ("--train", "-", "--vocab-size", 120, "--split", "none", "--text-field", "seq", "--out", "rows")
+    assert invoke("tokenize", *args, stdin=rows).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "rows").iterdir()) == [
+        "special_tokens_map.json",
+        "spiece.model",
+        "tokenizer_config.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("corpus", "--out", "v"), 2, "--train needs --vocab-size"),
+        (("corpus", "--vocab-size", "130"), 2, "--train needs --out"),
+        (("corpus", "--vocab-size", "130", "--out", "v", "--counts"), 2, "--counts reads with a vocabulary"),
+        (("corpus", "--vocab-size", "130", "--out", "v", "--model", "qa-mini"), 2, "--model reads with a vocabulary"),
+        (("corpus", "--vocab-size", "130", "--out", "corpus"), 2, "something of that name"),
+        (("corpus", "--vocab-size", "9000", "--out", "v"), 2, "more than the corpus gives"),
+        (("corpus", "--vocab-size", "130", "--out", "v", "--character-coverage", "0"), 2, "0.0 is no share"),
+        (("nowhere.txt", "--vocab-size", "130", "--out", "v"), 3, "no such file"),
+        (("-", "-", "--vocab-size", "130", "--out", "v"), 2, "once only"),
+    ],
+)
+@pytest.mark.usefixtures("corpus")
+def test_a_wrong_call_to_learn_says_what_to_do_and_writes_nothing(
+    invoke: Tokenize, tmp_path: Path, args: tuple[str, ...], code: int, message: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    result = invoke("tokenize", "--train", *args, stdin=LINES)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "option", ["--vocab-size=9", "--out=v", "--split=none", "--byte-fallback", "--text-field=text"]
+)
+def test_an_option_that_says_how_to_learn_needs_train(run: Tokenize, option: str) -> None:
+    result = run(option, stdin="the light")
+    assert result.exit_code == 2
+    assert f"{option.split('=')[0]} says how to learn a vocabulary" in result.stderr
+
+
+def test_the_help_page_gives_the_coverage_that_is_used(invoke: Tokenize) -> None:
+    assert f"[default: {CHARACTER_COVERAGE}]" in invoke("tokenize", "--help").stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_learning_leaves_no_folder_and_no_process(tmp_path: Path, repository: Path, number: int) -> None:
+    (tmp_path / "genome.txt").write_text("".join(random.Random(0).choices("ACGT", k=1_000_000)))
+    command = "tokenize --train genome.txt --split none --algorithm unigram --vocab-size 4000 --out dna"
+    with subprocess.Popen(
+        [sys.executable, "-m", "bigbird_cli", *command.split()],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(repository)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"learning")
+        process.send_signal(number)
+        assert process.stderr.read() == "✗ stopped\n".encode()
+    assert process.returncode == 128 + number
+    assert [path.name for path in tmp_path.iterdir()] == ["genome.txt"]
+    for _ in range(100):  # a trainer that was just being started ends by itself
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("a process goes on")
