@@ -33,6 +33,7 @@ _HOMES = {
     "answer": "bigbird_cli.api",
     "answers": "bigbird_cli.api",
     "tokenize": "bigbird_cli.api",
+    "train_tokenizer": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "BigBirdError": "bigbird_cli.errors",
