@@ -165,3 +165,45 @@ _BERT: Final = {name: name for name in (*_EMBEDDINGS, *_ATTENTION, *_FEED_FORWAR
 }
 BERT_TO_BIGBIRD: Final = _BERT | _older_spelling(_BERT)
 """BERT's encoder and pooler in Hugging Face's names (a `bert.` prefix taken off) -> ours; the newer spelling first."""
+
+POSITIONS: Final = "embeddings.position_embeddings.weight"
+TOKEN_TYPES: Final = "embeddings.token_type_embeddings.weight"
+POOLER: Final = tuple(_POOLER)
+
+_HEAD_CLASSES: Final = {
+    "none": "BigBirdModel",
+    "pretraining": "BigBirdForPreTraining",
+    "causal": "BigBirdForCausalLM",
+    "mlm": "BigBirdForMaskedLM",
+    "classify": "BigBirdForSequenceClassification",
+    "multiple_choice": "BigBirdForMultipleChoice",
+    "ner": "BigBirdForTokenClassification",
+    "qa": "BigBirdForQuestionAnswering",
+}
+
+
+def class_of(head: str) -> str:
+    """The class that opens a model with this head, as config.json's `architectures` names it."""
+    return _HEAD_CLASSES[head]
+
+
+def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = None) -> str:
+    """The head whose parameters are among these names; "none" where there are only an encoder's.
+
+    Args:
+        shapes: name -> shape.
+        architecture: the class that config.json names; it decides between heads of the same names.
+    """
+    told = next((head for head, name in _HEAD_CLASSES.items() if name == architecture), None)
+    fitting = [
+        head
+        for head, names in _HEADS.items()
+        if names and all(name in shapes or name in TIED or name in _NEXT_SENTENCE for name in names)
+    ]
+    if not any(name in shapes for name in _NEXT_SENTENCE):
+        fitting = [head for head in fitting if head != "pretraining"]
+    if told in fitting:
+        return str(told)
+    if "ner" in fitting:  # named as the choice's; only that one has a single row
+        return "multiple_choice" if shapes["classifier.weight"][:1] == (1,) else "ner"
+    return next((head for head in ("pretraining", "mlm", "classify", "qa") if head in fitting), "none")
