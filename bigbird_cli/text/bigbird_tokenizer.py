@@ -97,6 +97,7 @@ class BigBirdTokenizer(ModelInputs):
         self.split_special_tokens = split_special_tokens
         self.model_input_names = list(model_input_names or _USUAL_SETTINGS["model_input_names"])
         self._settings = copy.deepcopy(settings)
+        self._warned = set()
         given = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
         super().__init__(
             self.sp_model.id_to_piece(numbers),

@@ -50,6 +50,8 @@ class ModelInputs(SpecialTokens):
     truncation_side: str
     model_input_names: list[str]
     pad_token_type_id = 0
+    _warned: set[str]
+    """Topics that a warning has been given of."""
 
     def _read(self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool) -> list[Reading]:
         """The tokens of each text."""
@@ -443,11 +445,10 @@ class ModelInputs(SpecialTokens):
 
     def _warner(self, topic: str, verbose: bool) -> Callable[[str], None]:
         """A function that warns, once a tokenizer and topic: a batch of a thousand needs no thousand warnings."""
-        warned: set[str] = self.__dict__.setdefault("_warned", set())
 
         def warn(message: str) -> None:
-            if verbose and topic not in warned:
-                warned.add(topic)
+            if verbose and topic not in self._warned:
+                self._warned.add(topic)
                 warnings.warn(message, BigBirdWarning, stacklevel=4)
 
         return warn
