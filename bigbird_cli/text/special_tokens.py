@@ -282,6 +282,7 @@ def added_token(
 
 
 def described(token: AddedToken, *, with_special: bool = True) -> dict[str, Any]:
+    """A token's settings by name, as JSON files keep them."""
     return {name: getattr(token, name) for name in sorted(ADDED_TOKEN_FIELDS) if with_special or name != "special"}
 
 
