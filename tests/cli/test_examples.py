@@ -155,3 +155,11 @@ def test_every_option_has_help_and_every_page_shows(invoke: Any) -> None:
         assert len(options) > 3
         for option in options:
             assert re.search(r"(\s{2,}|\n\s+)[A-Z\"a-z].*[.\]]", option), f"{name}: {option!r} says nothing"
+
+
+def test_the_readmes_models_run() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (models,) = [block for block in blocks if block.startswith("import torch")]
+    names: dict[str, Any] = {}
+    exec(compile(models, "README.md", "exec"), names)
+    assert names["out"].last_hidden_state.shape == (1, 1500, 64)
