@@ -195,11 +195,7 @@ def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = No
         architecture: the class that config.json names; it decides between heads of the same names.
     """
     told = next((head for head, name in _HEAD_CLASSES.items() if name == architecture), None)
-    fitting = [
-        head
-        for head, names in _HEADS.items()
-        if names and all(name in shapes or name in TIED or name in _NEXT_SENTENCE for name in names)
-    ]
+    fitting = [head for head, names in _HEADS.items() if any(name in shapes for name in names if name not in TIED)]
     if not any(name in shapes for name in _NEXT_SENTENCE):
         fitting = [head for head in fitting if head != "pretraining"]
     if told in fitting:
