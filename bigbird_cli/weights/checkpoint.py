@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
+from bigbird_cli.text.places import local_path
 from bigbird_cli.weights.folders import PARTIAL, disk_errors, flush, partial_folder, remove_partial_folders
 from bigbird_cli.weights.store import WEIGHTS
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
@@ -144,7 +145,7 @@ def start_run(out: Path, resume: str | None) -> Path | None:
                 fix="begin a new run elsewhere with --out FOLDER",
             )
         return newest
-    path = Path(resume).expanduser()
+    path = local_path(resume)
     if not path.is_dir():
         raise ModelError("there is no such checkpoint", where=resume, fix="try --resume auto")
     if (path / CHECKPOINTS).is_dir():

@@ -317,6 +317,11 @@ def test_a_file_is_no_run_folder(tmp_path: Path) -> None:
             start_run(tmp_path / "file", resume)
 
 
+def test_a_checkpoint_in_a_home_folder_that_is_not_there_is_a_model_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such home folder"):
+        start_run(tmp_path / "run", "~nobody-of-this-name/step-1")
+
+
 def test_auto_goes_on_from_the_newest_whole_checkpoint(tmp_path: Path) -> None:
     save(tmp_path, 1)
     (save(tmp_path, 2) / "state.json").write_bytes(b"{}")
