@@ -72,10 +72,10 @@ class Result:
 
 
 def recipe_module() -> ModuleType:
-    """recipes/make_qa_mini.py, whose readers know the formats and which parts are for testing."""
+    """recipes/scripts/make_qa_mini.py, whose readers know the formats and which parts are for testing."""
     name = "make_qa_mini"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "recipes" / f"{name}.py")
+        spec = importlib.util.spec_from_file_location(name, ROOT / "recipes" / "scripts" / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -131,6 +131,11 @@ def test_the_wheel_takes_every_package() -> None:
     assert set(settings["packages"]) == standing | {"bigbird_cli.recipes"}
 
 
+def test_the_wheel_takes_recipes_and_no_script_of_theirs() -> None:
+    # a package's own *.py files always travel; those of a folder below it do not
+    assert not list((REPOSITORY / "recipes").glob("*.py"))
+
+
 def test_public_names_are_all_there() -> None:
     import bigbird_cli
 

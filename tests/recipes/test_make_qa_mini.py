@@ -14,7 +14,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "recipes/make_qa_mini.py"
+    path = Path(__file__).resolve().parents[2] / "recipes/scripts/make_qa_mini.py"
     spec = importlib.util.spec_from_file_location("make_qa_mini", path)
     assert spec is not None
     assert spec.loader is not None

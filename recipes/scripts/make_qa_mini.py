@@ -1,6 +1,6 @@
 """Make the training and development questions of qa-mini from public question-answering sets.
 
-    python recipes/make_qa_mini.py FOLDER --out data/qa-mini
+    python recipes/scripts/make_qa_mini.py FOLDER --out data/qa-mini
 
 FOLDER holds the sets unpacked side by side: qamr, fairytaleqa, cuad, covid-qa, policyqa, qed, multispanqa,
 redocred and litbank (as haystack). Each is read in its own format, and all become documents with questions
