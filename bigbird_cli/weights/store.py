@@ -40,7 +40,9 @@ HUB_FILES: Final = (
 )
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w][\w.-]*)?")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-_UNPICKLE: Final = "open the model with transformers and save it again: save_pretrained writes safetensors"
+_UNPICKLE: Final = (
+    "make safetensors of it with `bigbird convert FOLDER OUT`, or with transformers: save_pretrained writes safetensors"
+)
 _FOREIGN: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
 _T = TypeVar("_T")
 
@@ -109,18 +111,25 @@ def shipped_models() -> list[str]:
     return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
 
 
-def read_tensors(folder: Path) -> dict[str, np.ndarray]:
+def read_tensors(
+    folder: Path, *, weights: str = WEIGHTS, read: Callable[[Path], dict[str, np.ndarray]] | None = None
+) -> dict[str, np.ndarray]:
     """A folder's weights under their stored names, whole or from shards.
 
     Types are as stored, float16 included; bfloat16 is widened to float32, which changes no value. Nothing besides
-    the weights is held in memory, and a pickle (`.bin`) is never opened.
+    the weights is held in memory, and a pickle (`.bin`) is opened only where the caller names it and brings a reader.
+
+    Args:
+        folder: a model folder.
+        weights: the file that holds them all; shards and the index are named after it.
+        read: reads one such file; by default a safetensors file.
 
     Raises:
         ModelError: no weights, or a file that is missing, cut off or at odds with itself; it names the file.
     """
     tensors: dict[str, np.ndarray] = {}
-    for file, names in _weight_files(folder).items():
-        found = read_tensor_file(file)
+    for file, names in weight_files(folder, weights).items():
+        found = (read or read_tensor_file)(file)
         if names is not None and (missing := names - found.keys()):
             raise ModelError(
                 f"the shard lacks {min(missing)}, which the index promises", where=str(file), fix="fetch it again"
@@ -136,6 +145,8 @@ def write_model(
     tensors: Mapping[str, np.ndarray],
     tokenizer: SavesFiles | None = None,
     files: Mapping[str, bytes] | None = None,
+    weights: str = WEIGHTS,
+    write: Callable[[Path, Mapping[str, np.ndarray]], None] | None = None,
 ) -> None:
     """Write a model folder that this program and transformers open.
 
@@ -145,9 +156,11 @@ def write_model(
     Args:
         folder: where; parents are made.
         config: becomes config.json.
-        tensors: become model.safetensors, in the types given.
+        tensors: become the weights file, in the types given.
         tokenizer: saves its own files.
         files: any others, such as task.json or README.md.
+        weights: the file of the weights, by its name.
+        write: writes it; by default as safetensors.
 
     Raises:
         ResourceError: the disk is full or cannot be written; what stood there is untouched.
@@ -162,8 +175,8 @@ def write_model(
             tokenizer.save(partial)
         for name, content in extra.items():
             (partial / name).write_bytes(content)
-        write_tensor_file(partial / WEIGHTS, tensors, metadata={"format": "pt"})
-        written = sorted(partial.iterdir(), key=lambda file: file.name == WEIGHTS)
+        (write or _write_safetensors)(partial / weights, tensors)
+        written = sorted(partial.iterdir(), key=lambda file: file.name == weights)
         for file in written:
             flush(file)
         flush(partial)
@@ -176,15 +189,23 @@ def write_model(
             flush(folder.parent)
 
 
+def _write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    write_tensor_file(path, tensors, metadata={"format": "pt"})
+
+
 # what a folder holds
 
 
-def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
-    """The files to read, each with the tensors to take from it (None: all)."""
+def weight_files(folder: Path, weights: str = WEIGHTS) -> dict[Path, set[str] | None]:
+    """The files to read, each with the tensors to take from it (None: all).
+
+    Raises:
+        ModelError: there are none, or not those that the index promises.
+    """
     folder = Path(folder)
-    if (folder / WEIGHTS).is_file():
-        return {folder / WEIGHTS: None}
-    index = folder / INDEX
+    if (folder / weights).is_file():
+        return {folder / weights: None}
+    index = folder / f"{weights}.index.json"
     if not index.is_file():
         raise _no_weights(folder)
     places = read_json_object(index).get("weight_map")
@@ -192,7 +213,7 @@ def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
         raise ModelError("the index maps no tensors to files", where=str(index), fix="fetch it again")
     shards: dict[Path, set[str] | None] = {}
     for shard in sorted(set(places.values())):
-        if Path(shard).name != shard or not shard.endswith(".safetensors"):
+        if Path(shard).name != shard or not shard.endswith(Path(weights).suffix):
             raise ModelError(f"the index names {shard!r}, which is no file beside it", where=str(index))
         if not (folder / shard).is_file():
             raise ModelError(f"the shard {shard} is missing", where=str(folder), fix="fetch the model again")
