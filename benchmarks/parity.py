@@ -4,7 +4,7 @@
     python benchmarks/parity.py --lengths 50 1100 --only QuestionAnswering
 
 Made for transformers 4.44.0, whose documentation we follow; a 5.x does too, where it has the feature. Tiny models
-(width 16, 2 layers of 2 heads, 64 tokens a block, dropouts 0, float32), random weights of standard deviation 0.2: at
+(width 16, 2 layers of 2 heads, 64 tokens a block, dropouts 0, float32), random weights of standard deviation 0.1: at
 transformers' own 0.02 so narrow a model reads every key alike, and a wrong pattern would not show. Batches of two.
 
 train plan: transformers in training mode draws its random blocks; ours has pattern "transformers", and opened the
@@ -151,7 +151,7 @@ class Twins:
             "num_hidden_layers": LAYERS,
             "num_attention_heads": HEADS,
             "intermediate_size": 2 * WIDTH,
-            "initializer_range": 0.2,
+            "initializer_range": 0.1,
             "num_labels": 2 if kind.name == "BigBirdForQuestionAnswering" else LABELS,
             **NO_DROPOUT,
             **kind.settings,
@@ -341,7 +341,8 @@ def dense_weights(record: Recorder, mask_BS: Tensor) -> tuple[Tensor, float]:
         (B, N, S, S) weights, and by how much their product with the values differs from what the layer gave.
     """
     module, x_BSD = record.module, record.states_BSD
-    q, k, v = (module.transpose_for_scores(project(x_BSD)) for project in (module.query, module.key, module.value))
+    projections = module.query, module.key, module.value
+    q, k, v = (project(x_BSD).unflatten(-1, (HEADS, -1)).transpose(1, 2) for project in projections)
     n_blocks = x_BSD.shape[1] // BLOCK
     counts_NLL = torch.zeros(HEADS, n_blocks, n_blocks)
     counts_NLL[:, [0, -1]] = 1
@@ -424,7 +425,7 @@ def compare_outputs(ours: Any, theirs: Any, case: Case) -> dict[str, Cell]:
     cells = {}
     for name in (entry.name for entry in fields(got)):
         value, measure = getattr(got, name), getattr(want, name, None)
-        if measure is None:
+        if measure is None or (isinstance(measure, tuple) and not measure):  # 5.x loses attentions of short texts
             continue
         if value is None:
             cells[name] = Cell(None)
@@ -546,6 +547,17 @@ def sums_of_rows(plan: str, n_tokens: int) -> Row:
     return f"attentions, {plan} plan, {n_tokens:,} tokens: sums of rows", sums[0], sums[1]
 
 
+def between_plans() -> Row:
+    """What a wrong pattern would show: the two plans differ in their random blocks alone."""
+    inputs, is_padding = inputs_of()
+    pairs = zip(pair_of("BigBirdModel", "train"), pair_of("BigBirdModel", "eval"), strict=True)
+    gaps = []
+    for models in pairs:
+        drawn, not_drawn = (model(**inputs).last_hidden_state[~is_padding] for model in models)
+        gaps.append(f"{float((drawn - not_drawn).abs().max()):.3f}")
+    return "train and eval plan, block-sparse: largest difference of a state between them", gaps[0], gaps[1]
+
+
 def lengths_of_states() -> Row:
     inputs, _ = inputs_of()
     lengths = []
@@ -622,6 +634,7 @@ def expected_differences() -> Iterator[Row]:
     if IS_4:
         yield reading_oneself()
         yield silenced_head()
+    yield between_plans()
     yield sums_of_rows("eval", LONG)
     yield sums_of_rows("train", 1024)
     yield lengths_of_states()
@@ -637,11 +650,11 @@ def expected_differences() -> Iterator[Row]:
 
 
 def table(cells: dict[tuple[str, str], dict[int, Cell]], lengths: list[int]) -> Iterator[str]:
-    """A row a class and output, a column a length."""
+    """A row a class and output, a column a length; a dash where this version of transformers has none."""
     yield "| class | output | " + " | ".join(f"{n:,}" for n in lengths) + " |"
     yield "|---|---|" + "---:|" * len(lengths)
     for (label, name), row in cells.items():
-        yield f"| {label} | {name} | " + " | ".join(str(row[n]) for n in lengths) + " |"
+        yield f"| {label} | {name} | " + " | ".join(str(row.get(n, "–")) for n in lengths) + " |"
 
 
 def main() -> int:
