@@ -76,6 +76,13 @@ class _Dumper(yaml.SafeDumper):
         for first in {*_core_resolvers(), *yaml.SafeDumper.yaml_implicit_resolvers}
     }
 
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        # in single quotes PyYAML writes U+0085 in a way that it reads as a space
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
 
 Place = tuple[str | int, ...]
 """Where a value stands in a recipe: keys and list indices from the top."""

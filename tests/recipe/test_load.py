@@ -314,6 +314,7 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@example("a\x85b")
 @settings(max_examples=60, deadline=None)
 def test_any_text_survives_dump_and_load(text: str) -> None:
     recipe = _recipe(text)
