@@ -1,11 +1,11 @@
 """The door to a framework: what the rooms above may ask of one, and what they hear back.
 
-A backend is a room with three doors, `train`, `check` and `open_predictor`; `BACKENDS` names the rooms. The rooms
-above speak in recipes, features and numpy arrays, so that they never learn which framework did the work.
+A backend is a room with the doors of `Backend`; `BACKENDS` names the rooms. The rooms above speak in recipes, features and
+numpy arrays, so that they never learn which framework did the work.
 """
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -15,6 +15,7 @@ from bigbird_cli.errors import UsageError, nearest
 from bigbird_cli.events import Checked, Event
 
 if TYPE_CHECKING:
+    from bigbird_cli.bigbird.config import BigBirdConfig
     from bigbird_cli.recipe.schema import FinetuneRecipe
     from bigbird_cli.tasks.base import Feature
     from bigbird_cli.weights.store import ModelFolder
@@ -53,6 +54,16 @@ class Backend(Protocol):
     def open_predictor(
         self, folder: "ModelFolder", *, head: str, device: str = "auto", threads: int | None = None
     ) -> Predictor: ...
+
+    def probe(
+        self,
+        config: "BigBirdConfig",
+        tensors: Mapping[str, np.ndarray],
+        ids: np.ndarray,
+        *,
+        head: str,
+        where: str,
+    ) -> dict[str, np.ndarray]: ...
 
 
 def open_backend(name: str = "pytorch") -> Backend:

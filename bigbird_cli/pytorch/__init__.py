@@ -1,6 +1,7 @@
 """The PyTorch backend: the only room that imports torch."""
 
 from bigbird_cli.pytorch.predict import open_predictor
+from bigbird_cli.pytorch.probe import probe
 from bigbird_cli.pytorch.train import check, train
 
-__all__ = ["check", "open_predictor", "train"]
+__all__ = ["check", "open_predictor", "probe", "train"]

@@ -18,7 +18,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.text.tokenizer import load_tokenizer
-from bigbird_cli.weights.convert import bert_to_bigbird
+from bigbird_cli.weights.convert import convert_model
 
 WORDS = ["[UNK]", "[PAD]", "[MASK]", "[SEP]", "[CLS]", "the", "lease", "sign", "##ed", "Ada", "ada", "é", "e", "."]
 SETTINGS: dict[str, Any] = {
@@ -93,7 +93,7 @@ def inputs() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("act", ["gelu", "relu"])
 def test_hidden_states_are_the_sources(act: str, runner: str, tmp_path: Path) -> None:
     source = write_bert(tmp_path / "bert", hidden_act=act)
-    bert_to_bigbird(source, tmp_path / "out", max_positions=256)
+    convert_model(source, tmp_path / "out", max_positions=256)
     if runner == "transformers":
         converted = transformers.BigBirdModel.from_pretrained(tmp_path / "out", attention_type="original_full")
     else:
@@ -109,7 +109,7 @@ def test_hidden_states_are_the_sources(act: str, runner: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("max_positions", [48, 100, 144])
 def test_positions_repeat(max_positions: int, bert: Path, tmp_path: Path) -> None:
-    report = bert_to_bigbird(bert, tmp_path / "out", max_positions=max_positions)
+    report = convert_model(bert, tmp_path / "out", max_positions=max_positions)
     name = "embeddings.position_embeddings.weight"
     before, after = load_file(bert / "model.safetensors")[name], load_file(tmp_path / "out/model.safetensors")[name]
     assert after.shape == (max_positions, 16)
@@ -120,7 +120,7 @@ def test_positions_repeat(max_positions: int, bert: Path, tmp_path: Path) -> Non
 
 
 def test_settings_and_special_ids_are_carried(bert: Path, tmp_path: Path) -> None:
-    report = bert_to_bigbird(bert, tmp_path / "out", max_positions=96, block_size=4, num_random_blocks=1)
+    report = convert_model(bert, tmp_path / "out", max_positions=96, block_size=4, num_random_blocks=1)
     carried = {name: value for name, value in SETTINGS.items() if name != "max_position_embeddings"}
     want = BigBirdConfig(
         **carried,
@@ -143,12 +143,12 @@ def test_defaults_that_a_config_leaves_out_are_berts(bert: Path, tmp_path: Path)
     for name in ("hidden_act", "layer_norm_eps", "pad_token_id"):
         config.pop(name, None)
     write_json(path, config)
-    converted = bert_to_bigbird(bert, tmp_path / "out").config
+    converted = convert_model(bert, tmp_path / "out").config
     assert (converted.hidden_act, converted.layer_norm_eps, converted.pad_token_id) == ("gelu", 1e-12, 1)
 
 
 def test_the_folder_is_a_base_model_with_every_tensor(bert: Path, tmp_path: Path) -> None:
-    report = bert_to_bigbird(bert, tmp_path / "out")
+    report = convert_model(bert, tmp_path / "out")
     tensors = load_file(tmp_path / "out/model.safetensors")
     assert {name: array.shape for name, array in tensors.items()} == expected_names(report.config, "none")
     assert report.used.keys() == load_file(bert / "model.safetensors").keys()
@@ -167,7 +167,7 @@ def test_a_model_with_a_head_gives_its_encoder_and_names_the_head(
     kind: type, left_out: set[str], tmp_path: Path
 ) -> None:
     source = write_bert(tmp_path / "bert", kind=kind)
-    report = bert_to_bigbird(source, tmp_path / "out")
+    report = convert_model(source, tmp_path / "out")
     assert report.unused == dict.fromkeys(left_out, "belongs to a head; heads are new")
     stored = load_file(source / "model.safetensors")
     assert report.used.keys() | report.unused.keys() == stored.keys()
@@ -179,13 +179,13 @@ def test_a_model_with_a_head_gives_its_encoder_and_names_the_head(
 
 def test_a_source_without_a_pooler_says_so(tmp_path: Path) -> None:
     source = write_bert(tmp_path / "bert", kind=transformers.BertForQuestionAnswering)
-    report = bert_to_bigbird(source, tmp_path / "out")
+    report = convert_model(source, tmp_path / "out")
     assert report.initialised[:2] == ("pooler.weight", "pooler.bias")
     assert "pooler.weight" not in load_file(tmp_path / "out/model.safetensors")
 
 
 def test_new_heads_are_named(bert: Path, tmp_path: Path) -> None:
-    initialised = bert_to_bigbird(bert, tmp_path / "out").initialised
+    initialised = convert_model(bert, tmp_path / "out").initialised
     assert "qa_classifier.qa_outputs.weight" in initialised
     assert "cls.predictions.bias" in initialised
     assert "cls.predictions.decoder.weight" not in initialised  # it is the word embeddings
@@ -199,7 +199,7 @@ def test_buffers_and_strangers_are_named(bert: Path, tmp_path: Path) -> None:
         tensors["embeddings.extra.weight"] = np.zeros(3, dtype=np.float32)
 
     edit_tensors(bert, add)
-    unused = bert_to_bigbird(bert, tmp_path / "out").unused
+    unused = convert_model(bert, tmp_path / "out").unused
     assert unused == {
         "embeddings.position_ids": "a buffer that counts positions, made anew",
         "encoder.layer.2.output.dense.bias": "no parameter of the 2 layers that config.json tells of",
@@ -208,14 +208,14 @@ def test_buffers_and_strangers_are_named(bert: Path, tmp_path: Path) -> None:
 
 
 def test_the_older_spelling_of_layer_norms_is_read(bert: Path, tmp_path: Path) -> None:
-    bert_to_bigbird(bert, tmp_path / "newer")
+    convert_model(bert, tmp_path / "newer")
 
     def respell(tensors: dict[str, np.ndarray]) -> None:
         for name in [name for name in tensors if "LayerNorm" in name]:
             tensors[name.replace(".weight", ".gamma").replace(".bias", ".beta")] = tensors.pop(name)
 
     edit_tensors(bert, respell)
-    bert_to_bigbird(bert, tmp_path / "older")
+    convert_model(bert, tmp_path / "older")
     newer, older = (load_file(tmp_path / name / "model.safetensors") for name in ("newer", "older"))
     assert newer.keys() == older.keys()
     for name in newer:
@@ -224,7 +224,7 @@ def test_the_older_spelling_of_layer_norms_is_read(bert: Path, tmp_path: Path) -
 
 def test_half_precision_becomes_single(bert: Path, tmp_path: Path) -> None:
     edit_tensors(bert, lambda tensors: tensors.update({name: a.astype(np.float16) for name, a in tensors.items()}))
-    bert_to_bigbird(bert, tmp_path / "out")
+    convert_model(bert, tmp_path / "out")
     converted = load_file(tmp_path / "out/model.safetensors")
     assert {array.dtype for array in converted.values()} == {np.dtype(np.float32)}
     stored = load_file(bert / "model.safetensors")["pooler.dense.weight"]
@@ -262,7 +262,7 @@ def test_a_wrong_tensor_is_named(
 ) -> None:
     edit_tensors(bert, edit)
     with pytest.raises(ModelError) as caught:
-        bert_to_bigbird(bert, tmp_path / "out")
+        convert_model(bert, tmp_path / "out")
     assert message in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -270,8 +270,8 @@ def test_a_wrong_tensor_is_named(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "roberta"}, "the model is a 'roberta', not a 'bert'"),
-        ({"model_type": None}, "the model is a None, not a 'bert'"),
+        ({"model_type": "distilbert"}, "the model is a 'distilbert', which is no encoder of BERT's shape"),
+        ({"model_type": None}, "the model is a None, which is no encoder of BERT's shape"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
         ({"is_decoder": True}, "the model is a decoder"),
         ({"hidden_size": 18}, "hidden_size 18 is no multiple"),
@@ -282,7 +282,7 @@ def test_a_wrong_tensor_is_named(
 def test_a_source_that_is_no_plain_bert_is_refused(changes: Changes, message: str, bert: Path, tmp_path: Path) -> None:
     edit_config(bert, **changes)
     with pytest.raises(ModelError) as caught:
-        bert_to_bigbird(bert, tmp_path / "out")
+        convert_model(bert, tmp_path / "out")
     assert message in str(caught.value)
 
 
@@ -290,54 +290,59 @@ def test_a_source_that_is_no_plain_bert_is_refused(changes: Changes, message: st
 def test_a_missing_file_is_an_error_that_names_the_folder(file: str, bert: Path, tmp_path: Path) -> None:
     (bert / file).unlink()
     with pytest.raises(ModelError) as caught:
-        bert_to_bigbird(bert, tmp_path / "out")
+        convert_model(bert, tmp_path / "out")
     assert str(bert) in str(caught.value)
     assert file in str(caught.value)
-
-
-def test_pickled_weights_are_not_opened(bert: Path, tmp_path: Path) -> None:
-    (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"pickled.*save_pretrained writes safetensors"):
-        bert_to_bigbird(bert, tmp_path / "out")
 
 
 def test_a_folder_that_holds_something_is_left_alone(bert: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match="holds files already"):
-        bert_to_bigbird(bert, tmp_path / "out")
+        convert_model(bert, tmp_path / "out")
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["notes.txt"]
     with pytest.raises(UsageError, match="a file of that name"):
-        bert_to_bigbird(bert, tmp_path / "out/notes.txt")
+        convert_model(bert, tmp_path / "out/notes.txt")
 
 
 def test_an_empty_folder_is_filled(bert: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    bert_to_bigbird(bert, tmp_path / "out")
+    convert_model(bert, tmp_path / "out")
     assert (tmp_path / "out/config.json").is_file()
 
 
-def test_fewer_positions_than_the_source_has_are_refused(bert: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="40 positions are fewer than the 48"):
-        bert_to_bigbird(bert, tmp_path / "out", max_positions=40)
+def test_fewer_positions_are_the_sources_first(bert: Path, tmp_path: Path) -> None:
+    report = convert_model(bert, tmp_path / "out", max_positions=40)
+    name = "embeddings.position_embeddings.weight"
+    before, after = load_file(bert / "model.safetensors")[name], load_file(tmp_path / "out/model.safetensors")[name]
+    np.testing.assert_array_equal(after, before[:40])
+    assert [note for note in report.notes if note.startswith("positions 48 → 40: the source's first")]
+
+
+def test_interpolated_positions_lie_evenly_between_the_sources(bert: Path, tmp_path: Path) -> None:
+    convert_model(bert, tmp_path / "out", max_positions=95, positions="interpolate")
+    name = "embeddings.position_embeddings.weight"
+    before, after = load_file(bert / "model.safetensors")[name], load_file(tmp_path / "out/model.safetensors")[name]
+    np.testing.assert_allclose(after[::2], before, atol=1e-7)
+    np.testing.assert_allclose(after[1::2], (before[1:] + before[:-1]) / 2, atol=1e-7)
 
 
 @pytest.mark.parametrize("settings", [{"block_size": 0}, {"num_random_blocks": -1}])
 def test_settings_out_of_range_are_the_callers_mistake(settings: dict[str, int], bert: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="must be at least 1 and 0"):
-        bert_to_bigbird(bert, tmp_path / "out", **settings)
+    with pytest.raises(UsageError, match="it must be at least"):
+        convert_model(bert, tmp_path / "out", **settings)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"model": {"type": "WordPiece"}, "added_tokens": [1]}'])
 def test_a_broken_tokenizer_is_an_error_that_names_the_folder(content: str, bert: Path, tmp_path: Path) -> None:
     (bert / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError) as caught:
-        bert_to_bigbird(bert, tmp_path / "out")
+        convert_model(bert, tmp_path / "out")
     assert str(caught.value).startswith(str(bert))
 
 
 def test_the_tokenizer_no_longer_cuts_or_pads(bert: Path, tmp_path: Path) -> None:
-    bert_to_bigbird(bert, tmp_path / "out")
+    convert_model(bert, tmp_path / "out")
     stored = tokenizers.Tokenizer.from_file(str(tmp_path / "out/tokenizer.json"))
     assert stored.truncation is None
     assert stored.padding is None
@@ -346,7 +351,7 @@ def test_the_tokenizer_no_longer_cuts_or_pads(bert: Path, tmp_path: Path) -> Non
 
 
 def test_transformers_opens_the_tokenizer_as_it_was(bert: Path, tmp_path: Path) -> None:
-    bert_to_bigbird(bert, tmp_path / "out", max_positions=96)
+    convert_model(bert, tmp_path / "out", max_positions=96)
     before = transformers.AutoTokenizer.from_pretrained(bert)
     after = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     pair = (TEXT, "Ada [MASK]")
@@ -361,7 +366,7 @@ def test_a_vocabulary_without_a_mask_gets_none(bert: Path, tmp_path: Path) -> No
     words = [word.replace("[MASK]", "[unused0]") for word in WORDS]
     (bert / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     write_json(bert / "tokenizer_config.json", {"do_lower_case": True})
-    bert_to_bigbird(bert, tmp_path / "out")
+    convert_model(bert, tmp_path / "out")
     assert load_tokenizer(tmp_path / "out").mask_id is None
     assert len(transformers.AutoTokenizer.from_pretrained(tmp_path / "out")) == len(WORDS)
 
@@ -375,7 +380,7 @@ def test_case_follows_the_settings_beside_the_vocabulary(
     if from_vocabulary:
         (bert / "tokenizer.json").unlink()
         (bert / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
-    bert_to_bigbird(bert, tmp_path / "out")
+    convert_model(bert, tmp_path / "out")
     tokenizer = load_tokenizer(tmp_path / "out")
     assert tokenizer.pieces(tokenizer.encode("Ada signed é").ids) == [
         "ada" if lower else "Ada",
@@ -395,13 +400,13 @@ def test_sentence_transformers_keep_the_model_in_a_subfolder(tmp_path: Path) -> 
             {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
         ],
     )
-    report = bert_to_bigbird(tmp_path / "st", tmp_path / "out")
+    report = convert_model(tmp_path / "st", tmp_path / "out")
     assert len(report.used) == 5 + 2 * 16 + 2
     write_json(tmp_path / "st/modules.json", [{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}])
     with pytest.raises(ModelError, match="names no transformer"):
-        bert_to_bigbird(tmp_path / "st", tmp_path / "again")
+        convert_model(tmp_path / "st", tmp_path / "again")
 
 
 def test_there_is_no_such_source(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such folder"):
-        bert_to_bigbird(tmp_path / "nowhere", tmp_path / "out")
+        convert_model(tmp_path / "nowhere", tmp_path / "out")

@@ -1,0 +1,57 @@
+"""What a model in memory returns for some ids, as numpy arrays."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.names import POOLER, PREFIX, class_of
+from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.pytorch import models
+from bigbird_cli.pytorch.devices import memory_errors
+from bigbird_cli.pytorch.model import BigBirdModel
+from bigbird_cli.pytorch.pretrained import PretrainedModel
+
+
+def probe(
+    config: BigBirdConfig, tensors: Mapping[str, np.ndarray], ids: np.ndarray, *, head: str, where: str
+) -> dict[str, np.ndarray]:
+    """Run a model once, in float32 on the processor.
+
+    Args:
+        config: the model's settings.
+        tensors: arrays by transformers' names; those of other heads are passed over.
+        ids: whole numbers (B, S) below the vocabulary's size.
+        head: one of bigbird.names.HEADS; "none" has a pooler only where the tensors have one.
+        where: the model, for errors.
+
+    Returns:
+        Every output of the class by name; `hidden_states` stacked, (layers + 1, B, S, D).
+
+    Raises:
+        ModelError: a tensor is missing or of another shape.
+        ResourceError: memory did not suffice.
+    """
+    with memory_errors("compare a smaller model"):
+        with torch.device("meta"):
+            model = _build(config, tensors, head)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BigBirdWarning)  # tensors of other heads are the caller's to tell
+            model.load_tensors(tensors, where=where, trained=True)
+        input_ids = torch.from_numpy(ids.astype(np.int64))
+        if head == "multiple_choice":
+            input_ids = input_ids[:, None]
+        with torch.inference_mode():
+            output = model.eval()(input_ids, output_hidden_states=True)
+    found = {name: output[name] for name in type(output).__dataclass_fields__ if name in output}
+    arrays = {name: value.numpy() for name, value in found.items() if isinstance(value, torch.Tensor)}
+    return arrays | {"hidden_states": torch.stack(output.hidden_states).numpy()}
+
+
+def _build(config: BigBirdConfig, tensors: Mapping[str, np.ndarray], head: str) -> PretrainedModel:
+    if head == "none":
+        return BigBirdModel(config, add_pooling_layer=any(name.removeprefix(PREFIX) in POOLER for name in tensors))
+    built: PretrainedModel = getattr(models, class_of(head))(config)
+    return built

@@ -1,0 +1,412 @@
+"""Short-context encoders of BERT's shape -> BigBird, the paper's own warm start.
+
+A BERT has every weight of a BigBird but enough positions, and RoBERTa and ELECTRA differ from BERT in names, positions
+and token types only. Other encoders are refused by name: their layers compute something else.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bigbird_cli.bigbird.config import CONFIG_NAME, BigBirdConfig
+from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_TYPES, expand, expected_names
+from bigbird_cli.errors import ModelError
+from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokens import TOKENIZER_CONFIG, declared_special_tokens, read_json_object
+
+_BERT_ROLES: Final = {
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "mask_token": "[MASK]",
+    "unk_token": "[UNK]",
+}
+_ROBERTA_ROLES: Final = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "pad_token": "<pad>",
+    "mask_token": "<mask>",
+    "unk_token": "<unk>",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Encoders that share a layout.
+
+    Attributes:
+        title: what a reader knows them by.
+        prefix: what stands before the encoder's names in the folder of a model with a head.
+        defaults: settings that its config.json may leave out, where they differ from BigBird's.
+        counts_from_padding: its first token has the position after the padding token's id; the rows up to there are
+            no positions.
+        roles: special tokens that its vocabulary has unless a file says otherwise.
+    """
+
+    title: str
+    prefix: str
+    defaults: Mapping[str, Any]
+    counts_from_padding: bool
+    roles: Mapping[str, str]
+
+
+_BERT_DEFAULTS: Final = {"vocab_size": 30522, "hidden_act": "gelu", "max_position_embeddings": 512}
+_ROBERTA_DEFAULTS: Final = {**_BERT_DEFAULTS, "pad_token_id": 1}
+_ELECTRA_DEFAULTS: Final = {
+    **_BERT_DEFAULTS,
+    "hidden_size": 256,
+    "num_attention_heads": 4,
+    "intermediate_size": 1024,
+    "embedding_size": 128,
+}
+
+FAMILIES: Final = {
+    "bert": Family("BERT", "bert.", _BERT_DEFAULTS, False, _BERT_ROLES),
+    "electra": Family("ELECTRA", "electra.", _ELECTRA_DEFAULTS, False, _BERT_ROLES),
+    "roberta": Family("RoBERTa", "roberta.", {**_ROBERTA_DEFAULTS, "vocab_size": 50265}, True, _ROBERTA_ROLES),
+    "camembert": Family("CamemBERT", "roberta.", _ROBERTA_DEFAULTS, True, _ROBERTA_ROLES),
+    "xlm-roberta": Family("XLM-RoBERTa", "roberta.", _ROBERTA_DEFAULTS, True, _ROBERTA_ROLES),
+}
+"""By the model_type of config.json. Defaults are those of transformers 5.23."""
+
+CARRIED_SETTINGS: Final = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "type_vocab_size",
+    "initializer_range",
+    "layer_norm_eps",
+    "classifier_dropout",
+)
+"""Settings that mean the same in both models."""
+
+CARRIED_TOKENIZER_SETTINGS: Final = (
+    "do_lower_case",
+    "strip_accents",
+    "tokenize_chinese_chars",
+    "clean_up_tokenization_spaces",
+    "add_prefix_space",
+)
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """A BigBird with a short-context encoder's weights and positions.
+
+    Attributes:
+        title: the source's kind.
+        config: of the BigBird, with as many positions as the source.
+        tensors: its encoder in float32, and its pooler where the source has one.
+        tokenizer: the source's.
+        used: source tensor -> the tensor it became.
+        unused: source tensor -> why it was left behind.
+        notes: what was changed, for the reader.
+    """
+
+    title: str
+    config: BigBirdConfig
+    tensors: dict[str, np.ndarray]
+    tokenizer: Tokenizer
+    used: dict[str, str]
+    unused: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, folder: Path) -> Warmed:
+    """Make a BigBird of an encoder; up to its positions, under full attention, hidden states are the source's.
+
+    Heads are not carried: whoever opens the model with a head gets a new one.
+
+    Args:
+        settings: what its config.json says; model_type is one of FAMILIES.
+        tensors: its weights by transformers' names; emptied on the way, so that memory holds them once.
+        folder: where its tokenizer stands: tokenizer.json, vocab.txt, or vocab.json with merges.txt.
+
+    Raises:
+        ModelError: it is no such encoder, or a tensor is missing, misshapen or not finite; the error names it.
+
+    Source: Zaheer et al., 2020, arXiv:2007.14062, section 4 (a warm start from RoBERTa).
+    """
+    where = folder / CONFIG_NAME
+    family = _family(settings, where=where)
+    settings = {**family.defaults, **settings}
+    _refuse_what_differs(settings, where=where)
+    short = _short_config(settings, where=where)
+    tokenizer = _tokenizer(folder, family)
+    if tokenizer.vocab_size > short.vocab_size:
+        raise ModelError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens, but the model only {short.vocab_size} word embeddings",
+            where=str(folder),
+            fix="use the tokenizer that the model was trained with",
+        )
+    used, unused = _assign(tensors, family, n_layers=short.num_hidden_layers, where=folder)
+    encoder = _encoder(tensors, used, short, where=folder)
+    notes = []
+    if family.counts_from_padding:
+        skipped = _skipped_positions(settings, short, where=where)
+        encoder[POSITIONS] = encoder[POSITIONS][skipped:]
+        notes.append(f"the first {skipped} position rows are padding's and were left out")
+    if short.type_vocab_size == 1:
+        encoder[TOKEN_TYPES] = np.repeat(encoder[TOKEN_TYPES], 2, axis=0)
+        notes.append("the single token type was doubled, so that pairs can be told apart")
+    config = short.replace(
+        max_position_embeddings=len(encoder[POSITIONS]),
+        type_vocab_size=len(encoder[TOKEN_TYPES]),
+        pad_token_id=tokenizer.pad_id,
+        # a BERT has no begin and end of its own: the tokens that open and close an input take the role
+        bos_token_id=tokenizer.cls_id,
+        eos_token_id=tokenizer.sep_id,
+        sep_token_id=tokenizer.sep_id,
+        architectures=["BigBirdModel"],
+    )
+    return Warmed(
+        title=family.title,
+        config=config,
+        tensors=encoder,
+        tokenizer=tokenizer,
+        used=used,
+        unused=unused,
+        notes=tuple(notes),
+    )
+
+
+# the weights
+
+
+def _family(settings: Mapping[str, Any], *, where: Path) -> Family:
+    kind = settings.get("model_type")
+    if kind not in FAMILIES:
+        known = ", ".join(family.title for family in FAMILIES.values())
+        raise ModelError(
+            f"the model is a {kind!r}, which is no encoder of BERT's shape",
+            where=str(where),
+            fix=f"convert a BigBird, or one of {known}",
+        )
+    return FAMILIES[kind]
+
+
+def _refuse_what_differs(settings: Mapping[str, Any], *, where: Path) -> None:
+    positions = settings.get("position_embedding_type") or "absolute"
+    if positions != "absolute":
+        raise ModelError(
+            f"position_embedding_type is {positions!r}", where=str(where), fix="convert one with absolute positions"
+        )
+    if settings.get("is_decoder"):
+        raise ModelError("the model is a decoder", where=str(where), fix="convert an encoder")
+    width = settings.get("hidden_size")
+    if "embedding_size" in settings and settings["embedding_size"] != width:
+        raise ModelError(
+            f"its embeddings are {settings['embedding_size']} wide and its layers {width}; BigBird's have one width",
+            where=str(where),
+            fix="convert a model whose embedding_size is its hidden_size, such as ELECTRA base or large",
+        )
+
+
+def _short_config(settings: Mapping[str, Any], *, where: Path) -> BigBirdConfig:
+    """A config with the source's own number of positions: it says what shapes the source must have."""
+    carried = {name: settings[name] for name in CARRIED_SETTINGS if name in settings}
+    try:
+        return BigBirdConfig(**carried, max_position_embeddings=settings["max_position_embeddings"])
+    except ModelError as error:
+        raise ModelError(error.problem, where=str(where), fix=error.fix) from error
+
+
+def _skipped_positions(settings: Mapping[str, Any], short: BigBirdConfig, *, where: Path) -> int:
+    padding = settings["pad_token_id"]
+    if not isinstance(padding, int) or not 0 <= padding < short.max_position_embeddings - 1:
+        raise ModelError(
+            f"pad_token_id is {padding!r}, and positions are counted from there",
+            where=str(where),
+            fix="correct pad_token_id",
+        )
+    return padding + 1
+
+
+def _assign(
+    tensors: Mapping[str, np.ndarray], family: Family, *, n_layers: int, where: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Divide the source's tensors: name -> our name, and name -> why not."""
+    table = expand(BERT_TO_BIGBIRD, n_layers)
+    used: dict[str, str] = {}
+    unused: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for name in tensors:
+        bare = name.removeprefix(family.prefix)
+        ours = table.get(bare)
+        if ours is None:
+            unused[name] = _why_unused(bare, n_layers, family)
+        elif ours in taken:
+            raise ModelError(
+                f"{name} and {taken[ours]} are the same parameter", where=str(where), fix="leave one of them out"
+            )
+        else:
+            used[name] = ours
+            taken[ours] = name
+    return used, unused
+
+
+def _why_unused(bare: str, n_layers: int, family: Family) -> str:
+    if bare in ("embeddings.position_ids", "embeddings.token_type_ids"):
+        return "a buffer that counts positions, made anew"
+    if bare.startswith("encoder.layer."):
+        return f"no parameter of the {n_layers} layers that config.json tells of"
+    if bare.startswith(("embeddings.", "pooler.")):
+        return f"no parameter of {family.title}'s encoder"
+    return "belongs to a head; heads are new"
+
+
+def _encoder(
+    tensors: dict[str, np.ndarray], used: Mapping[str, str], config: BigBirdConfig, *, where: Path
+) -> dict[str, np.ndarray]:
+    """Our name -> float32 array for every parameter of the encoder, and for the pooler if the source has one."""
+    source_names = {ours: name for name, ours in used.items()}
+    wanted = expected_names(config, "none")
+    their_names = {ours: theirs for theirs, ours in reversed(expand(BERT_TO_BIGBIRD, config.num_hidden_layers).items())}
+    without_pooler = not any(name in source_names for name in POOLER)
+    encoder = {}
+    for ours, shape in wanted.items():
+        if ours in POOLER and without_pooler:
+            continue
+        name = source_names.get(ours)
+        if name is None:
+            raise ModelError(
+                f"the tensor {their_names[ours]} {shape} is missing", where=str(where), fix="fetch the model again"
+            )
+        array = tensors.pop(name)
+        if array.shape != shape:
+            raise ModelError(
+                f"the tensor {name} has the shape {array.shape} where config.json asks for {shape}",
+                where=str(where),
+                fix="fetch the model again",
+            )
+        # widened, so that a half-precision source is not trained on in half precision by whoever keeps a file's type
+        encoder[ours] = np.ascontiguousarray(array, dtype=np.float32)
+        if not np.isfinite(encoder[ours]).all():
+            raise ModelError(
+                f"the tensor {name} holds values that are not finite", where=str(where), fix="fetch the model again"
+            )
+    return encoder
+
+
+# the tokenizer
+
+
+def _tokenizer(source: Path, family: Family) -> Tokenizer:
+    """The source's tokenizer with the settings beside it, without truncation and padding, as our own reader has it."""
+    settings = read_json_object(source / TOKENIZER_CONFIG)
+    description = _tokenizer_description(source, settings)
+    description |= {"truncation": None, "padding": None}
+    normalizer = description.get("normalizer")
+    if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
+        # where the two files differ, transformers follows the settings
+        for setting, key in (
+            ("do_lower_case", "lowercase"),
+            ("strip_accents", "strip_accents"),
+            ("tokenize_chinese_chars", "handle_chinese_chars"),
+        ):
+            if setting in settings:
+                normalizer[key] = settings[setting]
+    kept: dict[str, Any] = {name: settings[name] for name in CARRIED_TOKENIZER_SETTINGS if name in settings}
+    special = {**family.roles, **declared_special_tokens(source)}
+    # transformers' own BERT class would lower-case or not by its own defaults; the generic one follows the file
+    known = _entries(description)  # transformers would give a token that is missing a number beyond the embeddings
+    kept |= {role: token for role, token in special.items() if token in known}
+    kept |= {"tokenizer_class": "PreTrainedTokenizerFast"}
+    if family.roles is _BERT_ROLES:  # the generic class has no types
+        kept["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "tokenizer.json").write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+        (folder / TOKENIZER_CONFIG).write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+        try:
+            return load_tokenizer(folder)
+        except ModelError as error:
+            raise ModelError(error.problem, where=str(source), fix=error.fix) from error
+
+
+def _entries(description: Mapping[str, Any]) -> set[str]:
+    """The tokens that a tokenizer.json names; none where it is broken, which its reader reports."""
+    model, added = description.get("model"), description.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    entries = set(vocabulary) if isinstance(vocabulary, dict) else set()
+    if isinstance(vocabulary, list):  # Unigram: pieces with their scores
+        entries = {row[0] for row in vocabulary if isinstance(row, list) and row and isinstance(row[0], str)}
+    if isinstance(added, list):
+        entries |= {token["content"] for token in added if isinstance(token, dict) and "content" in token}
+    return entries
+
+
+def _tokenizer_description(source: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What tokenizer.json says, or would say for a folder with an older vocabulary only."""
+    if (source / "tokenizer.json").is_file():
+        return read_json_object(source / "tokenizer.json")
+    if (source / "vocab.txt").is_file():
+        return _from_words(source / "vocab.txt", settings)
+    if (source / "vocab.json").is_file() and (source / "merges.txt").is_file():
+        return _from_merges(source / "vocab.json", source / "merges.txt", settings)
+    raise ModelError(
+        "the folder holds no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)",
+        where=str(source),
+        fix="copy the file from the model that the vocabulary belongs to",
+    )
+
+
+def _from_words(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """BERT's tokenizer over the words of a vocab.txt, one a line."""
+    import tokenizers
+    from tokenizers.implementations import BertWordPieceTokenizer
+
+    try:
+        words = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot be read ({error})", where=str(path), fix="fetch the model again") from error
+    if words and not words[-1]:
+        words.pop()
+    try:
+        built = BertWordPieceTokenizer(
+            {word.rstrip("\r"): index for index, word in enumerate(words)},
+            lowercase=settings.get("do_lower_case", True),
+            strip_accents=settings.get("strip_accents"),
+            handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
+        )
+    except TypeError as error:
+        raise ModelError("lacks [CLS] or [SEP]", where=str(path), fix="fetch the model again") from error
+    control = [name for name in _BERT_ROLES.values() if name in built.get_vocab()]
+    built.add_special_tokens([tokenizers.AddedToken(name, special=True) for name in control])
+    return dict(json.loads(built.to_str()))
+
+
+def _from_merges(vocabulary: Path, merges: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """RoBERTa's byte-level BPE over a vocab.json and its merges.txt."""
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, processors
+
+    ids = read_json_object(vocabulary)
+    if missing := {"<s>", "</s>"} - ids.keys():
+        raise ModelError(f"lacks {min(missing)}", where=str(vocabulary), fix="fetch the model again")
+    prefix = bool(settings.get("add_prefix_space", False))
+    try:
+        built = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    except Exception as error:  # the library raises plain Exception for whatever is wrong inside
+        raise ModelError(f"no byte-level BPE ({error})", where=str(merges), fix="fetch the model again") from error
+    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
+    built.decoder = decoders.ByteLevel()
+    built.post_processor = processors.RobertaProcessing(("</s>", ids["</s>"]), ("<s>", ids["<s>"]), True, prefix)
+    control = [name for name in dict.fromkeys(_ROBERTA_ROLES.values()) if name in ids]
+    built.add_special_tokens(
+        # the mask takes the space before it, as in RoBERTa's own tokenizer
+        [tokenizers.AddedToken(name, special=True, lstrip=name == "<mask>", normalized=False) for name in control]
+    )
+    return dict(json.loads(built.to_str()))

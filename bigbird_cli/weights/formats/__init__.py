@@ -1,0 +1,217 @@
+"""The files that hold a model's tensors, whatever wrote them: which there are, and how one is found out."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from bigbird_cli.errors import ModelError
+from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
+from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, weight_files
+from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
+
+Read = Callable[[Path], dict[str, np.ndarray]]
+Write = Callable[[Path, Mapping[str, np.ndarray]], None]
+
+
+class Named(NamedTuple):
+    """A file's tensors under transformers' names.
+
+    Attributes:
+        tensors: name -> array.
+        used: the file's own name -> that name.
+        unused: the file's own name -> why it has none.
+    """
+
+    tensors: dict[str, np.ndarray]
+    used: dict[str, str]
+    unused: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to put tensors into a file.
+
+    Attributes:
+        title: what a reader knows it by.
+        weights: the file's name in a model folder.
+        read: reads one file, under its own names.
+        write: writes one file, from its own names; None where it is only read.
+        rename: its own names and layouts -> transformers'.
+        respell: transformers' -> its own.
+        types: own name -> what the type is called there, for types that reading changes.
+    """
+
+    title: str
+    weights: str
+    read: Read
+    write: Write | None = None
+    rename: Callable[[dict[str, np.ndarray]], Named] | None = None
+    respell: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+    types: Callable[[Path], dict[str, str]] | None = None
+
+
+FORMATS: Final = {
+    "safetensors": Format(
+        title="safetensors",
+        weights=WEIGHTS,
+        read=read_tensor_file,
+        write=partial(write_tensor_file, metadata={"format": "pt"}),
+        types=bfloat16_tensors,
+    ),
+}
+"""By the name that `--to` has for it; in a folder with several, the first is read."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Weights on the disk.
+
+    Attributes:
+        format: one of FORMATS.
+        path: the file, a checkpoint's prefix, or the folder with whole or sharded weights.
+        folder: where its config.json and its tokenizer stand, if there are any.
+        passed_over: other weights in the folder, which are not read.
+    """
+
+    format: str
+    path: Path
+    folder: Path
+    passed_over: tuple[str, ...] = ()
+
+
+def detect(path: str | Path) -> Found:
+    """Find out what a path holds, by names alone; nothing is opened.
+
+    Args:
+        path: a model folder, a sentence-transformers folder, a SavedModel, a folder with one TensorFlow checkpoint, a
+            checkpoint's prefix, or a file of weights.
+
+    Raises:
+        ModelError: nothing is there, nothing that is read here, or several checkpoints of which none was named.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _in_folder(_transformer_folder(path))
+    if (prefix := _prefix(path)) is not None:
+        return Found("tensorflow", prefix, prefix.parent)
+    if not path.is_file():
+        raise ModelError("there is no such folder or file", where=str(path), fix="name a model folder or a checkpoint")
+    for name, suffixes in _SUFFIXES.items():
+        if path.suffix in suffixes:
+            return Found(name, path, path.parent)
+    raise ModelError(
+        f"no weights are read from a {path.suffix or 'nameless'} file",
+        where=str(path),
+        fix=f"name a model folder, a TensorFlow checkpoint, or a file that ends in {_endings()}",
+    )
+
+
+def read(found: Found) -> Named:
+    """The tensors of what `detect` found, under transformers' names, each name of the file accounted for.
+
+    Raises:
+        ModelError: a file is missing, cut off or at odds with itself; it names the file.
+    """
+    layout = FORMATS[found.format]
+    stored = read_stored(found)
+    if layout.rename is None:
+        return Named(stored, {name: name for name in stored}, {})
+    try:
+        return layout.rename(stored)
+    except ModelError as error:
+        raise ModelError(error.problem, where=error.where or str(found.path), fix=error.fix) from error
+
+
+def read_stored(found: Found) -> dict[str, np.ndarray]:
+    """The tensors of what `detect` found, under the file's own names; errors as in `read`."""
+    layout = FORMATS[found.format]
+    if found.path.is_dir():
+        return read_tensors(found.path, weights=layout.weights, read=layout.read)
+    return layout.read(found.path)
+
+
+def stored_types(found: Found) -> dict[str, str]:
+    """Own name -> stored type, for those that reading widens; errors as in `read`."""
+    layout = FORMATS[found.format]
+    if layout.types is None:
+        return {}
+    files = weight_files(found.path, layout.weights) if found.path.is_dir() else {found.path: None}
+    return {name: kind for file in files for name, kind in layout.types(file).items()}
+
+
+_SUFFIXES: Final = {
+    "safetensors": (".safetensors",),
+    "flax": (".msgpack",),
+    "bin": (".bin", ".pt", ".pth"),
+}
+_FOREIGN: Final = {
+    "tf_model.h5": "Keras's HDF5",
+    "model.ckpt.h5": "Keras's HDF5",
+    "rust_model.ot": "Rust's",
+    "model.onnx": "ONNX",
+}
+
+
+def _endings() -> str:
+    return ", ".join(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
+
+
+def _prefix(path: Path) -> Path | None:
+    """The prefix of a TensorFlow checkpoint that a path names, with or without the end of one of its files."""
+    name = path.name.removesuffix(".index")
+    name = name.split(".data-0")[0]
+    prefix = path.with_name(name) if name else path
+    return prefix if prefix.with_name(f"{prefix.name}.index").is_file() else None
+
+
+def _in_folder(folder: Path) -> Found:
+    there = []
+    for name, layout in FORMATS.items():
+        if (folder / layout.weights).is_file() or (folder / f"{layout.weights}.index.json").is_file():
+            there.append((name, folder, layout.weights))
+    there += [("tensorflow", prefix, prefix.name) for prefix in _checkpoints(folder)]
+    if not there:
+        for name, whose in _FOREIGN.items():
+            if (folder / name).is_file():
+                raise ModelError(
+                    f"its weights are {whose} ({name}), which are not read here",
+                    where=str(folder),
+                    fix="open the model where it came from and save it as safetensors",
+                )
+        known = ", ".join(layout.weights for layout in FORMATS.values() if layout.write)
+        raise ModelError(
+            f"the folder holds no weights ({known}, or a TensorFlow checkpoint)",
+            where=str(folder),
+            fix="fetch them again, or name another folder",
+        )
+    (name, path, _), others = there[0], tuple(weights for _, _, weights in there[1:])
+    if name == "tensorflow" and others:
+        raise ModelError(
+            f"the folder holds {len(there)} checkpoints ({', '.join(weights for _, _, weights in there)})",
+            where=str(folder),
+            fix=f"name one, such as {path}",
+        )
+    return Found(name, path, folder, others)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    saved_model = folder / "variables" / "variables.index"
+    files = [saved_model] if saved_model.is_file() else sorted(folder.glob("*.index"))
+    return [file.with_name(file.name.removesuffix(".index")) for file in files]
+
+
+def _transformer_folder(folder: Path) -> Path:
+    """The folder with the encoder in it: of a sentence-transformers model it may be a subfolder."""
+    modules = folder / "modules.json"
+    if (folder / CONFIG).is_file() or not modules.is_file():
+        return folder
+    try:
+        listed = json.loads(modules.read_text(encoding="utf-8"))
+        return folder / next(module["path"] for module in listed if module["type"].endswith(".Transformer"))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise ModelError("names no transformer", where=str(modules), fix="fetch the model again") from error

@@ -1,0 +1,293 @@
+"""A model on the disk, of any kind and format, as a BigBird in memory, with an account of every tensor it had."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bigbird_cli.bigbird.config import CONFIG_NAME, MODEL_TYPE, BigBirdConfig
+from bigbird_cli.bigbird.names import (
+    POOLER,
+    POSITIONS,
+    PREFIX,
+    TIED,
+    class_of,
+    expected_names,
+    head_of,
+)
+from bigbird_cli.errors import ModelError
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokens import read_json_object
+from bigbird_cli.weights import formats
+from bigbird_cli.weights.bert import bert_to_bigbird
+
+COMPANIONS: Final = (
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+    "task.json",
+)
+"""Files of a BigBird folder that go where its weights go."""
+
+ATTENTION_SETTINGS: Final = ("attention_type", "block_size", "num_random_blocks", "num_window_blocks", "pattern")
+"""What decides which tokens a token reads."""
+
+_HEAD_WIDTH: Final = 64
+"""Of every published BigBird; shapes do not tell it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A BigBird in memory and where it came from.
+
+    Attributes:
+        title: what the source was found to be, for the reader.
+        found: its place and format.
+        config: the model's settings, with the source's positions.
+        head: one of bigbird.names.HEADS.
+        tensors: name -> array, by transformers' names.
+        used: source tensor -> the tensor it became.
+        unused: source tensor -> why it was left behind. Every source tensor stands in `used` or here.
+        initialised: parameters of the class that the source has none of; whoever opens the model gets new ones.
+        is_new: made of an encoder of another kind, so that it has heads to train.
+        tokenizer: where it had to be read; else its files stand in `companions`.
+        companions: files that belong to the model.
+        notes: what was done besides, for the reader.
+    """
+
+    title: str
+    found: formats.Found
+    config: BigBirdConfig
+    head: str
+    tensors: dict[str, np.ndarray]
+    used: dict[str, str]
+    unused: dict[str, str]
+    initialised: tuple[str, ...] = ()
+    is_new: bool = False
+    tokenizer: Tokenizer | None = None
+    companions: dict[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """Kind, format and place, for the reader."""
+        return f"{self.title} in {formats.FORMATS[self.found.format].title} ({self.found.path})"
+
+    @property
+    def positions(self) -> str:
+        """The name of the position table among `tensors`."""
+        return next(name for name in (POSITIONS, PREFIX + POSITIONS) if name in self.tensors)
+
+
+def open_source(path: str | Path, *, config: str | Path | None = None) -> Source:
+    """Read a model of any kind and format.
+
+    Args:
+        path: as in `formats.detect`.
+        config: a config.json in place of the source's own.
+
+    Raises:
+        ModelError: nothing that can be read, a kind of model that no BigBird can be made of, or a tensor that is
+            unknown, missing, misshapen or not finite; the error names it.
+    """
+    found = formats.detect(path)
+    settings, from_where = _settings(found, config)
+    named = formats.read(found)
+    if settings is not None:
+        _refuse_more_layers(settings, len(named.tensors), where=from_where)
+    if settings is not None and settings.get("model_type", MODEL_TYPE) != MODEL_TYPE:
+        return _from_encoder(found, settings, named)
+    notes = [f"{name} beside it was not read" for name in found.passed_over]
+    if settings is None:
+        model_config = _from_shapes(named.tensors, where=found.path)
+        notes.append(
+            f"there is no config.json: sizes are the tensors', {model_config.num_attention_heads} heads of "
+            f"{_HEAD_WIDTH} and all other settings BigBird's defaults; --config FILE says otherwise"
+        )
+    else:
+        model_config = _checked_config(settings, where=from_where)
+    return _from_bigbird(found, model_config, named, notes)
+
+
+# where settings come from
+
+
+def _settings(found: formats.Found, config: str | Path | None) -> tuple[dict[str, Any] | None, Path]:
+    path = Path(config) if config is not None else found.folder / CONFIG_NAME
+    if config is not None and path.is_dir():
+        path = path / CONFIG_NAME
+    if not path.is_file():
+        if config is not None:
+            raise ModelError("there is no such file", where=str(path), fix="name a config.json with --config")
+        if found.format not in ("tensorflow", "flax"):
+            raise ModelError(f"there is no {CONFIG_NAME}", where=str(found.folder), fix="name one with --config FILE")
+        return None, path
+    return read_json_object(path), path
+
+
+def _refuse_more_layers(settings: Mapping[str, Any], n_tensors: int, *, where: Path) -> None:
+    """A config that tells of a billion layers must not have a billion names written out."""
+    layers = settings.get("num_hidden_layers", 0)
+    if isinstance(layers, int) and layers > n_tensors:
+        raise ModelError(
+            f"num_hidden_layers is {layers}, but there are only {n_tensors} tensors",
+            where=str(where),
+            fix="correct num_hidden_layers",
+        )
+
+
+def _checked_config(settings: Mapping[str, Any], *, where: Path) -> BigBirdConfig:
+    try:
+        return BigBirdConfig.from_dict(settings)
+    except ModelError as error:
+        raise ModelError(error.problem, where=str(where), fix=error.fix) from error
+
+
+def _from_shapes(tensors: Mapping[str, np.ndarray], *, where: Path) -> BigBirdConfig:
+    """The settings that shapes tell, over BigBird's defaults."""
+    shapes = {name.removeprefix(PREFIX): array.shape for name, array in tensors.items()}
+
+    def rows(name: str) -> int:
+        if len(shapes.get(name, ())) < 1:
+            raise ModelError(f"the tensor {name} is missing", where=str(where), fix="name a BigBird's checkpoint")
+        return int(shapes[name][0])
+
+    width = rows("embeddings.LayerNorm.weight")
+    if width % _HEAD_WIDTH:
+        raise ModelError(
+            f"the model is {width} wide, which is no number of heads of {_HEAD_WIDTH}",
+            where=str(where),
+            fix="name a config.json that says num_attention_heads with --config FILE",
+        )
+    layers = {name.split(".")[2] for name in shapes if name.startswith("encoder.layer.")}
+    n_layers = next((n for n in range(len(shapes) + 1) if str(n) not in layers), 0)
+    n_labels = rows("classifier.out_proj.bias") if "classifier.out_proj.bias" in shapes else None
+    if n_labels is None and "classifier.bias" in shapes:
+        n_labels = rows("classifier.bias")
+    return BigBirdConfig(
+        vocab_size=rows("embeddings.word_embeddings.weight"),
+        hidden_size=width,
+        num_hidden_layers=n_layers,
+        num_attention_heads=width // _HEAD_WIDTH,
+        intermediate_size=rows("encoder.layer.0.intermediate.dense.bias"),
+        max_position_embeddings=rows(POSITIONS),
+        type_vocab_size=rows("embeddings.token_type_embeddings.weight"),
+        use_bias="encoder.layer.0.attention.self.query.bias" in shapes,
+        num_labels=n_labels,
+    )
+
+
+# what becomes of the tensors
+
+
+def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Named, notes: list[str]) -> Source:
+    """The model as it is: names, values and types stay."""
+    tensors, where = named.tensors, str(found.path)
+    shapes = {name: array.shape for name, array in tensors.items()}
+    architecture = config.architectures[0] if config.architectures else None
+    head = head_of(shapes, architecture)
+    prefix = PREFIX if any(name.startswith(PREFIX) for name in shapes) else ""
+    encoder = {prefix + name: shape for name, shape in expected_names(config, "none").items()}
+    heads = {name: shape for name, shape in expected_names(config, head).items() if not name.startswith(_ENCODER_PARTS)}
+    dropped: dict[str, str] = {}
+    for name, array in tensors.items():
+        wanted = encoder.get(name) or heads.get(name)
+        reason = _why_dropped(name, tensors, config, prefix)
+        if reason is not None:
+            dropped[name] = reason
+        elif wanted is None and not name.startswith(_ENCODER_PARTS):
+            dropped[name] = f"belongs to no head of {class_of(head)}"
+        elif wanted is None:
+            raise ModelError(
+                f"the tensor {name} is no parameter of a BigBird of {config.num_hidden_layers} layers",
+                where=where,
+                fix=f"correct {CONFIG_NAME}, or name a BigBird",
+            )
+        elif array.shape != wanted:
+            raise ModelError(
+                f"the tensor {name} has the shape {array.shape} where the config asks for {wanted}",
+                where=where,
+                fix=f"correct {CONFIG_NAME}, or fetch the model again",
+            )
+        elif array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelError(
+                f"the tensor {name} holds values that are not finite", where=where, fix="fetch the model again"
+            )
+    missing = [name for name in (*encoder, *heads) if name not in tensors and name not in TIED]
+    if lost := [name for name in missing if name in encoder and name.removeprefix(prefix) not in POOLER]:
+        raise ModelError(
+            f"the tensor {lost[0]} {encoder[lost[0]]} is missing" + (f", and {len(lost) - 1} more" if lost[1:] else ""),
+            where=where,
+            fix="fetch the model again",
+        )
+    if lost := [name for name in missing if name in heads]:
+        raise ModelError(f"the tensor {lost[0]} {heads[lost[0]]} is missing", where=where, fix="fetch the model again")
+    if head not in ("none", "pretraining", "multiple_choice"):  # the others compute without one
+        missing = []
+    companions = {name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()}
+    if not any(name in companions for name in ("spiece.model", "tokenizer.json", "vocab.txt")):
+        notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
+    return Source(
+        title=f"a BigBird ({class_of(head)})",
+        found=found,
+        config=config.replace(architectures=[class_of(head)]),
+        head=head,
+        tensors={name: array for name, array in tensors.items() if name not in dropped},
+        used={theirs: ours for theirs, ours in named.used.items() if ours not in dropped},
+        unused=named.unused | {theirs: dropped[ours] for theirs, ours in named.used.items() if ours in dropped},
+        initialised=tuple(missing),
+        companions=companions,
+        notes=tuple(notes),
+    )
+
+
+_ENCODER_PARTS: Final = (PREFIX, "embeddings.", "encoder.", "pooler.")
+
+
+def _why_dropped(name: str, tensors: Mapping[str, np.ndarray], config: BigBirdConfig, prefix: str) -> str | None:
+    """Why a tensor needs no place of its own; None where it does."""
+    if name.removeprefix(prefix) in ("embeddings.position_ids", "embeddings.token_type_ids"):
+        return "a buffer that counts positions, made anew"
+    if name not in TIED or not config.tie_word_embeddings:
+        return None
+    home = TIED[name] if TIED[name] in tensors else TIED[name].removeprefix(PREFIX)
+    if home not in tensors:
+        return None
+    if not np.array_equal(tensors[name], tensors[home]):
+        raise ModelError(
+            f"{name} differs from {home}, which it is tied to by the config",
+            fix=f"set tie_word_embeddings to false in {CONFIG_NAME}",
+        )
+    return f"is {home}, under a second name"
+
+
+def _from_encoder(found: formats.Found, settings: dict[str, Any], named: formats.Named) -> Source:
+    warmed = bert_to_bigbird(settings, named.tensors, folder=found.folder)
+    heads = [
+        name
+        for head in ("qa", "mlm")
+        for name in expected_names(warmed.config, head)
+        if not name.startswith(PREFIX) and name not in TIED
+    ]
+    return Source(
+        title=f"a {warmed.title} encoder",
+        found=found,
+        config=warmed.config,
+        head="none",
+        tensors=warmed.tensors,
+        used={theirs: warmed.used[ours] for theirs, ours in named.used.items() if ours in warmed.used},
+        unused=named.unused
+        | {theirs: warmed.unused[ours] for theirs, ours in named.used.items() if ours in warmed.unused},
+        initialised=(*(name for name in POOLER if name not in warmed.tensors), *heads),
+        is_new=True,
+        tokenizer=warmed.tokenizer,
+        notes=warmed.notes,
+    )
