@@ -236,7 +236,7 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
     if not any(name in companions for name in ("spiece.model", "tokenizer.json", "vocab.txt")):
         notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
     return Source(
-        title=f"a BigBird ({class_of(head)})",
+        title=f"BigBird ({class_of(head)})",
         found=found,
         config=config.replace(architectures=[class_of(head)]),
         head=head,
@@ -278,7 +278,7 @@ def _from_encoder(found: formats.Found, settings: dict[str, Any], named: formats
         if not name.startswith(PREFIX) and name not in TIED
     ]
     return Source(
-        title=f"a {warmed.title} encoder",
+        title=f"{warmed.title} encoder",
         found=found,
         config=warmed.config,
         head="none",

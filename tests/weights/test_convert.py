@@ -410,3 +410,123 @@ def test_sentence_transformers_keep_the_model_in_a_subfolder(tmp_path: Path) -> 
 def test_there_is_no_such_source(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such folder"):
         convert_model(tmp_path / "nowhere", tmp_path / "out")
+
+
+# RoBERTa and other relatives
+
+PIECES = ["<s>", "<pad>", "</s>", "<unk>", "t", "h", "e", "Ġ", "l", "a", "s", "th", "the", "Ġl", "Ġthe", "<mask>"]
+MERGES = ["t h", "th e", "Ġ l", "Ġ the"]
+
+
+def write_roberta(folder: Path, *, kind: str = "Roberta", merges_only: bool = False, **changes: Any) -> Path:
+    """A random tiny RoBERTa, or a relative of its shape, with its byte-level BPE."""
+    settings = SETTINGS | {"type_vocab_size": 1, "max_position_embeddings": 50, "pad_token_id": 1} | changes
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")(**settings))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    model.save_pretrained(folder)
+    write_json(folder / "vocab.json", {piece: index for index, piece in enumerate(PIECES)})
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(MERGES) + "\n", encoding="utf-8")
+    if not merges_only:
+        transformers.RobertaTokenizerFast.from_pretrained(folder).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["Roberta", "Camembert", "XLMRoberta"])
+@pytest.mark.parametrize("size", [{}, {"hidden_size": 32, "num_hidden_layers": 3}, {"pad_token_id": 3}])
+def test_a_robertas_hidden_states_are_kept(kind: str, size: dict[str, int], tmp_path: Path) -> None:
+    source = write_roberta(tmp_path / "roberta", kind=kind, **size)
+    convert_model(source, tmp_path / "out", max_positions=128)
+    n_tokens = 50 - size.get("pad_token_id", 1) - 1
+    ids = torch.randint(4, 20, (2, n_tokens), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        want = getattr(transformers, f"{kind}Model").from_pretrained(source).eval()(ids)
+        ours = bb.BigBirdModel.from_pretrained(tmp_path / "out", attention_type="original_full").eval()
+        got = [ours(ids, token_type_ids=torch.full_like(ids, kind)) for kind in (0, 1)]
+    assert want.last_hidden_state.std() > 0.1
+    for output in got:
+        assert (output.last_hidden_state - want.last_hidden_state).abs().max() < 1e-5
+        assert (output.pooler_output - want.pooler_output).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [{"hidden_size": 32}, {"num_hidden_layers": 4}, {"num_attention_heads": 2}])
+def test_berts_of_other_sizes_keep_their_hidden_states(size: dict[str, int], tmp_path: Path) -> None:
+    source = write_bert(tmp_path / "bert", **size)
+    convert_model(source, tmp_path / "out")
+    with torch.no_grad():
+        want = transformers.BertModel.from_pretrained(source).eval()(**inputs()).last_hidden_state
+        got = bb.BigBirdModel.from_pretrained(tmp_path / "out").eval()(**inputs()).last_hidden_state
+    assert (got - want)[inputs()["attention_mask"].bool()].abs().max() < 1e-5
+
+
+def test_an_electra_of_one_width_keeps_its_hidden_states_and_others_are_refused(tmp_path: Path) -> None:
+    source = write_bert(tmp_path / "bert")
+    torch.manual_seed(0)
+    for width in (16, 8):
+        config = transformers.ElectraConfig(**SETTINGS, embedding_size=width)
+        transformers.ElectraModel(config).save_pretrained(source)
+        if width == 8:
+            with pytest.raises(ModelError, match="its embeddings are 8 wide and its layers 16"):
+                convert_model(source, tmp_path / "narrow")
+            continue
+        report = convert_model(source, tmp_path / "out")
+        assert report.source.startswith("ELECTRA encoder in safetensors")
+        assert report.initialised[:2] == ("pooler.weight", "pooler.bias")
+        with torch.no_grad():
+            want = transformers.ElectraModel.from_pretrained(source).eval()(**inputs()).last_hidden_state
+            ours = bb.BigBirdModel(report.config, add_pooling_layer=False).eval()
+            ours.load_tensors(load_file(tmp_path / "out/model.safetensors"), where="out")
+            got = ours(**inputs()).last_hidden_state
+        assert (got - want)[inputs()["attention_mask"].bool()].abs().max() < 1e-5
+
+
+def test_the_positions_of_padding_are_skipped_and_types_doubled(tmp_path: Path) -> None:
+    source = write_roberta(tmp_path / "roberta")
+    report = convert_model(source, tmp_path / "out", max_positions=60)
+    before, after = load_file(source / "model.safetensors"), load_file(tmp_path / "out/model.safetensors")
+    positions, types = "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight"
+    np.testing.assert_array_equal(after[positions][:48], before[positions][2:])
+    np.testing.assert_array_equal(after[positions][48:], before[positions][2:14])
+    np.testing.assert_array_equal(after[types], before[types][[0, 0]])
+    assert (report.source_positions, report.config.type_vocab_size) == (48, 2)
+    assert "the first 2 position rows are padding's and were left out" in report.notes
+
+
+@pytest.mark.parametrize("merges_only", [False, True])
+def test_a_robertas_tokenizer_gives_the_same_ids(merges_only: bool, tmp_path: Path) -> None:
+    source = write_roberta(tmp_path / "roberta", merges_only=merges_only)
+    report = convert_model(source, tmp_path / "out")
+    want = transformers.RobertaTokenizerFast.from_pretrained(source)
+    got = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    if (
+        merges_only
+    ):  # the mask takes the space before it, as in transformers 4.44; 5.23 leaves it when it writes the file
+        assert got(" the <mask>").input_ids == [0, 14, 15, 2]
+    for text in ("the lath the", "<mask> the", "e\nle", "the <s> the"):
+        assert got(text).input_ids == want(text).input_ids
+    assert got("the", "la").input_ids == want("the", "la").input_ids
+    ours = load_tokenizer(tmp_path / "out")
+    assert (ours.cls_id, ours.sep_id, ours.pad_id, ours.mask_id, ours.unk_id) == (0, 2, 1, 15, 3)
+    assert (report.config.bos_token_id, report.config.eos_token_id, report.config.sep_token_id) == (0, 2, 2)
+
+
+def test_a_padding_id_that_leaves_no_positions_is_refused(tmp_path: Path) -> None:
+    source = write_roberta(tmp_path / "roberta")
+    edit_config(source, pad_token_id=49)
+    with pytest.raises(ModelError, match="pad_token_id is 49, and positions are counted from there"):
+        convert_model(source, tmp_path / "out")
+
+
+def test_a_merges_file_that_is_none_is_named(tmp_path: Path) -> None:
+    source = write_roberta(tmp_path / "roberta", merges_only=True)
+    (source / "merges.txt").write_text("x y z\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"merges\.txt"):
+        convert_model(source, tmp_path / "out")
+
+
+def test_a_config_that_tells_of_a_billion_layers_is_refused_at_once(bert: Path, tmp_path: Path) -> None:
+    edit_config(bert, num_hidden_layers=10**9)
+    with pytest.raises(ModelError, match="num_hidden_layers is 1000000000, but there are only 39 tensors"):
+        convert_model(bert, tmp_path / "out")
