@@ -203,3 +203,93 @@ def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = No
     if "ner" in fitting:  # named as the choice's; only that one has a single row
         return "multiple_choice" if shapes["classifier.weight"][:1] == (1,) else "ner"
     return next((head for head in ("pretraining", "mlm", "classify", "qa") if head in fitting), "none")
+
+
+# TensorFlow
+
+
+def is_kernel(name: str) -> bool:
+    """Whether a variable of TensorFlow is a matrix (in, out), where ours is (out, in); all others lie as ours do."""
+    return name.partition("#")[0].endswith("/kernel")
+
+
+TENSORFLOW_STATE: Final = frozenset(
+    {
+        "adam_m",
+        "adam_v",
+        "AdamWeightDecayOptimizer",
+        "AdamWeightDecayOptimizer_1",
+        "global_step",
+        "beta1_power",
+        "beta2_power",
+    }
+)
+"""Parts of the names of what an optimiser keeps beside the weights."""
+
+
+def _tensorflow(layers: Mapping[str, str]) -> dict[str, str]:
+    """A table of TensorFlow's variables from one of layers: a norm has gamma and beta, any other kernel and bias."""
+    table: dict[str, str] = {}
+    for theirs, ours in layers.items():
+        weight, bias = ("gamma", "beta") if ours.endswith("LayerNorm") else ("kernel", "bias")
+        table |= {f"{theirs}/{weight}": f"{ours}.weight", f"{theirs}/{bias}": f"{ours}.bias"}
+    return table
+
+
+TENSORFLOW_TO_BIGBIRD: Final = {
+    "bert/embeddings/word_embeddings": "bert.embeddings.word_embeddings.weight",
+    "bert/embeddings/position_embeddings": "bert.embeddings.position_embeddings.weight",
+    "bert/embeddings/token_type_embeddings": "bert.embeddings.token_type_embeddings.weight",
+    **_tensorflow(
+        {
+            "bert/encoder/LayerNorm": "bert.embeddings.LayerNorm",
+            "bert/encoder/layer_{}/attention/self/query": "bert.encoder.layer.{}.attention.self.query",
+            "bert/encoder/layer_{}/attention/self/key": "bert.encoder.layer.{}.attention.self.key",
+            "bert/encoder/layer_{}/attention/self/value": "bert.encoder.layer.{}.attention.self.value",
+            "bert/encoder/layer_{}/attention/output/dense": "bert.encoder.layer.{}.attention.output.dense",
+            "bert/encoder/layer_{}/attention/output/LayerNorm": "bert.encoder.layer.{}.attention.output.LayerNorm",
+            "bert/encoder/layer_{}/intermediate/dense": "bert.encoder.layer.{}.intermediate.dense",
+            "bert/encoder/layer_{}/output/dense": "bert.encoder.layer.{}.output.dense",
+            "bert/encoder/layer_{}/output/LayerNorm": "bert.encoder.layer.{}.output.LayerNorm",
+            "bert/pooler/dense": "bert.pooler",
+        }
+    ),
+    "cls/predictions/transform/kernel": "cls.predictions.transform.dense.weight",
+    "cls/predictions/transform/bias": "cls.predictions.transform.dense.bias",
+    "cls/predictions/transform/gamma": "cls.predictions.transform.LayerNorm.weight",
+    "cls/predictions/transform/beta": "cls.predictions.transform.LayerNorm.bias",
+    "cls/predictions/output_bias": "cls.predictions.bias",
+    "cls/seq_relationship/output_weights": "cls.seq_relationship.weight",
+    "cls/seq_relationship/output_bias": "cls.seq_relationship.bias",
+}
+"""The variables of a checkpoint of google-research/bigbird -> ours, with the prefix. Its LayerNorm over the embeddings
+stands under the encoder."""
+
+TRIVIA_QA_TO_BIGBIRD: Final = {
+    "word_embeddings/embeddings": "bert.embeddings.word_embeddings.weight",
+    "position_embedding/embeddings": "bert.embeddings.position_embeddings.weight",
+    "type_embeddings/embeddings": "bert.embeddings.token_type_embeddings.weight",
+    **_tensorflow(
+        {
+            "embeddings/layer_norm": "bert.embeddings.LayerNorm",
+            "transformer_scaffold_{}/big_bird_attention/query": "bert.encoder.layer.{}.attention.self.query",
+            "transformer_scaffold_{}/big_bird_attention/key": "bert.encoder.layer.{}.attention.self.key",
+            "transformer_scaffold_{}/big_bird_attention/value": "bert.encoder.layer.{}.attention.self.value",
+            "transformer_scaffold_{}/big_bird_attention/attention_output": (
+                "bert.encoder.layer.{}.attention.output.dense"
+            ),
+            "transformer_scaffold_{}/self_attention_layer_norm": "bert.encoder.layer.{}.attention.output.LayerNorm",
+            "transformer_scaffold_{}/intermediate": "bert.encoder.layer.{}.intermediate.dense",
+            "transformer_scaffold_{}/output": "bert.encoder.layer.{}.output.dense",
+            "transformer_scaffold_{}/output_layer_norm": "bert.encoder.layer.{}.output.LayerNorm",
+            "trivia_qa_head/dense": "qa_classifier.intermediate.dense",
+            "trivia_qa_head/layer_normalization": "qa_classifier.output.LayerNorm",
+            "trivia_qa_head/dense_1": "qa_classifier.qa_outputs",
+        }
+    ),
+    "trivia_qa_head/dense/kernel#2": "qa_classifier.output.dense.weight",
+    "trivia_qa_head/dense/bias#2": "qa_classifier.output.dense.bias",
+}
+"""The variables of the TriviaQA SavedModel (tensorflow/models, official/projects/triviaqa) -> ours, with the prefix.
+Layer 0 is `transformer_scaffold` without a number. The head's last layer has the name of its first; `#2` tells them
+apart, as our reader of SavedModels writes it."""
