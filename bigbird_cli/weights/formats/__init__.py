@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.weights.formats import tensor_bundle
 from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
@@ -38,12 +39,13 @@ class Format:
 
     Attributes:
         title: what a reader knows it by.
-        weights: the file's name in a model folder.
+        weights: the file's name in a model folder; empty where it is free.
         read: reads one file, under its own names.
         write: writes one file, from its own names; None where it is only read.
         rename: its own names and layouts -> transformers'.
         respell: transformers' -> its own.
         types: own name -> what the type is called there, for types that reading changes.
+        skipped: own name -> why reading leaves it out.
     """
 
     title: str
@@ -53,6 +55,11 @@ class Format:
     rename: Callable[[dict[str, np.ndarray]], Named] | None = None
     respell: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     types: Callable[[Path], dict[str, str]] | None = None
+    skipped: Callable[[Path], dict[str, str]] | None = None
+
+
+def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
+    return Named(*tensor_bundle.from_tensorflow(stored))
 
 
 FORMATS: Final = {
@@ -62,6 +69,14 @@ FORMATS: Final = {
         read=read_tensor_file,
         write=partial(write_tensor_file, metadata={"format": "pt"}),
         types=bfloat16_tensors,
+    ),
+    "tensorflow": Format(
+        title="a TensorFlow checkpoint",
+        weights="",
+        read=tensor_bundle.read,
+        rename=_from_tensorflow,
+        types=tensor_bundle.stored_types,
+        skipped=tensor_bundle.skipped,
     ),
 }
 """By the name that `--to` has for it; in a folder with several, the first is read."""
@@ -122,15 +137,16 @@ def read(found: Found) -> Named:
     if layout.rename is None:
         return Named(stored, {name: name for name in stored}, {})
     try:
-        return layout.rename(stored)
+        named = layout.rename(stored)
     except ModelError as error:
         raise ModelError(error.problem, where=error.where or str(found.path), fix=error.fix) from error
+    return named if layout.skipped is None else named._replace(unused=named.unused | layout.skipped(found.path))
 
 
 def read_stored(found: Found) -> dict[str, np.ndarray]:
     """The tensors of what `detect` found, under the file's own names; errors as in `read`."""
     layout = FORMATS[found.format]
-    if found.path.is_dir():
+    if layout.weights and found.path == found.folder:
         return read_tensors(found.path, weights=layout.weights, read=layout.read)
     return layout.read(found.path)
 
@@ -140,7 +156,8 @@ def stored_types(found: Found) -> dict[str, str]:
     layout = FORMATS[found.format]
     if layout.types is None:
         return {}
-    files = weight_files(found.path, layout.weights) if found.path.is_dir() else {found.path: None}
+    in_folder = bool(layout.weights) and found.path == found.folder
+    files = list(weight_files(found.path, layout.weights)) if in_folder else [found.path]
     return {name: kind for file in files for name, kind in layout.types(file).items()}
 
 
@@ -171,9 +188,9 @@ def _prefix(path: Path) -> Path | None:
 
 def _in_folder(folder: Path) -> Found:
     there = []
-    for name, layout in FORMATS.items():
-        if (folder / layout.weights).is_file() or (folder / f"{layout.weights}.index.json").is_file():
-            there.append((name, folder, layout.weights))
+    for name, weights in ((name, layout.weights) for name, layout in FORMATS.items() if layout.weights):
+        if (folder / weights).is_file() or (folder / f"{weights}.index.json").is_file():
+            there.append((name, folder, weights))
     there += [("tensorflow", prefix, prefix.name) for prefix in _checkpoints(folder)]
     if not there:
         for name, whose in _FOREIGN.items():
@@ -183,7 +200,7 @@ def _in_folder(folder: Path) -> Found:
                     where=str(folder),
                     fix="open the model where it came from and save it as safetensors",
                 )
-        known = ", ".join(layout.weights for layout in FORMATS.values() if layout.write)
+        known = ", ".join(layout.weights for layout in FORMATS.values() if layout.weights)
         raise ModelError(
             f"the folder holds no weights ({known}, or a TensorFlow checkpoint)",
             where=str(folder),
