@@ -9,9 +9,10 @@ Each conversion runs in a process of its own. "memory" is the process's peak, th
 of the weights that it reads or writes, whichever take more bytes; more than 2.5 x is marked.
 
 Positions: passages of a real text are read alone at position 0, then with their positions moved to a depth, alone, and
-in their place in the whole text (those that begin within 4 passages of the depth), under the block-sparse attention of the converted model. "cosine" is the mean over
-passages between the mean hidden states at 0 and at the depth. "found" is the share of passages whose nearest
-neighbour among all passages at position 0 is themselves: it says whether a passage is still told from the others.
+in their place in the whole text (those that begin within 4 passages of the depth), under the block-sparse attention of
+the converted model. "cosine" is the mean over passages between the mean hidden states at 0 and at the depth. "found" is
+the share of passages whose nearest neighbour among all passages at position 0 is themselves: it says whether a passage
+is still told from the others.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import json
 import random
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from safetensors.numpy import load_file, save_file
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import HEADS, class_of, expected_names
-from bigbird_cli.errors import ModelError, UsageError
-from bigbird_cli.weights import formats
+from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
+from bigbird_cli.weights import formats, sources
 from bigbird_cli.weights.convert import WRITTEN, cast, convert_model
 from bigbird_cli.weights.describe import inspect_model
 from bigbird_cli.weights.formats.bfloat16 import rounded, write_bfloat16
@@ -222,6 +223,51 @@ def test_a_config_in_place_of_the_folders_own_is_read(tmp_path: Path) -> None:
     assert convert_model(source, tmp_path / "b", config=tmp_path / "other.json").config.hidden_size == 16
     with pytest.raises(ModelError, match="there is no such file"):
         convert_model(source, tmp_path / "c", config=tmp_path / "none.json")
+
+
+# TensorFlow's
+
+TENSORFLOW = Path(__file__).parent / "golden" / "tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("name", "model_class"),
+    [
+        ("plain", "BigBirdForPreTraining"),
+        ("sharded", "BigBirdForPreTraining"),
+        ("trivia", "BigBirdForQuestionAnswering"),
+    ],
+)
+def test_a_tensorflow_checkpoint_becomes_a_folder_and_says_where_sizes_come_from(
+    name: str, model_class: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match="the model is 16 wide, which is no number of heads of 64"):
+        convert_model(TENSORFLOW / name, tmp_path / "a")
+    monkeypatch.setattr(sources, "_HEAD_WIDTH", 8)
+    report = convert_model(TENSORFLOW / name, tmp_path / "a")
+    assert report.config.architectures == [model_class]
+    assert (report.config.hidden_size, report.config.num_attention_heads) == (16, 2)
+    assert report.notes[0].startswith("there is no config.json: sizes are the tensors', 2 heads of 8")
+    stored = {tensor.name for tensor in inspect_model(TENSORFLOW / name).tensors}
+    assert stored <= report.used.keys() | report.unused.keys()
+    assert set(report.used.values()) == load_file(tmp_path / "a/model.safetensors").keys()
+    again = convert_model(TENSORFLOW / name, tmp_path / "b", config=tmp_path / "a")
+    assert again.config == report.config
+    assert_same(tmp_path / "a", tmp_path / "b")
+    named = bb.BigBirdForPreTraining if model_class.endswith("Training") else bb.BigBirdForQuestionAnswering
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BigBirdWarning)  # a pooler that a head does not use
+        named.from_pretrained(tmp_path / "a", trained=True)
+
+
+def test_a_checkpoint_is_named_by_its_prefix_or_by_a_file_of_it(tmp_path: Path) -> None:
+    prefix = TENSORFLOW / "sharded" / "model.ckpt-0"
+    for name in ("model.ckpt-0", "model.ckpt-0.index", "model.ckpt-0.data-00001-of-00002"):
+        assert formats.detect(prefix.with_name(name)).path == prefix
+    for n in (0, 1):
+        (tmp_path / f"model.ckpt-{n}.index").write_bytes(b"")
+    with pytest.raises(ModelError, match="the folder holds 2 checkpoints"):
+        formats.detect(tmp_path)
 
 
 # what a path holds
