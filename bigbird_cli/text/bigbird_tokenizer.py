@@ -133,7 +133,8 @@ class BigBirdTokenizer(ModelInputs):
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
         cut: list[list[Stretch]] = []
         for text in texts:
-            code_points(text)
+            if not text.isascii():
+                code_points(text)  # refuses lone surrogates
             cut.append([Stretch(text, range(len(text)))] if whole else self._stretches(text))
         # all in one call: sentencepiece shares a list among threads, without Python's lock
         plain = [stretch.text for stretches in cut for stretch in stretches if not stretch.is_token]

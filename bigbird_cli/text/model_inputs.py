@@ -91,7 +91,7 @@ class ModelInputs(SpecialTokens):
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens an input has: 2, or 3 for a pair."""
-        return len(self.build_inputs_with_special_tokens([], [] if pair else None))
+        return 3 if pair else 2
 
     @property
     def max_len_single_sentence(self) -> int:

@@ -5,6 +5,7 @@ Behaviour is that of transformers 4.44's slow tokenizers; tests/text/fixtures ho
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from tokenizers import AddedToken
@@ -216,7 +217,7 @@ class SpecialTokens:
             return None
         if isinstance(tokens, str):
             return self._ids.get(tokens, self._unknown_id)
-        return [self._ids.get(token, self._unknown_id) for token in tokens]
+        return list(map(self._ids.get, tokens, repeat(self._unknown_id)))
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """Token of an id, or tokens of several; IndexError for an id outside the vocabulary."""
