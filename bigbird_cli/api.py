@@ -329,7 +329,7 @@ def compare_models(
 
     Args:
         a, b: as the source of `convert`.
-        config: a config.json in place of their own.
+        config: a config.json in place of a's own.
         seed: of the ids.
         backend: the framework that computes.
 
@@ -337,7 +337,7 @@ def compare_models(
         ModelError: one of them cannot be opened, or they are too different to read the same ids.
         ResourceError: memory did not suffice.
     """
-    left, right = (open_source(_weights_place(path), config=config) for path in (a, b))
+    left, right = open_source(_weights_place(a), config=config), open_source(_weights_place(b))
     tensors = describe.tensor_differences(left, right)
     head = left.head if left.head == right.head else "none"
     notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]

@@ -21,7 +21,7 @@ def convert(
     ],
     out: Annotated[
         str | None,
-        typer.Argument(metavar="[OUT]", help="Folder to write, new or empty; with --check, the other model."),
+        typer.Argument(metavar="OUT", help="Folder to write, new or empty; with --check, the other model."),
     ] = None,
     to: Annotated[
         Literal["safetensors", "bin", "flax"], typer.Option("--to", help="Format of the weights.")
