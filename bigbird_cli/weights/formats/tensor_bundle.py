@@ -201,7 +201,7 @@ def _wanted_shapes(
         intermediate_size=size("encoder.layer.0.intermediate.dense.bias", 0),
         max_position_embeddings=size("embeddings.position_embeddings.weight", 0),
         type_vocab_size=size("embeddings.token_type_embeddings.weight", 0),
-        use_bias=sources["bert.encoder.layer.0.attention.self.query.bias"] in tensors,
+        use_bias=any(".attention.self." in name and name.endswith(".bias") for name in present),
         pad_token_id=None,
         bos_token_id=None,
         eos_token_id=None,
