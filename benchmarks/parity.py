@@ -276,11 +276,8 @@ def vectors_for_ids(inputs: dict[str, Any], model: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Keys and values as tuples of tensors, of whatever class the version makes its caches."""
-    if hasattr(value, "self_attention_cache"):
-        parts = zip(value.self_attention_cache.layers, value.cross_attention_cache.layers, strict=True)
-        return tuple((own.keys, own.values, other.keys, other.values) for own, other in parts)
-    if hasattr(value, "layers") and not isinstance(value, tuple) and hasattr(value.layers[0], "keys"):
+    """Keys and values as tuples of tensors, as which 4.44 keeps them; 5.x has a class."""
+    if isinstance(value, transformers.Cache):
         return tuple((layer.keys, layer.values) for layer in value.layers)
     return value
 
