@@ -293,3 +293,28 @@ TRIVIA_QA_TO_BIGBIRD: Final = {
 """The variables of the TriviaQA SavedModel (tensorflow/models, official/projects/triviaqa) -> ours, with the prefix.
 Layer 0 is `transformer_scaffold` without a number. The head's last layer has the name of its first; `#2` tells them
 apart, as our reader of SavedModels writes it."""
+
+
+# Flax
+
+
+def _flax(name: str) -> str:
+    """What Flax calls a parameter of ours: a matrix is a kernel, as in TensorFlow, and a norm has a scale."""
+    layer, _, leaf = name.rpartition(".")
+    if leaf == "weight" and layer.endswith("_embeddings"):
+        leaf = "embedding"
+    elif leaf == "weight":
+        leaf = "scale" if layer.endswith("LayerNorm") else "kernel"
+    return f"{layer}.{leaf}".replace(".", "/")
+
+
+_ENCODER: Final = (*_EMBEDDINGS, *_ATTENTION, *_ACROSS, *_FEED_FORWARD, *_POOLER)
+
+FLAX_TO_BIGBIRD: Final = {
+    _flax(name): name
+    for names in (_ENCODER, [PREFIX + name for name in _ENCODER], *_HEADS.values())
+    for name in names
+    if name not in SHARED_BIAS
+}
+"""The parameters of transformers' Flax classes, joined by `/` -> ours; `is_kernel` tells which of them are transposed.
+A head's encoder stands under `bert/`, the bare one's at the top."""
