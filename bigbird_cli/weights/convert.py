@@ -108,11 +108,11 @@ def convert_model(
     least = {
         "max_positions": (max_positions, 1),
         "block_size": (block_size, 1),
-        "random_blocks": (num_random_blocks, 0),
+        "num_random_blocks": (num_random_blocks, 0),
     }
     for name, (value, lowest) in least.items():
         if value is not None and value < lowest:
-            raise UsageError(f"{name} is {value}", fix=f"it must be at least {lowest}")
+            raise UsageError(f"{name} {value} is too small", fix=f"it must be at least {lowest}")
     _refuse_occupied(out)
     model = open_source(source, config=config)
     n_source = model.config.max_position_embeddings
