@@ -133,6 +133,8 @@ def convert_model(
     layout = FORMATS[to]
     if layout.respell is not None:
         tensors = layout.respell(tensors)
+    if out.is_dir() and not out.is_symlink():
+        out.rmdir()  # it is empty; a new folder appears whole
     write = partial(write_bfloat16, metadata={"format": "pt"}) if dtype == "bfloat16" else layout.write
     write_model(out, config=new_config, tensors=tensors, files=files, weights=layout.weights, write=write)
     return ConversionReport(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.formats import tensor_bundle
+from bigbird_cli.weights.formats import flax, tensor_bundle
 from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
@@ -62,6 +62,10 @@ def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
     return Named(*tensor_bundle.from_tensorflow(stored))
 
 
+def _from_flax(stored: dict[str, np.ndarray]) -> Named:
+    return Named(*flax.from_flax(stored))
+
+
 FORMATS: Final = {
     "safetensors": Format(
         title="safetensors",
@@ -69,6 +73,15 @@ FORMATS: Final = {
         read=read_tensor_file,
         write=partial(write_tensor_file, metadata={"format": "pt"}),
         types=bfloat16_tensors,
+    ),
+    "flax": Format(
+        title="Flax's msgpack",
+        weights="flax_model.msgpack",
+        read=flax.read,
+        write=flax.write,
+        rename=_from_flax,
+        respell=flax.to_flax,
+        types=flax.stored_types,
     ),
     "tensorflow": Format(
         title="a TensorFlow checkpoint",
