@@ -60,11 +60,16 @@ def measure(source: Path, out: Path, options: dict[str, str]) -> dict[str, float
     return {"seconds": seconds, "peak": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
 
 
-def row(name: str, source: Path, out: Path, options: dict[str, str]) -> str:
-    """Convert in a process of its own; a line of the table."""
+def measure_apart(source: Path, out: Path, options: dict[str, str]) -> dict[str, float]:
+    """Convert in a process of its own, whose memory is nobody else's."""
     arguments = [sys.executable, __file__, "--one", str(source), str(out), json.dumps(options)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def row(name: str, source: Path, out: Path, options: dict[str, str]) -> str:
+    """Convert; a line of the table."""
+    found = measure_apart(source, out, options)
     size = n_bytes(out)
     ratio = found["peak"] / max(size, n_bytes(source))
     verdict = "" if ratio <= AT_MOST else f" (more than {AT_MOST})"
