@@ -126,6 +126,8 @@ def from_tensorflow(
     if is_trivia:  # Keras numbers from the second on
         table = {name.replace("transformer_scaffold_0/", "transformer_scaffold/"): ours for name, ours in table.items()}
     unused = {name: _why_unused(name, tensors, table) for name in tensors if name not in table}
+    for name in unused:  # what an optimiser keeps is twice the weights
+        del tensors[name]
     used = {name: ours for name, ours in table.items() if name in tensors}
     wanted = _wanted_shapes(tensors, table, n_layers)
     present = set(used.values())
