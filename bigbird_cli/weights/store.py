@@ -40,7 +40,7 @@ HUB_FILES: Final = (
 )
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w][\w.-]*)?")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-_UNPICKLE: Final = (
+_CONVERT: Final = (
     "make safetensors of it with `bigbird convert FOLDER OUT`, or with transformers: save_pretrained writes safetensors"
 )
 _FOREIGN: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
@@ -227,11 +227,12 @@ def _no_weights(folder: Path) -> ModelError:
             return ModelError(
                 f"the weights are pickled ({pickle}), which is not opened here",
                 where=str(folder),
-                fix=_UNPICKLE,
+                fix=_CONVERT,
             )
     for file, framework in _FOREIGN.items():
         if (folder / file).is_file():
-            return ModelError(f"the weights are {framework}'s ({file})", where=str(folder), fix=f"provide {WEIGHTS}")
+            fix = _CONVERT if file.endswith(".msgpack") else f"provide {WEIGHTS}"
+            return ModelError(f"the weights are {framework}'s ({file})", where=str(folder), fix=fix)
     return ModelError(f"the folder holds no weights: {WEIGHTS} is missing", where=str(folder), fix="fetch them again")
 
 
@@ -314,7 +315,7 @@ def _refuse_without_weights(name: str, there: set[str]) -> None:
         raise ModelError(
             "the hub has its weights pickled only (.bin), which is not opened here",
             where=name,
-            fix=_UNPICKLE,
+            fix=_CONVERT,
         )
     raise ModelError(f"the hub has no {WEIGHTS} of it", where=name, fix="name a model with safetensors weights")
 
