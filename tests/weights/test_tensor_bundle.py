@@ -124,6 +124,18 @@ def test_a_bare_encoder_has_no_prefix() -> None:
     assert used["bert/pooler/dense/kernel"] == "pooler.weight"
 
 
+@pytest.mark.parametrize(
+    "left_out", ["cls/seq_relationship/", "bert/pooler/ cls/seq_relationship/", "cls/ bert/pooler/"]
+)
+def test_a_part_that_a_checkpoint_may_lack_is_not_missed(left_out: str) -> None:
+    tensors = read(PREFIX["sharded"])
+    kept = {name: array for name, array in tensors.items() if not name.startswith(tuple(left_out.split()))}
+    n_kept = len(kept)
+    arrays, _, unused = from_tensorflow(kept)
+    assert len(arrays) == n_kept
+    assert not unused
+
+
 def test_kernels_with_heads_apart_are_put_together() -> None:
     want, _, _ = from_tensorflow(read(PREFIX["sharded"]))
     tensors = read(PREFIX["sharded"])

@@ -210,15 +210,10 @@ def _wanted_shapes(
         sep_token_id=None,
     )
     shapes = {name: shape for name, shape in expected_names(config, head).items() if name not in TIED}
-    optional = [("bert.pooler.",), ("cls.",)] if head == "mlm" else []
-    for part in optional:
-        if not any(name.startswith(part) for name in present):
-            shapes = {name: shape for name, shape in shapes.items() if not name.startswith(part)}
-    if extra := [name for name in present if name not in shapes]:
-        raise ModelError(
-            f"the tensor {sources[min(extra)]} does not belong to the others", fix="fetch the checkpoint again"
-        )
-    return shapes
+    if head != "mlm":
+        return shapes
+    absent = tuple(part for part in ("bert.pooler.", "cls.") if not any(name.startswith(part) for name in present))
+    return {name: shape for name, shape in shapes.items() if not name.startswith(absent)}
 
 
 def _laid_out(name: str, ours: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
