@@ -341,6 +341,15 @@ def test_a_broken_tokenizer_is_an_error_that_names_the_folder(content: str, bert
     assert str(caught.value).startswith(str(bert))
 
 
+def test_a_vocabulary_without_its_unknown_token_is_refused(bert: Path, tmp_path: Path) -> None:
+    path = bert / "tokenizer.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    description["model"]["vocab"]["[UNX]"] = description["model"]["vocab"].pop("[UNK]", 0)
+    write_json(path, description)
+    with pytest.raises(ModelError, match=r"lacks its own unknown token '\[UNK\]'"):
+        convert_model(bert, tmp_path / "out")
+
+
 def test_the_tokenizer_no_longer_cuts_or_pads(bert: Path, tmp_path: Path) -> None:
     convert_model(bert, tmp_path / "out")
     stored = tokenizers.Tokenizer.from_file(str(tmp_path / "out/tokenizer.json"))
