@@ -1,7 +1,7 @@
 """The door to a framework: what the rooms above may ask of one, and what they hear back.
 
-A backend is a room with the doors of `Backend`; `BACKENDS` names the rooms. The rooms above speak in recipes, features and
-numpy arrays, so that they never learn which framework did the work.
+A backend is a room with the doors of `Backend`; `BACKENDS` names the rooms. The rooms above speak in recipes, features
+and numpy arrays, so that they never learn which framework did the work.
 """
 
 import importlib
@@ -64,6 +64,12 @@ class Backend(Protocol):
         head: str,
         where: str,
     ) -> dict[str, np.ndarray]: ...
+
+    def weights(self, path: Path) -> dict[str, np.ndarray]: ...
+
+    def weight_types(self, path: Path) -> dict[str, str]: ...
+
+    def write_weights(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None: ...
 
 
 def open_backend(name: str = "pytorch") -> Backend:
