@@ -311,12 +311,13 @@ def convert(
         block_size=block_size,
         num_random_blocks=random_blocks,
         config=config,
+        door=open_backend,
     )
 
 
 def inspect_model(path: str | Path, *, config: str | Path | None = None) -> Inspection:
     """Look at the weights of a model of any kind and format; see `weights.describe.inspect_model`."""
-    return describe.inspect_model(_weights_place(path), config=config)
+    return describe.inspect_model(_weights_place(path), config=config, door=open_backend)
 
 
 def compare_models(
@@ -337,7 +338,8 @@ def compare_models(
         ModelError: one of them cannot be opened, or they are too different to read the same ids.
         ResourceError: memory did not suffice.
     """
-    left, right = open_source(_weights_place(a), config=config), open_source(_weights_place(b))
+    left = open_source(_weights_place(a), config=config, door=open_backend)
+    right = open_source(_weights_place(b), door=open_backend)
     tensors = describe.tensor_differences(left, right)
     head = left.head if left.head == right.head else "none"
     notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]

@@ -15,7 +15,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.text.tokens import TOKENIZER_CONFIG
-from bigbird_cli.weights.formats import FORMATS
+from bigbird_cli.weights.formats import FORMATS, OpensDoor
 from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
 from bigbird_cli.weights.sources import Source, open_source
 from bigbird_cli.weights.store import write_model
@@ -73,6 +73,7 @@ def convert_model(
     block_size: int | None = None,
     num_random_blocks: int | None = None,
     config: str | Path | None = None,
+    door: OpensDoor | None = None,
 ) -> ConversionReport:
     """Make a BigBird folder of a model of another kind, format, length or precision.
 
@@ -91,6 +92,7 @@ def convert_model(
         block_size: tokens per block of sparse attention; None keeps a BigBird's and gives others its default.
         num_random_blocks: random blocks per query block; None as for block_size.
         config: a config.json in place of the source's own.
+        door: opens the framework that reads and writes pickles.
 
     Raises:
         UsageError: out holds something, or an option has an impossible value.
@@ -114,7 +116,7 @@ def convert_model(
         if value is not None and value < lowest:
             raise UsageError(f"{name} {value} is too small", fix=f"it must be at least {lowest}")
     _refuse_occupied(out)
-    model = open_source(source, config=config)
+    model = open_source(source, config=config, door=door)
     n_source = model.config.max_position_embeddings
     n_wanted = max_positions or (LONG if model.is_new else n_source)
     tensors, notes = model.tensors, list(model.notes)
@@ -130,7 +132,7 @@ def convert_model(
     if dtype is not None:
         cast(tensors, dtype, where=str(model.found.path))
     files = _files(model, n_wanted if model.is_new or n_wanted != n_source else None)
-    layout = FORMATS[to]
+    layout = FORMATS[to].opened(door)
     if layout.respell is not None:
         tensors = layout.respell(tensors)
     if out.is_dir() and not out.is_symlink():

@@ -56,19 +56,22 @@ class Inspection:
         return content | {"config": None if self.config is None else self.config.to_dict()}
 
 
-def inspect_model(path: str | Path, *, config: str | Path | None = None) -> Inspection:
+def inspect_model(
+    path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None
+) -> Inspection:
     """Look at weights of any format; the model behind them need not be one that can be converted.
 
     Args:
         path: as in `formats.detect`.
         config: a config.json in place of its own.
+        door: opens the framework that reads a pickle.
 
     Raises:
         ModelError: there are no weights that can be read.
     """
     found = formats.detect(path)
-    stored = formats.read_stored(found)
-    types = formats.stored_types(found)
+    stored = formats.read_stored(found, door=door)
+    types = formats.stored_types(found, door=door)
     tensors = tuple(
         StoredTensor(name, tuple(array.shape), types.get(name, array.dtype.name)) for name, array in stored.items()
     )
@@ -77,7 +80,7 @@ def inspect_model(path: str | Path, *, config: str | Path | None = None) -> Insp
     title = formats.FORMATS[found.format].title
     others = tuple(f"{name} beside it was not read" for name in found.passed_over)
     try:
-        source = open_source(path, config=config)
+        source = open_source(path, config=config, door=door)
     except ModelError as error:
         return Inspection(
             found.path, title, tensors, n_stored, f"no model that can be converted: {error}", notes=others

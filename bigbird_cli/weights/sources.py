@@ -87,12 +87,13 @@ class Source:
         return next(name for name in (POSITIONS, PREFIX + POSITIONS) if name in self.tensors)
 
 
-def open_source(path: str | Path, *, config: str | Path | None = None) -> Source:
+def open_source(path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None) -> Source:
     """Read a model of any kind and format.
 
     Args:
         path: as in `formats.detect`.
         config: a config.json in place of the source's own.
+        door: opens the framework that reads a pickle.
 
     Raises:
         ModelError: nothing that can be read, a kind of model that no BigBird can be made of, or a tensor that is
@@ -100,7 +101,7 @@ def open_source(path: str | Path, *, config: str | Path | None = None) -> Source
     """
     found = formats.detect(path)
     settings, from_where = _settings(found, config)
-    named = formats.read(found)
+    named = formats.read(found, door=door)
     if settings is not None:
         _refuse_more_layers(settings, len(named.tensors), where=from_where)
     if settings is not None and settings.get("model_type", MODEL_TYPE) != MODEL_TYPE:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import bigbird_cli as bb
+from bigbird_cli.backend import open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import HEADS, class_of, expected_names
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
@@ -62,12 +63,13 @@ def assert_same(a: Path, b: Path) -> None:
         assert array.tobytes() == after[name].tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:.*this is a pickle")
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("to", WRITTEN)
 def test_a_round_trip_changes_no_bit(to: str, head: str, tmp_path: Path) -> None:
     source = write_bigbird(tmp_path / "a", head=head)
-    there = convert_model(source, tmp_path / "b", to=to)
-    back = convert_model(tmp_path / "b", tmp_path / "c")
+    there = convert_model(source, tmp_path / "b", to=to, door=open_backend)
+    back = convert_model(tmp_path / "b", tmp_path / "c", door=open_backend)
     assert_same(source, tmp_path / "c")
     assert there.unused == back.unused == {}
     assert set(there.used) == set(load_file(source / "model.safetensors"))
@@ -76,11 +78,12 @@ def test_a_round_trip_changes_no_bit(to: str, head: str, tmp_path: Path) -> None
         assert (tmp_path / "c" / name).read_bytes() == (source / name).read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore:.*this is a pickle")
 @pytest.mark.parametrize("to", WRITTEN)
 def test_half_precision_stays_half_precision(to: str, tmp_path: Path) -> None:
     source = write_bigbird(tmp_path / "a", dtype=np.float16)
-    convert_model(source, tmp_path / "b", to=to)
-    convert_model(tmp_path / "b", tmp_path / "c")
+    convert_model(source, tmp_path / "b", to=to, door=open_backend)
+    convert_model(tmp_path / "b", tmp_path / "c", door=open_backend)
     assert_same(source, tmp_path / "c")
 
 
@@ -106,6 +109,21 @@ def test_what_transformers_writes_is_read_whole(tmp_path: Path) -> None:
         want = theirs(ids).prediction_logits
         got = bb.BigBirdForPreTraining.from_pretrained(tmp_path / "b").eval()(ids).prediction_logits
     assert (got - want).abs().max() < 1e-5
+
+
+def test_weights_that_are_pickled_only_are_read_with_a_warning(tmp_path: Path) -> None:
+    source = write_bigbird(tmp_path / "a")
+    torch.save(
+        {name: torch.from_numpy(array) for name, array in load_file(source / "model.safetensors").items()},
+        source / "pytorch_model.bin",
+    )
+    assert formats.detect(source).format == "safetensors"
+    assert formats.detect(source).passed_over == ("pytorch_model.bin",)
+    convert_model(source, tmp_path / "b")
+    (source / "model.safetensors").unlink()
+    with pytest.warns(BigBirdWarning, match="this is a pickle"):
+        bb.convert(source, tmp_path / "c")
+    assert_same(tmp_path / "b", tmp_path / "c")
 
 
 # types

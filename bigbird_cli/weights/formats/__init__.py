@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,13 +10,15 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.formats import flax, tensor_bundle
+from bigbird_cli.weights.formats import flax, pickled, tensor_bundle
 from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 
-Read = Callable[[Path], dict[str, np.ndarray]]
-Write = Callable[[Path, Mapping[str, np.ndarray]], None]
+Read = Callable[..., dict[str, np.ndarray]]
+Write = Callable[..., None]
+OpensDoor = Callable[[], pickled.Door]
+"""Opens a framework, which reads and writes its own pickles; called only where there is one."""
 
 
 class Named(NamedTuple):
@@ -46,6 +48,7 @@ class Format:
         respell: transformers' -> its own.
         types: own name -> what the type is called there, for types that reading changes.
         skipped: own name -> why reading leaves it out.
+        needs_door: `read`, `write` and `types` ask a framework; `opened` gives them one.
     """
 
     title: str
@@ -54,8 +57,27 @@ class Format:
     write: Write | None = None
     rename: Callable[[dict[str, np.ndarray]], Named] | None = None
     respell: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
-    types: Callable[[Path], dict[str, str]] | None = None
+    types: Callable[..., dict[str, str]] | None = None
     skipped: Callable[[Path], dict[str, str]] | None = None
+    needs_door: bool = False
+
+    def opened(self, door: OpensDoor | None) -> "Format":
+        """The format, ready to read and write.
+
+        Raises:
+            ModelError: it needs a framework, and the caller brought none.
+        """
+        if not self.needs_door:
+            return self
+        if door is None:
+            raise ModelError(f"{self.title} is read and written by a framework", fix="bring its door")
+        given = door()
+        return replace(
+            self,
+            read=partial(self.read, door=given),
+            write=self.write and partial(self.write, door=given),
+            types=self.types and partial(self.types, door=given),
+        )
 
 
 def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
@@ -82,6 +104,14 @@ FORMATS: Final = {
         rename=_from_flax,
         respell=flax.to_flax,
         types=flax.stored_types,
+    ),
+    "bin": Format(
+        title="PyTorch's pickle",
+        weights="pytorch_model.bin",
+        read=pickled.read,
+        write=pickled.write,
+        types=pickled.stored_types,
+        needs_door=True,
     ),
     "tensorflow": Format(
         title="a TensorFlow checkpoint",
@@ -139,14 +169,14 @@ def detect(path: str | Path) -> Found:
     )
 
 
-def read(found: Found) -> Named:
+def read(found: Found, *, door: OpensDoor | None = None) -> Named:
     """The tensors of what `detect` found, under transformers' names, each name of the file accounted for.
 
     Raises:
         ModelError: a file is missing, cut off or at odds with itself; it names the file.
     """
     layout = FORMATS[found.format]
-    stored = read_stored(found)
+    stored = read_stored(found, door=door)
     if layout.rename is None:
         return Named(stored, {name: name for name in stored}, {})
     try:
@@ -156,17 +186,17 @@ def read(found: Found) -> Named:
     return named if layout.skipped is None else named._replace(unused=named.unused | layout.skipped(found.path))
 
 
-def read_stored(found: Found) -> dict[str, np.ndarray]:
+def read_stored(found: Found, *, door: OpensDoor | None = None) -> dict[str, np.ndarray]:
     """The tensors of what `detect` found, under the file's own names; errors as in `read`."""
-    layout = FORMATS[found.format]
+    layout = FORMATS[found.format].opened(door)
     if layout.weights and found.path == found.folder:
         return read_tensors(found.path, weights=layout.weights, read=layout.read)
     return layout.read(found.path)
 
 
-def stored_types(found: Found) -> dict[str, str]:
+def stored_types(found: Found, *, door: OpensDoor | None = None) -> dict[str, str]:
     """Own name -> stored type, for those that reading widens; errors as in `read`."""
-    layout = FORMATS[found.format]
+    layout = FORMATS[found.format].opened(door)
     if layout.types is None:
         return {}
     in_folder = bool(layout.weights) and found.path == found.folder
