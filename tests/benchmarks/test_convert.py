@@ -23,6 +23,7 @@ def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     del sys.modules["convert"]
 
 
+@pytest.mark.filterwarnings("ignore:.*this is a pickle")
 def test_every_format_is_converted_both_ways(
     bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
