@@ -37,6 +37,7 @@ format: install
 bench: install
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/convert.py
 	$(BIN)/python benchmarks/needles.py
 	if [ -n "$$BIGBIRD_DATA" ]; then $(BIN)/python benchmarks/qa_quality.py; fi
 

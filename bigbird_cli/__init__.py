@@ -36,6 +36,8 @@ _HOMES = {
     "train_tokenizer": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
+    "inspect_model": "bigbird_cli.api",
+    "compare_models": "bigbird_cli.api",
     "BigBirdError": "bigbird_cli.errors",
     "BigBirdWarning": "bigbird_cli.errors",
 }

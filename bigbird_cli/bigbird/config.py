@@ -11,6 +11,8 @@ from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.errors import ModelError, nearest
 
 MODEL_TYPE: Final = "big_bird"
+WARM_STARTS: Final = ("bert", "roberta", "camembert", "xlm-roberta", "electra")
+"""Kinds of model that a BigBird can be made of."""
 ATTENTION_TYPES: Final = ("block_sparse", "original_full")
 PROBLEM_TYPES: Final = ("regression", "single_label_classification", "multi_label_classification")
 CONFIG_NAME: Final = "config.json"
@@ -199,7 +201,7 @@ class BigBirdConfig:
         if kind != MODEL_TYPE:
             raise ModelError(
                 f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
-                fix="make a BigBird of a BERT with `bigbird convert`" if kind == "bert" else "name a BigBird model",
+                fix="make a BigBird of it with `bigbird convert`" if kind in WARM_STARTS else "name a BigBird model",
             )
         known = {name: value for name, value in settings.items() if name in _FIELDS}
         extra = {name: value for name, value in settings.items() if name not in _FIELDS and name != "model_type"}

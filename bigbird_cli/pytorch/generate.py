@@ -229,9 +229,9 @@ def _next_scores(
     """Score the token that follows (G, V), in float32 at least, and return the cache of all tokens so far."""
     if use_cache and past is None and ids_GS.shape[1] > 1:
         # The encoder alone: V scores for each token of a long prompt would take more memory than all else.
-        past = model.bert(ids_GS[:, :-1], use_cache=True, **encoder).past_key_values
+        past = model.bert(ids_GS[:, :-1], use_cache=True, return_dict=True, **encoder).past_key_values
     unread_GS = ids_GS[:, -1:] if use_cache else ids_GS
-    output = model(unread_GS, past_key_values=past, use_cache=use_cache, **encoder)
+    output = model(unread_GS, past_key_values=past, use_cache=use_cache, return_dict=True, **encoder)
     scores_GV = output.logits[:, -1]
     return scores_GV.to(torch.promote_types(scores_GV.dtype, torch.float32)), output.past_key_values
 

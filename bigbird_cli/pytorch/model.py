@@ -48,9 +48,11 @@ class EncoderInputs(TypedDict, total=False):
     """Return the states between the blocks too."""
 
 
-def pack(output: ModelOutput, return_dict: bool | None) -> Any:
-    """Return the output as it is, or as a tuple where `return_dict` is False."""
-    return output.to_tuple() if return_dict is False else output
+def pack(output: ModelOutput, return_dict: bool | None, config: BigBirdConfig) -> Any:
+    """Return the output as it is, or as a tuple where `return_dict`, or else the config, says False."""
+    if return_dict is None:
+        return_dict = config.extra.get("return_dict", True)
+    return output if return_dict else output.to_tuple()
 
 
 class BigBirdModel(PretrainedModel):
@@ -136,7 +138,7 @@ class BigBirdModel(PretrainedModel):
             attentions=read.weights,
             cross_attentions=read.cross_weights,
         )
-        return pack(output, return_dict)
+        return pack(output, return_dict, self.config)
 
     def _setting(self, inputs: EncoderInputs, name: Literal["output_attentions", "output_hidden_states"]) -> Any:
         """What the call says, else what the checkpoint's config.json says."""

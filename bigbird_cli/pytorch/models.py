@@ -117,7 +117,7 @@ class BigBirdForPreTraining(PretrainedModel):
         if loss is not None:  # one loss alone passes by the other's head
             loss = loss + zero_of(cast(nn.Module, self.bert.pooler), self.cls)
         output = BigBirdForPreTrainingOutput(loss, logits_BSV, relation_B2, encoded.hidden_states, encoded.attentions)
-        return pack(output, return_dict)
+        return pack(output, return_dict, self.config)
 
 
 class BigBirdForMaskedLM(PretrainedModel):
@@ -160,7 +160,9 @@ class BigBirdForMaskedLM(PretrainedModel):
         encoded = self.bert(input_ids, attention_mask, return_dict=True, **inputs)
         logits_BSV = self.cls(encoded.last_hidden_state, self.bert.embeddings.word_embeddings.weight)
         loss = None if labels is None else self.cls.loss(logits_BSV, labels, is_token_BS)
-        return pack(MaskedLMOutput(loss, logits_BSV, encoded.hidden_states, encoded.attentions), return_dict)
+        return pack(
+            MaskedLMOutput(loss, logits_BSV, encoded.hidden_states, encoded.attentions), return_dict, self.config
+        )
 
 
 class BigBirdForCausalLM(PretrainedModel):
@@ -209,7 +211,7 @@ class BigBirdForCausalLM(PretrainedModel):
             encoded.attentions,
             encoded.cross_attentions,
         )
-        return pack(output, return_dict)
+        return pack(output, return_dict, self.config)
 
     def generate(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **options: Unpack[GenerationOptions]
@@ -261,7 +263,11 @@ class BigBirdForSequenceClassification(PretrainedModel):
         encoded = self.bert(input_ids, attention_mask, return_dict=True, **inputs)
         logits_BL = self.classifier(encoded.last_hidden_state)
         loss = None if labels is None else self.classifier.loss(logits_BL, labels, self.config.problem_type)
-        return pack(SequenceClassifierOutput(loss, logits_BL, encoded.hidden_states, encoded.attentions), return_dict)
+        return pack(
+            SequenceClassifierOutput(loss, logits_BL, encoded.hidden_states, encoded.attentions),
+            return_dict,
+            self.config,
+        )
 
 
 PER_CHOICE = frozenset({"token_type_ids", "position_ids", "inputs_embeds", "global_attention_mask"})
@@ -320,7 +326,11 @@ class BigBirdForMultipleChoice(PretrainedModel):
         if attention_mask is not None:
             logits_BC = logits_BC + ~attention_mask.bool().any(-1) * CLOSED
         loss = None if labels is None else self.classifier.choice_loss(logits_BC, labels)
-        return pack(MultipleChoiceModelOutput(loss, logits_BC, encoded.hidden_states, encoded.attentions), return_dict)
+        return pack(
+            MultipleChoiceModelOutput(loss, logits_BC, encoded.hidden_states, encoded.attentions),
+            return_dict,
+            self.config,
+        )
 
 
 class BigBirdForTokenClassification(PretrainedModel):
@@ -360,7 +370,9 @@ class BigBirdForTokenClassification(PretrainedModel):
         encoded = self.bert(input_ids, attention_mask, return_dict=True, **inputs)
         logits_BSL = self.classifier(encoded.last_hidden_state)
         loss = None if labels is None else self.classifier.token_loss(logits_BSL, labels, is_token_BS)
-        return pack(TokenClassifierOutput(loss, logits_BSL, encoded.hidden_states, encoded.attentions), return_dict)
+        return pack(
+            TokenClassifierOutput(loss, logits_BSL, encoded.hidden_states, encoded.attentions), return_dict, self.config
+        )
 
 
 class BigBirdForQuestionAnswering(PretrainedModel):
@@ -420,4 +432,4 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         output = BigBirdForQuestionAnsweringModelOutput(
             loss, start_BS, end_BS, encoded.pooler_output, encoded.hidden_states, encoded.attentions
         )
-        return pack(output, return_dict)
+        return pack(output, return_dict, self.config)

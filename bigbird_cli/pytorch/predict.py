@@ -114,7 +114,7 @@ class Predictor:
         self._model.eval()
         try:
             with memory_errors(self._memory_fix), torch.inference_mode():
-                output = self._model(**padded.inputs)
+                output = self._model(**padded.inputs, return_dict=True)
                 arrays = {name: output[name].float().cpu().numpy() for name in self._head.outputs}
         finally:
             self._model.train(was_training)

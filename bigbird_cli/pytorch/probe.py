@@ -44,7 +44,7 @@ def probe(
         if head == "multiple_choice":
             input_ids = input_ids[:, None]
         with torch.inference_mode():
-            output = model.eval()(input_ids, output_hidden_states=True)
+            output = model.eval()(input_ids, output_hidden_states=True, return_dict=True)
     found = {name: output[name] for name in type(output).__dataclass_fields__ if name in output}
     arrays = {name: value.numpy() for name, value in found.items() if isinstance(value, torch.Tensor)}
     return arrays | {"hidden_states": torch.stack(output.hidden_states).numpy()}

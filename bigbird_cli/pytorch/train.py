@@ -301,7 +301,7 @@ class _Stepper:
         for part, count in zip(features, counts, strict=True):
             padded = collate(part, pad_id=job.model.config.pad_token_id or 0, device=job.device)
             with torch.autocast(job.device.type, torch.bfloat16, enabled=recipe.run.precision == "bfloat16"):
-                loss = job.model(**padded.inputs).loss
+                loss = job.model(**padded.inputs, return_dict=True).loss
             # a mean over this part's targets becomes its share of the mean over the whole batch
             loss = loss * (count / sum(counts))
             loss.backward()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tokenizers
+from tokenizers import models
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.tokens import (
@@ -60,6 +61,14 @@ class FastTokenizer:
                 f"not readable as a tokenizer: {error}", where=str(path), fix="fetch the model again"
             ) from error
 
+        model = self._tokenizer.model
+        if isinstance(model, models.WordPiece) and model.token_to_id(model.unk_token) is None:
+            # the library would fail at the first word that needs it
+            raise ModelError(
+                f"the vocabulary lacks its own unknown token {model.unk_token!r}",
+                where=str(path),
+                fix="fetch the model again",
+            )
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self.vocab_size = max(vocabulary.values(), default=-1) + 1
         declared = declared_special_tokens(folder)

@@ -321,7 +321,6 @@ def _tokenizer(source: Path, family: Family) -> Tokenizer:
     kept: dict[str, Any] = {name: settings[name] for name in CARRIED_TOKENIZER_SETTINGS if name in settings}
     special = {**family.roles, **declared_special_tokens(source)}
     # transformers' own BERT class would lower-case or not by its own defaults; the generic one follows the file
-    _refuse_without_unknown(description, where=source)
     known = _entries(description)  # transformers would give a token that is missing a number beyond the embeddings
     kept |= {role: token for role, token in special.items() if token in known}
     kept |= {"tokenizer_class": "PreTrainedTokenizerFast"}
@@ -335,19 +334,6 @@ def _tokenizer(source: Path, family: Family) -> Tokenizer:
             return load_tokenizer(folder)
         except ModelError as error:
             raise ModelError(error.problem, where=str(source), fix=error.fix) from error
-
-
-def _refuse_without_unknown(description: Mapping[str, Any], *, where: Path) -> None:
-    """A WordPiece vocabulary that lacks its own unknown token fails at the first word that needs it."""
-    model = description.get("model")
-    if not isinstance(model, dict) or model.get("type") != "WordPiece" or not isinstance(model.get("vocab"), dict):
-        return
-    if model.get("unk_token") not in model["vocab"]:
-        raise ModelError(
-            f"the vocabulary lacks its own unknown token {model.get('unk_token')!r}",
-            where=str(where / "tokenizer.json"),
-            fix="fetch the model again",
-        )
 
 
 def _entries(description: Mapping[str, Any]) -> set[str]:

@@ -157,7 +157,7 @@ def test_bad_values_are_named(settings: dict[str, Any], message: str) -> None:
         (b"\xff", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
         (b"[1]", "holds no JSON object"),
-        (b'{"model_type": "bert"}', "the model is a 'bert', not a 'big_bird'; make a BigBird of a BERT"),
+        (b'{"model_type": "bert"}', "the model is a 'bert', not a 'big_bird'; make a BigBird of it"),
         (b'{"block_size": 0}', "block_size is 0"),
     ],
 )

@@ -283,6 +283,16 @@ def test_inputs_that_a_model_would_have_to_ignore_are_refused(changes: dict, inp
         model(**changes)(batch([20])[0], **inputs)
 
 
+@torch.no_grad()
+def test_a_config_may_ask_for_tuples_and_a_call_may_decline() -> None:
+    reader = BigBirdModel(BigBirdConfig.from_dict({**model().config.to_dict(), "return_dict": False})).eval()
+    ids, mask = batch()
+    states, pooled = reader(ids, mask)
+    named = reader(ids, mask, return_dict=True)
+    assert torch.equal(states, named.last_hidden_state)
+    assert torch.equal(pooled, named.pooler_output)
+
+
 def test_ids_without_a_batch_are_refused() -> None:
     with pytest.raises(ValueError, match="input_ids has shape"):
         model()(torch.tensor([5, 6, 7]))

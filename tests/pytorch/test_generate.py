@@ -34,18 +34,20 @@ class Adder(nn.Module):
         self.read: list[int] = []
         self.eval()
 
-    def bert(self, ids: Tensor, *, use_cache: bool, **encoder: Tensor) -> SimpleNamespace:
-        return self(ids, use_cache=use_cache, **encoder)
+    def bert(self, ids: Tensor, *, use_cache: bool, return_dict: bool, **encoder: Tensor) -> SimpleNamespace:
+        return self(ids, use_cache=use_cache, return_dict=return_dict, **encoder)
 
     def forward(
         self,
         ids_BS: Tensor,
         *,
+        return_dict: bool = True,
         past_key_values: Any = None,
         use_cache: bool,
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
     ) -> SimpleNamespace:
+        assert return_dict
         self.read.append(ids_BS.shape[1])
         n_past, sum_B1 = past_key_values or (0, torch.zeros_like(ids_BS[:, :1]))
         sums_BS = sum_B1 + ids_BS.cumsum(dim=1)
