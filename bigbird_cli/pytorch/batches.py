@@ -118,7 +118,7 @@ def n_targets(features: Sequence[Feature]) -> int:
     return total
 
 
-def _padded_labels(values: Sequence[int | np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+def _padded_labels(values: Sequence[int | float | np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     if np.ndim(values[0]) == 0:
         return np.asarray(values, dtype=np.int64)
     padded = np.full(shape, IGNORED, dtype=np.int64)

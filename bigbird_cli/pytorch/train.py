@@ -155,7 +155,7 @@ class _Job:
     tokenizer: Tokenizer
     device: torch.device
     examples: Sequence[Any]
-    features: Features
+    features: Sequence[Feature]
     lengths: np.ndarray
     dev: "_DevSet | None"
 
@@ -191,15 +191,15 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device, *, offline: bool = Fa
 
     examples: list[Any] = []
     for path in recipe.data.train:
-        examples += recipe.task.read(path)
+        examples += recipe.task.read(path, offline=offline)
     examples = examples[: recipe.data.max_examples]
     dev_examples = None
     if recipe.data.dev is not None:
-        dev_examples = recipe.task.read(recipe.data.dev)[: recipe.data.max_dev_examples]
+        dev_examples = list(recipe.task.read(recipe.data.dev, offline=offline))[: recipe.data.max_dev_examples]
     for found, where in ((examples, recipe.data.train[0]), (dev_examples, recipe.data.dev)):
         if found is not None and not found:
             raise DataError("there are no examples to read", where=str(where), fix="name a file that holds some")
-    features = recipe.task.encode(examples, tokenizer, training=True)
+    features = list(recipe.task.training_features(examples, tokenizer))
     if len(features) == 0:
         raise DataError(
             f"{len(examples)} examples give nothing to learn from", where=str(recipe.data.train[0]), fix="see task"
@@ -220,7 +220,8 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device, *, offline: bool = Fa
         model = head.model.from_pretrained(folder.path, **changes).to(device)
     if recipe.run.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    longest = max(int(each.lengths.max()) for each in ([features] if dev is None else [features, dev.features]))
+    lengths = np.array([len(feature) for feature in features])
+    longest = max(int(each.max()) for each in ([lengths] if dev is None else [lengths, dev.features.lengths]))
     if longest > model.config.max_position_embeddings:
         raise RecipeError(
             f"task.window makes inputs of {longest} tokens; the model has {model.config.max_position_embeddings} "
@@ -235,13 +236,13 @@ def _prepare(recipe: FinetuneRecipe, device: torch.device, *, offline: bool = Fa
         device=device,
         examples=examples,
         features=features,
-        lengths=np.asarray(features.lengths),
+        lengths=lengths,
         dev=dev,
     )
 
 
 def _dev_set(recipe: FinetuneRecipe, examples: Sequence[Any], tokenizer: Tokenizer) -> _DevSet:
-    return _DevSet(examples=examples, features=recipe.task.encode(examples, tokenizer, training=False))
+    return _DevSet(examples=examples, features=recipe.task.encode(examples, tokenizer))
 
 
 def _check_metric(recipe: FinetuneRecipe, dev: _DevSet) -> None:

@@ -1,9 +1,15 @@
 """What every task has in common: the model input it makes, and the steps a training loop asks of it.
 
-The order of calls, in training and in inference alike::
+The order of calls in training::
 
-    examples = task.read(path)
-    features = task.encode(examples, tokenizer, training=False)
+    task = task.fitted(task.read(source))                        # one pass over the data: labels
+    features = task.training_features(task.read(source), tokenizer)
+    feature = task.draw(feature, tokenizer, seed=seed, epoch=epoch)   # each time that a batch takes one: masks
+
+and wherever a model is judged::
+
+    examples = list(task.read(source))
+    features = task.encode(examples, tokenizer)
     decoder = task.decoder(examples, tokenizer)
     for feature, outputs in zip(features, predictor.predict(features, batch_size)):
         decoder.add(feature, outputs)          # any order; outputs are unpadded, aligned with feature.ids
@@ -11,13 +17,17 @@ The order of calls, in training and in inference alike::
     scores = task.score(predictions, examples)  # {"f1": ..., ...}; task.main_metric names the one to keep the best by
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, model_validator
 
+from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.section import Section
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
@@ -30,27 +40,32 @@ class Feature:
     """One model input, without padding.
 
     Attributes:
-        ids: int32 (n,), special tokens included.
-        types: int8 (n,), the token types.
-        labels: what to learn, by the name of the model's argument; empty when there is nothing to learn.
+        ids: int32 (n,), special tokens included; (C, n) for a choice among C, the shorter ones padded.
+        types: int8 of the same shape, the token types.
+        labels: what to learn, by the name of the model's argument; empty when there is nothing to learn. A number, an
+            array (n,) with one label a token, or an array (L,) with a number for each label of the whole input.
         example: index of the example it came from.
         document: the document that the window was cut from, shared by all its windows.
         window: which of the document's tokens this input holds.
         first: where in `ids` the window's first token stands.
         owned: the spans that this window answers for, see `text.windows.owned_sums`.
+        name: the example's, for messages.
+        mask: bool of the shape of ids, False on padding; None where there is none.
     """
 
     ids: np.ndarray
     types: np.ndarray
-    labels: dict[str, int | np.ndarray]
+    labels: dict[str, int | float | np.ndarray]
     example: int
     document: ReadDocument | None = None
     window: Window = NOWHERE
     first: int = 0
     owned: range = range(0)
+    name: str = ""
+    mask: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self.ids.shape[-1]
 
 
 class Features(Protocol):
@@ -79,14 +94,32 @@ class Task(Protocol):
     """A recipe's `task:` section: its settings as fields, and these methods."""
 
     type: str
-    head: ClassVar[str]  # which head the model needs: "qa", ...
-    main_metric: ClassVar[str]  # the score by which the best model is kept; higher is better
+    main_metric: ClassVar[str]
+    """The score by which the best model is kept."""
+    falling: ClassVar[frozenset[str]]
+    """Scores of which less is better."""
 
-    def read(self, path: str | Path) -> list[Any]:
-        """Read examples from a file; raises DataError naming the place of what is wrong."""
+    @property
+    def head(self) -> str:
+        """Name of the head that the model needs: "qa", ..."""
 
-    def encode(self, examples: Sequence[Any], tokenizer: Tokenizer, *, training: bool = False) -> Features:
-        """Turn examples into model inputs: with labels when training, all windows of each otherwise."""
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
+        """Read examples one after the other; raises DataError naming the place of what is wrong."""
+
+    def fitted(self, examples: Iterable[Any]) -> Self:
+        """The task with what it must know of its training data beforehand, such as its labels."""
+
+    def config_changes(self) -> dict[str, Any]:
+        """What the model's config must say for this task: its labels, the kind of its loss."""
+
+    def training_features(self, examples: Iterable[Any], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Turn examples into model inputs with labels, one after the other."""
+
+    def draw(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
+        """Make a training feature ready for a batch: draw from the seed what is random about it."""
+
+    def encode(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Features:
+        """Turn examples into the model inputs by which a model is judged: all windows of each."""
 
     def decoder(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Decoder:
         """Open a decoder for the features that `encode(examples, tokenizer)` gave."""
@@ -96,3 +129,56 @@ class Task(Protocol):
 
     def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """Measure predictions against the untouched gold of their examples."""
+
+
+class TaskSection(Section):
+    """What tasks share that learn from labelled data and need no luck: nothing is drawn, nothing to change."""
+
+    falling: ClassVar[frozenset[str]] = frozenset()
+
+    def fitted(self, examples: Iterable[Any]) -> Self:
+        """The task itself: it has no labels to collect."""
+        del examples
+        return self
+
+    def config_changes(self) -> dict[str, Any]:
+        """Nothing: any encoder will do."""
+        return {}
+
+    def draw(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
+        """The feature itself: nothing about it is random."""
+        del tokenizer, seed
+        return feature
+
+
+class WindowedTask(TaskSection):
+    """A task that reads long documents in overlapping windows."""
+
+    n_special: ClassVar[int]
+    """Special tokens of one model input."""
+
+    window: int = Field(default=4096, ge=8)
+    """Tokens of one model input at most, special tokens included."""
+
+    overlap: NonNegativeInt = 128
+    """Tokens that neighbouring windows of a long document share at least."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stride_is_overlap(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "stride" not in values:
+            return values
+        if "overlap" in values:
+            raise ValueError("stride and overlap are two names of one setting; keep overlap")
+        warnings.warn(
+            BigBirdWarning("task.stride is taken as task.overlap: tokens that neighbouring windows share"), stacklevel=2
+        )
+        return {"overlap" if key == "stride" else key: value for key, value in values.items()}
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.overlap + self.n_special + 1 >= self.window:
+            raise ValueError(
+                f"overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+            )
+        return self

@@ -18,17 +18,16 @@ and which window speaks for a span would depend on the outputs, not on the docum
 
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
-from bigbird_cli.section import Section
-from bigbird_cli.tasks.base import Feature, Features
+from bigbird_cli.tasks.base import Feature, Features, WindowedTask
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -85,17 +84,15 @@ class QAPrediction:
         return self.spans[0].score if self.spans else 0.0
 
 
-class QuestionAnswering(Section):
+class QuestionAnswering(WindowedTask):
     """Find the span of a document that answers a question, or say that there is none."""
 
     head: ClassVar[str] = "qa"
     main_metric: ClassVar[str] = "f1"
+    n_special: ClassVar[int] = N_SPECIAL
 
     type: Literal["qa"] = "qa"
     """The task's name."""
-
-    window: int = Field(default=4096, ge=8)
-    """Tokens of one model input at most, question and special tokens included."""
 
     overlap: NonNegativeInt = 128
     """Tokens that neighbouring windows of a long document share at least; max_answer_tokens - 1 if that is more, so
@@ -119,38 +116,19 @@ class QuestionAnswering(Section):
     """Share of the windows without the answer that training keeps, the same ones in every epoch. A question that the
     document does not answer keeps one at least."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _stride_is_overlap(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "stride" not in values:
-            return values
-        if "overlap" in values:
-            raise ValueError("stride and overlap are two names of one setting; keep overlap")
-        warnings.warn(
-            BigBirdWarning("task.stride is taken as task.overlap: tokens that neighbouring windows share"), stacklevel=2
-        )
-        return {"overlap" if key == "stride" else key: value for key, value in values.items()}
-
-    @model_validator(mode="after")
-    def _windows_move_on(self) -> Self:
-        if self.overlap + N_SPECIAL + 1 >= self.window:
-            raise ValueError(
-                f"overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
-            )
-        return self
-
-    def read(self, path: str | Path) -> list[QAExample]:
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[QAExample]:
         """Read SQuAD v1/v2 JSON or flat rows, see `tasks.squad.read_examples`.
 
         Raises:
             DataError: the file cannot be used; the error names the place.
         """
-        examples, n_skipped = read_examples(path, on_bad_answer=self.on_bad_answer)
+        del offline
+        examples, n_skipped = read_examples(source, on_bad_answer=self.on_bad_answer)
         if n_skipped:
             warnings.warn(
-                BigBirdWarning(f"{path}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
+                BigBirdWarning(f"{source}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
             )
-        return examples
+        yield from examples
 
     def encode_question(self, question: str, tokenizer: Tokenizer, *, where: str | None = None) -> np.ndarray:
         """Tokenise a question.
@@ -183,16 +161,27 @@ class QuestionAnswering(Section):
             )
         return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
 
-    def encode(self, examples: Sequence[QAExample], tokenizer: Tokenizer, *, training: bool = False) -> "QAFeatures":
-        """Turn examples into model inputs; each document is tokenised once, however many questions it has.
+    def training_features(self, examples: Iterable[QAExample], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Turn examples into model inputs with labels.
 
-        In training a window that holds a gold answer whole learns to point at it (at the first answer that it holds),
-        any other at [CLS]. A question of which no window holds an answer is left out, with a warning; so is one longer
-        than max_question_tokens, if on_bad_answer is "skip". At inference all windows are there, without labels.
+        A window that holds a gold answer whole learns to point at it (at the first answer that it holds), any other at
+        [CLS]. A question of which no window holds an answer is left out, with a warning; so is one longer than
+        max_question_tokens, if on_bad_answer is "skip".
 
         Raises:
             DataError: a document or a question cannot be used; the error names it.
         """
+        return iter(self._features(examples, tokenizer, training=True))
+
+    def encode(self, examples: Sequence[QAExample], tokenizer: Tokenizer) -> "QAFeatures":
+        """Turn examples into all their windows; each document is tokenised once, however many questions it has.
+
+        Raises:
+            DataError: a document or a question cannot be used; the error names it.
+        """
+        return self._features(examples, tokenizer, training=False)
+
+    def _features(self, examples: Iterable[QAExample], tokenizer: Tokenizer, *, training: bool) -> "QAFeatures":
         builder = _Builder(self, tokenizer, training=training)
         for example in examples:
             builder.add(example)
@@ -301,7 +290,7 @@ def build_feature(
     tokenizer: Tokenizer,
     *,
     example: int,
-    labels: dict[str, int | np.ndarray] | None = None,
+    labels: dict[str, int | float | np.ndarray] | None = None,
 ) -> Feature:
     """Put together the model input of one window."""
     first = len(question) + 2

@@ -123,13 +123,10 @@ def test_an_input_is_question_then_window_between_special_tokens() -> None:
 
 def test_lengths_are_known_without_building_an_input() -> None:
     task = QuestionAnswering(window=24, overlap=4, max_answer_tokens=4)
-    for training in (False, True):
-        features = task.encode(
-            [example("ada bel " * 20, "bel"), example("x", "x", id_="r")], LETTERS, training=training
-        )
-        assert features.lengths.tolist() == [len(feature) for feature in features]
-        assert len(features) == len(list(features)) > 2
-        assert max(features.lengths) <= 24
+    features = task.encode([example("ada bel " * 20, "bel"), example("x", "x", id_="r")], LETTERS)
+    assert features.lengths.tolist() == [len(feature) for feature in features]
+    assert len(features) == len(list(features)) > 2
+    assert max(features.lengths) <= 24
 
 
 def test_all_windows_together_hold_every_token_of_every_document() -> None:
@@ -147,7 +144,7 @@ def test_all_windows_together_hold_every_token_of_every_document() -> None:
 def test_windows_with_the_answer_point_at_it_and_others_at_cls() -> None:
     context = "ada bel cora dov " * 10 + "keeper " + "ada bel cora dov " * 10
     task = QuestionAnswering(window=32, overlap=8, max_answer_tokens=8)
-    features = task.encode([example(context, "keeper")], LETTERS, training=True)
+    features = list(task.training_features([example(context, "keeper")], LETTERS))
     pointing = 0
     for feature in features:
         start, end = feature.labels["start_positions"], feature.labels["end_positions"]
@@ -168,12 +165,12 @@ def test_windows_with_the_answer_point_at_it_and_others_at_cls() -> None:
 def test_a_window_points_at_the_first_answer_that_it_holds_whole() -> None:
     task = QuestionAnswering(window=64, overlap=8)
     two = QAExample("q", "who", "ada bel", (GoldAnswer("bel", 4), GoldAnswer("ada", 0)))
-    [feature] = task.encode([two], LETTERS, training=True)
+    [feature] = task.training_features([two], LETTERS)
     assert feature.labels["start_positions"] == feature.labels["end_positions"] == feature.first + 2
 
 
 def test_the_answer_covers_every_token_that_its_characters_touch() -> None:
-    [feature] = QuestionAnswering().encode([example("one lampkeeper two", "mpkee")], LETTERS, training=True)
+    [feature] = QuestionAnswering().training_features([example("one lampkeeper two", "mpkee")], LETTERS)
     assert feature.document is not None
     shift = -feature.first
     start, end = int(feature.labels["start_positions"]) + shift, int(feature.labels["end_positions"]) + shift
@@ -186,11 +183,11 @@ def test_windows_without_the_answer_are_thinned_alike_every_time() -> None:
     for share in (0.0, 0.3, 1.0):
         task = QuestionAnswering(window=32, overlap=8, max_answer_tokens=8, negative_windows=share)
         examples = [example(context, "keeper"), example(context, id_="impossible")]
-        features = task.encode(examples, LETTERS, training=True)
+        features = list(task.training_features(examples, LETTERS))
         kept.append([(f.example, f.window) for f in features])
         counts.append([sum(f.example == k for f in features) for k in (0, 1)])
-        assert [(f.example, f.window) for f in task.encode(examples, LETTERS, training=True)] == kept[-1]
-        alone = task.encode([examples[1]], LETTERS, training=True)
+        assert [(f.example, f.window) for f in task.training_features(examples, LETTERS)] == kept[-1]
+        alone = list(task.training_features([examples[1]], LETTERS))
         assert [f.window for f in alone] == [window for e, window in kept[-1] if e == 1]  # its neighbours do not matter
     assert counts[0] == [1, 1]
     assert set(kept[0]) < set(kept[1]) | {kept[0][-1]}
@@ -201,7 +198,7 @@ def test_a_question_whose_answer_fits_in_no_window_is_left_out_with_a_warning() 
     task = QuestionAnswering(window=24, overlap=4, max_answer_tokens=4)
     long = "ada bel " * 20
     with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* \(the first is 'long'\)"):
-        features = task.encode([example(long, long.strip(), id_="long"), example("x", "x")], LETTERS, training=True)
+        features = list(task.training_features([example(long, long.strip(), id_="long"), example("x", "x")], LETTERS))
     assert [feature.example for feature in features] == [1]
 
 
@@ -227,9 +224,9 @@ def test_a_document_is_tokenised_once_for_all_its_questions() -> None:
 )
 def test_what_cannot_be_encoded_is_named_and_never_cut(context: str, question: str, message: str) -> None:
     task = QuestionAnswering(window=32, overlap=12, max_question_tokens=20, max_answer_tokens=4)
-    for training in (False, True):
+    for encode in (task.encode, task.training_features):
         with pytest.raises(DataError) as caught:
-            task.encode([QAExample("q", question, context)], LETTERS, training=training)
+            encode([QAExample("q", question, context)], LETTERS)
         assert message in str(caught.value)
 
 
@@ -237,10 +234,10 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
     task = QuestionAnswering(max_question_tokens=20)
     examples = [example("ada bel", "ada", question="who " * 20, id_="long"), example("ada bel", "bel")]
     with pytest.raises(DataError, match=r"question long: .* has 21 tokens, more than task\.max_question_tokens 20"):
-        task.encode(examples, LETTERS, training=True)
+        list(task.training_features(examples, LETTERS))
     skipping = task.model_copy(update={"on_bad_answer": "skip"})
     with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* more than 20 tokens \(the first is 'long'\)"):
-        features = skipping.encode(examples, LETTERS, training=True)
+        features = list(skipping.training_features(examples, LETTERS))
     assert [feature.example for feature in features] == [1]
     assert [feature.example for feature in task.encode(examples, LETTERS)] == [0, 1]
 

@@ -154,7 +154,7 @@ def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: An
     assert "1 more questions" in error.problem
     assert [example.id for example in read(tmp_path, value, on_bad_answer="skip")] == ["good"]
     with pytest.warns(BigBirdWarning, match=r"set\.json: 2 questions"):
-        QuestionAnswering(on_bad_answer="skip").read(tmp_path / "set.json")
+        list(QuestionAnswering(on_bad_answer="skip").read(tmp_path / "set.json"))
 
 
 @pytest.mark.parametrize(
