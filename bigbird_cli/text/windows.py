@@ -62,3 +62,12 @@ def owned_sums(spans: Sequence[Window]) -> list[range]:
         bounds.append((this.start + this.stop + following.start + following.stop - 2) // 2 + 1)
     bounds.append(2 * spans[-1].stop)
     return [range(low, high) for low, high in pairwise(bounds)]
+
+
+def n_covered(spans: Sequence[Window]) -> int:
+    """How many distinct tokens windows in reading order hold."""
+    covered = reached = 0
+    for window in spans:
+        covered += max(0, window.stop - max(window.start, reached))
+        reached = max(reached, window.stop)
+    return covered

@@ -1,0 +1,98 @@
+"""A text's words by one rule, and the units that a model can tell apart: words, or words that share a token.
+
+The rule looks at the raw text alone, so that any document is read as the training data was, however that was split.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+
+from bigbird_cli.text.documents import ReadDocument
+
+
+class _Classes(dict[int, str]):
+    """Code point -> one letter for what it is in a word; filled as code points turn up."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))
+        if code == 0x200D:
+            found = "j"  # the joiner: what comes after it belongs to what comes before
+        elif category == "Cf":
+            found = "f"  # formats: seen by nobody, part of the word that they stand in
+        elif category[0] in "ZC":
+            found = " "
+        elif category[0] in "LN":
+            found = "a"
+        else:
+            found = "m" if category[0] == "M" else "x"
+        self[code] = found
+        return found
+
+
+_CLASSES = _Classes()
+_WORD = re.compile("[am]+(?:[fj]+[am]+)*|xm*(?:jxm*)*")
+
+
+def words_of(text: str) -> np.ndarray:
+    """Find the words: runs of letters, digits and marks; any other visible character is one by itself.
+
+    Combining marks stay with the character that they stand on, and characters with the joiner between them (as in
+    many emoji) together.
+
+    Returns:
+        int32 (n, 2), start and end of each word in code points, in reading order.
+    """
+    spans = [match.span() for match in _WORD.finditer(text.translate(_CLASSES))]
+    return np.array(spans, dtype=np.int32).reshape(-1, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The n units of a document, in reading order: what a model gives one tag each.
+
+    Attributes:
+        starts: int32 (n,), first code point of each.
+        ends: int32 (n,), the code point after its last.
+        tokens: int32 (n,), its first token: the one whose output is the unit's.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    tokens: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def touched(self, start: int, end: int) -> tuple[int, int]:
+        """The units first..stop (not included) that share a character with start..end."""
+        first = int(np.searchsorted(self.ends, start, side="right"))
+        return first, max(first, int(np.searchsorted(self.starts, end, side="left")))
+
+    def align(self, start: int, end: int) -> bool:
+        """Whether a unit begins at start, and one ends at end: whether a model can find exactly these characters."""
+        first, stop = self.touched(start, end)
+        return first < stop and (int(self.starts[first]), int(self.ends[stop - 1])) == (start, end)
+
+
+def units_of(document: ReadDocument) -> Units:
+    """Find a document's units; a word of which no token reads a character is none."""
+    words = words_of(document.text)
+    tokens = np.flatnonzero(document.tokens.ends > document.tokens.starts)
+    first = np.searchsorted(words[:, 1], document.tokens.starts[tokens], side="right")
+    last = np.searchsorted(words[:, 0], document.tokens.ends[tokens], side="left") - 1
+    on_words = first <= last
+    tokens, first, last = tokens[on_words], first[on_words], last[on_words]
+
+    joins = np.zeros(len(words) + 1, dtype=np.int64)  # +1 where a token reaches over the gap behind a word, -1 behind
+    np.add.at(joins, first, 1)
+    np.add.at(joins, last, -1)
+    apart = np.cumsum(joins[:-1]) == 0  # (n words,): no token reads both this word and the next
+    unit_of_word = np.concatenate([[0], np.cumsum(apart)])[: len(words)]
+    read, carriers = np.unique(unit_of_word[first], return_index=True)
+    return Units(
+        starts=words[np.searchsorted(unit_of_word, read, side="left"), 0],
+        ends=words[np.searchsorted(unit_of_word, read, side="right") - 1, 1],
+        tokens=tokens[carriers].astype(np.int32),
+    )
