@@ -21,6 +21,7 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"weights"},
     {"recipe"},
     {"tasks"},
+    {"data"},
     {"bigbird", "text"},
     {"section", "errors", "events"},
 ]
@@ -32,7 +33,7 @@ EXCEPTIONS = {
 ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
     "yaml": {"recipe"},
-    "datasets": {"tasks"},
+    "datasets": {"data", "tasks"},
     "rich": {"cli"},
     "typer": {"cli"},
     "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary

@@ -236,7 +236,12 @@ def parse_json(text: str) -> Any:
         ValueError: a number is NaN or infinite, or has thousands of digits.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
+    return json_decoder().decode(text)
+
+
+def json_decoder() -> json.JSONDecoder:
+    """A decoder with the rules of `parse_json`, for a text that holds more than one value."""
+    return json.JSONDecoder(parse_constant=_no_constant, parse_float=_float, parse_int=_int)
 
 
 def json_kind(value: object) -> str:

@@ -1,0 +1,139 @@
+"""Words and their tags from CoNLL files: a word a line, its columns behind it, a blank line between sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bigbird_cli.data.files import File, files_in, text_lines
+from bigbird_cli.errors import DataError
+
+SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".txt", ".tsv")
+"""The kinds of files that are taken from a folder or an archive."""
+
+_DOCUMENT = "-DOCSTART-"
+
+
+class Token(NamedTuple):
+    """A word, its tag, and the line in which they stand, counted from 1."""
+
+    word: str
+    tag: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """A document, sentence by sentence.
+
+    Attributes:
+        name: what the file calls it (`# newdoc id = ...`), else "file:line" of its beginning.
+        where: "file:line" of its beginning, for messages.
+        file: the file's name; a word's place is f"{file}:{token.line}".
+        sentences: its sentences; none is empty.
+    """
+
+    name: str
+    where: str
+    file: str
+    sentences: tuple[tuple[Token, ...], ...]
+
+
+def read_sentences(source: str | Path, *, word: int = 0, tag: int = -1) -> Iterator[Sentences]:
+    """Read documents lazily: one ends where a line -DOCSTART- or a comment `# newdoc` stands, or with the file.
+
+    Columns are separated by tabs where the line has one, else by spaces. A line `# ...` before a sentence's first word
+    is a comment, unless it has the columns of a word and they are separated by spaces, as those of the words before it.
+
+    Args:
+        source: a file, packed or not, an archive, or a folder with files of such kinds (SUFFIXES).
+        word, tag: which columns hold the word and its tag; negative ones count from the last.
+
+    Raises:
+        DataError: a file is missing, not UTF-8 or holds no word, or a line has another number of columns than those
+            before it, or too few; it names the place.
+    """
+    for file in files_in(source, SUFFIXES):
+        with file.open() as stream:
+            yield from _Reader(file, word, tag).read(text_lines(stream, file.name))
+
+
+class _Reader:
+    """Reads one file; holds the present document."""
+
+    def __init__(self, file: File, word: int, tag: int) -> None:
+        self.file, self.word, self.tag = file.name, word, tag
+        self.n_columns = 0
+        self.has_tabs = False
+        self.sentences: list[tuple[Token, ...]] = []
+        self.sentence: list[Token] = []
+        self.begun = 0
+        self.name = ""
+
+    def read(self, lines: Iterator[str]) -> Iterator[Sentences]:
+        found = False
+        for number, line in enumerate(lines, start=1):
+            line = line.rstrip("\r\n")
+            if not line.strip(" \t"):
+                self._end_sentence()
+            elif line.startswith(_DOCUMENT):
+                yield from self._end_document()
+            elif not self.sentence and self._is_comment(line):
+                if line.startswith("# newdoc"):
+                    yield from self._end_document()
+                    self.name = line.partition("=")[2].strip()
+            else:
+                self.begun = self.begun or number
+                self.sentence.append(self._token(line, number))
+                found = True
+        yield from self._end_document()
+        if not found:
+            raise DataError("the file holds no words", where=self.file, fix="give a word and its tag in each line")
+
+    def _is_comment(self, line: str) -> bool:
+        if line != "#" and not line.startswith("# "):
+            return False
+        return self.has_tabs or len(_split(line)) != self.n_columns
+
+    def _token(self, line: str, number: int) -> Token:
+        where = f"{self.file}:{number}"
+        columns = _split(line)
+        if not self.n_columns:
+            self.n_columns, self.has_tabs = len(columns), "\t" in line
+            least = max(k + 1 if k >= 0 else -k for k in (self.word, self.tag))
+            if len(columns) < max(2, least):
+                raise DataError(
+                    f"the line has {len(columns)} columns, too few for a word and its tag",
+                    where=where,
+                    fix="separate the columns by a tab or by spaces",
+                )
+        elif len(columns) != self.n_columns:
+            raise DataError(
+                f"the line has {len(columns)} columns, those before it have {self.n_columns}",
+                where=where,
+                fix="the line is torn, or a word holds a separator",
+            )
+        word, tag = columns[self.word], columns[self.tag]
+        if not word or not tag:
+            raise DataError(
+                f"the {'word' if not word else 'tag'} is empty", where=where, fix="write it, or O for no tag"
+            )
+        return Token(word, tag, number)
+
+    def _end_sentence(self) -> None:
+        if self.sentence:
+            self.sentences.append(tuple(self.sentence))
+            self.sentence = []
+
+    def _end_document(self) -> Iterator[Sentences]:
+        self._end_sentence()
+        if self.sentences:
+            where = f"{self.file}:{self.begun}"
+            yield Sentences(self.name or where, where, self.file, tuple(self.sentences))
+        self.sentences, self.begun, self.name = [], 0, ""
+
+
+def _split(line: str) -> list[str]:
+    if "\t" in line:
+        return [column.strip(" ") for column in line.split("\t")]
+    return [column for column in line.split(" ") if column]  # no other white space: a word may hold a no-break space

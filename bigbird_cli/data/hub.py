@@ -1,0 +1,138 @@
+"""Rows of Parquet files and of the Hugging Face hub, through `datasets`, which takes seconds to import."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bigbird_cli.errors import DataError
+from bigbird_cli.text.documents import file_errors
+
+PREFIX = "hub:"
+_NAME = re.compile(
+    r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?:#(?P<config>[^:]+))?(?::(?P<split>.+))?"
+)
+_ON = frozenset({"1", "true", "yes", "on"})
+
+Found = tuple[dict[str, Any], str, str]
+"""A row's fields, where it stands, and its place there."""
+
+
+class HubName(NamedTuple):
+    """A data set of the hub: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`."""
+
+    name: str
+    revision: str | None
+    config: str | None
+    split: str | None
+
+
+def is_hub(source: str | Path) -> bool:
+    """Whether a source names a data set of the hub; a Path never does."""
+    return isinstance(source, str) and source.startswith(PREFIX)
+
+
+def parse_name(source: str) -> HubName:
+    """Take a hub name apart; DataError where it is none."""
+    match = _NAME.fullmatch(source)
+    if match is None:
+        raise DataError(
+            "this is no name of a data set",
+            where=source,
+            fix="write hub:NAME, hub:NAME#CONFIG or hub:NAME#CONFIG:SPLIT",
+        )
+    return HubName(**match.groupdict())
+
+
+def rows(source: str, split: str, *, offline: bool) -> Iterator[Found]:
+    """Stream a data set of the hub; DataError where it cannot be had."""
+    hub = parse_name(source)
+    refuse_offline(source, offline=offline)
+    with _library_errors(source, "this data set cannot be read", "check its name, its config and the network"):
+        from datasets import load_dataset
+
+        found = load_dataset(hub.name, hub.config, revision=hub.revision, split=hub.split or split, streaming=True)
+    yield from _rows(found, source, "this data set cannot be read", "check its name, its config and the network")
+
+
+def revision_of(source: str, *, offline: bool) -> str:
+    """The commit of a hub data set's files: the one that its source names, else the newest; DataError without it."""
+    hub = parse_name(source)
+    if hub.revision is not None:
+        return hub.revision
+    refuse_offline(source, offline=offline)
+    with _library_errors(source, "this data set cannot be found", "check its name, its config and the network"):
+        from datasets import load_dataset_builder
+
+        return str(load_dataset_builder(hub.name, hub.config).hash)
+
+
+def parquet_rows(path: Path) -> Iterator[Found]:
+    """Read a Parquet file, one row group at a time; DataError where it is damaged."""
+    with file_errors(path), path.open("rb"):
+        pass
+    with _library_errors(str(path), "this Parquet file cannot be read", "fetch it again"):
+        from datasets import load_dataset
+
+        found = load_dataset("parquet", data_files=str(path), split="train", streaming=True)
+    yield from _rows(found, str(path), "this Parquet file cannot be read", "fetch it again")
+
+
+def refuse_offline(source: str, *, offline: bool) -> None:
+    """DataError if nothing may be looked up: `offline`, or the hub's own environment variables say so."""
+    variables = [name for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE") if os.environ.get(name, "").lower() in _ON]
+    if offline or variables:
+        why = "nothing may be looked up" + (f" ({variables[0]} is set)" if variables and not offline else "")
+        raise DataError(f"this data set is on the hub, and {why}", where=source, fix="fetch its files and name those")
+
+
+def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[Found]:
+    names = _class_names(found.features or {})
+    entries = iter(found)
+    number = 0
+    while True:
+        with _library_errors(name, problem, fix):
+            fields = next(entries, None)
+        if fields is None:
+            return
+        for column, named in names.items():
+            fields[column] = named(fields[column])
+        yield fields, f"{name}[{number}]", f"{number}"
+        number += 1
+
+
+def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:
+    """For each column of class labels, or of lists of them, what turns its numbers into names."""
+    from datasets import ClassLabel
+
+    found = {}
+    for column, feature in features.items():
+        inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) else None)
+        if isinstance(feature, ClassLabel):
+            found[column] = _namer(feature.names)
+        elif isinstance(inner, ClassLabel):
+            found[column] = _list_namer(inner.names)
+    return found
+
+
+def _namer(names: list[str]) -> Callable[[Any], Any]:
+    return lambda number: (
+        names[number] if number is not None and number >= 0 else None
+    )  # -1: a test set's missing label
+
+
+def _list_namer(names: list[str]) -> Callable[[Any], Any]:
+    name = _namer(names)
+    return lambda numbers: None if numbers is None else [name(number) for number in numbers]
+
+
+@contextmanager
+def _library_errors(where: str, problem: str, fix: str) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # pyarrow's, datasets' and the network's own kinds have no common root
+        raise DataError(f"{problem}: {str(error) or type(error).__name__}", where=where, fix=fix) from error

@@ -1,0 +1,250 @@
+"""Rows of named fields from JSON, JSON lines, CSV, TSV, Parquet and the Hugging Face hub, one after the other.
+
+Whatever the file's size, one row is held at a time (of Parquet one row group, of `{"data": [...]}` one entry).
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bigbird_cli.data import hub
+from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
+from bigbird_cli.data.json_stream import JsonStream
+from bigbird_cli.errors import DataError, nearest
+from bigbird_cli.text.documents import json_kind, read_jsonl, refuse_surrogates
+
+JSON_LINES = (".jsonl", ".ndjson")
+SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
+"""The kinds of files that are taken from a folder or an archive."""
+
+LONGEST_FIELD = 1 << 26
+"""Characters of one CSV field at most; what is longer is a quotation mark that was never closed."""
+
+_PARQUET_MAGIC = b"PAR1"
+_EXAMPLE = '{"text": ...}'
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Named values and where they stand.
+
+    Attributes:
+        fields: the values by their column; of CSV and TSV all are strings.
+        where: "file:line" or "file[number of the row, from 0]", for messages.
+        place: the part of `where` behind the file, for a row that has no name of its own.
+    """
+
+    fields: dict[str, Any]
+    where: str
+    place: str = ""
+
+    def value(self, column: str) -> Any:
+        """The value of a column; DataError where the row lacks it."""
+        if column not in self.fields:
+            meant = nearest(column, self.fields)
+            raise DataError(
+                f'there is no "{column}" here, only {", ".join(list(self.fields)[:8]) or "nothing"}',
+                where=self.where,
+                fix=f'did you mean "{meant}"?' if meant else f'add "{column}", or name the column that holds it',
+            )
+        return self.fields[column]
+
+    def text(self, column: str) -> str:
+        """The string of a column; DataError where the row lacks it or it is something else."""
+        value = self.value(column)
+        if not isinstance(value, str):
+            raise DataError(
+                f'"{column}" is {json_kind(value)}, not a string', where=self.where, fix="write it in quotes"
+            )
+        return value
+
+
+def read_rows(
+    source: str | Path, *, split: str = "train", offline: bool = False, example: str = _EXAMPLE
+) -> Iterator[Row]:
+    """Read rows lazily.
+
+    Args:
+        source: a file: JSON (a list of objects, one object, or `{"data": [...]}`), JSON lines, CSV or TSV with the
+            columns' names in the first line, Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
+            Or a folder: its files of those kinds in the order of their names. Or a data set of the Hugging Face hub,
+            streamed: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`.
+        split: of a data set of the hub whose source names none.
+        offline: a name of the hub is an error, and nothing is looked up.
+        example: a row as it should be, for errors.
+
+    Yields:
+        The rows, in order. ClassLabel numbers come as their names. There may be none: a list may be empty.
+
+    Raises:
+        DataError: a file is missing, empty, of an unknown kind or not UTF-8, or a row is broken; it names the place.
+    """
+    if hub.is_hub(source):
+        yield from (Row(fields, where, place) for fields, where, place in hub.rows(str(source), split, offline=offline))
+        return
+    for file in files_in(source, SUFFIXES):
+        yield from file_rows(file, example)
+
+
+def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
+    """Read the rows of one file, see `read_rows`."""
+    start = _start(file)
+    if not start.strip():
+        raise DataError("the file is empty", where=file.name, fix=f"give rows such as {example}")
+    if start.startswith(_PARQUET_MAGIC):
+        if file.is_packed:
+            raise DataError("a packed Parquet file is not read", where=file.name, fix="unpack it; it is small already")
+        yield from (Row(fields, where, place) for fields, where, place in hub.parquet_rows(file.path))
+    elif file.suffix in JSON_LINES:
+        yield from _json_lines(file, example)
+    elif file.suffix == ".csv":
+        yield from _csv(file)
+    elif file.suffix == ".tsv":
+        yield from _tsv(file)
+    elif file.suffix == ".json" or start.lstrip()[:1] in (b"{", b"["):
+        yield from _json(file, example)
+    elif file.suffix == ".parquet":
+        raise DataError("this is not a Parquet file", where=file.name, fix="fetch it again")
+    else:
+        raise DataError(
+            f"rows are not read from {file.suffix or 'a file without a suffix'}",
+            where=file.name,
+            fix=f"give one of {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a folder of them",
+        )
+
+
+def _start(file: File) -> bytes:
+    """The first bytes of a file, up to one that is not white space."""
+    start = b""
+    with file.open() as stream:
+        while not start.strip() and (block := stream.read(4096)):
+            start = block.removeprefix(b"\xef\xbb\xbf") if not start else block
+    return start
+
+
+def _json_lines(file: File, example: str) -> Iterator[Row]:
+    with file.open() as stream:
+        for number, fields in read_jsonl(stream, file.name, example=example):
+            if isinstance(fields, DataError):
+                raise fields
+            where = f"{file.name}:{number}"
+            _refuse_halves(fields, where)
+            yield Row(fields, where, f"{number}")
+
+
+def _json(file: File, example: str) -> Iterator[Row]:
+    hint = f'give a list of rows, or {{"data": [...]}}, or a row a line; a row such as {example}'
+    with file.open() as stream:
+        json = JsonStream(text_blocks(stream, file.name), file.name, hint=hint)
+        if json.peek() == "[":
+            yield from _items(json, file.name, "", example)
+            json.end()
+            return
+        if json.peek() != "{":
+            value = json.value()
+            json.end()
+            raise DataError(f'{json_kind(value)} without "data" is not a table of rows', where=file.name, fix=hint)
+        fields: dict[str, Any] = {}
+        is_table = False
+        for key in json.members():
+            if key == "data" and json.peek() == "[":
+                is_table = True
+                yield from _items(json, file.name, "data", example)
+            else:
+                fields[key] = json.value()
+        if is_table:
+            json.end()
+            return
+        if not json.peek():
+            _refuse_halves(fields, file.name)
+            yield Row(fields, file.name, "data[0]")
+            return
+    yield from _json_lines(file, example)
+
+
+def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[Row]:
+    for number, fields in enumerate(json.items()):
+        where = f"{name}, {prefix}[{number}]" if prefix else f"{name}[{number}]"
+        if not isinstance(fields, dict):
+            raise DataError(f"this is {json_kind(fields)}, not an object", where=where, fix=f"write {example}")
+        _refuse_halves(fields, where)
+        yield Row(fields, where, f"data[{number}]")
+
+
+def _csv(file: File) -> Iterator[Row]:
+    if csv.field_size_limit() < LONGEST_FIELD:
+        csv.field_size_limit(LONGEST_FIELD)  # the whole process's; a document does not fit into Python's 131,072
+    with file.open() as stream:
+        lines = csv.reader(text_lines(stream, file.name), strict=True)
+        begun = 1
+        columns: list[str] = []
+        while True:
+            try:
+                values = next(lines, None)
+            except csv.Error as error:
+                raise DataError(
+                    f"the row that begins here is not CSV: {error}",
+                    where=f"{file.name}:{begun}",
+                    fix='put a field with a comma, a quotation mark or a line end between "", and double its own "',
+                ) from None
+            if values is None:
+                return
+            if values and not columns:
+                columns = _columns(values, file.name, begun)
+            elif values:
+                yield _row(columns, values, file.name, begun)
+            begun = lines.line_num + 1
+
+
+def _tsv(file: File) -> Iterator[Row]:
+    """A row a line; a field that is quoted from end to end is unquoted, any other `"` is text."""
+    with file.open() as stream:
+        columns: list[str] = []
+        for number, line in enumerate(text_lines(stream, file.name), start=1):
+            line = line.rstrip("\r\n")
+            if not line:
+                continue
+            values = line.split("\t")
+            if '"' in line:
+                values = [value[1:-1].replace('""', '"') if _QUOTED.fullmatch(value) else value for value in values]
+            if not columns:
+                columns = _columns(values, file.name, number)
+            else:
+                yield _row(columns, values, file.name, number)
+
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _columns(names: list[str], name: str, line: int) -> list[str]:
+    where = f"{name}:{line}"
+    twice = [column for column, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"two columns are called {twice[0]!r}", where=where, fix="name each column once, in the first line"
+        )
+    return names
+
+
+def _row(columns: list[str], values: list[str], name: str, line: int) -> Row:
+    where = f"{name}:{line}"
+    if len(values) != len(columns):
+        raise DataError(
+            f"the row has {len(values)} fields, the first line names {len(columns)} columns",
+            where=where,
+            fix="the row is torn, or one of its fields holds a separator and is not quoted",
+        )
+    return Row(dict(zip(columns, values, strict=True)), where, f"{line}")
+
+
+def _refuse_halves(fields: dict[str, Any], where: str) -> None:
+    """JSON alone can write half a character, which no tokenizer takes."""
+    for column, value in fields.items():
+        texts: Iterable[Any] = (value,) if isinstance(value, str) else value if isinstance(value, list) else ()
+        for text in texts:
+            if isinstance(text, str) and not text.isascii():
+                refuse_surrogates(text, f'"{column}"', where)

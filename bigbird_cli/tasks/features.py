@@ -1,0 +1,288 @@
+"""Training features on disk: written once, then read through memory maps, so that a run holds none of them.
+
+A cache is a folder with one file an array and `meta.json`, which is written last: features stand in it one behind the
+other, with the place where each begins.
+"""
+
+import io
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from bigbird_cli.errors import DISK_FULL, ResourceError
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.text.windows import Window
+
+FORMAT = 1
+"""Raised whenever the files of a cache change; a cache of another format is made anew."""
+
+_META = "meta.json"
+_PLACES = ("example", "start", "stop", "first", "owned_start", "owned_stop")
+
+Open = Callable[[str], BinaryIO]
+Load = Callable[[str, np.dtype], np.ndarray]
+
+
+def default_folder() -> Path:
+    """Where caches stand: $BIGBIRD_CACHE, else .cache/bigbird in the home folder; features in a folder of that."""
+    root = os.environ.get("BIGBIRD_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "bigbird") / "features"
+
+
+class FeatureFile:
+    """A sequence of training features, each read when it is asked for; it has no document.
+
+    Attributes:
+        lengths: int32 (number of features,), tokens of each.
+        n_examples: how many examples the features came from.
+    """
+
+    def __init__(self, meta: dict[str, Any], load: Load) -> None:
+        def array(name: str) -> np.ndarray:
+            return load(name, np.dtype(meta["arrays"][name]))
+
+        self._ids, self._types = array("ids"), array("types")
+        self._mask = array("mask") if meta["has_mask"] else None
+        self._begins = array("begins")
+        self._rows = array("rows")
+        self._places = array("places").reshape(-1, len(_PLACES))
+        self._names, self._name_begins = array("names"), array("name_begins")
+        self._labels: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
+            name: (array(f"label{k}"), array(f"label{k}_begins") if is_array else None)
+            for k, (name, is_array) in enumerate(meta["labels"].items())
+        }
+        self.lengths: np.ndarray = (np.diff(self._begins) // np.maximum(self._rows, 1)).astype(np.int32)
+        self.n_examples: int = meta["n_examples"]
+
+    @classmethod
+    def cached(cls, key: str, make: Callable[[], Iterable[Feature]], *, folder: Path | None) -> "FeatureFile":
+        """Open the features of a key; make and write them if they are not there, or not whole.
+
+        Args:
+            key: from `data.keys.content_key`: it names all that the features depend on.
+            make: gives the features, one after the other; not called if they are there.
+            folder: of all caches, such as `default_folder()`; None to keep the features in memory.
+
+        Raises:
+            ResourceError: the disk is full, or the folder cannot be written to.
+        """
+        if folder is None:
+            return cls._in_memory(make())
+        place = folder / key
+        found = cls._opened(place)
+        if found is not None:
+            return found
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            making = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=folder))
+        except OSError as error:
+            raise _not_written(error, folder) from None
+        try:
+            cls._write(make(), making, folder)
+            _take_place(making, place)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        found = cls._opened(place)
+        if found is None:
+            raise ResourceError(
+                "the features were removed while they were written", where=str(place), fix="start again"
+            )
+        return found
+
+    def __len__(self) -> int:
+        return len(self._begins) - 1
+
+    def __getitem__(self, index: int) -> Feature:
+        index = range(len(self))[index]
+        begin, end = self._begins[index], self._begins[index + 1]
+        n_rows = int(self._rows[index])
+        shape = (n_rows, -1) if n_rows else (-1,)
+        example, start, stop, first, owned_start, owned_stop = self._places[index].tolist()
+        return Feature(
+            ids=np.array(self._ids[begin:end]).reshape(shape),
+            types=np.array(self._types[begin:end]).reshape(shape),
+            labels={name: self._label(name, index) for name in self._labels},
+            example=example,
+            window=Window(start, stop),
+            first=first,
+            owned=range(owned_start, owned_stop),
+            name=bytes(self._names[self._name_begins[index] : self._name_begins[index + 1]]).decode("utf-8"),
+            mask=None if self._mask is None else np.array(self._mask[begin:end]).reshape(shape),
+        )
+
+    def __iter__(self) -> Iterator[Feature]:
+        return (self[i] for i in range(len(self)))
+
+    def _label(self, name: str, index: int) -> int | float | np.ndarray:
+        values, begins = self._labels[name]
+        if begins is None:
+            return values[index].item()
+        return np.array(values[begins[index] : begins[index + 1]])
+
+    @classmethod
+    def _in_memory(cls, features: Iterable[Feature]) -> "FeatureFile":
+        files: dict[str, io.BytesIO] = {}
+
+        def open_(name: str) -> BinaryIO:
+            return files.setdefault(name, io.BytesIO())
+
+        meta = _store(features, open_)
+        return cls(meta, lambda name, dtype: np.frombuffer(files[name].getbuffer(), dtype=dtype))
+
+    @classmethod
+    def _write(cls, features: Iterable[Feature], making: Path, folder: Path) -> None:
+        streams: dict[str, BinaryIO] = {}
+
+        def open_(name: str) -> BinaryIO:
+            streams[name] = (making / name).open("wb", buffering=1 << 18)
+            return streams[name]
+
+        try:
+            meta = _store(features, open_)
+            for stream in streams.values():
+                stream.flush()
+                os.fsync(stream.fileno())
+            meta["sizes"] = {name: stream.tell() for name, stream in streams.items()}
+            (making / _META).write_text(json.dumps(meta), encoding="utf-8")
+        except OSError as error:
+            raise _not_written(error, folder) from None
+        finally:
+            for stream in streams.values():
+                stream.close()
+
+    @classmethod
+    def _opened(cls, place: Path) -> "FeatureFile | None":
+        """The features of a folder; None if they are not there, or not whole."""
+        try:
+            meta = json.loads((place / _META).read_text(encoding="utf-8"))
+            whole = meta["format"] == FORMAT and all(
+                (place / name).stat().st_size == size for name, size in meta["sizes"].items()
+            )
+            return cls(meta, lambda name, dtype: _mapped(place / name, dtype)) if whole else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+class _Column:
+    """Arrays of one dtype, one behind the other, and where each begins."""
+
+    def __init__(self, name: str, dtype: np.dtype, open_: Open) -> None:
+        self.name, self.dtype = name, dtype
+        self._stream = open_(name)
+
+    def add(self, values: Any) -> None:
+        self._stream.write(np.ascontiguousarray(values, dtype=self.dtype).data.cast("B"))
+
+
+def _store(features: Iterable[Feature], open_: Open) -> dict[str, Any]:
+    """Write features to streams; returns what `FeatureFile` must know to read them."""
+    remaining = iter(features)
+    first = next(remaining, None)
+    columns: dict[str, _Column] = {}
+
+    def column(name: str, dtype: Any) -> _Column:
+        columns[name] = _Column(name, np.dtype(dtype), open_)
+        return columns[name]
+
+    has_mask = first is not None and first.mask is not None
+    ids, types, begins, rows = (
+        column("ids", np.int32),
+        column("types", np.int8),
+        column("begins", np.int64),
+        column("rows", np.int32),
+    )
+    places, names, name_begins = (
+        column("places", np.int64),
+        column("names", np.uint8),
+        column("name_begins", np.int64),
+    )
+    mask = column("mask", np.bool_) if has_mask else None
+    labels: dict[str, tuple[_Column, _Column | None]] = {}
+    for k, (name, value) in enumerate(first.labels.items() if first is not None else ()):
+        is_array = isinstance(value, np.ndarray)
+        kind = value.dtype if isinstance(value, np.ndarray) else np.float64 if isinstance(value, float) else np.int64
+        labels[name] = (column(f"label{k}", kind), column(f"label{k}_begins", np.int64) if is_array else None)
+    label_ends = dict.fromkeys(labels, 0)
+    end = name_end = 0
+    begins.add([0])
+    name_begins.add([0])
+    for _, begun in labels.values():
+        if begun is not None:
+            begun.add([0])
+    seen = bytearray()
+    for feature in itertools.chain([first] if first is not None else [], remaining):
+        if feature.labels.keys() != labels.keys() or (feature.mask is not None) != has_mask:
+            raise ValueError("features of one set differ in their labels or in having a mask")
+        ids.add(feature.ids)
+        types.add(feature.types)
+        if mask is not None:
+            mask.add(feature.mask)
+        end += feature.ids.size
+        begins.add([end])
+        rows.add([feature.ids.shape[0] if feature.ids.ndim == 2 else 0])
+        window, owned = feature.window, feature.owned
+        places.add([feature.example, window.start, window.stop, feature.first, owned.start, owned.stop])
+        called = feature.name.encode("utf-8")
+        names.add(np.frombuffer(called, dtype=np.uint8))
+        name_end += len(called)
+        name_begins.add([name_end])
+        for name, (values, begun) in labels.items():
+            value = feature.labels[name]
+            values.add(value if begun is not None else [value])
+            if begun is not None:
+                label_ends[name] += np.size(value)
+                begun.add([label_ends[name]])
+        if feature.example >= len(seen):
+            seen.extend(bytes(feature.example + 1 - len(seen)))
+        seen[feature.example] = 1
+    return {
+        "format": FORMAT,
+        "arrays": {name: column.dtype.str for name, column in columns.items()},
+        "has_mask": has_mask,
+        "labels": {name: begun is not None for name, (_, begun) in labels.items()},
+        "n_examples": sum(seen),
+    }
+
+
+def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    if not path.stat().st_size:
+        return np.empty(0, dtype=dtype)  # no memory map may be empty
+    return np.memmap(path, dtype=dtype, mode="r")
+
+
+def _take_place(making: Path, place: Path) -> None:
+    """Rename a finished cache to its place, unless another process was first; what is broken there goes."""
+    for _ in range(10):
+        try:
+            making.rename(place)
+            return
+        except OSError as error:
+            if not place.exists():
+                raise _not_written(error, place) from None
+        if FeatureFile._opened(place) is not None:
+            return
+        broken = Path(tempfile.mkdtemp(prefix=".broken-", dir=place.parent))
+        try:
+            place.rename(broken / place.name)
+        except OSError:
+            pass  # another process took it away
+        shutil.rmtree(broken, ignore_errors=True)
+
+
+def _not_written(error: OSError, folder: Path) -> ResourceError:
+    if error.errno in DISK_FULL:
+        return ResourceError(
+            "the disk is full", where=str(folder), fix="make room, or set BIGBIRD_CACHE to a folder on another disk"
+        )
+    return ResourceError(
+        f"features cannot be written here: {error.strerror or error}",
+        where=str(folder),
+        fix="set BIGBIRD_CACHE to a folder that may be written to",
+    )
