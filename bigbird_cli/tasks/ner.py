@@ -1,0 +1,593 @@
+"""Named entities: every run of a document's characters that names something, and what kind of thing it is.
+
+A model input is `[CLS] window [SEP]`. The model gives one tag to each unit of the document (`tasks.words`): a word, or
+the words that share a token. A unit's first token carries its label; other tokens have none. So a document needs no
+tokenisation of its own, in training or afterwards, and gold stays what it is: characters of the text. A gold entity
+that begins or ends inside a unit can never be found; it counts as missed all the same, and is counted apart.
+
+Each unit belongs to the window in which its token has most context (`text.windows.owned_sums`): that window alone
+learns it, and that window alone is asked. The tags of the whole document are then decoded at once, as the likeliest
+sequence that the scheme allows, so that no entity is cut or found twice where windows meet.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
+from bigbird_cli.tasks.base import Feature, Features, WindowedTask
+from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
+from bigbird_cli.tasks.tags import (
+    OUTSIDE,
+    Scheme,
+    SpanCounts,
+    TagSpan,
+    count_spans,
+    legal_tags,
+    likeliest_tags,
+    read_tag,
+    scheme_of_names,
+    spans_of,
+    tag_names,
+    tags_of,
+)
+from bigbird_cli.tasks.words import Units, units_of
+from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+
+__all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction", "NamedEntities"]
+
+N_SPECIAL = 2
+"""[CLS] and [SEP]."""
+
+IGNORED = -100
+"""The label of tokens that teach nothing."""
+
+LENGTH_BUCKETS = (512, 1024, 2048, 4096)
+"""Document lengths, in tokens, up to which scores are given apart."""
+
+
+class Entity(NamedTuple):
+    """Characters start..end of the document; the score is the mean probability of its units' tags."""
+
+    type: str
+    start: int
+    end: int
+    score: float
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class NERPrediction:
+    """The entities of a document, and what was read to find them.
+
+    Attributes:
+        id: the example's.
+        entities: in reading order; no two share a character.
+        n_tokens: tokens of the document.
+        n_read: how many of them stood in a window that the model read, each counted once.
+        n_unknown: how many of them are the unknown token.
+        n_windows: model inputs that were read.
+        longest_input: tokens of the longest of them, special tokens included.
+        seams: for each place where the next window takes over, the end of the last unit before it and the start of the
+            first one after it, in characters.
+        n_unalignable: gold entities that begin or end inside a unit; 0 where no gold was given to the decoder.
+    """
+
+    id: str
+    entities: tuple[Entity, ...]
+    n_tokens: int
+    n_read: int
+    n_unknown: int
+    n_windows: int
+    longest_input: int
+    seams: tuple[tuple[int, int], ...] = ()
+    n_unalignable: int = 0
+
+
+class NamedEntities(WindowedTask):
+    """Find the entities of a document, and say of which type each is."""
+
+    head: ClassVar[str] = "ner"
+    main_metric: ClassVar[str] = "f1"
+    falling: ClassVar[frozenset[str]] = frozenset({"unalignable", "seam_errors"})
+    n_special: ClassVar[int] = N_SPECIAL
+
+    type: Literal["ner"] = "ner"
+    """The task's name."""
+
+    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Types of entities, such as PER and LOC; by default those of the training data, sorted."""
+
+    scheme: Scheme = "iob2"
+    """How the model's tags write an entity: iob2 (B- begins, I- goes on) or bioes (with E- for the last word and S- for
+    an entity of one). Data may be written in any scheme."""
+
+    tags: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Names of the model's outputs in their order; by default O and the scheme's marks for each label."""
+
+    words_column: str | int | None = None
+    """Column of the words: a row's field (by default tokens or words), or the number of a CoNLL column (0)."""
+
+    tags_column: str | int | None = None
+    """Column of the words' tags: a row's field (by default tags, ner_tags or labels), or the number of a CoNLL column
+    (-1, the last)."""
+
+    text_column: str = "text"
+    """Field of a row whose entities are given by their characters."""
+
+    entities_column: str | None = None
+    """Field of such a row's entities; by default entities or spans."""
+
+    @field_validator("labels", "tags")
+    @classmethod
+    def _names_are_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name, count in Counter(names).items():
+            if count > 1:
+                raise ValueError(f"{name!r} is named {count} times")
+            if not name.strip():
+                raise ValueError("a name is empty")
+        return names
+
+    @classmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of a model that was trained elsewhere, its tags' names and order from its config.
+
+        Any order of legal and illegal tags is then read as conlleval reads it, unless the tags are whole BIOES.
+
+        Raises:
+            ModelError: the outputs have no names.
+        """
+        names = tuple(name for _, name in sorted((config.id2label or {}).items()))
+        if not names or all(name == f"LABEL_{i}" for i, name in enumerate(names)):
+            raise ModelError(
+                "the model's outputs have no names, so nobody can tell what it finds",
+                where="config.json",
+                fix='name them, as in "id2label": {"0": "O", "1": "B-PER", "2": "I-PER"}',
+            )
+        window = max(8, min(4096, config.max_position_embeddings))
+        return cls(
+            labels=tuple(sorted({tag.type for tag in map(read_tag, names) if tag.mark != OUTSIDE})) or None,
+            scheme=scheme_of_names(names),
+            tags=names,
+            window=window,
+            overlap=min(128, window // 4),
+        )
+
+    @property
+    def output_tags(self) -> tuple[str, ...]:
+        """Names of the model's outputs, in their order; ValueError before the labels are known."""
+        if self.tags is not None:
+            return self.tags
+        if self.labels is None:
+            raise ValueError("the task has no labels yet: see fitted")
+        return tag_names(self.labels, self.scheme)
+
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[NERExample]:
+        """Read CoNLL, rows or brat, see `tasks.entities.read_examples`.
+
+        Raises:
+            DataError: something cannot be used; the error names the place.
+        """
+        columns = Columns(
+            words=self.words_column, tags=self.tags_column, text=self.text_column, entities=self.entities_column
+        )
+        return read_examples(source, columns, offline=offline)
+
+    def fitted(self, examples: Iterable[NERExample]) -> Self:
+        """The task with the types of these examples as labels, sorted, unless it has labels.
+
+        Raises:
+            DataError: no example has an entity.
+        """
+        if self.labels is not None or self.tags is not None:
+            return self
+        found = {entity.type for example in examples for entity in example.entities}
+        if not found:
+            raise DataError(
+                "the training data holds no entity", fix="name files with tagged words, or check task.tags_column"
+            )
+        return self.model_copy(update={"labels": tuple(sorted(found))})
+
+    def config_changes(self) -> dict[str, object]:
+        """The tags as the model's classes."""
+        names = self.output_tags
+        return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+
+    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a document of n_tokens; nothing else stands in an input, so n_beside is 0."""
+        del n_beside, where
+        return windows(n_tokens, room=self.window - N_SPECIAL, overlap=self.overlap)
+
+    def window_feature(
+        self,
+        document: ReadDocument,
+        window: Window,
+        owned: range,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        beside: np.ndarray | None = None,
+        labels: dict[str, int | float | np.ndarray] | None = None,
+    ) -> Feature:
+        """Put together the model input of one window; there is nothing to stand beside it."""
+        del beside
+        n_window = window.stop - window.start
+        ids = np.empty(n_window + N_SPECIAL, dtype=np.int32)
+        ids[0], ids[-1] = tokenizer.cls_id, tokenizer.sep_id
+        ids[1:-1] = document.tokens.ids[window.start : window.stop]
+        return Feature(
+            ids=ids,
+            types=np.zeros(len(ids), dtype=np.int8),
+            labels=labels or {},
+            example=example,
+            document=document,
+            window=window,
+            first=1,
+            owned=owned,
+            name=document.name,
+        )
+
+    def training_features(self, examples: Iterable[NERExample], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Turn examples into model inputs with one label a unit, each unit once, in the window that it belongs to.
+
+        An entity that begins or ends inside a unit is taught as the units that it touches; a warning counts them. A
+        window without a unit is left out.
+
+        Raises:
+            DataError: an entity is of a type that the labels lack; the error names the example.
+        """
+        n_unalignable = 0
+        for index, example in enumerate(examples):
+            self._check_types(example)
+            document = encode_document(example.text, tokenizer, name=example.where or example.id)
+            units = units_of(document)
+            n_unalignable += _n_unalignable(example.entities, units)
+            labels = np.full(len(document), IGNORED, dtype=np.int32)
+            labels[units.tokens] = self._unit_labels(example, units)
+            plan = self.plan_windows(len(document))
+            for window, owned in zip(plan, owned_sums(plan), strict=True):
+                own = _owned_tokens(owned)
+                first, stop = max(own.start, window.start), min(own.stop, window.stop)
+                inside = np.full(window.stop - window.start + N_SPECIAL, IGNORED, dtype=np.int32)
+                inside[1 + first - window.start : 1 + stop - window.start] = labels[first:stop]
+                if (inside != IGNORED).any():
+                    yield self.window_feature(
+                        document, window, owned, tokenizer, example=index, labels={"labels": inside}
+                    )
+        if n_unalignable:
+            warnings.warn(
+                BigBirdWarning(
+                    f"{n_unalignable} entities begin or end inside a word or a token, where no tag can: they are taught"
+                    " as the words that they touch"
+                ),
+                stacklevel=2,
+            )
+
+    def encode(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> "NERFeatures":
+        """Turn examples into all their windows.
+
+        Raises:
+            DataError: an entity is of a type that the labels lack; the error names the example.
+        """
+        for example in examples:
+            self._check_types(example)
+        documents = [encode_document(each.text, tokenizer, name=each.where or each.id) for each in examples]
+        return NERFeatures(self, documents, tokenizer)
+
+    def decoder(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> "EntityDecoder":
+        """Open a decoder for the features of these examples, which also counts the gold that nobody can find."""
+        del tokenizer
+        return EntityDecoder(
+            [example.id for example in examples],
+            tags=self.output_tags,
+            scheme=self.scheme,
+            gold=[example.entities for example in examples],
+        )
+
+    def decoder_for(self, names: Sequence[str]) -> "EntityDecoder":
+        """Open a decoder for the features of documents of these names, which need not be examples."""
+        return EntityDecoder(names, tags=self.output_tags, scheme=self.scheme)
+
+    def score_names(self, examples: Sequence[NERExample], features: Features) -> list[str]:
+        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths."""
+        lengths = {feature.example: len(feature.document or ()) for feature in features}
+        nothing = [
+            NERPrediction(
+                id=example.id,
+                entities=(),
+                n_tokens=lengths[index],
+                n_read=0,
+                n_unknown=0,
+                n_windows=0,
+                longest_input=0,
+            )
+            for index, example in enumerate(examples)
+        ]
+        return list(self.score(nothing, examples))
+
+    def score(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> dict[str, float]:
+        """Compare entities with the untouched gold: right is the same type at the same characters; in percent.
+
+        Returns:
+            precision, recall and f1 over all entities; macro_f1, the mean over types of which there is a gold or a
+            predicted entity; counts: total (gold entities), predicted, unalignable (gold that begins or ends inside a
+            unit, and so is always missed), seam_errors (missed or wrong entities that touch the place where one window
+            takes over from another). For each type precision_T, recall_T, f1_T and total_T. If documents differ in
+            length: f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
+        """
+        if [p.id for p in predictions] != [e.id for e in examples]:
+            raise ValueError("predictions and examples are not of the same documents in the same order")
+        if not examples:
+            raise ValueError("there is nothing to score")
+        types = {entity.type for example in examples for entity in example.entities} | set(self.labels or ())
+        by_type = dict.fromkeys(sorted(types), SpanCounts())
+        by_document: list[SpanCounts] = []
+        seam_errors = 0
+        for prediction, example in zip(predictions, examples, strict=True):
+            found = {(entity.type, entity.start, entity.end) for entity in prediction.entities}
+            document = count_spans(example.entities, found)
+            for name, counts in document.items():
+                by_type[name] = by_type.get(name, SpanCounts()) + counts
+            by_document.append(sum(document.values(), SpanCounts()))
+            seam_errors += _n_at_seams(found.symmetric_difference(example.entities), prediction.seams)
+        overall = sum(by_document, SpanCounts())
+        present = [counts.f1 for counts in by_type.values() if counts.gold or counts.predicted]
+        scores = {
+            "precision": overall.precision,
+            "recall": overall.recall,
+            "f1": overall.f1,
+            "macro_f1": sum(present) / len(present) if present else 0.0,
+            "total": float(overall.gold),
+            "predicted": float(overall.predicted),
+            "unalignable": float(sum(prediction.n_unalignable for prediction in predictions)),
+            "seam_errors": float(seam_errors),
+        }
+        for name, counts in by_type.items():
+            scores[f"precision_{name}"] = counts.precision
+            scores[f"recall_{name}"] = counts.recall
+            scores[f"f1_{name}"] = counts.f1
+            scores[f"total_{name}"] = float(counts.gold)
+        return scores | _by_length(by_document, np.array([prediction.n_tokens for prediction in predictions]))
+
+    def _check_types(self, example: NERExample) -> None:
+        known = {tag.type for tag in map(read_tag, self.output_tags) if tag.mark != OUTSIDE}
+        for entity in example.entities:
+            if entity.type not in known:
+                near = nearest(entity.type, known)
+                raise DataError(
+                    f"the entity {example.text[entity.start : entity.end]!r} is of the type {entity.type!r}, which is"
+                    " none of the labels",
+                    where=example.where or example.id,
+                    fix=(f"did you mean {near!r}? " if near else "") + f"the labels are {', '.join(sorted(known))}",
+                )
+
+    def _unit_labels(self, example: NERExample, units: Units) -> list[int]:
+        """Which of the output tags each unit has."""
+        spans: list[TagSpan] = []
+        for type_, start, end in example.entities:
+            first, stop = units.touched(start, end)
+            first = max(first, spans[-1].stop if spans else 0)  # two entities may touch one unit
+            if first < stop:
+                spans.append(TagSpan(type_, first, stop))
+        ids = {read_tag(name)[:2]: i for i, name in enumerate(self.output_tags)}
+        tags = tags_of(spans, len(units), self.scheme)
+        try:
+            return [ids[read_tag(tag)[:2]] for tag in tags]
+        except KeyError:
+            missing = next(tag for tag in tags if read_tag(tag)[:2] not in ids)
+            raise DataError(
+                f"the tag {missing!r} is needed here, and task.tags lacks it",
+                where=example.where or example.id,
+                fix="leave task.tags out, or choose the task.scheme that they are written in",
+            ) from None
+
+
+def _owned_tokens(owned: range) -> range:
+    """The tokens whose doubled place is in a window's owned sums."""
+    return range(-(-owned.start // 2), -(-owned.stop // 2))
+
+
+def _n_unalignable(entities: Iterable[tuple[str, int, int]], units: Units) -> int:
+    return sum(not units.align(start, end) for _, start, end in entities)
+
+
+def _n_at_seams(spans: Iterable[tuple[str, int, int]], seams: Sequence[tuple[int, int]]) -> int:
+    """How many spans hold the last character before a seam or the first one after it."""
+    return sum(any(start <= after and end >= before for before, after in seams) for _, start, end in spans)
+
+
+def _by_length(counts: Sequence[SpanCounts], n_tokens: np.ndarray) -> dict[str, float]:
+    bucket = np.searchsorted(LENGTH_BUCKETS, n_tokens, side="left")
+    if len(np.unique(bucket)) == 1:
+        return {}
+    names = [f"to_{limit}_tokens" for limit in LENGTH_BUCKETS] + [f"over_{LENGTH_BUCKETS[-1]}_tokens"]
+    scores = {}
+    for k in np.unique(bucket).tolist():
+        total = sum((counts[i] for i in np.flatnonzero(bucket == k).tolist()), SpanCounts())
+        scores[f"f1_{names[k]}"] = total.f1
+        scores[f"total_{names[k]}"] = float(total.gold)
+    return scores
+
+
+class NERFeatures:
+    """The model inputs of a set of documents, each built when it is asked for."""
+
+    def __init__(self, task: NamedEntities, documents: Sequence[ReadDocument], tokenizer: Tokenizer) -> None:
+        self._task, self._documents, self._tokenizer = task, documents, tokenizer
+        rows = []
+        for index, document in enumerate(documents):
+            plan = task.plan_windows(len(document))
+            rows += [(index, *window, own.start, own.stop) for window, own in zip(plan, owned_sums(plan), strict=True)]
+        self._rows = np.array(rows, dtype=np.int64).reshape(-1, 5)
+        self.lengths: np.ndarray = (N_SPECIAL + self._rows[:, 2] - self._rows[:, 1]).astype(np.int32)
+        """int32 (n,): tokens of each input."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Feature:
+        example, start, stop, low, high = self._rows[index].tolist()
+        return self._task.window_feature(
+            self._documents[example], Window(start, stop), range(low, high), self._tokenizer, example=example
+        )
+
+    def __iter__(self) -> Iterator[Feature]:
+        return (self[i] for i in range(len(self)))
+
+
+class _Part(NamedTuple):
+    """The units that one window answers for, and float32 (stop - first, L) log-probabilities of their tags."""
+
+    first: int
+    stop: int
+    log_probs: np.ndarray
+
+
+def _place(part: _Part) -> tuple[int, int]:
+    return part.first, part.stop
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """What is kept of a document's windows: its tags' probabilities until all have come, then its entities."""
+
+    document: ReadDocument | None = None
+    units: Units | None = None
+    parts: dict[Window, _Part] = field(default_factory=dict)
+    read: set[Window] = field(default_factory=set)
+    n_owned: int = 0
+    longest_input: int = 0
+    found: "_Found | None" = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    entities: tuple[Entity, ...]
+    seams: tuple[tuple[int, int], ...]
+    n_unalignable: int
+
+
+class EntityDecoder:
+    """Finds each document's entities over all its windows.
+
+    Args:
+        names: of the documents.
+        tags: names of the model's outputs, in their order.
+        scheme: what order of tags is legal.
+        gold: each document's gold entities, to count those that no unit boundaries fit.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        tags: Sequence[str],
+        scheme: Scheme,
+        gold: Sequence[Sequence[GoldEntity]] | None = None,
+    ) -> None:
+        self._names = list(names)
+        self._gathered = [_Gathered() for _ in names]
+        self._tags = list(tags)
+        self._legal = legal_tags(tags, scheme)
+        self._gold = gold
+
+    def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
+        """Take a window's logits (n, L), aligned with feature.ids.
+
+        Raises:
+            ModelError: a logit is not a finite number.
+        """
+        logits = np.asarray(outputs["logits"], dtype=np.float64)
+        if logits.shape != (len(feature), len(self._tags)):
+            raise ValueError(f"logits of shape {logits.shape} for {len(feature)} tokens and {len(self._tags)} tags")
+        name = self._names[feature.example]
+        if not np.isfinite(logits).all():
+            raise ModelError("the model gave a score that is not a finite number", where=f"document {name}")
+        if feature.document is None:
+            raise ValueError("the feature does not know its document")
+        gathered = self._gathered[feature.example]
+        if gathered.units is None:
+            gathered.document, gathered.units = feature.document, units_of(feature.document)
+        if feature.window in gathered.read:
+            raise ValueError(f"the window {feature.window} of document {name} was added twice")
+        gathered.read.add(feature.window)
+        gathered.n_owned += len(feature.owned)
+        gathered.longest_input = max(gathered.longest_input, len(feature))
+
+        own = _owned_tokens(feature.owned)
+        first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
+        rows = feature.first + gathered.units.tokens[first:stop] - feature.window.start
+        gathered.parts[feature.window] = _Part(first, stop, _log_softmax(logits[rows]).astype(np.float32))
+        if gathered.n_owned == 2 * len(feature.document):
+            self._decode(feature.example)
+
+    def finish(self) -> list[NERPrediction]:
+        """Give one prediction for each document, in their order."""
+        return [self.prediction(i) for i in range(len(self._names))]
+
+    def prediction(self, example: int) -> NERPrediction:
+        """Give the entities of one document whose windows have all been added."""
+        gathered = self._gathered[example]
+        document = gathered.document
+        if document is None:
+            raise ValueError(f"no window of document {self._names[example]} was added")
+        found = gathered.found or self._decode(example)
+        return NERPrediction(
+            id=self._names[example],
+            entities=found.entities,
+            n_tokens=len(document),
+            n_read=n_covered(sorted(gathered.read)),
+            n_unknown=document.unknown,
+            n_windows=len(gathered.read),
+            longest_input=gathered.longest_input,
+            seams=found.seams,
+            n_unalignable=found.n_unalignable,
+        )
+
+    def _decode(self, example: int) -> _Found:
+        """Decode the units that were read, each unbroken run of them by itself, and let go of their probabilities."""
+        gathered = self._gathered[example]
+        document, units = gathered.document, gathered.units
+        if document is None or units is None:
+            raise ValueError(f"no window of document {self._names[example]} was added")
+        runs: list[list[_Part]] = []
+        seams: list[tuple[int, int]] = []
+        for part in sorted(gathered.parts.values(), key=_place):
+            if part.first == part.stop:
+                continue
+            if runs and runs[-1][-1].stop == part.first:
+                seams.append((int(units.ends[part.first - 1]), int(units.starts[part.first])))
+                runs[-1].append(part)
+            else:
+                runs.append([part])
+        gathered.parts.clear()
+        gathered.found = _Found(
+            entities=tuple(entity for run in runs for entity in self._entities(document, units, run)),
+            seams=tuple(seams),
+            n_unalignable=0 if self._gold is None else _n_unalignable(self._gold[example], units),
+        )
+        return gathered.found
+
+    def _entities(self, document: ReadDocument, units: Units, run: Sequence[_Part]) -> Iterator[Entity]:
+        log_probs = np.concatenate([part.log_probs for part in run]).astype(np.float64)
+        path = likeliest_tags(log_probs, self._legal)
+        probs = np.exp(log_probs[np.arange(len(path)), path])
+        for type_, first, stop in spans_of(self._tags[i] for i in path.tolist()):
+            start, end = int(units.starts[run[0].first + first]), int(units.ends[run[0].first + stop - 1])
+            yield Entity(type_, start, end, float(probs[first:stop].mean()), document.text[start:end])
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities (n, L) of logits (n, L)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probs: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_probs
