@@ -353,18 +353,19 @@ def _explained(error: ValidationError, text: _Text, kind: type[BaseModel]) -> Re
 
 
 def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeError:
-    place = tuple(error["loc"])
+    tagged = tuple(error["loc"])
+    place = _without_tags(tagged, kind)
     name = ".".join(str(part) for part in place)
     parent = ".".join(str(part) for part in place[:-1]) or "a recipe"
     value = error.get("input")
     if error["type"] == "extra_forbidden":
-        names = _fields(kind, place[:-1]) or []
+        names = _fields(kind, tagged[:-1]) or []
         near = nearest(str(place[-1]), names)
         told = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
         return RecipeError(f"{parent} has no setting «{place[-1]}»", where=text.where(place, key=True), fix=told)
     if error["type"] == "missing":
         around = text.where(place[:-1], key=True)
-        if within := _fields(kind, place):
+        if within := _fields(kind, tagged):
             told = f"add «{place[-1]}:» with {', '.join(within)}"
             return RecipeError(f"the section {name} is missing", where=around, fix=told)
         return RecipeError(f"the setting {name} is missing", where=around, fix=f"add it, or --set {name}=VALUE")
@@ -372,12 +373,26 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     if error["type"] == "value_error":  # a validator of ours, which names the values
         told = error["msg"].removeprefix("Value error, ")
         return RecipeError(f"{name}: {told}" if name else told, where=text.where(place, key=True))
-    known = _fields(kind, place)
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _wrong_tag(error, text, place)
+    known = _fields(kind, tagged)
     if known is not None:
         fix = "remove it, or give it settings" if value is None else None
         return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
     wanted = _WANTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted}", where=where, fix=_hint(error, value))
+
+
+def _wrong_tag(error: ErrorDetails, text: _Text, place: Place) -> RecipeError:
+    """A section's field `type`, which tells its kind, is missing or names none."""
+    section, context = ".".join(map(str, place)), error.get("ctx", {})
+    if error["type"] == "union_tag_not_found":
+        around = text.where(place, key=True)
+        return RecipeError(f"the setting {section}.type is missing", where=around, fix="add it, such as «type: qa»")
+    known = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
+    near = nearest(str(context.get("tag")), known)
+    told = (f"did you mean «{near}»? " if near else "") + f"It may be {', '.join(known)}"
+    return RecipeError(f"{section}.type is {_shown(context.get('tag'))}", where=text.where((*place, "type")), fix=told)
 
 
 _WANTED = {
@@ -417,19 +432,33 @@ def _shown(value: object) -> str:
 
 
 def _fields(kind: type[BaseModel], place: Place) -> list[str] | None:
-    """The names that a section has, or None where no section stands."""
-    section: type[BaseModel] | None = kind
+    """The names that a section has, or None where no section stands; of all its kinds where no tag names one."""
+    sections = [kind]
     for part in place:
-        if section is None:
-            return None
-        field = section.model_fields.get(str(part))
-        section = _section_of(field.annotation) if field else None
-    return None if section is None else list(section.model_fields)
+        if len(sections) > 1 and any(_tag(section) == part for section in sections):
+            sections = [section for section in sections if _tag(section) == part]
+            continue
+        fields = [section.model_fields[str(part)] for section in sections if str(part) in section.model_fields]
+        sections = [below for field in fields for below in _sections_of(field.annotation)]
+    return list(dict.fromkeys(name for section in sections for name in section.model_fields)) if sections else None
 
 
-def _section_of(annotation: Any) -> type[BaseModel] | None:
+def _sections_of(annotation: Any) -> list[type[BaseModel]]:
+    """The kinds of section that a field may hold."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        return [annotation]
     if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
-        return next(filter(None, map(_section_of, typing.get_args(annotation))), None)
-    return None
+        return [section for part in typing.get_args(annotation) for section in _sections_of(part)]
+    return []
+
+
+def _tag(section: type[BaseModel]) -> Any:
+    """What a section's field `type` says, by which one kind of section is told from another."""
+    return section.model_fields["type"].default if "type" in section.model_fields else None
+
+
+def _without_tags(place: Place, kind: type[BaseModel]) -> Place:
+    """A place in the text: pydantic names a section's kind behind the section, the text does not."""
+    field = kind.model_fields.get(str(place[0])) if place else None
+    kinds = _sections_of(field.annotation) if field is not None else []
+    return place[:1] + place[2:] if len(kinds) > 1 and len(place) > 1 else place

@@ -16,10 +16,11 @@ from pydantic import (
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import nearest
 from bigbird_cli.section import Section
+from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.tasks.qa import QuestionAnswering
 
-TaskSection = QuestionAnswering
-"""A recipe's task. With a second task this becomes a union told apart by the field `type`."""
+LabelledTask = Annotated[QuestionAnswering | NamedEntities, Field(discriminator="type")]
+"""What `bigbird finetune` trains; a task's name stands in its field `type`."""
 
 
 def _as_tuple(value: object) -> object:
@@ -37,10 +38,14 @@ Paths = Annotated[
 
 
 class ModelSection(Section):
-    """The model that training starts from."""
+    """The model that training starts from: one that is there, or a new one of random weights."""
 
-    start: str = Field(min_length=1)
-    """Folder of the start model, or its name: a shipped model or one on the Hugging Face hub."""
+    start: str | None = Field(default=None, min_length=1)
+    """Folder of the start model, or its name: a shipped model or one on the Hugging Face hub. A folder with a BERT,
+    RoBERTa or ELECTRA will do: it becomes a BigBird as `bigbird convert` makes one."""
+
+    tokenizer: str | None = Field(default=None, min_length=1)
+    """Instead of start: folder of the vocabulary of a new model, whose sizes stand in config."""
 
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
@@ -52,7 +57,16 @@ class ModelSection(Section):
     """Dropout of attention probabilities; by default the start model's own."""
 
     config: dict[str, Any] = Field(default_factory=dict)
-    """Other settings of the start model's config.json to change, such as attention_type or block_size."""
+    """Settings of the start model's config.json to change, such as attention_type or block_size, or of a new model.
+    With max_position_embeddings, the positions of a BERT are repeated up to so many."""
+
+    @model_validator(mode="after")
+    def _starts_somewhere(self) -> Self:
+        if (self.start is None) == (self.tokenizer is None):
+            raise ValueError("name either start, the model to go on from, or tokenizer, the vocabulary of a new model")
+        if self.tokenizer is not None and self.revision is not None:
+            raise ValueError("revision is of a start model, and a new model has none")
+        return self
 
     @field_validator("config")
     @classmethod
@@ -69,16 +83,28 @@ class DataSection(Section):
     """The files to learn from and to judge by."""
 
     train: Paths
-    """One or several files of training examples."""
+    """One or several files or folders of training examples, or data sets of the Hugging Face hub: hub:NAME:SPLIT, or
+    hub:NAME#CONFIG:SPLIT."""
 
     dev: Path | None = None
-    """File of examples that the best model is chosen by; without it the last one is kept."""
+    """Examples that the best model is chosen by; without them the last one is kept."""
 
     max_examples: PositiveInt | None = None
     """Read at most so many training examples, for trials."""
 
     max_dev_examples: PositiveInt | None = None
     """Judge by at most so many examples."""
+
+    streaming: bool = False
+    """Read the training data over and over as it goes, rather than prepare all of it first; optim.steps must be given.
+    For data that no disk would hold."""
+
+    shuffle_buffer: PositiveInt = 2000
+    """Model inputs among which streaming draws the next."""
+
+    cache: Path | None = None
+    """Folder for prepared training data, which a second run takes as it is; by default BIGBIRD_CACHE or
+    ~/.cache/bigbird."""
 
 
 class Optim(Section):
@@ -96,6 +122,9 @@ class Optim(Section):
     batch_size: PositiveInt = 32
     """Windows per optimiser step."""
 
+    batch_tokens: PositiveInt | None = None
+    """Padded tokens per optimiser step: batches are filled up to it, and batch_size is not used."""
+
     micro_batch_size: PositiveInt = 4
     """Windows per forward pass. Lower it when memory runs out: the result stays the same."""
 
@@ -104,6 +133,9 @@ class Optim(Section):
 
     weight_decay: float = Field(0.01, ge=0, le=1)
     """AdamW's decay of weight matrices; biases and LayerNorms are left out."""
+
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Each layer learns at this multiple of the rate of the layer above it; the head learns at the full rate."""
 
     clip: float = Field(1.0, gt=0)
     """The gradient's norm is cut down to this."""
@@ -116,7 +148,8 @@ class Optim(Section):
 
     @model_validator(mode="after")
     def _micro_batches_fill_the_batch(self) -> Self:
-        if self.max_tokens_per_micro_batch is None and self.batch_size % self.micro_batch_size:
+        by_size = self.max_tokens_per_micro_batch is None and self.batch_tokens is None
+        if by_size and self.batch_size % self.micro_batch_size:
             raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
         return self
 
@@ -139,8 +172,20 @@ class RunSection(Section):
     metric: str | None = None
     """Score that names the best model; by default the task's own."""
 
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the arithmetic in training; the weights themselves stay float32."""
+    patience: PositiveInt | None = None
+    """Stop after so many evaluations without a new best score."""
+
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    """Judge and keep the moving average of the weights over steps, of this decay (0.999 averages about 1,000 steps)."""
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the arithmetic in training; the weights themselves stay float32. float16 needs a CUDA device."""
+
+    compile: bool = False
+    """Compile the model with torch.compile: minutes of waiting, then faster steps on a GPU."""
+
+    tensorboard: bool = False
+    """Write events for TensorBoard beside metrics.jsonl; needs bigbird-cli[tensorboard]."""
 
     save_precision: Literal["float32", "float16"] = "float32"
     """Of the weights of the finished model. Checkpoints are always whole."""
@@ -149,17 +194,30 @@ class RunSection(Section):
     """Compute activations twice rather than keep them: less memory, about a third more time."""
 
 
-class FinetuneRecipe(Section):
-    """Train a task's head, and the encoder under it."""
+class Recipe(Section):
+    """What both kinds of recipe say."""
 
     backend: Literal["pytorch"] = "pytorch"
     """The framework that trains."""
 
     seed: int = Field(0, ge=0, lt=2**63)
-    """Of the order of examples, new weights and dropout."""
+    """Of the order of examples, new weights, masks and dropout."""
 
     model: ModelSection
-    task: TaskSection
     data: DataSection
     optim: Optim
     run: RunSection = RunSection()
+
+    @model_validator(mode="after")
+    def _a_stream_has_steps(self) -> Self:
+        if self.data.streaming and self.optim.steps is None:
+            raise ValueError("data.streaming needs optim.steps: a stream has no epochs")
+        if self.data.streaming and self.optim.batch_tokens is not None:
+            raise ValueError("data.streaming fills batches by optim.batch_size, not by optim.batch_tokens")
+        return self
+
+
+class FinetuneRecipe(Recipe):
+    """Train a task's head, and the encoder under it."""
+
+    task: LabelledTask

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bigbird_cli.errors import RecipeError
 from bigbird_cli.recipe import FinetuneRecipe, dump_recipe, find_recipe, load_recipe, recipe_changes, shipped_recipes
 from bigbird_cli.recipe.load import _override_value, _parse, _Text
+from bigbird_cli.tasks.qa import QuestionAnswering
 
 MINIMAL = """\
 model:
@@ -196,8 +197,10 @@ def test_training_files_are_one_or_several(recipe_file: Path) -> None:
         ("optim:", "run:\noptim:", ":5:5", ["run is a section with log_every", "remove it"]),
         ("optim:", "run: {precision: bfloat}\noptim:", ":5:18", ["run.precision", "«bfloat16»"]),
         ("optim:", "run: {gradient_checkpointing: no}\noptim:", ":5:31", ['"no"', "true or false"]),
-        ("type: qa", "type: qu", ":8:9", ['task.type is "qu"', "'qa'"]),
-        ("type: qa", "windw: 3", ":8:3", ["«window»"]),
+        ("type: qa", "type: nerr", ":8:9", ['task.type is "nerr"', "«ner»", "may be qa"]),
+        ("type: qa", "type: qa\n  windw: 3", ":9:3", ["«window»", "max_answer_tokens"]),
+        ("type: qa", "type: ner\n  max_answer_tokens: 3", ":9:3", ["«max_answer_tokens»", "It has window"]),
+        ("type: qa", "window: 64", ":7:1", ["task.type is missing"]),
     ],
 )
 def test_a_wrong_setting_is_shown_with_place_value_and_remedy(
@@ -223,7 +226,8 @@ def test_an_empty_recipe_lacks_its_sections(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["model", "task", "data", "optim", "run"])
 def test_every_setting_with_a_letter_missing_is_caught_and_named(section: str, tmp_path: Path) -> None:
-    names = list(FinetuneRecipe.model_fields[section].annotation.model_fields)  # type: ignore[union-attr]
+    kind = QuestionAnswering if section == "task" else FinetuneRecipe.model_fields[section].annotation
+    names = list(kind.model_fields)  # type: ignore[union-attr]
     for name in names:
         wrong = name[:-2] + name[-1] if len(name) > 2 else name + "x"
         text = MINIMAL + f"run: {{{wrong}: 1}}\n" if section == "run" else MINIMAL

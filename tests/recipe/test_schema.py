@@ -34,7 +34,7 @@ def test_numbers_are_finite(number: float) -> None:
 
 
 def test_a_seed_is_one_that_every_generator_takes() -> None:
-    values = {"model": {"start": "m"}, "task": {}, "data": {"train": "t.json"}, "optim": {"lr": 1e-3}}
+    values = {"model": {"start": "m"}, "task": {"type": "qa"}, "data": {"train": "t.json"}, "optim": {"lr": 1e-3}}
     seed = FinetuneRecipe.model_validate({**values, "seed": 2**63 - 1}).seed
     torch.Generator().manual_seed(seed)
     np.random.default_rng([seed, 0])
