@@ -33,7 +33,7 @@ EXCEPTIONS = {
 ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
     "yaml": {"recipe"},
-    "datasets": {"data", "tasks"},
+    "datasets": {"data"},
     "rich": {"cli"},
     "typer": {"cli"},
     "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary

@@ -16,9 +16,6 @@ _NAME = re.compile(
 )
 _ON = frozenset({"1", "true", "yes", "on"})
 
-Found = tuple[dict[str, Any], str, str]
-"""A row's fields, where it stands, and its place there."""
-
 
 class HubName(NamedTuple):
     """A data set of the hub: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`."""
@@ -46,7 +43,7 @@ def parse_name(source: str) -> HubName:
     return HubName(**match.groupdict())
 
 
-def rows(source: str, split: str, *, offline: bool) -> Iterator[Found]:
+def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
     """Stream a data set of the hub; DataError where it cannot be had."""
     hub = parse_name(source)
     refuse_offline(source, offline=offline)
@@ -69,7 +66,7 @@ def revision_of(source: str, *, offline: bool) -> str:
         return str(load_dataset_builder(hub.name, hub.config).hash)
 
 
-def parquet_rows(path: Path) -> Iterator[Found]:
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Read a Parquet file, one row group at a time; DataError where it is damaged."""
     with file_errors(path), path.open("rb"):
         pass
@@ -88,10 +85,9 @@ def refuse_offline(source: str, *, offline: bool) -> None:
         raise DataError(f"this data set is on the hub, and {why}", where=source, fix="fetch its files and name those")
 
 
-def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[Found]:
+def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:
     names = _class_names(found.features or {})
     entries = iter(found)
-    number = 0
     while True:
         with _library_errors(name, problem, fix):
             fields = next(entries, None)
@@ -99,8 +95,7 @@ def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[Found]:
             return
         for column, named in names.items():
             fields[column] = named(fields[column])
-        yield fields, f"{name}[{number}]", f"{number}"
-        number += 1
+        yield fields
 
 
 def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:

@@ -4,10 +4,11 @@ Whatever the file's size, one row is held at a time (of Parquet one row group, o
 """
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ class Row:
     Attributes:
         fields: the values by their column; of CSV and TSV all are strings.
         where: "file:line" or "file[number of the row, from 0]", for messages.
-        place: the part of `where` behind the file, for a row that has no name of its own.
+        file: the file, as `where` names it.
+        place: a name that no other row of the source has, for a row without one of its own.
     """
 
     fields: dict[str, Any]
     where: str
+    file: str = ""
     place: str = ""
 
     def value(self, column: str) -> Any:
@@ -84,10 +87,14 @@ def read_rows(
         DataError: a file is missing, empty, of an unknown kind or not UTF-8, or a row is broken; it names the place.
     """
     if hub.is_hub(source):
-        yield from (Row(fields, where, place) for fields, where, place in hub.rows(str(source), split, offline=offline))
+        name = str(source)
+        for number, fields in enumerate(hub.rows(name, split, offline=offline)):
+            yield Row(fields, f"{name}[{number}]", name, f"{number}")
         return
     for file in files_in(source, SUFFIXES):
-        yield from file_rows(file, example)
+        within = file.name.removeprefix(str(Path(source))).lstrip(os.sep)
+        for row in file_rows(file, example):
+            yield replace(row, place=f"{within}:{row.place}") if within else row
 
 
 def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
@@ -98,7 +105,8 @@ def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
     if start.startswith(_PARQUET_MAGIC):
         if file.is_packed:
             raise DataError("a packed Parquet file is not read", where=file.name, fix="unpack it; it is small already")
-        yield from (Row(fields, where, place) for fields, where, place in hub.parquet_rows(file.path))
+        for number, fields in enumerate(hub.parquet_rows(file.path)):
+            yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
     elif file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
     elif file.suffix == ".csv":
@@ -133,7 +141,7 @@ def _json_lines(file: File, example: str) -> Iterator[Row]:
                 raise fields
             where = f"{file.name}:{number}"
             _refuse_halves(fields, where)
-            yield Row(fields, where, f"{number}")
+            yield Row(fields, where, file.name, f"{number}")
 
 
 def _json(file: File, example: str) -> Iterator[Row]:
@@ -161,7 +169,7 @@ def _json(file: File, example: str) -> Iterator[Row]:
             return
         if not json.peek():
             _refuse_halves(fields, file.name)
-            yield Row(fields, file.name, "data[0]")
+            yield Row(fields, file.name, file.name, "data[0]")
             return
     yield from _json_lines(file, example)
 
@@ -172,7 +180,7 @@ def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[R
         if not isinstance(fields, dict):
             raise DataError(f"this is {json_kind(fields)}, not an object", where=where, fix=f"write {example}")
         _refuse_halves(fields, where)
-        yield Row(fields, where, f"data[{number}]")
+        yield Row(fields, where, name, f"data[{number}]")
 
 
 def _csv(file: File) -> Iterator[Row]:
@@ -238,7 +246,7 @@ def _row(columns: list[str], values: list[str], name: str, line: int) -> Row:
             where=where,
             fix="the row is torn, or one of its fields holds a separator and is not quoted",
         )
-    return Row(dict(zip(columns, values, strict=True)), where, f"{line}")
+    return Row(dict(zip(columns, values, strict=True)), where, name, f"{line}")
 
 
 def _refuse_halves(fields: dict[str, Any], where: str) -> None:

@@ -1,19 +1,21 @@
 """Question-answering examples from SQuAD v1/v2 JSON and from flat rows, checked character by character."""
 
-import json
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
+from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json, read_bytes, read_jsonl, refuse_surrogates
+from bigbird_cli.text.documents import json_kind, refuse_surrogates
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
-
-PARQUET_MAGIC = b"PAR1"
+_ROW = '{"context": ..., "question": ..., "answers": [...], "id": ...}'
 
 
 class GoldAnswer(NamedTuple):
@@ -46,47 +48,86 @@ class QAExample:
 
 
 def read_examples(
-    path: str | Path, *, on_bad_answer: Literal["error", "skip"] = "error"
+    source: str | Path, *, on_bad_answer: Literal["error", "skip"] = "error", offline: bool = False
 ) -> tuple[list[QAExample], int]:
-    """Read every question of a file.
+    """Read every question at once, see `iterate_examples`; gives the examples and how many were left out."""
+    examples: list[QAExample] = []
+    reading = iterate_examples(source, on_bad_answer=on_bad_answer, offline=offline)
+    while True:
+        try:
+            examples.append(next(reading))
+        except StopIteration as end:
+            return examples, end.value
+
+
+def iterate_examples(
+    source: str | Path, *, on_bad_answer: Literal["error", "skip"] = "error", offline: bool = False
+) -> Generator[QAExample, None, int]:
+    """Read questions one after the other; of a file of any size one row is held, of SQuAD JSON one article.
 
     Args:
-        path: SQuAD v1 or v2 JSON; a JSON list of flat rows; JSON lines, one flat row a line; or Parquet with flat rows,
-            as the Hugging Face hub keeps SQuAD. A flat row has context, question, answers (SQuAD's list, or Hugging
-            Face's {"text": [...], "answer_start": [...]}; a bare text is found by search if it stands in the context
-            once), and may have id and is_impossible.
+        source: SQuAD v1 or v2 JSON, or flat rows in any form that `read_rows` takes. A flat row has context, question,
+            answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text, with its place
+            in answer_start, or found by search if it stands in the context once), and may have id and is_impossible.
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
+        offline: a name of the hub is an error, and nothing is looked up.
+
+    Yields:
+        The examples in order.
 
     Returns:
-        The examples in the file's order, and how many were left out.
+        How many were left out.
 
     Raises:
-        DataError: the file is missing, not UTF-8, not JSON, of another shape, names an id twice, or, unless they are
-            skipped, has an answer that does not stand at its place.
+        DataError: a file is missing, not UTF-8, not JSON, of another shape, or holds no questions; or, unless they are
+            skipped, an answer does not stand at its place. An id that stands twice is told when all is read.
     """
-    examples: list[QAExample] = []
-    bad: list[DataError] = []
-    for row in _rows(path):
+    seen = array("q")  # a number for each id: of millions of ids, these take little memory
+    n_bad = 0
+    first_bad: _BadAnswer | None = None
+    for row in _rows(source, offline=offline):
         try:
             answers = _answers(row.fields, row.context, row.where)
         except _BadAnswer as error:
-            bad.append(error)
+            n_bad += 1
+            first_bad = first_bad or error
             continue
-        examples.append(QAExample(row.id, row.question, row.context, answers, row.where))
-    if bad and on_bad_answer == "error":
-        first = bad[0]
-        more = f" ({len(bad) - 1} more questions of this file have such answers)" if len(bad) > 1 else ""
-        raise DataError(first.problem + more, where=first.where, fix=first.fix)
-    if not examples:
-        raise DataError("the file holds no questions", where=str(path), fix=SHAPE_HINT)
-    counts = Counter(example.id for example in examples)
-    twice = [id_ for id_, count in counts.items() if count > 1]
+        if first_bad is None or on_bad_answer == "skip":  # after an error the others are only counted
+            seen.append(hash(row.id))
+            yield QAExample(row.id, row.question, row.context, answers, row.where)
+    if first_bad is not None and on_bad_answer == "error":
+        more = f" ({n_bad - 1} more questions of this file have such answers)" if n_bad > 1 else ""
+        raise DataError(first_bad.problem + more, where=first_bad.where, fix=first_bad.fix)
+    if not seen:
+        raise DataError("the file holds no questions", where=str(source), fix=SHAPE_HINT)
+    _refuse_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
+    return n_bad
+
+
+def _refuse_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str, offline: bool) -> None:
+    """Raise DataError if an id was read twice; what was read is read again to say which."""
+    numbers, counts = np.unique(np.frombuffer(seen, dtype=np.int64), return_counts=True)
+    if len(numbers) == len(seen):
+        return
+    suspects = set(numbers[counts > 1].tolist())
+    found: Counter[str] = Counter()
+    for row in _rows(source, offline=offline):
+        if hash(row.id) in suspects and (on_bad_answer == "error" or _is_good(row)):
+            found[row.id] += 1
+    twice = [id_ for id_, count in found.items() if count > 1]
     if twice:
         named = ", ".join(repr(id_) for id_ in twice[:3]) + (", ..." if len(twice) > 3 else "")
         raise DataError(
-            f"{len(twice)} question ids stand more than once: {named}", where=str(path), fix="make ids unique"
+            f"{len(twice)} question ids stand more than once: {named}", where=str(source), fix="make ids unique"
         )
-    return examples, len(bad)
+
+
+def _is_good(row: "_Row") -> bool:
+    try:
+        _answers(row.fields, row.context, row.where)
+    except _BadAnswer:
+        return False
+    return True
 
 
 class _BadAnswer(DataError):
@@ -102,70 +143,21 @@ class _Row:
     where: str
 
 
-def _rows(path: str | Path) -> Iterator[_Row]:
-    data = read_bytes(path)
-    name = str(path)
-    if data.startswith(PARQUET_MAGIC):
-        yield from _parquet(path, name)
-        return
-    text = decode_bytes(data, name).removeprefix("\ufeff")  # the file's mark; one inside a context is text
-    if not text.strip():
-        raise DataError("the file is empty", where=name, fix=SHAPE_HINT)
-    try:
-        value = parse_json(text)
-    except json.JSONDecodeError as error:
-        if Path(path).suffix.lower() == ".jsonl" or error.msg == "Extra data":
-            yield from _lines(data, name)
-            return
-        raise DataError(
-            f"this is not JSON: {error.msg}", where=f"{name}:{error.lineno}:{error.colno}", fix=SHAPE_HINT
-        ) from None
-    except ValueError as error:
-        if Path(path).suffix.lower() == ".jsonl":
-            yield from _lines(data, name)  # which names the line
-            return
-        raise DataError(str(error), where=name, fix="write it in quotes") from None
-    except RecursionError:
-        raise DataError("this JSON is nested too deeply", where=name, fix=SHAPE_HINT) from None
-    if isinstance(value, dict) and "data" in value:
-        value = value["data"]
-    elif isinstance(value, dict) and ("context" in value or "question" in value):
-        value = [value]
-    if not isinstance(value, list):
-        raise DataError(f'{json_kind(value)} without "data" is not a set of questions', where=name, fix=SHAPE_HINT)
-    for number, entry in enumerate(value):
-        yield from _entry(entry, name, f"data[{number}]")
+def _rows(source: str | Path, *, offline: bool) -> Iterator[_Row]:
+    for row in read_rows(source, offline=offline, example=_ROW):
+        if "paragraphs" in row.fields:
+            yield from _article(row)
+        elif row.where == row.file and not row.fields.keys() & {"context", "question"}:
+            raise DataError('an object without "data" is not a set of questions', where=row.where, fix=SHAPE_HINT)
+        else:
+            yield _flat(row.fields, row.where, row.place)
 
 
-def _lines(data: bytes, name: str) -> Iterator[_Row]:
-    for number, row in read_jsonl(data.splitlines(keepends=True), name):
-        if isinstance(row, DataError):
-            raise row
-        yield _flat(row, f"{name}:{number}", f"{number}")
-
-
-def _parquet(path: str | Path, name: str) -> Iterator[_Row]:
-    from datasets import load_dataset  # takes seconds to import, and few files need it
-
-    try:
-        rows = load_dataset("parquet", data_files=str(path), split="train", streaming=True)
-        for number, row in enumerate(rows):
-            yield _flat(row, f"{name}, row {number}", f"{number}")
-    except DataError:
-        raise
-    except Exception as error:  # pyarrow's and datasets' own kinds have no common root
-        raise DataError(f"this Parquet file cannot be read: {error}", where=name, fix="fetch it again") from error
-
-
-def _entry(entry: Any, name: str, place: str) -> Iterator[_Row]:
-    where = f"{name}, {place}"
-    if not isinstance(entry, dict):
-        raise DataError(f"this is {json_kind(entry)}, not an object", where=where, fix=SHAPE_HINT)
-    if "paragraphs" not in entry:
-        yield _flat(entry, where, place)
-        return
-    for p, paragraph in enumerate(_field(entry, "paragraphs", list, where)):
-        where = f"{name}, {place}.paragraphs[{p}]"
+def _article(row: Row) -> Iterator[_Row]:
+    """The questions of an entry of SQuAD's JSON."""
+    place, name, where = row.place, row.file, row.where
+    for p, paragraph in enumerate(_field(row.fields, "paragraphs", list, where)):
+        where = f"{row.where}.paragraphs[{p}]"
         if not isinstance(paragraph, dict):
             raise DataError(f"this is {json_kind(paragraph)}, not an object", where=where, fix=SHAPE_HINT)
         context = _field(paragraph, "context", str, where)
@@ -236,8 +228,10 @@ def _listed(fields: Mapping[str, Any], where: str) -> list[tuple[Any, Any]]:
             fix='add "answers"; an empty list says that the text has no answer',
         )
     value = fields.get("answers")
-    if value is None:
+    if value is None or value == "":  # as a CSV row writes that there is none
         return []
+    if isinstance(value, str):
+        return [(value, _number(fields.get("answer_start")))]
     if isinstance(value, dict) and isinstance(value.get("text"), list):
         starts = value.get("answer_start")
         if starts is None:
@@ -254,6 +248,13 @@ def _listed(fields: Mapping[str, Any], where: str) -> list[tuple[Any, Any]]:
         else:
             pairs.append((item, None))
     return pairs
+
+
+def _number(start: Any) -> Any:
+    """A place as CSV writes it, in digits or not at all, as a number or None; anything else as it is."""
+    if not isinstance(start, str):
+        return start
+    return int(start) if start.isascii() and start.isdigit() else start or None
 
 
 def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
