@@ -16,10 +16,11 @@ context (`text.windows.owned_sums`), not as the better of two scores: the larger
 and which window speaks for a span would depend on the outputs, not on the document alone.
 """
 
+import math
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
@@ -29,7 +30,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, token_f1
-from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
+from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, owned_sums, windows
@@ -117,18 +118,16 @@ class QuestionAnswering(WindowedTask):
     document does not answer keeps one at least."""
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[QAExample]:
-        """Read SQuAD v1/v2 JSON or flat rows, see `tasks.squad.read_examples`.
+        """Read SQuAD v1/v2 JSON or flat rows, one question after the other, see `tasks.squad.iterate_examples`.
 
         Raises:
             DataError: the file cannot be used; the error names the place.
         """
-        del offline
-        examples, n_skipped = read_examples(source, on_bad_answer=self.on_bad_answer)
+        n_skipped = yield from iterate_examples(source, on_bad_answer=self.on_bad_answer, offline=offline)
         if n_skipped:
             warnings.warn(
                 BigBirdWarning(f"{source}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
             )
-        yield from examples
 
     def encode_question(self, question: str, tokenizer: Tokenizer, *, where: str | None = None) -> np.ndarray:
         """Tokenise a question.
@@ -165,13 +164,16 @@ class QuestionAnswering(WindowedTask):
         """Turn examples into model inputs with labels.
 
         A window that holds a gold answer whole learns to point at it (at the first answer that it holds), any other at
-        [CLS]. A question of which no window holds an answer is left out, with a warning; so is one longer than
-        max_question_tokens, if on_bad_answer is "skip".
+        [CLS]. A question of which no window holds an answer is left out, with a warning at the end; so is one longer
+        than max_question_tokens, if on_bad_answer is "skip". Whatever their number, few documents are held at a time.
 
         Raises:
             DataError: a document or a question cannot be used; the error names it.
         """
-        return iter(self._features(examples, tokenizer, training=True))
+        builder = _Builder(self, tokenizer, hold=_HELD)
+        for index, example in enumerate(examples):
+            yield from builder.training(index, example)
+        builder.warn()
 
     def encode(self, examples: Sequence[QAExample], tokenizer: Tokenizer) -> "QAFeatures":
         """Turn examples into all their windows; each document is tokenised once, however many questions it has.
@@ -179,13 +181,17 @@ class QuestionAnswering(WindowedTask):
         Raises:
             DataError: a document or a question cannot be used; the error names it.
         """
-        return self._features(examples, tokenizer, training=False)
-
-    def _features(self, examples: Iterable[QAExample], tokenizer: Tokenizer, *, training: bool) -> "QAFeatures":
-        builder = _Builder(self, tokenizer, training=training)
-        for example in examples:
-            builder.add(example)
-        return builder.features()
+        builder = _Builder(self, tokenizer)
+        documents: list[ReadDocument] = []
+        questions: list[np.ndarray] = []
+        rows: list[tuple[int, ...]] = []
+        for index, example in enumerate(examples):
+            document, question, where = builder.read(example)
+            documents.append(document)
+            questions.append(question)
+            plan = self.plan_windows(len(document), len(question), where=where)
+            rows += ((index, *window, own.start, own.stop) for window, own in zip(plan, owned_sums(plan), strict=True))
+        return QAFeatures(tokenizer, documents, questions, np.array(rows, dtype=np.int64).reshape(-1, 5))
 
     def decoder(self, examples: Sequence[QAExample], tokenizer: Tokenizer, *, n_best: int = 1) -> "SpanDecoder":
         """Open a decoder for the features of these examples.
@@ -326,14 +332,11 @@ class QAFeatures:
         documents: list[ReadDocument],
         questions: list[np.ndarray],
         rows: np.ndarray,
-        *,
-        training: bool,
     ) -> None:
         self._tokenizer = tokenizer
         self._documents = documents
         self._questions = questions
-        self._rows = rows
-        self._training = training
+        self._rows = rows  # int64 (n, 5): example, window start and stop, owned sums low and high
         sizes = np.array([len(question) for question in questions], dtype=np.int64)
         self.lengths: np.ndarray = (sizes[rows[:, 0]] + N_SPECIAL + rows[:, 2] - rows[:, 1]).astype(np.int32)
         """int32 (n,): tokens of each input."""
@@ -342,7 +345,7 @@ class QAFeatures:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Feature:
-        example, start, stop, low, high, answer_start, answer_end = self._rows[index].tolist()
+        example, start, stop, low, high = self._rows[index].tolist()
         return build_feature(
             self._documents[example],
             self._questions[example],
@@ -350,100 +353,127 @@ class QAFeatures:
             range(low, high),
             self._tokenizer,
             example=example,
-            labels={"start_positions": answer_start, "end_positions": answer_end} if self._training else None,
         )
 
     def __iter__(self) -> Iterator[Feature]:
         return (self[i] for i in range(len(self)))
 
 
+_HELD = 1 << 22
+"""Tokens of documents that training holds, so that a text is tokenised once if its questions stand together."""
+
+
 class _Builder:
-    """Gathers the rows of QAFeatures: example, window start and stop, owned sums low and high, label start and end."""
+    """Tokenises examples and makes training features of them.
 
-    def __init__(self, task: QuestionAnswering, tokenizer: Tokenizer, *, training: bool) -> None:
-        self.task, self.tokenizer, self.training = task, tokenizer, training
-        self.by_text: dict[str, ReadDocument] = {}
-        self.documents: list[ReadDocument] = []
-        self.questions: list[np.ndarray] = []
-        self.rows: list[tuple[int, ...]] = []
-        self.unreachable: list[QAExample] = []
-        self.too_long: list[QAExample] = []
+    Args:
+        task, tokenizer: whose examples these are.
+        hold: tokens of documents to hold at most; by default all documents are held.
+    """
 
-    def add(self, example: QAExample) -> None:
+    def __init__(self, task: QuestionAnswering, tokenizer: Tokenizer, *, hold: float = math.inf) -> None:
+        self._task, self._tokenizer = task, tokenizer
+        self._documents: dict[str, ReadDocument] = {}  # by their text, the one read last at the end
+        self._room = hold
+        self._unreachable = _LeftOut()
+        self._too_long = _LeftOut()
+
+    def read(self, example: QAExample) -> tuple[ReadDocument, np.ndarray, str]:
+        """Tokenise an example: its document, its question (n,), and where both stand."""
         where = example.where or f"question {example.id}"
-        index = len(self.documents)
-        document = self.by_text.get(example.context)
+        document = self._documents.pop(example.context, None)
         if document is None:
-            document = encode_document(example.context, self.tokenizer, name=where)
-            self.by_text[example.context] = document
+            document = encode_document(example.context, self._tokenizer, name=where)
+            self._room -= len(document)
+            while self._room < 0 and self._documents:
+                self._room += len(self._documents.pop(next(iter(self._documents))))
+        self._documents[example.context] = document
         if not len(document):
             raise DataError("the context is empty", where=where, fix="give it a text, or take the question out")
-        question = self.task.encode_question(example.question, self.tokenizer, where=where)
-        self.documents.append(document)
-        self.questions.append(question)
-        if self.training and len(question) > self.task.max_question_tokens:
+        return document, self._task.encode_question(example.question, self._tokenizer, where=where), where
+
+    def training(self, index: int, example: QAExample) -> Iterator[Feature]:
+        """Make the training features of an example, of which the index is given."""
+        document, question, where = self.read(example)
+        if len(question) > self._task.max_question_tokens:
             self._leave_out(example, len(question), where)
             return
-        plan = self.task.plan_windows(len(document), len(question), where=where)
+        plan = self._task.plan_windows(len(document), len(question), where=where)
         for window, owned, label in self._chosen(example, document, plan, first=len(question) + 2):
-            self.rows.append((index, *window, owned.start, owned.stop, *label))
+            feature = build_feature(
+                document,
+                question,
+                window,
+                owned,
+                self._tokenizer,
+                example=index,
+                labels={"start_positions": label[0], "end_positions": label[1]},
+            )
+            yield replace(feature, name=where)
+
+    def warn(self) -> None:
+        """Warn of what was left out."""
+        if self._too_long.count:
+            warnings.warn(
+                BigBirdWarning(
+                    f"{self._too_long.count} questions are left out of training because they have more than"
+                    f" {self._task.max_question_tokens} tokens (the first is {self._too_long.first!r}); a larger"
+                    " task.max_question_tokens keeps them"
+                ),
+                stacklevel=3,
+            )
+        if self._unreachable.count:
+            warnings.warn(
+                BigBirdWarning(
+                    f"{self._unreachable.count} questions are left out of training because no window holds a whole"
+                    f" answer of theirs (the first is {self._unreachable.first!r}); a larger task.overlap keeps them"
+                ),
+                stacklevel=3,
+            )
 
     def _leave_out(self, example: QAExample, n_tokens: int, where: str) -> None:
-        if self.task.on_bad_answer == "error":
+        if self._task.on_bad_answer == "error":
             start = example.question if len(example.question) <= 60 else example.question[:57] + "..."
             raise DataError(
                 f"the question {start!r} has {n_tokens} tokens, more than task.max_question_tokens"
-                f" {self.task.max_question_tokens}",
+                f" {self._task.max_question_tokens}",
                 where=where,
                 fix="shorten it, raise the setting, or set task.on_bad_answer: skip to leave such questions out",
             )
-        self.too_long.append(example)
+        self._too_long.add(example)
 
     def _chosen(
         self, example: QAExample, document: ReadDocument, plan: list[Window], *, first: int
     ) -> Iterator[tuple[Window, range, tuple[int, int]]]:
-        owned = owned_sums(plan)
-        if not self.training:
-            yield from ((window, own, (0, 0)) for window, own in zip(plan, owned, strict=True))
-            return
         golds = [document.tokens_of(answer.start, answer.start + len(answer.text)) for answer in example.answers]
         labels = [_label(window, golds, first) for window in plan]
         if example.has_answer and not any(labels):
-            self.unreachable.append(example)
+            self._unreachable.add(example)
             return
         negatives = [k for k, label in enumerate(labels) if label is None]
         rng = np.random.default_rng([zlib.crc32(example.id.encode()), len(plan)])  # by its id: no neighbour changes it
         kept = {
             k
             for k, draw in zip(negatives, rng.random(len(negatives)), strict=True)
-            if draw < self.task.negative_windows
+            if draw < self._task.negative_windows
         }
         if not example.has_answer and not kept:
             kept = {negatives[int(rng.integers(len(negatives)))]}
-        for k, label in enumerate(labels):
+        for window, owned, label, k in zip(plan, owned_sums(plan), labels, range(len(plan)), strict=True):
             if label is not None or k in kept:
-                yield plan[k], owned[k], label or (0, 0)
+                yield window, owned, label or (0, 0)
 
-    def features(self) -> QAFeatures:
-        if self.too_long:
-            warnings.warn(
-                BigBirdWarning(
-                    f"{len(self.too_long)} questions are left out of training because they have more than"
-                    f" {self.task.max_question_tokens} tokens (the first is {self.too_long[0].id!r}); a larger"
-                    " task.max_question_tokens keeps them"
-                ),
-                stacklevel=4,
-            )
-        if self.unreachable:
-            warnings.warn(
-                BigBirdWarning(
-                    f"{len(self.unreachable)} questions are left out of training because no window holds a whole"
-                    f" answer of theirs (the first is {self.unreachable[0].id!r}); a larger task.overlap keeps them"
-                ),
-                stacklevel=4,
-            )
-        rows = np.array(self.rows, dtype=np.int64).reshape(-1, 7)
-        return QAFeatures(self.tokenizer, self.documents, self.questions, rows, training=self.training)
+
+@dataclass
+class _LeftOut:
+    """How many questions were left out, and the id of the first."""
+
+    count: int = 0
+    first: str = ""
+
+    def add(self, example: QAExample) -> None:
+        self.first = self.first if self.count else example.id
+        self.count += 1
 
 
 def _label(window: Window, golds: Sequence[tuple[int, int] | None], first: int) -> tuple[int, int] | None:

@@ -180,6 +180,7 @@ def _row(fields: Mapping[str, Any], context: str, name: str, where: str, place: 
     if id_ is not None:
         if isinstance(id_, bool) or not isinstance(id_, str | int):
             raise DataError(f'"id" is {json_kind(id_)}, not a string', where=where)
+        refuse_surrogates(str(id_), "the id", where)
         where = f"{name}, question {id_}"
     question = _field(fields, "question", str, where)
     refuse_surrogates(question, "the question", where)

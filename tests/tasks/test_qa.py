@@ -226,7 +226,7 @@ def test_what_cannot_be_encoded_is_named_and_never_cut(context: str, question: s
     task = QuestionAnswering(window=32, overlap=12, max_question_tokens=20, max_answer_tokens=4)
     for encode in (task.encode, task.training_features):
         with pytest.raises(DataError) as caught:
-            encode([QAExample("q", question, context)], LETTERS)
+            list(encode([QAExample("q", question, context)], LETTERS))
         assert message in str(caught.value)
 
 
