@@ -19,6 +19,12 @@ class _Classes(dict[int, str]):
         category = unicodedata.category(chr(code))
         if code == 0x200D:
             found = "j"  # the joiner: what comes after it belongs to what comes before
+        elif 0x1F1E6 <= code <= 0x1F1FF:
+            found = "r"  # two of these letters are a flag
+        elif 0x1F3FB <= code <= 0x1F3FF:
+            found = "c"  # the colour of the emoji before it
+        elif 0xE0020 <= code <= 0xE007F:
+            found = "t"  # unseen letters that make the flag before them a region's
         elif category == "Cf":
             found = "f"  # formats: seen by nobody, part of the word that they stand in
         elif category[0] in "ZC":
@@ -32,14 +38,13 @@ class _Classes(dict[int, str]):
 
 
 _CLASSES = _Classes()
-_WORD = re.compile("[am]+(?:[fj]+[am]+)*|xm*(?:jxm*)*")
+_WORD = re.compile("[am]+(?:[fj]+[am]+)*|(?:rr|[rxc])[mct]*(?:j[rx][mct]*)*")
 
 
 def words_of(text: str) -> np.ndarray:
     """Find the words: runs of letters, digits and marks; any other visible character is one by itself.
 
-    Combining marks stay with the character that they stand on, and characters with the joiner between them (as in
-    many emoji) together.
+    Combining marks stay with the character that they stand on, and an emoji of several characters is one.
 
     Returns:
         int32 (n, 2), start and end of each word in code points, in reading order.
