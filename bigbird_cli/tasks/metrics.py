@@ -5,6 +5,11 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+LENGTH_BUCKETS = (512, 1024, 2048, 4096)
+"""Document lengths, in tokens, up to which scores are given apart."""
+
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
@@ -77,3 +82,14 @@ def best_threshold(
         if current > best:
             best, threshold = current, no_answer_scores[i]
     return 100.0 * best / len(scores), threshold
+
+
+def length_groups(n_tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """Sort documents by length: the name of each group that is not empty, as "to_512_tokens", and who is in it.
+
+    There are no groups where all documents would be in one.
+    """
+    bucket = np.searchsorted(LENGTH_BUCKETS, n_tokens, side="left")
+    names = [f"to_{limit}_tokens" for limit in LENGTH_BUCKETS] + [f"over_{LENGTH_BUCKETS[-1]}_tokens"]
+    groups = [(names[k], np.flatnonzero(bucket == k).tolist()) for k in np.unique(bucket).tolist()]
+    return groups if len(groups) > 1 else []

@@ -24,6 +24,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
+from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.tags import (
     OUTSIDE,
     Scheme,
@@ -50,9 +51,6 @@ N_SPECIAL = 2
 
 IGNORED = -100
 """The label of tokens that teach nothing."""
-
-LENGTH_BUCKETS = (512, 1024, 2048, 4096)
-"""Document lengths, in tokens, up to which scores are given apart."""
 
 
 class Entity(NamedTuple):
@@ -356,7 +354,11 @@ class NamedEntities(WindowedTask):
             scores[f"recall_{name}"] = counts.recall
             scores[f"f1_{name}"] = counts.f1
             scores[f"total_{name}"] = float(counts.gold)
-        return scores | _by_length(by_document, np.array([prediction.n_tokens for prediction in predictions]))
+        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+            together = sum((by_document[i] for i in members), SpanCounts())
+            scores[f"f1_{name}"] = together.f1
+            scores[f"total_{name}"] = float(together.gold)
+        return scores
 
     def _check_types(self, example: NERExample) -> None:
         known = {tag.type for tag in map(read_tag, self.output_tags) if tag.mark != OUTSIDE}
@@ -403,19 +405,6 @@ def _n_unalignable(entities: Iterable[tuple[str, int, int]], units: Units) -> in
 def _n_at_seams(spans: Iterable[tuple[str, int, int]], seams: Sequence[tuple[int, int]]) -> int:
     """How many spans hold the last character before a seam or the first one after it."""
     return sum(any(start <= after and end >= before for before, after in seams) for _, start, end in spans)
-
-
-def _by_length(counts: Sequence[SpanCounts], n_tokens: np.ndarray) -> dict[str, float]:
-    bucket = np.searchsorted(LENGTH_BUCKETS, n_tokens, side="left")
-    if len(np.unique(bucket)) == 1:
-        return {}
-    names = [f"to_{limit}_tokens" for limit in LENGTH_BUCKETS] + [f"over_{LENGTH_BUCKETS[-1]}_tokens"]
-    scores = {}
-    for k in np.unique(bucket).tolist():
-        total = sum((counts[i] for i in np.flatnonzero(bucket == k).tolist()), SpanCounts())
-        scores[f"f1_{names[k]}"] = total.f1
-        scores[f"total_{names[k]}"] = float(total.gold)
-    return scores
 
 
 class NERFeatures:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bigbird_cli.tasks.metrics import best_threshold, exact_match, normalise_answer, token_f1
+from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, normalise_answer, token_f1
 
 # worked by hand after the rules of SQuAD's evaluate-v2.0.py: prediction, gold answers, exact match, F1
 GOLDEN: list[tuple[str, list[str], int, float]] = [
@@ -84,3 +84,13 @@ def test_scores_equal_the_official_script_on_published_predictions(system: str) 
     assert len(exact) == totals["questions"]
     assert 100.0 * sum(exact) / len(exact) == totals["exact"]
     assert 100.0 * sum(f1) / len(f1) == totals["f1"]
+
+
+def test_documents_are_grouped_by_length_where_they_differ() -> None:
+    assert length_groups([512, 4096, 513, 1, 4097]) == [
+        ("to_512_tokens", [0, 3]),
+        ("to_1024_tokens", [2]),
+        ("to_4096_tokens", [1]),
+        ("over_4096_tokens", [4]),
+    ]
+    assert length_groups([3, 511]) == length_groups([]) == []
