@@ -29,19 +29,16 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask
-from bigbird_cli.tasks.metrics import best_threshold, exact_match, token_f1
+from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
 __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]
 
 N_SPECIAL = 3
 """[CLS], and a [SEP] behind the question and behind the window."""
-
-LENGTH_BUCKETS = (512, 1024, 2048, 4096)
-"""Document lengths, in tokens, up to which scores are given apart."""
 
 
 class Span(NamedTuple):
@@ -269,23 +266,14 @@ class QuestionAnswering(WindowedTask):
                 [p.no_answer_score for p in predictions],
                 has_answer.tolist(),
             )
-        return scores | _by_length(f1, np.array([p.n_tokens for p in predictions]))
+        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+            scores[f"f1_{name}"] = _percent(f1[members])
+            scores[f"total_{name}"] = float(len(members))
+        return scores
 
 
 def _percent(values: np.ndarray) -> float:
     return 100.0 * float(sum(values.tolist())) / len(values)  # Python's sum, term by term: the scripts' digits
-
-
-def _by_length(f1: np.ndarray, n_tokens: np.ndarray) -> dict[str, float]:
-    bucket = np.searchsorted(LENGTH_BUCKETS, n_tokens, side="left")
-    if len(np.unique(bucket)) == 1:
-        return {}
-    names = [f"to_{limit}_tokens" for limit in LENGTH_BUCKETS] + [f"over_{LENGTH_BUCKETS[-1]}_tokens"]
-    scores = {}
-    for k in np.unique(bucket).tolist():
-        scores[f"f1_{names[k]}"] = _percent(f1[bucket == k])
-        scores[f"total_{names[k]}"] = float((bucket == k).sum())
-    return scores
 
 
 def build_feature(
@@ -568,7 +556,7 @@ class SpanDecoder:
             spans=spans,
             no_answer_score=no_answer_score,
             n_tokens=len(document),
-            n_read=_covered(read),
+            n_read=n_covered(read),
             n_unknown=document.unknown,
             n_windows=len(read),
             longest_input=gathered.longest_input,
@@ -643,12 +631,3 @@ def _apart(candidates: Sequence[_Candidate], n_best: int) -> list[_Candidate]:
         if all(candidate.last < other.first or other.last < candidate.first for other in chosen):
             chosen.append(candidate)
     return chosen
-
-
-def _covered(read: Sequence[Window]) -> int:
-    """How many distinct tokens windows in reading order hold."""
-    covered = reached = 0
-    for window in read:
-        covered += max(0, window.stop - max(window.start, reached))
-        reached = max(reached, window.stop)
-    return covered
