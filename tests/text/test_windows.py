@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from bigbird_cli.text.windows import Window, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
 SMALL = [
     (n_tokens, room, overlap) for room in range(1, 10) for overlap in range(room) for n_tokens in range(4 * room + 3)
@@ -66,3 +66,11 @@ def test_each_span_is_owned_by_the_window_where_it_is_farthest_from_an_edge() ->
                 margins = [min(first - w.start, w.stop - 1 - last) for w in plan]
                 assert owners == [margins.index(max(margins))], (n_tokens, room, overlap, first, last)
                 assert max(margins) >= 0
+
+
+def test_tokens_in_several_windows_are_counted_once() -> None:
+    for n_tokens, room, overlap in SMALL:
+        plan = windows(n_tokens, room=room, overlap=overlap)
+        assert n_covered(plan) == n_tokens
+        assert n_covered(plan[::2]) == len({i for window in plan[::2] for i in range(*window)})
+    assert n_covered([]) == 0
