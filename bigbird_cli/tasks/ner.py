@@ -107,7 +107,7 @@ class NamedEntities(WindowedTask):
 
     scheme: Scheme = "iob2"
     """How the model's tags write an entity: iob2 (B- begins, I- goes on) or bioes (with E- for the last word and S- for
-    an entity of one). Data may be written in any scheme."""
+    an entity of one). Data may be written in any scheme; iob1 and plain are for models that were trained elsewhere."""
 
     tags: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Names of the model's outputs in their order; by default O and the scheme's marks for each label."""
