@@ -174,5 +174,13 @@ def _packing_errors(name: str) -> Iterator[None]:
         yield
     except EOFError:
         raise DataError("the packed file ends too soon", where=name, fix="fetch or pack it again") from None
-    except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"the packed file is damaged: {error}", where=name, fix="fetch or pack it again") from None
+    except (zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
+        raise _damaged(error, name) from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(error, name) from None  # gzip's and bz2's own word
+
+
+def _damaged(error: Exception, name: str) -> DataError:
+    return DataError(f"the packed file is damaged: {error}", where=name, fix="fetch or pack it again")

@@ -63,7 +63,8 @@ class JsonStream:
                 raise DataError(str(error), where=self._name, fix="write it in quotes") from None
             except RecursionError:
                 raise DataError("this JSON is nested too deeply", where=self._name, fix=self._hint) from None
-            if end == len(self._held) and self._more():  # a number may go on
+            is_number = isinstance(value, int | float)
+            if is_number and end > len(self._held) - 3 and self._more():  # it may go on: "1e+", and then 5
                 continue
             self._at = end
             return value

@@ -1,0 +1,310 @@
+"""Rows are the same from every kind of file, packed or not, and what is broken is named with its place."""
+
+import bz2
+import gzip
+import json
+import lzma
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bigbird_cli.data import hub
+from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.errors import DataError
+
+ROWS = [{"text": 'ada, "bel"\r\ncora', "label": "x"}, {"text": "e\u0301 \u2028 \U0001f525 \ufeff", "label": "y"}]
+CSV = '\ufefftext,label\r\n"ada, ""bel""\r\ncora",x\r\n\r\ne\u0301 \u2028 \U0001f525 \ufeff,y'
+LINES = "\ufeff" + "\r\n\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
+
+FORMS = {
+    "rows.json": json.dumps(ROWS),
+    "indented.json": "\ufeff" + json.dumps(ROWS, ensure_ascii=False, indent=2),
+    "data.json": json.dumps({"version": 1, "data": ROWS, "more": {"data": []}}),
+    "lines.json": LINES,
+    "rows.jsonl": LINES,
+    "rows.NDJSON": LINES,
+    "rows": LINES,
+    "rows.csv": CSV,
+}
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def fields(source: str | Path, **options: Any) -> list[dict[str, Any]]:
+    return [row.fields for row in read_rows(source, **options)]
+
+
+def refusal(source: str | Path, **options: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        list(read_rows(source, **options))
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_rows_are_the_same_in_every_form(tmp_path: Path, name: str) -> None:
+    assert fields(write(tmp_path / name, FORMS[name])) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), (".GZ", gzip.compress)]
+)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.json"])
+def test_packed_files_are_read_as_what_they_hold(
+    tmp_path: Path, name: str, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    data = FORMS[name].encode()
+    [first, second] = read_rows(write(tmp_path / (name + suffix), pack(data)))
+    assert [first.fields, second.fields] == ROWS
+    assert first.where.startswith(f"{tmp_path / name}{suffix}")
+    half = data.index(b"\n") + 1 if b"\n" in data else 5
+    in_two = pack(data[:half]) + pack(data[half:])  # as `cat a.gz b.gz` gives
+    assert fields(write(tmp_path / (name + suffix), in_two)) == ROWS
+
+
+def test_an_archive_is_read_member_by_member_in_the_order_of_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b/rows.csv", "n\r\n3\r\n")
+        archive.writestr("a.jsonl.gz", gzip.compress(b'{"n": 1}\n{"n": 2}'))
+        archive.writestr("README", "not rows")
+        archive.writestr("__MACOSX/a.jsonl", b"\0")
+    rows = list(read_rows(tmp_path / "all.zip"))
+    assert [row.fields["n"] for row in rows] == [1, 2, "3"]
+    assert rows[0].where == f"{tmp_path / 'all.zip'}/a.jsonl.gz:1"
+    assert len({row.place for row in rows}) == 3
+
+
+def test_a_folder_is_read_file_by_file_in_the_order_of_names(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("c.jsonl", "a.json.gz", "deep/b.jsonl", "notes.txt", "b.tsv"):
+        data = json.dumps({"name": name})
+        data = f"name\n{name}" if name == "b.tsv" else data
+        write(tmp_path / name, gzip.compress(data.encode()) if name.endswith(".gz") else data)
+    rows = list(read_rows(tmp_path))
+    assert [row.fields["name"] for row in rows] == ["a.json.gz", "b.tsv", "c.jsonl", "deep/b.jsonl"]
+    assert [row.place for row in rows] == ["a.json.gz:data[0]", "b.tsv:2", "c.jsonl:1", "deep/b.jsonl:1"]
+    assert [row.file for row in rows] == [str(tmp_path / row.fields["name"]) for row in rows]
+
+
+def test_a_row_knows_its_line_or_its_number(tmp_path: Path) -> None:
+    places = {
+        name: [(row.where, row.place) for row in read_rows(write(tmp_path / name, FORMS[name]))] for name in FORMS
+    }
+    at = str(tmp_path)
+    assert places["rows.csv"] == [(f"{at}/rows.csv:2", "2"), (f"{at}/rows.csv:5", "5")]  # a field and an empty line
+    assert places["rows.jsonl"] == [(f"{at}/rows.jsonl:1", "1"), (f"{at}/rows.jsonl:3", "3")]
+    assert places["rows.json"] == [(f"{at}/rows.json[0]", "data[0]"), (f"{at}/rows.json[1]", "data[1]")]
+    assert places["data.json"] == [(f"{at}/data.json, data[{k}]", f"data[{k}]") for k in (0, 1)]
+
+
+def test_a_field_of_tab_separated_rows_is_unquoted_only_as_a_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.tsv", 'a\tb\r\n"x ""y"""\t"no" end\r\n\r\n"\t5" nails\r\n"\t\n')
+    assert fields(path) == [{"a": 'x "y"', "b": '"no" end'}, {"a": '"', "b": '5" nails'}, {"a": '"', "b": ""}]
+
+
+def test_long_fields_are_no_error(tmp_path: Path) -> None:
+    text = "lamp " * 100_000
+    assert fields(write(tmp_path / "long.csv", f"text\n{text}\n")) == [{"text": text}]
+
+
+def test_rows_are_read_one_at_a_time(tmp_path: Path) -> None:
+    good = '{"a": 1}'
+    for name, start, end in (
+        ("a.jsonl", f"{good}\n", "{"),
+        ("a.json", f"[{good},", "\xff"),
+        ("b.json", f'{{"data": [{good},', "}"),
+        ("a.csv", "a\n1\n", '2,"'),
+    ):
+        data = start.encode() + b" " * 5_000_000 * (name != "a.csv") + end.encode("latin-1")
+        rows = read_rows(write(tmp_path / name, data))
+        assert str(next(rows).fields["a"]) == "1"
+        with pytest.raises(DataError):
+            next(rows)
+
+
+def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
+    for name, content in (("a.json", " [ ] "), ("b.json", '{"data": []}'), ("c.csv", "a,b\n"), ("d.tsv", "a\tb\n")):
+        assert fields(write(tmp_path / name, content)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem", "where"),
+    [
+        ("a.jsonl", b"", "the file is empty", ""),
+        ("a.csv", b"\xef\xbb\xbf\r\n \n", "the file is empty", ""),
+        ("a.jsonl", b'{"a": 1}\n{"a": 2', "this is not JSON: Expecting ',' delimiter", ":2"),
+        ("a.jsonl", b"[1]", "this is a list, not a JSON object", ":1"),
+        ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}', "the byte 0xff at offset 7", ":2"),
+        ("a.jsonl", b'{"a": "\\ud800 b"}', '"a" holds half a character', ":1"),
+        ("a.json", b'[{"a": ["\\udc00"]}]', '"a" holds half a character', "[0]"),
+        ("a.json", b'[{"a": 1},\n  {"a": 2', "Expecting ',' delimiter", ":2:10"),
+        ("a.json", b'[{"a": 1}\n{"a": 2}]', "Expecting ',' delimiter", ":2:1"),
+        ("a.json", b'[{"a": 1}] x', "Extra data", ":1:12"),
+        ("a.json", b'{"data": [{"a": 1}], "b"}', "Expecting ':' delimiter", ":1:25"),
+        ("a.json", b'{"data": [], 3: 4}', "Expecting property name", ":1:14"),
+        ("a.json", b'{"data": []} {"data": []}', "Extra data", ":1:14"),
+        ("a.json", b'[{"a": 1}, 7]', "this is a number, not an object", "[1]"),
+        ("a.json", b"17", 'a number without "data"', ""),
+        ("a.json", b'{"a": 1}\nx', "this is not JSON: Expecting value", ":2"),
+        ("a.json", b'[{"a": "' + b"x" * 3_000_000 + b'\xff"}]', "the byte 0xff at offset 3000008", ""),
+        ("a.json", b"[" * 100_000, "nested too deeply", ""),
+        ("a.csv", b"a,b\n1,2\n3\n", "the row has 1 fields, the first line names 2 columns", ":3"),
+        ("a.csv", b'a,b\n1,2\n3,"4\n5', "the row that begins here is not CSV", ":3"),
+        ("a.csv", b'a,b\n1,2\n3,"4"5\n', "the row that begins here is not CSV", ":3"),
+        ("a.csv", b"a,b\n1,2\n\n3,\xe9\n", "the byte 0xe9 at offset 11 (line 4)", ""),
+        ("a.csv", b"a,b,a\n", "two columns are called 'a'", ":1"),
+        ("a.tsv", b"a\tb\n1\t2\t3\n", "the row has 3 fields", ":2"),
+        ("a.parquet", b"nothing of the kind", "this is not a Parquet file", ""),
+        ("a.txt", b"some text", "rows are not read from .txt", ""),
+        ("a", b"some text", "rows are not read from a file without a suffix", ""),
+        ("a.jsonl.gz", b'{"a": 1}', "the packed file is damaged", ""),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9999)[:-9], "the packed file ends too soon", ""),
+        ("a.jsonl.xz", b"nothing of the kind", "the packed file is damaged", ""),
+        ("a.jsonl.bz2", b"nothing of the kind", "the packed file is damaged", ""),
+        ("a.zip", b"nothing of the kind", "the packed file is damaged", ""),
+        ("a.parquet.gz", gzip.compress(b"PAR1"), "a packed Parquet file is not read", ""),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_with_its_place(
+    tmp_path: Path, name: str, content: bytes, problem: str, where: str
+) -> None:
+    error = refusal(write(tmp_path / name, content))
+    assert problem in error.problem
+    assert error.where == f"{tmp_path / name}{where}"
+    assert error.fix
+
+
+def test_the_fix_shows_a_right_row(tmp_path: Path) -> None:
+    error = refusal(write(tmp_path / "a.jsonl", "3"), example='{"premise": ...}')
+    assert '{"premise": ...}' in str(error.fix)
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "rows.jsonl", "{}")
+    error = refusal(tmp_path / "row.jsonl")
+    assert error.problem == "there is no such file"
+    assert "rows.jsonl" in str(error.fix)
+    write(tmp_path / "rows.jsonl", "{}").rename(tmp_path / "rows.txt")
+    assert "holds no" in refusal(tmp_path).problem
+    write(tmp_path / "a.txt.gz", b"")
+    assert "holds none of the files" in refusal(tmp_path).problem
+
+
+def test_a_missing_column_is_named_with_the_nearest() -> None:
+    row = Row({"Text": "a", "n": 1}, "rows.csv:2")
+    with pytest.raises(DataError, match=r'rows\.csv:2: there is no "text" here, only Text, n; did you mean "Text"\?'):
+        row.text("text")
+    with pytest.raises(DataError, match='"n" is a number, not a string'):
+        row.text("n")
+
+
+# Parquet and the hub
+
+
+@pytest.fixture
+def parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rows with class labels, as the hub keeps them."""
+    import datasets
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    labels = datasets.ClassLabel(names=["neg", "pos"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": labels, "tags": datasets.Sequence(labels)})
+    columns = {"text": ["a", "b", "c"], "label": [1, 0, -1], "tags": [[0, 1], [], None]}
+    path = tmp_path / "rows.parquet"
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(path)
+    return path
+
+
+def test_class_labels_of_parquet_come_as_their_names(parquet: Path) -> None:
+    rows = list(read_rows(parquet))
+    assert [row.fields for row in rows] == [
+        {"text": "a", "label": "pos", "tags": ["neg", "pos"]},
+        {"text": "b", "label": "neg", "tags": []},
+        {"text": "c", "label": None, "tags": None},
+    ]
+    assert [row.where for row in rows] == [f"{parquet}[{k}]" for k in range(3)]
+
+
+def test_a_folder_may_hold_parquet_besides_others(parquet: Path) -> None:
+    write(parquet.with_name("a.jsonl"), '{"text": "first"}')
+    assert [row.fields["text"] for row in read_rows(parquet.parent)] == ["first", "a", "b", "c"]
+
+
+def test_a_damaged_parquet_file_is_named(parquet: Path) -> None:
+    parquet.write_bytes(parquet.read_bytes()[:-9])
+    assert "this Parquet file cannot be read" in refusal(parquet).problem
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ("hub:squad", ("squad", None, None, None)),
+        ("hub:user/set#de:validation", ("user/set", None, "de", "validation")),
+        ("hub:user/set:train[:10%]", ("user/set", None, None, "train[:10%]")),
+        ("hub:user/set@1a2b#x", ("user/set", "1a2b", "x", None)),
+    ],
+)
+def test_names_of_the_hub_are_taken_apart(source: str, parts: tuple[str | None, ...]) -> None:
+    assert hub.parse_name(source) == parts
+
+
+def test_a_wrong_name_of_the_hub_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for source in ("hub:", "hub:a/b/c", "hub:a b", "hub:a#"):
+        assert "no name of a data set" in refusal(source).problem
+
+
+def test_nothing_is_looked_up_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # whoever imports it fails
+    error = refusal("hub:squad", offline=True)
+    assert (error.where, error.problem) == ("hub:squad", "this data set is on the hub, and nothing may be looked up")
+    assert "HF_HUB_OFFLINE is set" in refusal("hub:squad").problem
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    assert "HF_DATASETS_OFFLINE is set" in refusal("hub:squad").problem
+    monkeypatch.delenv("HF_DATASETS_OFFLINE")
+    assert "this data set cannot be read" in refusal("hub:squad").problem  # here it is asked for
+
+
+def test_the_hub_is_streamed_by_name_config_revision_and_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked = []
+
+    def load_dataset(*args: Any, **options: Any) -> datasets.IterableDataset:
+        asked.append((args, options))
+        features = datasets.Features({"label": datasets.ClassLabel(names=["neg", "pos"])})
+        return datasets.Dataset.from_dict({"label": [1, 0]}, features=features).to_iterable_dataset()
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    rows = list(read_rows("hub:user/set@abc#de", split="dev"))
+    assert [(row.fields, row.where) for row in rows] == [
+        ({"label": "pos"}, "hub:user/set@abc#de[0]"),
+        ({"label": "neg"}, "hub:user/set@abc#de[1]"),
+    ]
+    list(read_rows("hub:user/set:test", split="dev"))
+    assert asked == [
+        (("user/set", "de"), {"revision": "abc", "split": "dev", "streaming": True}),
+        (("user/set", None), {"revision": None, "split": "test", "streaming": True}),
+    ]
+
+
+def test_plain_files_are_read_without_the_library(tmp_path: Path, repository: Path) -> None:
+    for name, content in FORMS.items():
+        write(tmp_path / name, content)
+    (tmp_path / "rows").unlink()
+    code = (
+        "import sys\nfrom bigbird_cli.data.rows import read_rows\n"
+        f"print(len(list(read_rows({str(tmp_path)!r}))), 'datasets' in sys.modules, 'pyarrow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository, check=True)
+    assert done.stdout.split() == [str(2 * (len(FORMS) - 1)), "False", "False"]
