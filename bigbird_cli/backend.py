@@ -16,7 +16,7 @@ from bigbird_cli.events import Checked, Event
 
 if TYPE_CHECKING:
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.recipe.schema import FinetuneRecipe
+    from bigbird_cli.recipe.schema import Recipe
     from bigbird_cli.tasks.base import Feature
     from bigbird_cli.weights.store import ModelFolder
 
@@ -38,7 +38,7 @@ class Predictor(Protocol):
 class Backend(Protocol):
     def train(
         self,
-        recipe: "FinetuneRecipe",
+        recipe: "Recipe",
         out: Path,
         *,
         resume: str | None = None,
@@ -48,7 +48,7 @@ class Backend(Protocol):
     ) -> Iterator[Event]: ...
 
     def check(
-        self, recipe: "FinetuneRecipe", *, device: str = "auto", threads: int | None = None, offline: bool = False
+        self, recipe: "Recipe", *, device: str = "auto", threads: int | None = None, offline: bool = False
     ) -> Checked: ...
 
     def open_predictor(

@@ -14,8 +14,8 @@ class Started:
     run: Path
     device: str
     n_parameters: int
-    n_features: int
-    """Training inputs an epoch: windows, not documents."""
+    n_features: int | None
+    """Training inputs an epoch: windows, not documents. None in a stream."""
     n_steps: int
     """Optimiser steps of the whole run."""
     resumed_from: Path | None = None
@@ -37,6 +37,8 @@ class Step:
     grad_norm: float
     """Norm of the gradient before clipping."""
     eta_seconds: float
+    memory_mb: float
+    """The most that was in use so far: of a CUDA device by tensors, else of the whole process."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Evaluated:
     scores: dict[str, float]
     best: bool
     seconds: float
+    metric: str
+    """The score that the best model is chosen by."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,18 @@ class Finished:
     best_scores: dict[str, float] | None
     run: Path
     seconds: float
+    stopped_early: bool = False
+    """The scores had not become better for run.patience evaluations."""
 
 
 @dataclass(frozen=True)
 class Checked:
     """Recipe, data and one optimiser step hold; nothing was written."""
 
-    n_examples: int
-    n_features: int
-    n_tokens: int
+    n_examples: int | None
+    """None in a stream, as the next two."""
+    n_features: int | None
+    n_tokens: int | None
     """Real tokens an epoch."""
     loss: float
     seconds_per_step: float

@@ -6,7 +6,6 @@ The order of an epoch depends on nothing but the lengths, the seed and the epoch
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +18,20 @@ POOL = 50
 """Optimiser batches that are sorted by length together."""
 
 
-def epoch_batches(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+def epoch_batches(
+    lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int, batch_tokens: int | None = None
+) -> list[np.ndarray]:
     """Deal the features of one epoch into optimiser batches.
 
-    The features are shuffled, pools of `POOL` batches are sorted by length and cut, and the batches shuffled again:
-    mates are of like length, which saves padding, and still differ from epoch to epoch.
+    The features are shuffled, pools of about `POOL` batches are sorted by length and cut, and the batches shuffled
+    again: mates are of like length, which saves padding, and still differ from epoch to epoch.
 
     Args:
         lengths: int (n_features,), tokens of each feature.
         batch_size: features a batch; the epoch's last batch may hold fewer.
         seed: of the run.
         epoch: counted from 0.
+        batch_tokens: padded tokens a batch at most, a longer feature alone; batch_size is then not used.
 
     Returns:
         Batches of feature indices, each sorted by length; every feature stands in exactly one.
@@ -38,18 +40,20 @@ def epoch_batches(lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int
         raise ValueError(f"batch_size must be positive, not {batch_size}")
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths))
+    if batch_tokens is not None:
+        batch_size = max(1, int(batch_tokens / max(1.0, float(lengths.mean()))))
     batches: list[np.ndarray] = []
     for first in range(0, len(order), POOL * batch_size):
         pool = order[first : first + POOL * batch_size]
         pool = pool[np.argsort(lengths[pool], kind="stable")]
-        batches += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        batches += micro_batches(pool, lengths, micro_batch_size=batch_size, max_tokens=batch_tokens)
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def micro_batches(
     batch: np.ndarray, lengths: np.ndarray, *, micro_batch_size: int, max_tokens: int | None
 ) -> list[np.ndarray]:
-    """Split an optimiser batch into forward passes.
+    """Split features into runs of like length, such as an optimiser batch into forward passes.
 
     Args:
         batch: feature indices, sorted by length.
@@ -73,54 +77,75 @@ class Padded:
     """Features as the model takes them, padded on the right."""
 
     inputs: dict[str, Tensor]
-    """input_ids and token_type_ids (B, S), labels by name, and attention_mask (B, S) unless nothing is padded."""
+    """input_ids and token_type_ids (B, S), or (B, C, S) for choices; labels by name; and attention_mask of the same
+    shape unless nothing is padded."""
 
     n_tokens: int
     """Real tokens."""
 
     n_padded: int
-    """B * S."""
+    """B * S, or B * C * S."""
 
 
-def collate(features: Sequence[Feature], *, pad_id: int, device: torch.device, labels: bool = True) -> Padded:
+def collate(
+    features: Sequence[Feature], *, pad_id: int, device: torch.device, labels: bool = True, per_token: bool = True
+) -> Padded:
     """Pad features to the longest and move them to the device.
 
-    A number among the labels becomes int64 (B,), an array (B, S) with -100 on padding.
+    Args:
+        features: alike in their labels and, where they hold choices, in their number.
+        pad_id: what stands on padding.
+        device: where the tensors go.
+        labels: take the labels too. A whole number becomes int64 (B,), another float32 (B,).
+        per_token: an array among the labels has one number a token and becomes int64 (B, S), -100 on padding; else it
+            has one for each label of the input and becomes float32 (B, L).
     """
-    sizes = [len(feature.ids) for feature in features]
-    shape = (len(features), max(sizes))
+    rows = features[0].ids.shape[:-1]
+    shape = (len(features), *rows, max(len(feature) for feature in features))
     arrays: dict[str, np.ndarray] = {
         "input_ids": np.full(shape, pad_id, dtype=np.int64),
         "token_type_ids": np.zeros(shape, dtype=np.int64),
     }
-    for row, (feature, size) in enumerate(zip(features, sizes, strict=True)):
-        arrays["input_ids"][row, :size] = feature.ids
-        arrays["token_type_ids"][row, :size] = feature.types
-    n_tokens = sum(sizes)
-    if n_tokens < shape[0] * shape[1]:  # without padding there is no mask, and attention is quicker
-        arrays["attention_mask"] = (np.arange(shape[1]) < np.asarray(sizes)[:, None]).astype(np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    for row, feature in enumerate(features):
+        arrays["input_ids"][row, ..., : len(feature)] = feature.ids
+        arrays["token_type_ids"][row, ..., : len(feature)] = feature.types
+        mask[row, ..., : len(feature)] = 1 if feature.mask is None else feature.mask
+    n_tokens = int(mask.sum())
+    if n_tokens < mask.size:  # without padding there is no mask, and attention is quicker
+        arrays["attention_mask"] = mask
     if labels:
         for name in features[0].labels:
-            arrays[name] = _padded_labels([feature.labels[name] for feature in features], shape)
+            values = [feature.labels[name] for feature in features]
+            arrays[name] = _padded_labels(values, shape) if per_token else _whole_labels(values)
     inputs = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-    return Padded(inputs=inputs, n_tokens=n_tokens, n_padded=shape[0] * shape[1])
+    return Padded(inputs=inputs, n_tokens=n_tokens, n_padded=mask.size)
 
 
-def n_targets(features: Sequence[Feature]) -> int:
-    """How many terms the mean loss of these features is taken over: examples, or labelled tokens.
+def n_targets(features: Sequence[Feature], *, per_token: bool = True) -> dict[str, int]:
+    """How many terms the mean loss of these features is taken over, by the name of their labels.
 
     A pass's loss weighted by its share of these is the same however a batch is split.
     """
-    total = 0
-    for feature in features:
-        label: Any = next(iter(feature.labels.values()))
-        total += 1 if np.ndim(label) == 0 else int((np.asarray(label) != IGNORED).sum())
-    return total
+    totals: dict[str, int] = {}
+    for name in features[0].labels:
+        values = [feature.labels[name] for feature in features]
+        counts = [
+            int(np.count_nonzero(np.asarray(value) != IGNORED)) if per_token and np.ndim(value) else 1
+            for value in values
+        ]
+        totals[name] = sum(counts)
+    return totals
 
 
-def _padded_labels(values: Sequence[int | float | np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+def _whole_labels(values: Sequence[int | float | np.ndarray]) -> np.ndarray:
+    array = np.asarray(values)
+    return array.astype(np.int64 if array.ndim == 1 and np.issubdtype(array.dtype, np.integer) else np.float32)
+
+
+def _padded_labels(values: Sequence[int | float | np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     if np.ndim(values[0]) == 0:
-        return np.asarray(values, dtype=np.int64)
+        return _whole_labels(values)
     padded = np.full(shape, IGNORED, dtype=np.int64)
     for row, value in enumerate(values):
         array = np.asarray(value)

@@ -1,6 +1,8 @@
 """Where the arithmetic happens: the device a user names, checked, and the processor's threads."""
 
+import math
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -58,6 +60,18 @@ def memory_errors(fix: str) -> Iterator[None]:
         if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
             raise
         raise ResourceError("the machine ran out of memory", fix=fix) from error
+
+
+def peak_memory(device: torch.device) -> float:
+    """The most memory that was in use so far, in MB: of a CUDA device by tensors, else of the whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        import resource  # Windows has none
+    except ImportError:
+        return math.nan
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _first_sentence(error: Exception) -> str:

@@ -1,7 +1,6 @@
 """Features -> a model's outputs as numpy arrays, in the order the features came."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,14 +8,7 @@ import torch
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
-from bigbird_cli.pytorch.models import (
-    BigBirdForCausalLM,
-    BigBirdForMaskedLM,
-    BigBirdForMultipleChoice,
-    BigBirdForQuestionAnswering,
-    BigBirdForSequenceClassification,
-    BigBirdForTokenClassification,
-)
+from bigbird_cli.pytorch.objectives import WHOLE, head_named
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import ModelFolder
@@ -33,42 +25,11 @@ MAX_TOKENS_AHEAD = 262_144
 MEMORY_FIX = "lower --batch-size, or the task's window"
 
 
-@dataclass(frozen=True)
-class Head:
-    """A model class, and which of its outputs a task's decoder reads."""
-
-    model: type[PretrainedModel]
-    outputs: tuple[str, ...]
-    per_token: bool = True
-    """The outputs have one row a token, so that padding must be cut."""
-
-
-HEADS = {
-    "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
-    "mlm": Head(BigBirdForMaskedLM, ("logits",)),
-    "causal": Head(BigBirdForCausalLM, ("logits",)),
-    "classify": Head(BigBirdForSequenceClassification, ("logits",), per_token=False),
-    "ner": Head(BigBirdForTokenClassification, ("logits",)),
-    "multiple_choice": Head(BigBirdForMultipleChoice, ("logits",), per_token=False),
-}
-
-
-def head_named(name: str) -> Head:
-    """The head of a task.
-
-    Raises:
-        UsageError: there is none of this name.
-    """
-    if name not in HEADS:
-        raise UsageError(f"no head is called {name!r}", fix=f"use one of {', '.join(HEADS)}")
-    return HEADS[name]
-
-
 class Predictor:
     """A model with a head, ready to read features.
 
     Args:
-        model: one of HEADS's model classes, on its device. Its training mode is the same after each prediction.
+        model: a model class of objectives.HEADS, on its device. Its training mode is the same after each prediction.
         head: the name of its head.
         max_tokens: padded tokens a forward pass at most; a longer feature goes alone.
         memory_fix: what the user is told to do when memory runs out.
@@ -79,6 +40,7 @@ class Predictor:
     ) -> None:
         self._model = model
         self._head = head_named(head)
+        self._objective = self._head.objective(model, self._head.outputs)
         self._max_tokens = max_tokens
         self._memory_fix = memory_fix
         self._device = next(model.parameters()).device
@@ -109,22 +71,34 @@ class Predictor:
                 yield results.pop(i)
 
     def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:
-        padded = collate(features, pad_id=self._model.config.pad_token_id or 0, device=self._device, labels=False)
+        padded = collate(
+            features,
+            pad_id=self._model.config.pad_token_id or 0,
+            device=self._device,
+            labels=self._objective.reads_labels,
+            per_token=self._head.per_token,
+        )
         was_training = self._model.training
         self._model.eval()
         try:
             with memory_errors(self._memory_fix), torch.inference_mode():
-                output = self._model(**padded.inputs, return_dict=True)
-                arrays = {name: output[name].float().cpu().numpy() for name in self._head.outputs}
+                outputs = self._objective.judge(padded.inputs)
+                arrays = {name: _as_array(output) for name, output in outputs.items()}
         finally:
             self._model.train(was_training)
-        if not self._head.per_token:
-            return [{name: array[row] for name, array in arrays.items()} for row in range(len(features))]
         return [
-            # a copy, so that one short row does not keep a whole batch in memory
-            {name: array[row, : len(feature.ids)].copy() for name, array in arrays.items()}
+            {name: self._cut(name, array[row], len(feature)) for name, array in arrays.items()}
             for row, feature in enumerate(features)
         ]
+
+    def _cut(self, name: str, row: np.ndarray, n_tokens: int) -> np.ndarray:
+        """One input's part of an output, as a copy: a short row must not keep a whole batch in memory."""
+        return row[:n_tokens].copy() if self._head.per_token and name not in WHOLE else row.copy()
+
+
+def _as_array(output: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = (output if output.dtype == torch.bool else output.float()).cpu().numpy()
+    return array
 
 
 def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", threads: int | None = None) -> Predictor:
@@ -132,7 +106,7 @@ def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", thre
 
     Args:
         folder: from weights.store.open_folder.
-        head: the name of one of HEADS.
+        head: the name of one of objectives.HEADS.
         device: `auto`, `cpu`, `cuda:N` or `mps`.
         threads: processor threads; None leaves torch's own choice.
 

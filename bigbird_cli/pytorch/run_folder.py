@@ -9,33 +9,63 @@ from typing import Any
 
 import numpy as np
 
+from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.recipe.load import dump_recipe
-from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.weights.store import write_model
 
 
 class MetricsFile:
-    """metrics.jsonl: one JSON object a line, appended as things happen.
+    """metrics.jsonl: one JSON object a line, appended as things happen; events for TensorBoard beside it if asked for.
 
     Args:
-        path: the file; made when missing.
+        run: the run folder; the file is made when missing.
         after: lines of later steps are dropped: a resumed run writes them again.
+        tensorboard: write to run/tensorboard too.
+
+    Raises:
+        UsageError: TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, path: Path, *, after: int) -> None:
-        self._path = path
-        kept = [line for line in _lines(path) if _step_of(line) <= after]
-        rewritten = path.with_suffix(".new")
+    def __init__(self, run: Path, *, after: int, tensorboard: bool = False) -> None:
+        self._path = run / "metrics.jsonl"
+        kept = [line for line in _lines(self._path) if _step_of(line) <= after]
+        rewritten = self._path.with_suffix(".new")
         rewritten.write_text("".join(kept), encoding="utf-8")
-        os.replace(rewritten, path)  # noqa: PTH105 - the atomic rename is the point
+        os.replace(rewritten, self._path)  # noqa: PTH105 - the atomic rename is the point
+        self._board = _open_board(run / "tensorboard", after=after) if tensorboard else None
+
+    def __enter__(self) -> "MetricsFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._board is not None:
+            self._board.close()
 
     def write(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a line; a number that JSON cannot hold becomes the text `nan` or `inf`."""
         line = json.dumps({"event": kind, **_finite(values)}, allow_nan=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        if self._board is not None:
+            room = "train" if kind == "step" else "dev"
+            for name, value in {**values, **values.get("scores", {})}.items():
+                if isinstance(value, int | float) and name not in ("step", "n_steps", "best"):
+                    self._board.add_scalar(f"{room}/{name}", value, values["step"])
+            self._board.flush()
+
+
+def _open_board(folder: Path, *, after: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UsageError(
+            "TensorBoard is not installed", where="run.tensorboard", fix="pip install 'bigbird-cli[tensorboard]'"
+        ) from None
+    return SummaryWriter(str(folder), purge_step=after + 1 if after else None)
 
 
 def write_best_model(
@@ -43,7 +73,8 @@ def write_best_model(
     *,
     model: PretrainedModel,
     tokenizer: Tokenizer,
-    recipe: FinetuneRecipe,
+    recipe: Recipe,
+    task: Task,
     step: int,
     n_steps: int,
     scores: Mapping[str, float] | None,
@@ -55,38 +86,42 @@ def write_best_model(
         model: the model.
         tokenizer: its tokenizer.
         recipe: what it was trained by; `run.save_precision` is the precision written.
+        task: the recipe's, with its labels: what task.json says.
         step: optimiser steps taken.
         n_steps: of the whole run.
         scores: on the dev set, or None without one.
     """
     dtype = np.dtype(recipe.run.save_precision)
     tensors = {name: array.astype(dtype, copy=False) for name, array in model.to_tensors().items()}
-    task = recipe.task.model_dump(mode="json")
+    settings: Any = task
     write_model(
         run,
         config=model.config,
         tensors=tensors,
         tokenizer=tokenizer,
         files={
-            "task.json": (json.dumps(task, indent=2, ensure_ascii=False) + "\n").encode(),
+            "task.json": (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),
             "recipe.yaml": dump_recipe(recipe).encode(),
             "README.md": model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
         },
     )
 
 
-def model_card(recipe: FinetuneRecipe, *, step: int, n_steps: int, scores: Mapping[str, float] | None) -> str:
+def model_card(recipe: Recipe, *, step: int, n_steps: int, scores: Mapping[str, float] | None) -> str:
     """The README.md of a model folder: what it is, where it comes from, how good it is."""
+    start = recipe.model.start
+    base = [f"base_model: {json.dumps(start)}"] if start else []
+    verb = f"Trained further from `{start}`" if start else "Trained from random weights"
     lines = [
         "---",
         "library_name: bigbird-cli",
-        f"base_model: {json.dumps(recipe.model.start)}",
+        *base,
         "---",
         "",
         f"# BigBird for {recipe.task.type}",
         "",
-        f"Fine-tuned from `{recipe.model.start}` with `bigbird finetune`; this is the model after step {step:,} of "
-        f"{n_steps:,}. `recipe.yaml` beside this file says everything that went into it.",
+        f"{verb} with `bigbird`; this is the model after step {step:,} of {n_steps:,}. `recipe.yaml` beside this file "
+        "says everything that went into it.",
         "",
         "| training data | " + ", ".join(f"`{path}`" for path in recipe.data.train) + " |",
         "|---|---|",

@@ -161,7 +161,8 @@ class RunSection(Section):
     """Steps between two lines of metrics."""
 
     eval_every: PositiveInt | None = None
-    """Steps between two evaluations; by default once an epoch. The last step is always followed by one."""
+    """Steps between two evaluations; by default once an epoch, in a stream at the end. The last step is always followed
+    by one."""
 
     save_every: PositiveInt | None = None
     """Steps between two checkpoints; by default one at each evaluation."""
@@ -204,6 +205,7 @@ class Recipe(Section):
     """Of the order of examples, new weights, masks and dropout."""
 
     model: ModelSection
+    task: Any
     data: DataSection
     optim: Optim
     run: RunSection = RunSection()

@@ -96,13 +96,12 @@ def test_labels_of_tokens_are_padded_with_what_counts_in_no_loss() -> None:
     short, long = feature(2, labels=np.array([5, -100])), feature(3, labels=np.array([-100, 6, 7]))
     padded = collate([short, long], pad_id=0, device=torch.device("cpu"))
     assert padded.inputs["labels"].tolist() == [[5, -100, -100], [-100, 6, 7]]
-    assert n_targets([short, long]) == 3
+    assert n_targets([short, long]) == {"labels": 3}
 
 
 def test_targets_of_whole_features_are_counted_once_each() -> None:
-    assert (
-        n_targets([feature(2, start_positions=0, end_positions=1), feature(3, start_positions=1, end_positions=2)]) == 2
-    )
+    pair = [feature(2, start_positions=0, end_positions=1), feature(3, start_positions=1, end_positions=2)]
+    assert n_targets(pair) == {"start_positions": 2, "end_positions": 2}
 
 
 def test_labels_are_left_out_when_asked() -> None:

@@ -10,7 +10,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ResourceError, UsageError
 from bigbird_cli.pytorch import predict
 from bigbird_cli.pytorch.devices import pick_device, use_threads
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM, BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor, open_predictor
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import open_folder
@@ -120,12 +120,6 @@ def test_the_models_mode_is_left_as_it_was(model: BigBirdForQuestionAnswering) -
     finally:
         model.eval()
     np.testing.assert_array_equal(first["end_logits"], alone(model, next(features([40])))["end_logits"])
-
-
-def test_the_masked_lm_head_gives_a_row_a_token() -> None:
-    torch.manual_seed(0)
-    outputs = list(Predictor(BigBirdForMaskedLM(tiny_config()), head="mlm").predict(features(), batch_size=4))
-    assert [array["logits"].shape for array in outputs] == [(size, 50) for size in LENGTHS]
 
 
 def test_a_model_folder_opens_for_prediction(model: BigBirdForQuestionAnswering, tmp_path: object) -> None:

@@ -1,0 +1,240 @@
+"""A recipe with everything it names opened: model, tokenizer, training data, dev data."""
+
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bigbird_cli.data.keys import content_key
+from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
+from bigbird_cli.pytorch.batches import micro_batches
+from bigbird_cli.pytorch.devices import memory_errors
+from bigbird_cli.pytorch.loader import EpochLoader, Loader, StreamLoader, drawing
+from bigbird_cli.pytorch.objectives import Head, head_named
+from bigbird_cli.pytorch.predict import Predictor
+from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.pytorch.signals import StopSignals
+from bigbird_cli.pytorch.start import build_model, open_vocabulary, start_folder
+from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.tasks.base import Feature, Features, Task
+from bigbird_cli.tasks.features import FeatureFile
+from bigbird_cli.text.tokenizer import Tokenizer
+
+EVAL_BATCH_SIZE = 32
+"""Windows a forward pass in evaluation, within predict's own bound on tokens."""
+
+MEMORY_FIX = "lower optim.micro_batch_size or optim.max_tokens_per_micro_batch, or set run.gradient_checkpointing"
+
+EVALUATION_MEMORY_FIX = "choose a device with more memory with --device, or start from a smaller model"
+
+
+@dataclass(frozen=True, eq=False)
+class DevSet:
+    """Examples to judge by."""
+
+    examples: Sequence[Any]
+    features: Features
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything that a recipe names, opened.
+
+    Attributes:
+        task: the recipe's, with the labels of its training data.
+        n_examples: that gave something to learn from; None in a stream.
+    """
+
+    recipe: Recipe
+    task: Task
+    head: Head
+    model: PretrainedModel
+    tokenizer: Tokenizer
+    device: torch.device
+    loader: Loader
+    n_examples: int | None
+    dev: DevSet | None
+
+    @property
+    def n_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        optim = self.recipe.optim
+        if optim.steps is not None:
+            return optim.steps
+        return max(1, round(optim.epochs * (self.loader.steps_per_epoch or 1)))
+
+    @property
+    def metric(self) -> str:
+        return _metric(self.recipe, self.task)
+
+    def split(self, features: Sequence[Feature]) -> list[list[Feature]]:
+        """An optimiser batch as forward passes, each of features of like length."""
+        optim = self.recipe.optim
+        lengths = np.array([feature.ids.size for feature in features])
+        order = np.argsort(lengths, kind="stable")
+        passes = micro_batches(
+            order, lengths, micro_batch_size=optim.micro_batch_size, max_tokens=optim.max_tokens_per_micro_batch
+        )
+        return [[features[int(i)] for i in part] for part in passes]
+
+
+def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool = False) -> Job:
+    """Open what a recipe names; torch's generator is seeded here, and draws the head's new weights.
+
+    Args:
+        recipe: what to train, on what, how.
+        device: where the model goes.
+        cache: folder for prepared training data.
+        offline: never ask the network.
+
+    Raises:
+        RecipeError: a setting does not fit the model or the data.
+        DataError: the data cannot be read, or gives nothing to learn from.
+        ModelError: the start model is missing or broken.
+        ResourceError: memory or disk did not suffice.
+    """
+    data = recipe.data
+    head = head_named(recipe.task.head)
+    with start_folder(recipe.model, offline=offline) as folder:
+        tokenizer = open_vocabulary(recipe.model, folder)
+        task: Task = recipe.task.fitted(_examples(recipe, offline=offline))
+        dev = _dev_set(recipe, task, tokenizer, offline=offline)
+        torch.manual_seed(recipe.seed)  # the head's new weights and dropout
+        with memory_errors(MEMORY_FIX):
+            model = build_model(recipe.model, folder, head, tokenizer, task.config_changes()).to(device)
+
+        def features() -> Iterator[Feature]:
+            return task.training_features(_examples(recipe, offline=offline), tokenizer)
+
+        draw, optim = drawing(task, tokenizer), recipe.optim
+        prepared: FeatureFile | None = None
+        loader: Loader
+        if data.streaming:
+            loader = StreamLoader(
+                features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
+            )
+        else:
+            settings = {"task": _settings(task), "max_examples": data.max_examples}
+            key = content_key(data.train, settings=settings, tokenizer=folder, offline=offline)
+            prepared = FeatureFile.cached(key, features, folder=cache)
+            if not len(prepared):
+                raise DataError("the data gives nothing to learn from", where=str(data.train[0]), fix="see task")
+            loader = EpochLoader(
+                prepared,
+                draw,
+                seed=recipe.seed,
+                batch_size=optim.batch_size,
+                batch_tokens=optim.batch_tokens,
+            )
+    if recipe.run.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
+    judged = None if dev is None else dev.features
+    _check_lengths(recipe, model, [each.lengths for each in (prepared, judged) if each is not None])
+    return Job(
+        recipe=recipe,
+        task=task,
+        head=head,
+        model=model,
+        tokenizer=tokenizer,
+        device=device,
+        loader=loader,
+        n_examples=None if prepared is None else prepared.n_examples,
+        dev=dev,
+    )
+
+
+def evaluate(job: Job, dev: DevSet, stop: StopSignals) -> dict[str, float] | None:
+    """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile."""
+    decoder = job.task.decoder(dev.examples, job.tokenizer)
+    waiting: deque[Feature] = deque()  # features that were read ahead and have no outputs yet
+
+    def read() -> Iterator[Feature]:
+        for feature in dev.features:
+            waiting.append(feature)
+            yield feature
+
+    predictor = Predictor(job.model, head=job.task.head, memory_fix=EVALUATION_MEMORY_FIX)
+    for outputs in predictor.predict(read(), batch_size=EVAL_BATCH_SIZE):
+        decoder.add(waiting.popleft(), outputs)
+        if stop.caught is not None:
+            return None
+    return dict(job.task.score(decoder.finish(), dev.examples))
+
+
+def _examples(recipe: Recipe, *, offline: bool) -> Iterator[Any]:
+    """The training examples, one after the other."""
+
+    def all_of_them() -> Iterator[Any]:
+        for source in recipe.data.train:
+            found = False
+            for example in recipe.task.read(source, offline=offline):
+                found = True
+                yield example
+            if not found:
+                raise _nothing_in(source)
+
+    return islice(all_of_them(), recipe.data.max_examples)
+
+
+def _dev_set(recipe: Recipe, task: Task, tokenizer: Tokenizer, *, offline: bool) -> DevSet | None:
+    if recipe.data.dev is None:
+        if recipe.run.patience is not None:
+            raise RecipeError("run.patience needs data.dev", where="run.patience", fix="name a dev set, or remove it")
+        return None
+    examples = list(islice(task.read(recipe.data.dev, offline=offline), recipe.data.max_dev_examples))
+    if not examples:
+        raise _nothing_in(recipe.data.dev)
+    dev = DevSet(examples=examples, features=task.encode(examples, tokenizer))
+    _check_metric(recipe, task, dev)
+    return dev
+
+
+def _nothing_in(source: Path) -> DataError:
+    return DataError("there are no examples to read", where=str(source), fix="name a file that holds some")
+
+
+def _check_metric(recipe: Recipe, task: Task, dev: DevSet) -> None:
+    """Refuse a metric that these examples will not give, before it costs an epoch."""
+    wanted = _metric(recipe, task)
+    names = task.score_names(dev.examples, dev.features)
+    if wanted not in names:
+        known = f"it has {', '.join(names)}"
+        raise RecipeError(
+            f"the task has no score {wanted!r} on this dev data",
+            where="run.metric",
+            fix=f"did you mean {near!r}? {known}" if (near := nearest(wanted, names)) else known,
+        )
+
+
+def _check_lengths(recipe: Recipe, model: PretrainedModel, lengths: Iterable[np.ndarray]) -> None:
+    longest = max((int(each.max()) for each in lengths if len(each)), default=0)
+    limit = model.config.max_position_embeddings
+    if longest > limit:
+        raise RecipeError(
+            f"task.window makes inputs of {longest} tokens; the model has {limit} positions",
+            where=recipe.model.start or "model.config",
+            fix=f"set task.window to {limit} or less",
+        )
+    window = getattr(recipe.task, "window", limit)
+    if recipe.data.streaming and window > limit:
+        warnings.warn(
+            BigBirdWarning(
+                f"task.window is {window}, and the model has {limit} positions: a longer input will stop it"
+            ),
+            stacklevel=2,
+        )
+
+
+def _metric(recipe: Recipe, task: Task) -> str:
+    return recipe.run.metric or task.main_metric
+
+
+def _settings(task: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = task.model_dump(mode="json")
+    return settings

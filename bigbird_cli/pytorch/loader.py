@@ -1,0 +1,162 @@
+"""Which features an optimiser step learns from: a function of the recipe and the step's number, and of nothing else.
+
+So a resumed run needs no state of a loader: it asks for its next step.
+"""
+
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from bigbird_cli.data.stream import shuffled
+from bigbird_cli.pytorch.batches import epoch_batches
+from bigbird_cli.tasks.base import Feature, Features, Task
+from bigbird_cli.text.tokenizer import Tokenizer
+
+STREAM_POOL = 8
+"""Optimiser batches of a stream that are sorted by length together."""
+
+
+Draw = Callable[[Feature, tuple[int, ...]], Feature]
+
+
+class Loader(Protocol):
+    """Gives each step its features, ready to learn from."""
+
+    n_features: int | None
+    """Training inputs an epoch; None where nobody knows."""
+    steps_per_epoch: int | None
+
+    def batch(self, step: int) -> list[Feature]:
+        """The features of a step, counted from 1."""
+
+    def epoch(self, step: int) -> float:
+        """Passes over the data when a step is over."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Enough of the data to tell that a step's number still means the same."""
+
+
+class EpochLoader:
+    """Deals prepared features into batches, epoch by epoch.
+
+    Args:
+        features: all of them, read when they are asked for.
+        draw: makes a feature ready, given the seed for it.
+        seed: of the run.
+        batch_size, batch_tokens: as `epoch_batches` takes them.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        draw: Draw,
+        *,
+        seed: int,
+        batch_size: int,
+        batch_tokens: int | None,
+    ) -> None:
+        self.features, self.lengths = features, np.asarray(features.lengths)
+        self.n_features: int | None = len(features)
+        self._draw, self._seed = draw, seed
+        self._settings: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens}
+        self._ends = [0]  # the last step of the epochs so far, with batch_tokens not all of one length
+        self._dealt: tuple[int, list[np.ndarray]] = (-1, [])
+        self.steps_per_epoch: int | None = len(self._deal(0))
+
+    def batch(self, step: int) -> list[Feature]:
+        epoch, index = self._place(step)
+        return [self.ready(int(i), epoch=epoch) for i in self._deal(epoch)[index]]
+
+    def ready(self, index: int, *, epoch: int) -> Feature:
+        """One feature as an epoch learns from it."""
+        return self._draw(self.features[index], (self._seed, epoch, index))
+
+    def epoch(self, step: int) -> float:
+        epoch, index = self._place(max(1, step))
+        return epoch + (index + 1) / len(self._deal(epoch)) if step else 0.0
+
+    def fingerprint(self) -> dict[str, Any]:
+        lengths = np.ascontiguousarray(self.lengths, dtype="<i4")
+        return {"n_features": len(self.lengths), "lengths": zlib.crc32(lengths.tobytes())}
+
+    def _place(self, step: int) -> tuple[int, int]:
+        while self._ends[-1] < step:
+            epoch = len(self._ends) - 1
+            self._ends.append(self._ends[-1] + len(self._deal(epoch)))
+        epoch = bisect_right(self._ends, step - 1) - 1
+        return epoch, step - 1 - self._ends[epoch]
+
+    def _deal(self, epoch: int) -> list[np.ndarray]:
+        if self._dealt[0] != epoch:
+            self._dealt = (epoch, epoch_batches(self.lengths, seed=self._seed, epoch=epoch, **self._settings))
+        return self._dealt[1]
+
+
+class StreamLoader:
+    """Reads the data over and over, and draws batches from a buffer of it; a step is found again by reading up to it.
+
+    Args:
+        read: reads the training features once, in order.
+        draw: as of EpochLoader.
+        seed: of the run.
+        batch_size: features a step.
+        buffer: features among which the next is drawn.
+    """
+
+    def __init__(
+        self, read: Callable[[], Iterator[Feature]], draw: Draw, *, seed: int, batch_size: int, buffer: int
+    ) -> None:
+        self.n_features: int | None = None
+        self.steps_per_epoch: int | None = None
+        self._read, self._draw = read, draw
+        self._seed, self._batch_size, self._buffer = seed, batch_size, buffer
+        self._stream: Iterator[tuple[int, list[tuple[int, Feature]]]] = iter(())
+        self._step: int | None = None  # the last that was given
+        self._epochs: dict[int, int] = {}
+
+    def batch(self, step: int) -> list[Feature]:
+        if self._step is None or step <= self._step:
+            self._stream, self._step = self._batches(), 0
+        for _ in range(step - 1 - self._step):
+            next(self._stream)
+        epoch, batch = next(self._stream)
+        self._step, self._epochs = step, {step: epoch}
+        return [self._draw(feature, (self._seed, epoch, index)) for index, feature in batch]
+
+    def epoch(self, step: int) -> float:
+        return float(self._epochs.get(step, 0))
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"streaming": True}
+
+    def _batches(self) -> Iterator[tuple[int, list[tuple[int, Feature]]]]:
+        """Batches of numbered features, and the epoch of each one's last."""
+        stream = self._features()
+        while pool := list(islice(stream, STREAM_POOL * self._batch_size)):
+            epoch = pool[-1][0]
+            rng = np.random.default_rng([self._seed, epoch, pool[-1][1]])
+            pool.sort(key=lambda entry: len(entry[2]))
+            batches = [pool[i : i + self._batch_size] for i in range(0, len(pool), self._batch_size)]
+            for i in rng.permutation(len(batches)):
+                yield epoch, [(index, feature) for _, index, feature in batches[i]]
+
+    def _features(self) -> Iterator[tuple[int, int, Feature]]:
+        epoch = 0
+        while True:
+            rng = np.random.default_rng([self._seed, epoch])
+            found = 0
+            for index, feature in shuffled(enumerate(self._read()), buffer=self._buffer, rng=rng):
+                found += 1
+                yield epoch, index, feature
+            if not found:
+                return
+            epoch += 1
+
+
+def drawing(task: Task, tokenizer: Tokenizer) -> Draw:
+    """How a task makes a feature ready for a batch."""
+    return lambda feature, seed: task.draw(feature, tokenizer, seed=seed)

@@ -1,0 +1,186 @@
+"""What a model with a head is trained for, and what it is judged by.
+
+An objective gives a pass's share of the loss of a whole optimiser batch: the sum of its losses over the number of
+targets in the batch. However a batch is split into passes, the shares add up to the same loss.
+
+A language model's scores are computed only where a token is to be told: for BERT's 15 % of masked tokens that saves
+most of the largest matrix product of a small model, and never are V scores a token kept.
+
+Shape letters: B documents, C choices, S sequence, D width, V vocabulary, T targets.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from bigbird_cli.errors import UsageError
+from bigbird_cli.pytorch.heads import IGNORED, zero_of
+from bigbird_cli.pytorch.models import (
+    BigBirdForCausalLM,
+    BigBirdForMaskedLM,
+    BigBirdForMultipleChoice,
+    BigBirdForPreTraining,
+    BigBirdForQuestionAnswering,
+    BigBirdForSequenceClassification,
+    BigBirdForTokenClassification,
+)
+from bigbird_cli.pytorch.pretrained import PretrainedModel
+
+SCORES_AT_ONCE = 1 << 26
+"""Vocabulary scores of a language model that are held at a time: 256 MiB of float32."""
+
+
+class Objective(nn.Module):
+    """A model whose own loss is a mean over its targets."""
+
+    reads_labels: ClassVar[bool] = False
+    """Judging takes labels too: the outputs tell how well they were met."""
+
+    def __init__(self, model: PretrainedModel, outputs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.outputs = outputs
+
+    def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
+        """Give this pass's share of the batch's loss.
+
+        Args:
+            inputs: the model's arguments, labels among them.
+            counts: targets in this pass, by the name of their labels.
+            totals: targets in the whole batch.
+        """
+        name = next(iter(totals))
+        loss: Tensor = self.model(**inputs, return_dict=True).loss
+        return loss * (counts[name] / max(1, totals[name]))
+
+    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the outputs that the task's decoder reads, the first axis of each B."""
+        output = self.model(**inputs, return_dict=True)
+        return {name: output[name] for name in self.outputs}
+
+
+class LanguageModelling(Objective):
+    """Tell hidden or following tokens; with next-sentence labels, also whether the second part follows the first."""
+
+    reads_labels = True
+
+    def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
+        del counts
+        labels_BS, next_B, encoder = _split(inputs)
+        encoded = self._encoded(encoder)
+        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS)[:2]
+        losses = [self._loss(*part) for part in self._parts(rows_TD, labels_T)]
+        share = torch.stack(losses).sum() / max(1, totals["labels"])
+        if next_B is not None:
+            relation_B2 = self.model.get_submodule("cls.seq_relationship")(encoded.pooler_output)
+            sum_of_relations = F.cross_entropy(relation_B2.float(), next_B, ignore_index=IGNORED, reduction="sum")
+            share = share + sum_of_relations / max(1, totals["next_sentence_label"])
+        # where a pass holds no target, every parameter still gets a gradient, of zeros
+        return share if len(labels_T) else share + zero_of(self.model.get_submodule("cls"))
+
+    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give `nll` (B, S), float32: the natural-log loss of each labelled token, and `correct` (B, S), bool.
+
+        Both stand at the token that was to be told and are 0 elsewhere. With next-sentence labels also
+        `relation_logits` (B, 2).
+        """
+        labels_BS, next_B, encoder = _split(inputs)
+        encoded = self._encoded(encoder)
+        rows_TD, labels_T, places_BS = self._targets(encoded.last_hidden_state, labels_BS)
+        nll_BS = torch.zeros(labels_BS.shape, device=labels_BS.device)
+        correct_BS = torch.zeros(labels_BS.shape, dtype=torch.bool, device=labels_BS.device)
+        nll, correct = [], []
+        for part_TD, part_T in self._parts(rows_TD, labels_T):
+            scores_TV = self._scores(part_TD)
+            nll.append(F.cross_entropy(scores_TV, part_T, reduction="none"))
+            correct.append(scores_TV.argmax(-1) == part_T)
+        nll_BS[places_BS], correct_BS[places_BS] = torch.cat(nll), torch.cat(correct)
+        outputs = {"nll": nll_BS, "correct": correct_BS}
+        if next_B is not None:
+            outputs["relation_logits"] = self.model.get_submodule("cls.seq_relationship")(encoded.pooler_output)
+        return outputs
+
+    def _encoded(self, inputs: Mapping[str, Tensor]) -> Any:
+        return self.model.get_submodule("bert")(**inputs, return_dict=True)
+
+    @staticmethod
+    def _targets(states_BSD: Tensor, labels_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """States that tell a token (T, D), the tokens (T,), and where those stand (B, S) bool."""
+        is_target_BS = labels_BS != IGNORED
+        return states_BSD[is_target_BS], labels_BS[is_target_BS], is_target_BS
+
+    def _parts(self, rows_TD: Tensor, labels_T: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        n_rows = max(1, SCORES_AT_ONCE // self.model.config.vocab_size)
+        yield from zip(rows_TD.split(n_rows), labels_T.split(n_rows), strict=True)
+
+    def _scores(self, rows_TD: Tensor) -> Tensor:
+        words_VD = self.model.get_submodule("bert.embeddings.word_embeddings").get_parameter("weight")
+        scores_TV: Tensor = self.model.get_submodule("cls.predictions")(rows_TD, words_VD)
+        return scores_TV.float()
+
+    def _loss(self, rows_TD: Tensor, labels_T: Tensor) -> Tensor:
+        """Sum of cross-entropies; where there is more than one part, its scores are computed again for the gradient."""
+
+        def loss(rows_TD: Tensor) -> Tensor:
+            return F.cross_entropy(self._scores(rows_TD), labels_T, reduction="sum")
+
+        if torch.is_grad_enabled() and len(labels_T) * self.model.config.vocab_size > SCORES_AT_ONCE // 2:
+            kept: Tensor = checkpoint(loss, rows_TD, use_reentrant=False)
+            return kept
+        return loss(rows_TD)
+
+
+class NextToken(LanguageModelling):
+    """Tell each labelled token but the first from the state of the token before it."""
+
+    @staticmethod
+    def _targets(states_BSD: Tensor, labels_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        is_target_BS = labels_BS != IGNORED
+        is_target_BS[:, 0] = False
+        return states_BSD[:, :-1][is_target_BS[:, 1:]], labels_BS[is_target_BS], is_target_BS
+
+
+@dataclass(frozen=True)
+class Head:
+    """A model class, what it is trained for, and which of its outputs a task's decoder reads."""
+
+    model: type[PretrainedModel]
+    outputs: tuple[str, ...]
+    objective: type[Objective] = Objective
+    per_token: bool = True
+    """Labels and outputs have one row a token, so that padding is added and cut."""
+
+
+HEADS = {
+    "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
+    "ner": Head(BigBirdForTokenClassification, ("logits",)),
+    "classify": Head(BigBirdForSequenceClassification, ("logits",), per_token=False),
+    "multiple_choice": Head(BigBirdForMultipleChoice, ("logits",), per_token=False),
+    "mlm": Head(BigBirdForMaskedLM, ("nll", "correct"), LanguageModelling),
+    "pretraining": Head(BigBirdForPreTraining, ("nll", "correct", "relation_logits"), LanguageModelling),
+    "causal": Head(BigBirdForCausalLM, ("nll", "correct"), NextToken),
+}
+WHOLE = ("relation_logits",)
+"""Outputs that belong to a whole input even where the others belong to its tokens."""
+
+
+def head_named(name: str) -> Head:
+    """The head of a task.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name not in HEADS:
+        raise UsageError(f"no head is called {name!r}", fix=f"use one of {', '.join(HEADS)}")
+    return HEADS[name]
+
+
+def _split(inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
+    """Labels, next-sentence labels, and the encoder's inputs."""
+    encoder = {name: value for name, value in inputs.items() if name not in ("labels", "next_sentence_label")}
+    return inputs["labels"], inputs.get("next_sentence_label"), encoder

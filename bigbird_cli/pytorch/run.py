@@ -1,0 +1,298 @@
+"""The training loop: one for every task, on one device.
+
+A run is a function of its recipe. What a step learns from comes from the seed and the step's number (loader.py),
+dropout from torch's generator, whose state travels in each checkpoint; so the step's number is the whole position in
+the data, and a resumed run goes on bit for bit on the CPU.
+"""
+
+import math
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bigbird_cli.errors import BigBirdWarning, DivergedError, ModelError, UsageError
+from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
+from bigbird_cli.pytorch.devices import peak_memory
+from bigbird_cli.pytorch.job import Job, evaluate
+from bigbird_cli.pytorch.optim import MovingAverage, load_optimiser_state, lr_factor, optimiser_state
+from bigbird_cli.pytorch.run_folder import MetricsFile, write_best_model
+from bigbird_cli.pytorch.signals import StopSignals
+from bigbird_cli.pytorch.stepper import Stepper
+from bigbird_cli.recipe.load import recipe_changes
+from bigbird_cli.weights.checkpoint import read_checkpoint, write_checkpoint
+from bigbird_cli.weights.store import WEIGHTS
+
+SAME_RESULT = ("optim.micro_batch_size ", "optim.max_tokens_per_micro_batch ", "run.gradient_checkpointing ")
+"""Settings that a resumed run may change: they split the same arithmetic otherwise."""
+
+
+@dataclass
+class _Window:
+    """Sums since the last logged step."""
+
+    loss: float = 0.0
+    n_steps: int = 0
+    n_tokens: int = 0
+    n_padded: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class _Progress:
+    """What a run remembers from step to step, besides weights and generators."""
+
+    step: int = 0
+    evaluated: int = 0
+    """The last step at which the dev set was scored to the end."""
+    best_step: int | None = None
+    best_scores: dict[str, float] | None = None
+    seconds: float = 0.0
+    """Of all steps and evaluations, those before a resumption included."""
+    stale: int = 0
+    """Evaluations since the best one."""
+    window: _Window = field(default_factory=_Window)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "_Progress":
+        return cls(**{**values, "window": _Window(**values["window"])})
+
+
+class Run:
+    """A run's state, and the order in which things happen.
+
+    Raises:
+        RecipeError: the device cannot do what the recipe asks for.
+    """
+
+    def __init__(self, job: Job, out: Path) -> None:
+        self._job = job
+        self._out = out
+        self._stepper = Stepper(job)
+        decay = job.recipe.run.ema
+        self._average = None if decay is None else MovingAverage(job.model, decay=decay)
+        self._progress = _Progress()
+        self._saved: int | None = None
+        self._paces: deque[float] = deque(maxlen=500)
+        self._eval_seconds = 0.0
+
+    def steps(self, stop: StopSignals) -> Iterator[Event]:
+        """Train from where the run stands to its end."""
+        progress, run = self._progress, self._job.recipe.run
+        with MetricsFile(self._out, after=progress.step, tensorboard=run.tensorboard) as metrics:
+            while True:
+                step = progress.step
+                due = step > 0 and (step % self._eval_every == 0 or self._is_last(step))
+                if due and progress.evaluated < step and stop.caught is None:
+                    yield from self._judge(metrics, stop)
+                save = due
+                if run.save_every is not None:
+                    save = step > 0 and (step % run.save_every == 0 or self._is_over)
+                if (save or self._is_over or stop.caught is not None) and self._saved != step:
+                    yield self._save()
+                stop.obey()
+                if self._is_over:
+                    break
+                event = self._step(metrics)
+                if event is not None:
+                    metrics.write("step", asdict(event))
+                    yield event
+        yield Finished(
+            step=progress.step,
+            best_scores=progress.best_scores,
+            run=self._out,
+            seconds=progress.seconds,
+            stopped_early=not self._is_last(progress.step),
+        )
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Where the run folder lacks the best model, as a new one does, the choice of it begins again.
+
+        Raises:
+            UsageError: it belongs to another recipe or other data.
+            ModelError: it does not fit the model.
+        """
+        job = self._job
+        tensors, state = read_checkpoint(path)
+        changes = [
+            change for change in recipe_changes(state["recipe"], job.recipe) if not change.startswith(SAME_RESULT)
+        ]
+        if not changes and state["data"] != job.loader.fingerprint():
+            changes = ["the training data is not what it was"]
+        if changes:
+            raise UsageError(
+                f"this run was started otherwise: {'; '.join(changes)}",
+                where=str(path),
+                fix="resume with the same recipe and data, or start a new run with --out FOLDER",
+            )
+        named: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "rng": {}, "average": {}}
+        for name, array in tensors.items():
+            room, _, rest = name.partition(".")
+            named[room][rest] = torch.from_numpy(np.array(array))
+        try:
+            job.model.load_state_dict(named["model"])
+            load_optimiser_state(self._stepper.optimiser, job.model, named["optimiser"])
+            if self._average is not None:
+                self._average.load(named["average"])
+        except (RuntimeError, KeyError) as error:
+            raise ModelError(f"the checkpoint does not fit the model: {error}", where=str(path)) from error
+        self._stepper.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(named["rng"]["cpu"])
+        if job.device.type == "cuda" and "cuda" in named["rng"]:
+            torch.cuda.set_rng_state(named["rng"]["cuda"], job.device)
+        progress = self._progress = _Progress.from_dict(state["progress"])
+        self._saved = progress.step
+        if not (self._out / WEIGHTS).exists():
+            if progress.best_scores is not None:
+                warnings.warn(
+                    f"{self._out} does not hold the best model, of step {progress.best_step}: the best one is chosen"
+                    f" among those from step {progress.step} on",
+                    BigBirdWarning,
+                    stacklevel=2,
+                )
+            progress.evaluated, progress.stale, progress.best_step, progress.best_scores = 0, 0, None, None
+
+    @property
+    def _eval_every(self) -> int:
+        return self._job.recipe.run.eval_every or self._job.loader.steps_per_epoch or self._job.n_steps
+
+    def _is_last(self, step: int) -> bool:
+        return step >= self._job.n_steps
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the last step is taken, or the scores have not risen for too long."""
+        patience = self._job.recipe.run.patience
+        return self._is_last(self._progress.step) or (patience is not None and self._progress.stale >= patience)
+
+    def _step(self, metrics: MetricsFile) -> Step | None:
+        """Take the next step; the event is None between two logged steps."""
+        job, progress, optim = self._job, self._progress, self._job.recipe.optim
+        started = time.perf_counter()
+        step = progress.step + 1
+        factor = lr_factor(step, n_steps=job.n_steps, warmup=optim.warmup, schedule=optim.schedule)
+        try:
+            outcome = self._stepper.take(job.loader.batch(step), lr=optim.lr * factor, step=step)
+        except DivergedError as error:
+            metrics.write("diverged", {"step": step, "problem": error.problem})
+            raise
+        if self._average is not None:
+            self._average.update(step)
+        seconds = time.perf_counter() - started
+        progress.step = step
+        progress.seconds += seconds
+        window = progress.window
+        window.loss += outcome.loss
+        window.n_steps += 1
+        window.n_tokens += outcome.n_tokens
+        window.n_padded += outcome.n_padded
+        window.seconds += seconds
+        self._paces.append(seconds)
+        if step % job.recipe.run.log_every and not self._is_last(step):
+            return None
+        progress.window = _Window()
+        return Step(
+            step=step,
+            n_steps=job.n_steps,
+            epoch=job.loader.epoch(step),
+            loss=window.loss / window.n_steps,
+            lr=optim.lr * factor,
+            tokens_per_second=window.n_tokens / window.seconds,
+            padding=1 - window.n_tokens / window.n_padded,
+            grad_norm=outcome.grad_norm,
+            eta_seconds=self._eta(),
+            memory_mb=peak_memory(job.device),
+        )
+
+    def _eta(self) -> float:
+        job, step = self._job, self._progress.step
+        left = (job.n_steps - step) * sum(self._paces) / len(self._paces)
+        n_evaluations = -(-job.n_steps // self._eval_every) - step // self._eval_every
+        return left + n_evaluations * self._eval_seconds
+
+    def _judge(self, metrics: MetricsFile, stop: StopSignals) -> Iterator[Event]:
+        """Score the model on the dev set and keep it when it is the best so far; without one, when it is the last."""
+        job, progress = self._job, self._progress
+        if job.dev is None:
+            progress.evaluated = progress.step
+            if self._is_last(progress.step):
+                with self._averaged():
+                    self._keep(None)
+            return
+        started = time.perf_counter()
+        with self._averaged():
+            scores = evaluate(job, job.dev, stop)
+            if scores is None:  # interrupted: it is done again after a resumption
+                return
+            best = self._is_best(scores)
+            if best:
+                progress.best_step, progress.best_scores = progress.step, scores
+                self._keep(scores)
+        progress.stale = 0 if best else progress.stale + 1
+        progress.evaluated = progress.step
+        self._eval_seconds = time.perf_counter() - started
+        progress.seconds += self._eval_seconds
+        event = Evaluated(step=progress.step, scores=scores, best=best, seconds=self._eval_seconds, metric=job.metric)
+        metrics.write("evaluated", asdict(event))
+        yield event
+
+    def _is_best(self, scores: dict[str, float]) -> bool:
+        metric, best = self._job.metric, self._progress.best_scores
+        if not math.isfinite(scores[metric]):
+            return False
+        if best is None:
+            return True
+        falls = metric in self._job.task.falling
+        return scores[metric] < best[metric] if falls else scores[metric] > best[metric]
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._average is None else self._average.in_place()
+
+    def _keep(self, scores: dict[str, float] | None) -> None:
+        job = self._job
+        write_best_model(
+            self._out,
+            model=job.model,
+            tokenizer=job.tokenizer,
+            recipe=job.recipe,
+            task=job.task,
+            step=self._progress.step,
+            n_steps=job.n_steps,
+            scores=scores,
+        )
+
+    def _save(self) -> Saved:
+        job, step = self._job, self._progress.step
+        tensors = {f"model.{name}": tensor for name, tensor in job.model.state_dict().items()}
+        tensors |= {
+            f"optimiser.{name}": tensor for name, tensor in optimiser_state(self._stepper.optimiser, job.model).items()
+        }
+        if self._average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self._average.averages.items()}
+        tensors["rng.cpu"] = torch.get_rng_state()
+        if job.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(job.device)
+        path = write_checkpoint(
+            self._out,
+            step,
+            {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
+            {
+                "progress": asdict(self._progress),
+                "recipe": job.recipe.model_dump(mode="json"),
+                "data": job.loader.fingerprint(),
+                "scaler": self._stepper.scaler.state_dict(),
+            },
+            keep=job.recipe.run.keep,
+        )
+        self._saved = step
+        return Saved(step=step, path=path)

@@ -1,0 +1,111 @@
+"""The model that a run starts from: one that is there, a short encoder made into a BigBird, or a new one."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bigbird_cli.bigbird.config import CONFIG_NAME, WARM_STARTS, BigBirdConfig
+from bigbird_cli.errors import ModelError, RecipeError
+from bigbird_cli.pytorch import pickles
+from bigbird_cli.pytorch.objectives import Head
+from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.recipe.schema import ModelSection
+from bigbird_cli.text.places import local_path
+from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.weights.convert import convert_model
+from bigbird_cli.weights.store import find_folder, open_folder
+
+
+@contextmanager
+def start_folder(section: ModelSection, *, offline: bool) -> Iterator[Path]:
+    """Find the folder of the start model, or of a new model's vocabulary.
+
+    A BERT, RoBERTa or ELECTRA becomes a BigBird in a temporary folder, which is gone afterwards.
+
+    Raises:
+        ModelError: there is no such model, or it is of another kind.
+        ResourceError: memory or disk did not suffice.
+    """
+    if section.start is None:
+        yield local_path(str(section.tokenizer))
+        return
+    folder = find_folder(section.start, offline=offline, revision=section.revision)
+    if _model_type(folder) not in WARM_STARTS:
+        yield open_folder(folder).path
+        return
+    with tempfile.TemporaryDirectory(prefix="bigbird-start-") as parent:
+        warmed = Path(parent) / "model"
+        convert_model(
+            folder,
+            warmed,
+            max_positions=section.config.get("max_position_embeddings"),
+            door=lambda: pickles,
+        )
+        yield warmed
+
+
+def build_model(
+    section: ModelSection, folder: Path, head: Head, tokenizer: Tokenizer, changes: dict[str, Any]
+) -> PretrainedModel:
+    """Open the start model with a head, or make a new one; what is new is drawn from torch's generator.
+
+    Args:
+        section: of the recipe.
+        folder: from `start_folder`.
+        head: what the task needs.
+        tokenizer: of the folder; a new model has its vocabulary.
+        changes: what the task wants of the config.
+
+    Raises:
+        ModelError: the folder's weights do not fit its config.
+        RecipeError: model.config asks for what no model can have.
+    """
+    changes = {**section.config, **changes}
+    for key, value in (
+        ("hidden_dropout_prob", section.dropout),
+        ("attention_probs_dropout_prob", section.attention_dropout),
+    ):
+        if value is not None:
+            changes[key] = value
+    if section.start is not None:
+        return head.model.from_pretrained(folder, **changes)
+    special = {
+        "pad_token_id": tokenizer.pad_id,
+        "bos_token_id": tokenizer.cls_id,
+        "eos_token_id": tokenizer.sep_id,
+        "sep_token_id": tokenizer.sep_id,
+    }
+    try:
+        config = BigBirdConfig.from_dict({"vocab_size": tokenizer.vocab_size, **special, **changes})
+        return head.model(config)
+    except ModelError as error:
+        raise RecipeError(error.problem, where="model.config", fix=error.fix) from None
+
+
+def open_vocabulary(section: ModelSection, folder: Path) -> Tokenizer:
+    """Open the tokenizer of a start folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    try:
+        return load_tokenizer(folder)
+    except ModelError as error:
+        if section.start is None and error.where == str(folder):
+            raise ModelError(
+                error.problem,
+                where=f"model.tokenizer {folder}",
+                fix="learn one: bigbird tokenize --train TEXTS --vocab-size 8000 --out FOLDER",
+            ) from None
+        raise
+
+
+def _model_type(folder: Path) -> str | None:
+    try:
+        settings = json.loads((folder / CONFIG_NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None  # whoever opens the folder says what is wrong
+    return settings.get("model_type") if isinstance(settings, dict) else None

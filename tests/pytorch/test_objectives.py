@@ -1,0 +1,159 @@
+"""Objectives: a batch's loss is the same however it is split, and a language model's is the whole model's own."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import UsageError
+from bigbird_cli.pytorch import objectives
+from bigbird_cli.pytorch.batches import collate, n_targets
+from bigbird_cli.pytorch.objectives import HEADS, head_named
+from bigbird_cli.pytorch.predict import Predictor
+from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.tasks.base import Feature
+
+LENGTHS = [9, 41, 30, 12, 64, 41]
+CPU = torch.device("cpu")
+
+
+def built(head: str, **changes: object) -> PretrainedModel:
+    """A tiny model without dropout; documents over 28 tokens run block-sparse."""
+    settings = {
+        "vocab_size": 50,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 64,
+        "block_size": 4,
+        "num_random_blocks": 1,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.3,
+        "num_labels": 3,
+        "sep_token_id": 3,
+        "problem_type": {"regression": "regression", "multi": "multi_label_classification"}.get(head),
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return head_named(HEAD_OF.get(head, head)).model(BigBirdConfig(**{**settings, **changes}))
+
+
+HEAD_OF = {"regression": "classify", "multi": "classify"}
+KINDS = [*HEADS, *HEAD_OF]
+
+
+def feature(head: str, size: int, number: int) -> Feature:
+    rng = np.random.default_rng(number)
+    ids = rng.integers(4, 50, size).astype(np.int32)
+    types = (np.arange(size) > 2).astype(np.int8)
+    of_tokens = np.where(rng.random(size) < 0.3, ids, -100).astype(np.int32)
+    of_tokens[0], of_tokens[-1] = -100, ids[-1]
+    if head == "qa":
+        ids[2] = ids[-1] = 3
+        return Feature(ids, types, {"start_positions": 4, "end_positions": size - 2}, number)
+    if head == "multiple_choice":
+        choices = np.stack([ids, rng.permutation(ids)])
+        mask = np.ones(choices.shape, dtype=bool)
+        mask[1, size - number % 3 :] = False
+        return Feature(choices, np.stack([types, types]), {"labels": number % 2}, number, mask=mask)
+    labels: dict[str, dict] = {
+        "ner": {"labels": np.where(of_tokens < 0, -100, of_tokens % 3)},
+        "classify": {"labels": number % 3},
+        "regression": {"labels": rng.normal(size=3)},
+        "multi": {"labels": (rng.random(3) < 0.5).astype(np.float32)},
+        "mlm": {"labels": of_tokens},
+        "causal": {"labels": of_tokens},
+        "pretraining": {"labels": of_tokens, "next_sentence_label": number % 2},
+    }
+    return Feature(ids, types, labels[head], number)
+
+
+def features(head: str) -> list[Feature]:
+    return [feature(head, size, number) for number, size in enumerate(LENGTHS)]
+
+
+def loss_in_parts(head: str, model: PretrainedModel, cuts: list[int]) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and gradients of the batch, cut into passes."""
+    named, batch = head_named(HEAD_OF.get(head, head)), features(head)
+    objective = named.objective(model, named.outputs)
+    totals = n_targets(batch, per_token=named.per_token)
+    model.zero_grad()
+    whole = 0.0
+    for low, high in pairwise([0, *cuts, len(batch)]):
+        part = batch[low:high]
+        padded = collate(part, pad_id=0, device=CPU, per_token=named.per_token)
+        loss = objective(padded.inputs, n_targets(part, per_token=named.per_token), totals)
+        loss.backward()
+        whole += loss.item()
+    return whole, {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("head", KINDS)
+def test_however_a_batch_is_split_loss_and_gradient_are_the_same(head: str) -> None:
+    model = built(head)
+    whole, gradient = loss_in_parts(head, model, [])
+    parts, of_parts = loss_in_parts(head, model, [1, 2, 3, 4, 5])
+    assert whole > 0.1
+    assert parts == pytest.approx(whole, rel=1e-5)
+    assert gradient.keys() == of_parts.keys() == dict(model.named_parameters()).keys()  # none is left out
+    for name, value in gradient.items():
+        torch.testing.assert_close(of_parts[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("head", KINDS)
+@pytest.mark.parametrize("at_once", [1 << 26, 100])
+def test_the_loss_is_the_models_own(head: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objectives, "SCORES_AT_ONCE", at_once)  # two rows of scores at a time
+    model, named = built(head), head_named(HEAD_OF.get(head, head))
+    loss, gradient = loss_in_parts(head, model, [])
+    padded = collate(features(head), pad_id=0, device=CPU, per_token=named.per_token)
+    model.zero_grad()
+    own = model(**padded.inputs).loss
+    own.backward()
+    assert loss == pytest.approx(own.item(), rel=1e-5)
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(gradient[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_a_pass_without_a_target_gives_zeros() -> None:
+    model = built("mlm")
+    empty = Feature(np.full(5, 7, dtype=np.int32), np.zeros(5, dtype=np.int8), {"labels": np.full(5, -100)}, 0)
+    objective = head_named("mlm").objective(model, ("nll", "correct"))
+    loss = objective(collate([empty], pad_id=0, device=CPU).inputs, {"labels": 0}, {"labels": 4})
+    loss.backward()
+    assert loss.item() == 0
+    assert all(weight.grad is not None and not weight.grad.any() for weight in model.get_submodule("cls").parameters())
+
+
+@pytest.mark.parametrize("head", ["mlm", "causal", "pretraining"])
+def test_a_language_model_is_judged_token_by_token(head: str) -> None:
+    model, batch = built(head).eval(), features(head)
+    outputs = list(Predictor(model, head=head).predict(batch, batch_size=4))
+    for each, found in zip(batch, outputs, strict=True):
+        inputs = {
+            "input_ids": torch.tensor(each.ids)[None].long(),
+            "token_type_ids": torch.tensor(each.types)[None].int(),
+        }
+        with torch.inference_mode():
+            output = model(**inputs)
+        scores = output["prediction_logits" if head == "pretraining" else "logits"][0].log_softmax(-1)
+        labels = np.asarray(each.labels["labels"])
+        places = np.flatnonzero(labels >= 0)
+        rows = places - (head == "causal")
+        expected = np.zeros(len(each))
+        expected[places] = -scores[rows, labels[places]].numpy()
+        np.testing.assert_allclose(found["nll"], expected, atol=1e-5)
+        assert np.flatnonzero(found["correct"]).tolist() == [
+            int(place) for place, row in zip(places, rows, strict=True) if scores[row].argmax() == labels[place]
+        ]
+        if head == "pretraining":
+            np.testing.assert_allclose(found["relation_logits"], output.seq_relationship_logits[0], atol=1e-5)
+
+
+def test_a_head_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="no head is called 'qaa'"):
+        head_named("qaa")
