@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +25,10 @@ FORMAT = 1
 """Raised whenever the files of a cache change; a cache of another format is made anew."""
 
 _META = "meta.json"
+_UNFINISHED = ".unfinished-"
+_FORGOTTEN = 24 * 3600
+"""Seconds without a write after which an unfinished cache is one whose process was killed."""
+
 _PLACES = ("example", "start", "stop", "first", "owned_start", "owned_stop")
 
 Open = Callable[[str], BinaryIO]
@@ -81,7 +86,8 @@ class FeatureFile:
             return found
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            making = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=folder))
+            _sweep(folder)
+            making = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
         except OSError as error:
             raise _not_written(error, folder) from None
         try:
@@ -171,84 +177,115 @@ class FeatureFile:
 
 
 class _Column:
-    """Arrays of one dtype, one behind the other, and where each begins."""
+    """Values of one dtype, one behind the other in a stream."""
 
     def __init__(self, name: str, dtype: np.dtype, open_: Open) -> None:
         self.name, self.dtype = name, dtype
         self._stream = open_(name)
+        self.size = 0
 
-    def add(self, values: Any) -> None:
-        self._stream.write(np.ascontiguousarray(values, dtype=self.dtype).data.cast("B"))
+    def add(self, values: np.ndarray) -> None:
+        self._stream.write(values.tobytes())
+        self.size += values.size
+
+    def add_number(self, value: int | float) -> None:
+        self._stream.write(self.dtype.type(value).tobytes())
+        self.size += 1
+
+
+class _Writer:
+    """Writes features to streams, all of the kind of the first one."""
+
+    def __init__(self, first: Feature | None, open_: Open) -> None:
+        self._columns: dict[str, _Column] = {}
+        self._open = open_
+        self._ids, self._types = self._column("ids", np.int32), self._column("types", np.int8)
+        self._mask = self._column("mask", np.bool_) if first is not None and first.mask is not None else None
+        self._begins, self._rows = self._column("begins", np.int64), self._column("rows", np.int32)
+        self._places = self._column("places", np.int64)
+        self._names, self._name_begins = self._column("names", np.uint8), self._column("name_begins", np.int64)
+        self._labels: dict[str, tuple[_Column, _Column | None]] = {}
+        for k, (name, value) in enumerate(first.labels.items() if first is not None else ()):
+            values = self._column(f"label{k}", _label_dtype(value))
+            begins = self._column(f"label{k}_begins", np.int64) if isinstance(value, np.ndarray) else None
+            self._labels[name] = (values, begins)
+        for column in (self._begins, self._name_begins, *(begins for _, begins in self._labels.values())):
+            if column is not None:
+                column.add_number(0)
+        self._seen = bytearray()  # of each example, whether it has a feature
+
+    def add(self, feature: Feature) -> None:
+        """Write a feature; ValueError where it is of another kind than the first."""
+        self._check(feature)
+        self._ids.add(feature.ids)
+        self._types.add(feature.types)
+        if self._mask is not None and feature.mask is not None:
+            self._mask.add(feature.mask)
+        self._begins.add_number(self._ids.size)
+        self._rows.add_number(feature.ids.shape[0] if feature.ids.ndim == 2 else 0)
+        window, owned = feature.window, feature.owned
+        for number in (feature.example, window.start, window.stop, feature.first, owned.start, owned.stop):
+            self._places.add_number(number)
+        self._names.add(np.frombuffer(feature.name.encode("utf-8"), dtype=np.uint8))
+        self._name_begins.add_number(self._names.size)
+        for name, value in feature.labels.items():
+            values, begins = self._labels[name]
+            if isinstance(value, np.ndarray):
+                values.add(value)
+            else:
+                values.add_number(value)
+            if begins is not None:
+                begins.add_number(values.size)
+        if feature.example >= len(self._seen):
+            self._seen.extend(bytes(feature.example + 1 - len(self._seen)))
+        self._seen[feature.example] = 1
+
+    def meta(self) -> dict[str, Any]:
+        """What `FeatureFile` must know to read what was written."""
+        return {
+            "format": FORMAT,
+            "arrays": {name: column.dtype.str for name, column in self._columns.items()},
+            "has_mask": self._mask is not None,
+            "labels": {name: begins is not None for name, (_, begins) in self._labels.items()},
+            "n_examples": sum(self._seen),
+        }
+
+    def _column(self, name: str, dtype: Any) -> _Column:
+        column = self._columns[name] = _Column(name, np.dtype(dtype), self._open)
+        return column
+
+    def _check(self, feature: Feature) -> None:
+        if feature.labels.keys() != self._labels.keys() or (feature.mask is None) != (self._mask is None):
+            raise ValueError("the features of one set differ in their labels or in having a mask")
+        for name, value in feature.labels.items():
+            values, begins = self._labels[name]
+            if (_label_dtype(value), np.ndim(value)) != (values.dtype, int(begins is not None)):
+                raise ValueError(
+                    f"the features of one set differ in the kind of {name!r}, or it has too many dimensions"
+                )
+        for array, column in ((feature.ids, self._ids), (feature.types, self._types), (feature.mask, self._mask)):
+            if (
+                array is not None
+                and column is not None
+                and (array.dtype, array.shape) != (column.dtype, feature.ids.shape)
+            ):
+                raise ValueError(f"{column.name} of a feature are {array.dtype} {array.shape}, not {column.dtype}")
 
 
 def _store(features: Iterable[Feature], open_: Open) -> dict[str, Any]:
     """Write features to streams; returns what `FeatureFile` must know to read them."""
     remaining = iter(features)
     first = next(remaining, None)
-    columns: dict[str, _Column] = {}
+    writer = _Writer(first, open_)
+    for feature in itertools.chain([] if first is None else [first], remaining):
+        writer.add(feature)
+    return writer.meta()
 
-    def column(name: str, dtype: Any) -> _Column:
-        columns[name] = _Column(name, np.dtype(dtype), open_)
-        return columns[name]
 
-    has_mask = first is not None and first.mask is not None
-    ids, types, begins, rows = (
-        column("ids", np.int32),
-        column("types", np.int8),
-        column("begins", np.int64),
-        column("rows", np.int32),
-    )
-    places, names, name_begins = (
-        column("places", np.int64),
-        column("names", np.uint8),
-        column("name_begins", np.int64),
-    )
-    mask = column("mask", np.bool_) if has_mask else None
-    labels: dict[str, tuple[_Column, _Column | None]] = {}
-    for k, (name, value) in enumerate(first.labels.items() if first is not None else ()):
-        is_array = isinstance(value, np.ndarray)
-        kind = value.dtype if isinstance(value, np.ndarray) else np.float64 if isinstance(value, float) else np.int64
-        labels[name] = (column(f"label{k}", kind), column(f"label{k}_begins", np.int64) if is_array else None)
-    label_ends = dict.fromkeys(labels, 0)
-    end = name_end = 0
-    begins.add([0])
-    name_begins.add([0])
-    for _, begun in labels.values():
-        if begun is not None:
-            begun.add([0])
-    seen = bytearray()
-    for feature in itertools.chain([first] if first is not None else [], remaining):
-        if feature.labels.keys() != labels.keys() or (feature.mask is not None) != has_mask:
-            raise ValueError("features of one set differ in their labels or in having a mask")
-        ids.add(feature.ids)
-        types.add(feature.types)
-        if mask is not None:
-            mask.add(feature.mask)
-        end += feature.ids.size
-        begins.add([end])
-        rows.add([feature.ids.shape[0] if feature.ids.ndim == 2 else 0])
-        window, owned = feature.window, feature.owned
-        places.add([feature.example, window.start, window.stop, feature.first, owned.start, owned.stop])
-        called = feature.name.encode("utf-8")
-        names.add(np.frombuffer(called, dtype=np.uint8))
-        name_end += len(called)
-        name_begins.add([name_end])
-        for name, (values, begun) in labels.items():
-            value = feature.labels[name]
-            values.add(value if begun is not None else [value])
-            if begun is not None:
-                label_ends[name] += np.size(value)
-                begun.add([label_ends[name]])
-        if feature.example >= len(seen):
-            seen.extend(bytes(feature.example + 1 - len(seen)))
-        seen[feature.example] = 1
-    return {
-        "format": FORMAT,
-        "arrays": {name: column.dtype.str for name, column in columns.items()},
-        "has_mask": has_mask,
-        "labels": {name: begun is not None for name, (_, begun) in labels.items()},
-        "n_examples": sum(seen),
-    }
+def _label_dtype(value: int | float | np.ndarray) -> np.dtype:
+    if isinstance(value, np.ndarray):
+        return value.dtype
+    return np.dtype(np.float64 if np.asarray(value).dtype.kind == "f" else np.int64)
 
 
 def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
@@ -268,12 +305,23 @@ def _take_place(making: Path, place: Path) -> None:
                 raise _not_written(error, place) from None
         if FeatureFile._opened(place) is not None:
             return
-        broken = Path(tempfile.mkdtemp(prefix=".broken-", dir=place.parent))
+        broken = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place.parent))
         try:
             place.rename(broken / place.name)
         except OSError:
             pass  # another process took it away
         shutil.rmtree(broken, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left unfinished."""
+    for unfinished in folder.glob(f"{_UNFINISHED}*"):
+        try:
+            last = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
+        except OSError:
+            continue  # its process is just done with it
+        if time.time() - last > _FORGOTTEN:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _not_written(error: OSError, folder: Path) -> ResourceError:

@@ -1,0 +1,236 @@
+"""Features read from disk are those that were written: whole or not at all, once for all processes."""
+
+import errno
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bigbird_cli.errors import ResourceError
+from bigbird_cli.tasks import features as module
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.features import FeatureFile, default_folder
+from bigbird_cli.text.windows import Window
+
+KEY = "0123456789abcdef" * 4
+
+
+def feature(k: int, **changes: Any) -> Feature:
+    n = k % 5 + 1
+    fields: dict[str, Any] = {
+        "ids": np.arange(k, k + n, dtype=np.int32),
+        "types": np.arange(n, dtype=np.int8) % 2,
+        "labels": {"start": k, "value": k / 3, "tags": np.arange(n, dtype=np.int32) - 100},
+        "example": k // 2,
+        "window": Window(k, k + n),
+        "first": 1,
+        "owned": range(k, 3 * k),
+        "name": f"rows.jsonl:{k} \u00e9",
+    }
+    return Feature(**fields | changes)
+
+
+def choice(k: int) -> Feature:
+    shape = (2, k + 1)
+    mask = np.ones(shape, dtype=bool)
+    mask[1, k:] = False
+    return feature(
+        k, ids=np.full(shape, k, dtype=np.int32), types=np.zeros(shape, dtype=np.int8), labels={"labels": 1}, mask=mask
+    )
+
+
+def some(n: int = 7) -> list[Feature]:
+    return [feature(k) for k in range(n)]
+
+
+def check_equal(found: FeatureFile, expected: list[Feature]) -> None:
+    assert len(found) == len(expected)
+    assert found.lengths.dtype == np.int32
+    assert found.lengths.tolist() == [len(each) for each in expected]
+    for got, want in zip(found, expected, strict=True):
+        assert (got.example, got.window, got.first, got.owned, got.name, got.document) == (
+            want.example,
+            want.window,
+            want.first,
+            want.owned,
+            want.name,
+            None,
+        )
+        assert got.labels.keys() == want.labels.keys()
+        pairs: list[tuple[Any, Any]] = [(got.ids, want.ids), (got.types, want.types), (got.mask, want.mask)]
+        for one, other in pairs + [(got.labels[name], want.labels[name]) for name in want.labels]:
+            assert type(one) is type(other)
+            if isinstance(other, np.ndarray):
+                np.testing.assert_array_equal(one, other, strict=True)
+            else:
+                assert one == other
+
+
+@pytest.fixture(params=["disk", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "cache" if request.param == "disk" else None
+
+
+@pytest.mark.parametrize("make", [feature, choice], ids=["windows", "choices"])
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_features_come_back_as_they_were(folder: Path | None, make: Callable[[int], Feature], n: int) -> None:
+    expected = [make(k) for k in range(n)]
+    found = FeatureFile.cached(KEY, lambda: iter(expected), folder=folder)
+    check_equal(found, expected)
+    assert found.n_examples == len({each.example for each in expected})
+
+
+def test_arrays_of_labels_may_be_of_another_length_than_the_ids(folder: Path | None) -> None:
+    expected = [feature(k, labels={"labels": np.arange(3, dtype=np.float32) * k}) for k in range(3)]
+    check_equal(FeatureFile.cached(KEY, lambda: expected, folder=folder), expected)
+
+
+def test_a_feature_may_be_changed_without_changing_the_file(folder: Path | None) -> None:
+    found = FeatureFile.cached(KEY, some, folder=folder)
+    taken = found[3]
+    taken.ids[:] = -1
+    taken.labels["tags"][:] = -1  # type: ignore[index]
+    check_equal(found, some())
+
+
+def test_an_index_may_count_from_the_end_and_must_be_there(folder: Path | None) -> None:
+    found = FeatureFile.cached(KEY, some, folder=folder)
+    assert found[-1].name == feature(6).name
+    with pytest.raises(IndexError):
+        found[7]
+
+
+def test_features_are_made_once(tmp_path: Path) -> None:
+    def never() -> list[Feature]:
+        raise AssertionError("made again")
+
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    check_equal(FeatureFile.cached(KEY, never, folder=tmp_path), some())
+    with pytest.raises(AssertionError, match="made again"):
+        FeatureFile.cached(KEY[::-1], never, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+def test_what_is_not_whole_is_not_left_behind(tmp_path: Path) -> None:
+    def broken() -> Iterator[Feature]:
+        yield feature(0)
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        FeatureFile.cached(KEY, broken, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path) -> None:
+    for name, age in ((".unfinished-old", 90_000), (".unfinished-new", 60), ("other", 90_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ids").write_bytes(b"")
+        for path in (tmp_path / name / "ids", tmp_path / name):
+            os.utime(path, (time.time() - age,) * 2)
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {KEY, ".unfinished-new", "other"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda cache: (cache / "ids").write_bytes(b""),
+        lambda cache: (cache / "types").unlink(),
+        lambda cache: os.truncate(cache / "label2", 5),
+        lambda cache: (cache / "meta.json").write_text("{"),
+        lambda cache: (cache / "meta.json").write_text("[]"),
+        lambda cache: (cache / "meta.json").unlink(),
+        lambda cache: (cache / "meta.json").write_text((cache / "meta.json").read_text().replace('"ids"', '"idx"')),
+    ],
+)
+def test_a_broken_cache_is_made_anew(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    damage(tmp_path / KEY)
+    for _ in range(2):
+        check_equal(FeatureFile.cached(KEY, some, folder=tmp_path), some())
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+def test_a_cache_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
+    check_equal(FeatureFile.cached(KEY, lambda: some(3), folder=tmp_path), some(3))
+
+
+def _race(folder: Path, barrier: Any, done: Any) -> None:
+    def make() -> Iterator[Feature]:
+        yield feature(0)
+        barrier.wait()  # so that all are writing at once
+        yield from some()[1:]
+        barrier.wait()
+
+    found = FeatureFile.cached(KEY, make, folder=folder)
+    done.put((len(found), sum(int(each.ids.sum()) for each in found)))
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_processes_may_race_on_one_key(tmp_path: Path, is_broken: bool) -> None:
+    if is_broken:
+        FeatureFile.cached(KEY, some, folder=tmp_path)
+        (tmp_path / KEY / "ids").write_bytes(b"")
+    context = multiprocessing.get_context("fork")
+    barrier, done = context.Barrier(4), context.Queue()
+    racers = [context.Process(target=_race, args=(tmp_path, barrier, done)) for _ in range(4)]
+    for racer in racers:
+        racer.start()
+    found = {done.get(timeout=30) for _ in racers}
+    for racer in racers:
+        racer.join()
+    assert found == {(7, sum(int(each.ids.sum()) for each in some()))}
+    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": {"start": 1}}, "differ in their labels"),
+        ({"mask": np.ones(2, dtype=bool)}, "having a mask"),
+        (
+            {"labels": {"start": 0.5, "value": 0.5, "tags": np.zeros(2, dtype=np.int32)}},
+            "differ in the kind of 'start'",
+        ),
+        ({"labels": {"start": np.float32(0.5), "value": 0.5, "tags": np.zeros(2, dtype=np.int32)}}, "of 'start'"),
+        ({"labels": {"start": 1, "value": 1, "tags": np.zeros(2, dtype=np.int32)}}, "differ in the kind of 'value'"),
+        ({"labels": {"start": 1, "value": 0.5, "tags": np.zeros(2)}}, "differ in the kind of 'tags'"),
+        ({"labels": {"start": 1, "value": 0.5, "tags": np.zeros((2, 1), dtype=np.int32)}}, "too many dimensions"),
+        ({"ids": np.arange(2)}, "ids of a feature are int64"),
+        ({"types": np.zeros(3, dtype=np.int8)}, r"types of a feature are int8 \(3,\)"),
+    ],
+)
+def test_features_that_differ_in_kind_are_refused(folder: Path | None, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FeatureFile.cached(KEY, lambda: [feature(0), feature(1, **changes)], folder=folder)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceError, match=r"the disk is full; .*BIGBIRD_CACHE"):
+        FeatureFile.cached(KEY, some, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ResourceError, match=r"features cannot be written here: .*; set BIGBIRD_CACHE"):
+        FeatureFile.cached(KEY, some, folder=tmp_path / "file" / "cache")
+
+
+def test_caches_stand_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGBIRD_CACHE", str(tmp_path))
+    assert default_folder() == tmp_path / "features"
+    monkeypatch.setenv("BIGBIRD_CACHE", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert default_folder() == tmp_path / "home" / ".cache" / "bigbird" / "features"
