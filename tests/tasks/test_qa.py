@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span, best_spans
 from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
@@ -212,6 +213,28 @@ def test_a_document_is_tokenised_once_for_all_its_questions() -> None:
 
     QuestionAnswering().encode([example("ada bel", id_=str(k)) for k in range(5)], Counting())  # type: ignore[arg-type]
     assert calls.count("ada bel") == 1
+
+
+def test_training_features_are_made_one_example_after_the_other_and_hold_few_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+
+    class Counting(Letters):
+        def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+            calls.append(text)
+            return super().encode(text, newline=newline)
+
+    monkeypatch.setattr(qa, "_HELD", 10)
+    texts = ["ada bel", "ada bel", "cora dov", "ada bel", "lamp " * 20, "lamp " * 20, "ada bel"]
+    examples = (example(text, question="who", id_=str(k)) for k, text in enumerate(texts))
+    features = QuestionAnswering().training_features(examples, Counting())  # type: ignore[arg-type]
+    assert calls == []
+    first = next(features)
+    assert calls == ["ada bel", "who"]
+    assert (first.example, first.name) == (0, "question 0")
+    assert [feature.example for feature in features] == list(range(1, len(texts)))
+    assert [text for text in calls if text != "who"] == ["ada bel", "cora dov", "lamp " * 20, "ada bel"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Question files are read in every usual form, and what is wrong in them is named with its place."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,83 @@ def test_a_line_with_a_number_that_json_lacks_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such file"):
         read_examples(tmp_path / "none.json")
+
+
+# one after the other
+
+
+def flat(id_: str, **fields: Any) -> dict[str, Any]:
+    return {"id": id_, "context": CONTEXT, "question": "Until when?", "answers": "1887", **fields}
+
+
+def write_lines(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", ["nested", "list", "lines", "csv"])
+def test_questions_are_read_one_at_a_time(tmp_path: Path, form: str) -> None:
+    rows = [flat(str(k)) for k in range(2000)]
+    if form == "nested":
+        articles = [{"paragraphs": [{"context": CONTEXT, "qas": [qa(str(k))]}]} for k in range(2000)]
+        data = json.dumps({"data": articles})
+    elif form == "csv":
+        quoted = CONTEXT.replace("\r\n", " ")
+        data = "id,question,context,answers,answer_start\r\n" + f"7,who,{quoted},1820,53\r\n" * 2000 + '"'
+    else:
+        data = json.dumps(rows) if form == "list" else "\n".join(json.dumps(row) for row in rows)
+    path = tmp_path / ("set.csv" if form == "csv" else "set.json")
+    path.write_text(data[:-1] if form != "csv" else data, encoding="utf-8")
+    examples = QuestionAnswering().read(path)
+    first = next(examples)
+    assert first.context[first.answers[0].start :].startswith(first.answers[0].text)
+    with pytest.raises(DataError, match="this is not JSON" if form != "csv" else "is not CSV"):
+        list(examples)
+
+
+def test_a_row_of_csv_says_where_its_answer_stands_or_that_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "set.csv"
+    context = '"in 1820, or 1820 ""A.D."""'
+    path.write_text(
+        f"id,question,context,answers,answer_start\na,when,{context},1820,12\nb,who,{context},,\nc,what,{context},in,\n",
+        encoding="utf-8",
+    )
+    examples, _ = read_examples(path)
+    assert [example.answers for example in examples] == [(GoldAnswer("1820", 12),), (), (GoldAnswer("in", 0),)]
+    path.write_text(f"id,question,context,answers,answer_start\na,when,{context},1820,twelve\n", encoding="utf-8")
+    with pytest.raises(DataError, match='"answer_start" is a string, not a whole number'):
+        read_examples(path)
+
+
+def test_a_folder_and_packed_files_are_one_set(tmp_path: Path) -> None:
+    nameless = {key: value for key, value in flat("").items() if key != "id"}
+    write_lines(tmp_path / "b.jsonl", nameless, flat("own"))
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(json.dumps(squad(qa("nested"))).encode()))
+    write_lines(tmp_path / "c.jsonl", nameless)
+    examples, _ = read_examples(tmp_path)
+    assert [example.id for example in examples] == ["nested", "b.jsonl:1", "own", "c.jsonl:1"]
+    assert examples[0].where == f"{tmp_path / 'a.json.gz'}, question nested"
+
+
+def test_ids_are_compared_over_all_files_and_only_of_what_is_kept(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", flat("a"), flat("b"), flat("c", answers=["1999"]))
+    write_lines(tmp_path / "b.jsonl", flat("b"), flat("a"), flat("c"))
+    with pytest.raises(DataError, match="2 question ids stand more than once: 'a', 'b'") as caught:
+        read_examples(tmp_path, on_bad_answer="skip")
+    assert caught.value.where == str(tmp_path)
+    write_lines(tmp_path / "b.jsonl", flat("c"))
+    examples, n_bad = read_examples(tmp_path, on_bad_answer="skip")
+    assert ([example.id for example in examples], n_bad) == (["a", "b", "c"], 1)
+
+
+def test_what_is_left_out_is_told_when_all_is_read(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "set.jsonl", flat("bad", answers=["1999"]), flat("good"))
+    examples = QuestionAnswering(on_bad_answer="skip").read(path)
+    assert next(examples).id == "good"
+    with pytest.warns(BigBirdWarning, match=r"set\.jsonl: 1 questions with wrong answers"):
+        assert list(examples) == []
+
+
+def test_a_set_of_the_hub_is_not_looked_up_offline() -> None:
+    with pytest.raises(DataError, match=r"hub:squad_v2: .* nothing may be looked up"):
+        next(QuestionAnswering().read("hub:squad_v2", offline=True))
