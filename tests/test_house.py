@@ -39,6 +39,8 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary
     "safetensors": {"weights"},
     "sentencepiece": {"text"},
+    "sklearn": {"tasks"},
+    "scipy": {"tasks"},
     "huggingface_hub": {"weights", "text"},  # text: BigBirdTokenizer.from_pretrained
 }
 NOWHERE = {"click", "transformers", "pickle"}

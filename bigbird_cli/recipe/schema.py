@@ -16,10 +16,14 @@ from pydantic import (
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import nearest
 from bigbird_cli.section import Section
+from bigbird_cli.tasks.classify import Classification
+from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.tasks.qa import QuestionAnswering
 
-LabelledTask = Annotated[QuestionAnswering | NamedEntities, Field(discriminator="type")]
+LabelledTask = Annotated[
+    QuestionAnswering | Classification | NamedEntities | MultipleChoice, Field(discriminator="type")
+]
 """What `bigbird finetune` trains; a task's name stands in its field `type`."""
 
 

@@ -80,6 +80,23 @@ class Features(Protocol):
     def __iter__(self) -> Iterator[Feature]: ...
 
 
+class FeatureList:
+    """Features that are built already."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self._features = list(features)
+        self.lengths: np.ndarray = np.array([len(feature) for feature in self._features], dtype=np.int32)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __getitem__(self, index: int) -> Feature:
+        return self._features[index]
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self._features)
+
+
 class Decoder(Protocol):
     """Gathers a model's outputs window by window and keeps only what the predictions need."""
 
@@ -94,14 +111,16 @@ class Task(Protocol):
     """A recipe's `task:` section: its settings as fields, and these methods."""
 
     type: str
-    main_metric: ClassVar[str]
-    """The score by which the best model is kept."""
     falling: ClassVar[frozenset[str]]
     """Scores of which less is better."""
 
     @property
     def head(self) -> str:
         """Name of the head that the model needs: "qa", ..."""
+
+    @property
+    def main_metric(self) -> str:
+        """The score by which the best model is kept."""
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
         """Read examples one after the other; raises DataError naming the place of what is wrong."""

@@ -1,0 +1,327 @@
+"""Multiple choice: which of several answers to a question on a text is right.
+
+A model input is one row a choice: `[CLS] window [SEP] question choice [SEP]`, the same window in each. A long text is
+read in windows; each learns the right choice, and afterwards a choice's score is the average of its windows' scores,
+each weighted by the tokens that it answers for.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
+from bigbird_cli.tasks.metrics import length_groups
+from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+
+N_SPECIAL = 3
+"""[CLS], and a [SEP] behind the window and behind the choice."""
+
+LETTERS = "ABCDEFGHIJ"
+_EXAMPLE = '{"context": ..., "question": ..., "choices": ["...", "..."], "label": 0}'
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A question on a text, its possible answers, and the number of the right one."""
+
+    id: str
+    context: str
+    question: str
+    choices: tuple[str, ...]
+    label: int
+    where: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ChoicePrediction:
+    """Which choice a model takes.
+
+    Attributes:
+        id: the question's.
+        choice: number of the choice taken.
+        scores: a probability for each choice; they add up to 1.
+        n_tokens, n_read, n_unknown, n_windows, longest_input: as of every prediction, see `tasks.qa.QAPrediction`.
+    """
+
+    id: str
+    choice: int
+    scores: tuple[float, ...]
+    n_tokens: int
+    n_read: int
+    n_unknown: int
+    n_windows: int
+    longest_input: int
+
+
+class MultipleChoice(WindowedTask):
+    """Choose among several answers to a question on a text."""
+
+    head: ClassVar[str] = "multiple_choice"
+    main_metric: ClassVar[str] = "accuracy"
+    n_special: ClassVar[int] = N_SPECIAL
+
+    type: Literal["multiple_choice"] = "multiple_choice"
+    """The task's name."""
+
+    context_column: str = "context"
+    """Field of the text."""
+
+    question_column: str | None = "question"
+    """Field of the question; null where the choices go on with the text."""
+
+    choices_column: str = "choices"
+    """Field of the choices, a list; or the names of one field for each, with commas between: A,B,C,D."""
+
+    label_column: str = "label"
+    """Field of the right choice: its number from 0, its letter, or its text."""
+
+    id_column: str = "id"
+    """Field of the row's name, if it has one."""
+
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Question]:
+        """Read rows.
+
+        Raises:
+            DataError: something cannot be used; the error names the place.
+        """
+        for row in read_rows(source, offline=offline, example=_EXAMPLE):
+            yield self._example(row)
+
+    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a text of n_tokens beside a longest choice, question included, of n_beside.
+
+        Raises:
+            DataError: beside the choice, a window has no room to move on in.
+        """
+        room = self.window - n_beside - N_SPECIAL
+        if room < 1 or (n_tokens > room and self.overlap >= room):
+            raise DataError(
+                f"beside a question and choice of {n_beside} tokens, a window of {self.window} tokens has room for"
+                f" {max(room, 0)} of the text, which is not more than the overlap {self.overlap}",
+                where=where,
+                fix="shorten them, raise the window, or lower the overlap",
+            )
+        return windows(n_tokens, room=room, overlap=min(self.overlap, room - 1))
+
+    def training_features(self, examples: Iterable[Question], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Turn questions into their windows, each with the number of the right choice.
+
+        Raises:
+            DataError: a text is empty, or the choices leave no room; the error names the question.
+        """
+        for index, example in enumerate(examples):
+            yield from self._windows(example, index, tokenizer, labels={"labels": example.label})
+
+    def encode(self, examples: Sequence[Question], tokenizer: Tokenizer) -> FeatureList:
+        """Turn questions into all their windows.
+
+        Raises:
+            DataError: a text is empty, or the choices leave no room; the error names the question.
+        """
+        return FeatureList(
+            [feature for index, example in enumerate(examples) for feature in self._windows(example, index, tokenizer)]
+        )
+
+    def decoder(self, examples: Sequence[Question], tokenizer: Tokenizer) -> "ChoiceDecoder":
+        """Open a decoder for the features of these questions."""
+        del tokenizer
+        return ChoiceDecoder([example.id for example in examples])
+
+    def score_names(self, examples: Sequence[Question], features: Features) -> list[str]:
+        """Name the scores that `score` will give."""
+        lengths = {feature.example: len(feature.document or ()) for feature in features}
+        nothing = [
+            ChoicePrediction(
+                id=example.id,
+                choice=0,
+                scores=(),
+                n_tokens=lengths[index],
+                n_read=0,
+                n_unknown=0,
+                n_windows=0,
+                longest_input=0,
+            )
+            for index, example in enumerate(examples)
+        ]
+        return list(self.score(nothing, examples))
+
+    def score(self, predictions: Sequence[ChoicePrediction], examples: Sequence[Question]) -> dict[str, float]:
+        """Compare the choices with the right ones, in percent.
+
+        Returns:
+            accuracy; majority, the accuracy of always taking the place that is most often right here; chance, that of
+            drawing; total (a count). If texts differ in length: accuracy and total by their length, as in
+            accuracy_to_512_tokens.
+        """
+        if [p.id for p in predictions] != [e.id for e in examples]:
+            raise ValueError("predictions and examples are not of the same questions in the same order")
+        if not examples:
+            raise ValueError("there is nothing to score")
+        right = np.array([p.choice == e.label for p, e in zip(predictions, examples, strict=True)])
+        scores = {
+            "accuracy": 100 * float(right.mean()),
+            "majority": 100 * max(Counter(example.label for example in examples).values()) / len(examples),
+            "chance": 100 * float(np.mean([1 / len(example.choices) for example in examples])),
+            "total": float(len(examples)),
+        }
+        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+            scores[f"accuracy_{name}"] = 100 * float(right[members].mean())
+            scores[f"total_{name}"] = float(len(members))
+        return scores
+
+    def _windows(
+        self,
+        example: Question,
+        index: int,
+        tokenizer: Tokenizer,
+        *,
+        labels: dict[str, int | float | np.ndarray] | None = None,
+    ) -> Iterator[Feature]:
+        where = example.where or example.id
+        document = encode_document(example.context, tokenizer, name=where)
+        if not len(document):
+            raise DataError("the text is empty", where=where, fix="give it a text, or take the row out")
+        asked = [
+            tokenizer.encode(f"{example.question} {choice}".strip(), newline="space").ids for choice in example.choices
+        ]
+        longest = max(len(ids) for ids in asked)
+        plan = self.plan_windows(len(document), longest, where=where)
+        for window, owned in zip(plan, owned_sums(plan), strict=True):
+            inside = document.tokens.ids[window.start : window.stop]
+            shape = (len(asked), len(inside) + longest + N_SPECIAL)
+            ids_CS, types_CS = np.full(shape, tokenizer.pad_id, dtype=np.int32), np.zeros(shape, dtype=np.int8)
+            mask_CS = np.zeros(shape, dtype=bool)
+            for row, answer in enumerate(asked):
+                whole = [tokenizer.cls_id, *inside.tolist(), tokenizer.sep_id, *answer.tolist(), tokenizer.sep_id]
+                ids_CS[row, : len(whole)] = whole
+                types_CS[row, len(inside) + 2 : len(whole)] = 1
+                mask_CS[row, : len(whole)] = True
+            yield Feature(
+                ids=ids_CS,
+                types=types_CS,
+                labels=labels or {},
+                example=index,
+                document=document,
+                window=window,
+                first=1,
+                owned=owned,
+                name=where,
+                mask=mask_CS,
+            )
+
+    def _example(self, row: Row) -> Question:
+        context = row.text(self.context_column)
+        if not context.strip():
+            raise DataError(
+                f'"{self.context_column}" is empty', where=row.where, fix="give it a text, or take the row out"
+            )
+        choices = self._choices(row)
+        return Question(
+            id=str(row.fields.get(self.id_column, row.where)),
+            context=context,
+            question="" if self.question_column is None else row.text(self.question_column),
+            choices=choices,
+            label=self._label(row.value(self.label_column), choices, row),
+            where=row.where,
+        )
+
+    def _choices(self, row: Row) -> tuple[str, ...]:
+        if "," in self.choices_column:
+            return tuple(row.text(name.strip()) for name in self.choices_column.split(","))
+        value = row.value(self.choices_column)
+        if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+            value = value["text"]  # as the hub keeps ARC and others
+        if not isinstance(value, list) or len(value) < 2 or not all(isinstance(each, str) for each in value):
+            kind = f"a list of {len(value)}" if isinstance(value, list) else json_kind(value)
+            raise DataError(
+                f'"{self.choices_column}" is {kind}, not a list of two texts or more',
+                where=row.where,
+                fix=f"write rows such as {_EXAMPLE}",
+            )
+        return tuple(value)
+
+    def _label(self, value: Any, choices: Sequence[str], row: Row) -> int:
+        if isinstance(value, str):
+            if choices.count(value) == 1:
+                return choices.index(value)
+            letter = value.strip().upper()
+            if len(letter) == 1 and letter in LETTERS[: len(choices)]:
+                return LETTERS.index(letter)
+            value = int(value) if value.strip().isdecimal() else value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(choices):
+            return value
+        raise DataError(
+            f'"{self.label_column}" is {value!r}, which names none of the {len(choices)} choices',
+            where=row.where,
+            fix=f"give a number from 0 to {len(choices) - 1}, a letter from A to {LETTERS[len(choices) - 1]}, "
+            "or a choice's text",
+        )
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """What is kept of a question's windows: the choices' logits, and how many tokens each window answers for."""
+
+    document: ReadDocument | None = None
+    logits: dict[Window, np.ndarray] = field(default_factory=dict)
+    weights: dict[Window, int] = field(default_factory=dict)
+    longest_input: int = 0
+
+
+class ChoiceDecoder:
+    """Averages each choice's score over the windows of a text."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = list(names)
+        self._gathered = [_Gathered() for _ in names]
+
+    def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
+        """Take a window's logits (C,).
+
+        Raises:
+            ModelError: a logit is not a finite number.
+        """
+        logits = np.asarray(outputs["logits"], dtype=np.float64)
+        if logits.shape != feature.ids.shape[:1]:
+            raise ValueError(f"logits of shape {logits.shape} for {len(feature.ids)} choices")
+        if not np.isfinite(logits).all():
+            where = f"question {self._names[feature.example]}"
+            raise ModelError("the model gave a score that is not a finite number", where=where)
+        gathered = self._gathered[feature.example]
+        gathered.document = feature.document
+        gathered.logits[feature.window] = logits
+        gathered.weights[feature.window] = max(1, len(feature.owned))
+        gathered.longest_input = max(gathered.longest_input, len(feature))
+
+    def finish(self) -> list[ChoicePrediction]:
+        """Give one prediction for each question, in their order."""
+        return [self.prediction(i) for i in range(len(self._names))]
+
+    def prediction(self, example: int) -> ChoicePrediction:
+        """Give the prediction of one question whose windows have all been added."""
+        gathered = self._gathered[example]
+        document = gathered.document
+        if document is None:
+            raise ValueError(f"no window of question {self._names[example]} was added")
+        read = sorted(gathered.logits)
+        logits_WC = np.stack([gathered.logits[window] for window in read])
+        logits_C = np.average(logits_WC, axis=0, weights=[gathered.weights[window] for window in read])
+        weights_C = np.exp(logits_C - logits_C.max())
+        return ChoicePrediction(
+            id=self._names[example],
+            choice=int(logits_C.argmax()),
+            scores=tuple((weights_C / weights_C.sum()).tolist()),
+            n_tokens=len(document),
+            n_read=n_covered(read),
+            n_unknown=document.unknown,
+            n_windows=len(read),
+            longest_input=gathered.longest_input,
+        )
