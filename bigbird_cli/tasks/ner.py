@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
-from bigbird_cli.tasks.base import Feature, Features, WindowedTask
+from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.tags import (
@@ -270,16 +270,22 @@ class NamedEntities(WindowedTask):
                 stacklevel=2,
             )
 
-    def encode(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> "NERFeatures":
+    def encode(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> FeatureList:
         """Turn examples into all their windows.
 
         Raises:
             DataError: an entity is of a type that the labels lack; the error names the example.
         """
-        for example in examples:
+        features: list[Feature] = []
+        for index, example in enumerate(examples):
             self._check_types(example)
-        documents = [encode_document(each.text, tokenizer, name=each.where or each.id) for each in examples]
-        return NERFeatures(self, documents, tokenizer)
+            document = encode_document(example.text, tokenizer, name=example.where or example.id)
+            plan = self.plan_windows(len(document))
+            features += (
+                self.window_feature(document, window, owned, tokenizer, example=index)
+                for window, owned in zip(plan, owned_sums(plan), strict=True)
+            )
+        return FeatureList(features)
 
     def decoder(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> "EntityDecoder":
         """Open a decoder for the features of these examples, which also counts the gold that nobody can find."""
@@ -405,32 +411,6 @@ def _n_unalignable(entities: Iterable[tuple[str, int, int]], units: Units) -> in
 def _n_at_seams(spans: Iterable[tuple[str, int, int]], seams: Sequence[tuple[int, int]]) -> int:
     """How many spans hold the last character before a seam or the first one after it."""
     return sum(any(start <= after and end >= before for before, after in seams) for _, start, end in spans)
-
-
-class NERFeatures:
-    """The model inputs of a set of documents, each built when it is asked for."""
-
-    def __init__(self, task: NamedEntities, documents: Sequence[ReadDocument], tokenizer: Tokenizer) -> None:
-        self._task, self._documents, self._tokenizer = task, documents, tokenizer
-        rows = []
-        for index, document in enumerate(documents):
-            plan = task.plan_windows(len(document))
-            rows += [(index, *window, own.start, own.stop) for window, own in zip(plan, owned_sums(plan), strict=True)]
-        self._rows = np.array(rows, dtype=np.int64).reshape(-1, 5)
-        self.lengths: np.ndarray = (N_SPECIAL + self._rows[:, 2] - self._rows[:, 1]).astype(np.int32)
-        """int32 (n,): tokens of each input."""
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Feature:
-        example, start, stop, low, high = self._rows[index].tolist()
-        return self._task.window_feature(
-            self._documents[example], Window(start, stop), range(low, high), self._tokenizer, example=example
-        )
-
-    def __iter__(self) -> Iterator[Feature]:
-        return (self[i] for i in range(len(self)))
 
 
 class _Part(NamedTuple):

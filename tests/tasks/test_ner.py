@@ -213,7 +213,7 @@ def test_an_input_is_a_window_between_special_tokens() -> None:
     assert (feature.labels, feature.example) == ({}, 0)
 
 
-def test_lengths_are_known_without_building_an_input() -> None:
+def test_lengths_are_those_of_the_inputs() -> None:
     features = TASK.encode([long_example(90), example("", id_="b"), example("x", id_="c")], PIECES)
     assert features.lengths.tolist() == [len(feature) for feature in features]
     assert len(features) == len(list(features)) > 4
