@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError, nearest
 from bigbird_cli.events import Checked, Event
-from bigbird_cli.recipe import load_recipe
+from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import N_SPECIAL, QAPrediction, QuestionAnswering, build_feature
 from bigbird_cli.text.corpus import Corpus
@@ -269,23 +269,61 @@ def finetune(
         BigBirdError: data, model, device or run folder cannot be used, memory or disk did not suffice, or the loss is
             no longer finite.
     """
-    settings = load_recipe(recipe, overrides=overrides)
-    folder = Path("runs", Path(recipe).stem) if out is None else Path(out)
-    backend = open_backend(settings.backend)
-    return backend.train(settings, folder, resume=resume, device=device, threads=threads, offline=offline)
+    return _train("finetune", recipe, out, overrides, resume, device, threads, offline)
+
+
+def pretrain(
+    recipe: str | Path,
+    *,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    resume: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    offline: bool = False,
+) -> Iterator[Event]:
+    """Train a language model on texts, as a recipe says; arguments, events and errors as of `finetune`."""
+    return _train("pretrain", recipe, out, overrides, resume, device, threads, offline)
 
 
 def check(
     recipe: str | Path,
     *,
+    command: str = "finetune",
     overrides: Sequence[str] = (),
     device: str = "auto",
     threads: int | None = None,
     offline: bool = False,
 ) -> Checked:
-    """Check recipe, data and one optimiser step, and write nothing; arguments and errors as in `finetune`."""
-    settings = load_recipe(recipe, overrides=overrides)
+    """Check recipe, data and one optimiser step, and write nothing.
+
+    Args:
+        recipe: as of `finetune`, like what is not named here.
+        command: whose recipe it is, finetune or pretrain.
+    """
+    settings = _recipe(command, recipe, overrides)
     return open_backend(settings.backend).check(settings, device=device, threads=threads, offline=offline)
+
+
+def _train(
+    command: str,
+    recipe: str | Path,
+    out: str | Path | None,
+    overrides: Sequence[str],
+    resume: str | None,
+    device: str,
+    threads: int | None,
+    offline: bool,
+) -> Iterator[Event]:
+    settings = _recipe(command, recipe, overrides)
+    folder = Path("runs", Path(recipe).stem) if out is None else Path(out)
+    backend = open_backend(settings.backend)
+    return backend.train(settings, folder, resume=resume, device=device, threads=threads, offline=offline)
+
+
+def _recipe(command: str, recipe: str | Path, overrides: Sequence[str]) -> Recipe:
+    _known(command, list(COMMANDS), "command")
+    return load_recipe(recipe, COMMANDS[command], overrides)
 
 
 def convert(

@@ -15,6 +15,7 @@ from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import Terminated, guarded
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
+from bigbird_cli.cli.pretrain import pretrain
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.tokenize import tokenize
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(guarded(qa))
 app.command()(guarded(tokenize))
+app.command()(guarded(pretrain))
 app.command()(guarded(finetune))
 app.command()(guarded(convert))
 

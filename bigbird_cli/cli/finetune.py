@@ -1,23 +1,14 @@
 """`bigbird finetune`: train a task's head, and the encoder under it, as a recipe says."""
 
-import shlex
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from bigbird_cli.cli import options
+from bigbird_cli.cli import options, training
 
 
 def finetune(
     recipe: options.RecipeFile,
     overrides: options.Overrides = None,
     out: options.RunFolder = None,
-    check: Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.")] = False,
-    resume: Annotated[
-        str | None,
-        typer.Option("--resume", metavar="auto|PATH", help="Go on from the run's newest checkpoint, or from this one."),
-    ] = None,
+    check: options.Check = False,
+    resume: options.Resume = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     offline: options.Offline = False,
@@ -33,25 +24,16 @@ def finetune(
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
     """
-    from bigbird_cli import api
-    from bigbird_cli.cli.console import Run, say
-
-    place: dict[str, Any] = {"device": device, "threads": threads, "offline": offline}
-    with Run(quiet=quiet, as_json=as_json) as run:
-        if check:
-            run.show(api.check(recipe, overrides=overrides or [], **place))
-            return
-        folder = out or Path("runs", Path(recipe).stem)
-        try:
-            for event in api.finetune(recipe, out=folder, overrides=overrides or [], resume=resume, **place):
-                run.show(event)
-        except (KeyboardInterrupt, SystemExit):
-            if run.saved:
-                words = ["bigbird", "finetune", recipe]
-                words += [word for change in overrides or [] for word in ("--set", change)]
-                words += ["--out", str(folder), "--resume", "auto"]
-                words += ["--device", device] if device != "auto" else []
-                words += ["--threads", str(threads)] if threads is not None else []
-                words += ["--offline"] if offline else []
-                say(f"go on with: {shlex.join(words)}", quiet=quiet)
-            raise
+    training.follow(
+        "finetune",
+        recipe,
+        overrides=overrides,
+        out=out,
+        check=check,
+        resume=resume,
+        device=device,
+        threads=threads,
+        offline=offline,
+        as_json=as_json,
+        quiet=quiet,
+    )

@@ -34,3 +34,8 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. optim.lr=3e-5; repeatable, last one wins."),
 ]
 RunFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.  [default: runs/<recipe name>]")]
+Check = Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.")]
+Resume = Annotated[
+    str | None,
+    typer.Option("--resume", metavar="auto|PATH", help="Go on from the run's newest checkpoint, or from this one."),
+]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bigbird_cli.errors import RecipeError, nearest
-from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.recipe.schema import FinetuneRecipe, PretrainRecipe, Recipe
 from bigbird_cli.section import Section
 
 FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
@@ -109,9 +109,11 @@ class _Text:
         return self.name
 
 
-def load_recipe(
-    path: str | Path, kind: type[FinetuneRecipe] = FinetuneRecipe, overrides: Sequence[str] = ()
-) -> FinetuneRecipe:
+COMMANDS: dict[str, type[Recipe]] = {"pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
+"""What each training command takes."""
+
+
+def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe, change what the overrides say, and check it whole.
 
     Args:
@@ -389,10 +391,14 @@ def _wrong_tag(error: ErrorDetails, text: _Text, place: Place) -> RecipeError:
     if error["type"] == "union_tag_not_found":
         around = text.where(place, key=True)
         return RecipeError(f"the setting {section}.type is missing", where=around, fix="add it, such as «type: qa»")
-    known = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
-    near = nearest(str(context.get("tag")), known)
+    tag, known = str(context.get("tag")), re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
+    for command, other in COMMANDS.items():
+        if tag in map(_tag, _sections_of(other.model_fields["task"].annotation)):
+            where = text.where((*place, "type"))
+            return RecipeError(f"{tag} is no task of this command", where=where, fix=f"train it with bigbird {command}")
+    near = nearest(tag, known)
     told = (f"did you mean «{near}»? " if near else "") + f"It may be {', '.join(known)}"
-    return RecipeError(f"{section}.type is {_shown(context.get('tag'))}", where=text.where((*place, "type")), fix=told)
+    return RecipeError(f"{section}.type is {_shown(tag)}", where=text.where((*place, "type")), fix=told)
 
 
 _WANTED = {

@@ -16,7 +16,9 @@ from pydantic import (
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import nearest
 from bigbird_cli.section import Section
+from bigbird_cli.tasks.causal import CausalLanguageModelling
 from bigbird_cli.tasks.classify import Classification
+from bigbird_cli.tasks.mlm import MaskedLanguageModelling
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.tasks.qa import QuestionAnswering
@@ -25,6 +27,9 @@ LabelledTask = Annotated[
     QuestionAnswering | Classification | NamedEntities | MultipleChoice, Field(discriminator="type")
 ]
 """What `bigbird finetune` trains; a task's name stands in its field `type`."""
+
+LanguageTasks = Annotated[MaskedLanguageModelling | CausalLanguageModelling, Field(discriminator="type")]
+"""What `bigbird pretrain` trains."""
 
 
 def _as_tuple(value: object) -> object:
@@ -227,3 +232,9 @@ class FinetuneRecipe(Recipe):
     """Train a task's head, and the encoder under it."""
 
     task: LabelledTask
+
+
+class PretrainRecipe(Recipe):
+    """Train a language model on texts."""
+
+    task: LanguageTasks

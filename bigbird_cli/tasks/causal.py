@@ -1,0 +1,73 @@
+"""Causal language modelling: tell each token from those before it.
+
+A model input is `[CLS] tokens`; a separator stands where a document ends and the next begins. In training every token
+is told once. Windows to judge by overlap, and each token is told in the first one that holds it, with `overlap` tokens
+before it at least.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import NonNegativeInt, model_validator
+
+from bigbird_cli.tasks.base import Feature, FeatureList
+from bigbird_cli.tasks.language import IGNORED, LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
+from bigbird_cli.text.tokenizer import Tokenizer
+
+
+class CausalLanguageModelling(LanguageTask):
+    """Tell the next token."""
+
+    head: ClassVar[str] = "causal"
+
+    type: Literal["causal"] = "causal"
+    """The task's name."""
+
+    overlap: NonNegativeInt = 128
+    """Tokens of a window that only give context, where a model is judged."""
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.overlap + 2 >= self.window:
+            raise ValueError(
+                f"overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+            )
+        return self
+
+    def config_changes(self) -> dict[str, Any]:
+        """No token reads ahead."""
+        return {"is_decoder": True}
+
+    def training_features(self, examples: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Cut texts into windows; the labels are the tokens themselves, separators among them."""
+        for number, run in enumerate(packed(runs_of(examples, tokenizer), self.window - 1)):
+            yield _feature(run, tokenizer, number, told=np.ones(len(run), dtype=bool))
+
+    def encode(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> FeatureList:
+        """Cut texts into windows that overlap; each token of the text is told once, separators are not."""
+        tape, room = Tape(runs_of(examples, tokenizer)), self.window - 1
+        features: list[Feature] = []
+        n_context = 0
+        while (run := tape.take(room)) is not None:
+            told = (run.ids != tokenizer.sep_id) & (np.arange(len(run)) >= n_context)
+            if len(run) > n_context:
+                features.append(_feature(run, tokenizer, len(features), told=told))
+            n_context = min(self.overlap, len(run) - 1)
+            if len(run) < room:
+                break
+            tape.give_back(run.part(len(run) - n_context, len(run)))
+        return FeatureList(features)
+
+
+def _feature(run: Run, tokenizer: Tokenizer, number: int, *, told: np.ndarray) -> Feature:
+    """`[CLS] run`; `told` is bool (n,), which of the run's tokens count."""
+    labels = np.where(told, run.ids, IGNORED)
+    return LanguageFeature(
+        ids=np.concatenate([[tokenizer.cls_id], run.ids]).astype(np.int32),
+        types=np.zeros(len(run) + 1, dtype=np.int8),
+        labels={"labels": np.concatenate([[IGNORED], labels]).astype(np.int32)},
+        example=number,
+        name=run.name,
+        characters=np.concatenate([[0], run.characters]).astype(np.int32),
+    )

@@ -1,0 +1,254 @@
+"""What language models learn from: a stream of documents, cut into windows that hold every token once.
+
+Documents stand one behind the other with a separator between them, as RoBERTa's FULL-SENTENCES (Liu et al., 2019,
+section 4.2): a long one is split where a window is full, short ones share a window, and nothing is left out.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from bigbird_cli.data.texts import read_texts
+from bigbird_cli.errors import ModelError
+from bigbird_cli.tasks.base import Feature, Features, TaskSection
+from bigbird_cli.tasks.words import units_of
+from bigbird_cli.text.documents import encode_document
+from bigbird_cli.text.tokenizer import Tokenizer
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A document, or a part of a long one.
+
+    Attributes:
+        name: the document's.
+        text: at most some ten thousand characters, cut between words.
+        begins: it is the first part of its document.
+    """
+
+    name: str
+    text: str
+    begins: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Some tokens of the stream.
+
+    Attributes:
+        ids: int32 (n,).
+        word_starts: uint8 (n,), 1 where a token begins a word; a separator is a word by itself.
+        characters: int32 (n,), the characters of the text that each token stands for, the white space before it
+            included; 0 for a separator.
+        name: of the document that the first token stands in.
+    """
+
+    ids: np.ndarray
+    word_starts: np.ndarray
+    characters: np.ndarray
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, start: int, stop: int) -> "Run":
+        return Run(self.ids[start:stop], self.word_starts[start:stop], self.characters[start:stop], self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageFeature(Feature):
+    """A window to judge a language model by.
+
+    Attributes:
+        characters: int32 (n,), the characters that each token stands for.
+    """
+
+    characters: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Sums over the tokens of one window that were to be told."""
+
+    nll: float
+    n_tokens: int
+    n_correct: int
+    n_characters: int
+    follows: bool | None = None
+    """Whether the next-sentence relation was told rightly."""
+
+
+class LanguageTask(TaskSection):
+    """What masked and causal language modelling share."""
+
+    main_metric: ClassVar[str] = "bits_per_character"
+    falling: ClassVar[frozenset[str]] = frozenset({"bits_per_character", "perplexity"})
+
+    window: int = Field(default=4096, ge=8)
+    """Tokens of one model input at most, special tokens included."""
+
+    text_column: str = "text"
+    """Field of the text, where the data are rows."""
+
+    documents: Literal["file", "line", "paragraph"] = "file"
+    """What is a document in plain text: a file, a line, or what stands between blank lines."""
+
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Piece]:
+        """Read texts, long documents piece by piece.
+
+        Raises:
+            DataError: something cannot be read; the error names the place.
+        """
+        for text in read_texts(source, column=self.text_column, documents=self.documents, offline=offline):
+            for number, part in enumerate(text.parts):
+                yield Piece(text.name, part, begins=number == 0)
+
+    def decoder(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> "LanguageDecoder":
+        """Open a decoder for the features of these texts."""
+        del examples, tokenizer
+        return LanguageDecoder()
+
+    def score_names(self, examples: Sequence[Piece], features: Features) -> list[str]:
+        """Name the scores that `score` will give."""
+        follows = "next_sentence_label" in features[0].labels or None if len(features) else None
+        return list(self.score([Judged(1.0, 1, 1, 1, follows)], examples))
+
+    def score(self, predictions: Sequence[Judged], examples: Sequence[Piece]) -> dict[str, float]:
+        """Measure how well the tokens were told.
+
+        Returns:
+            bits_per_character: the loss in bits over all characters that the tokens to be told stand for, so that
+            vocabularies compare; perplexity: e to the mean loss of a token; accuracy: tokens told rightly, in percent;
+            total: tokens to be told. With next-sentence pairs also next_sentence_accuracy.
+        """
+        del examples
+        n_tokens = sum(each.n_tokens for each in predictions)
+        nll = math.fsum(each.nll for each in predictions)
+        if not n_tokens:
+            raise ValueError("there is nothing to score")
+        n_characters = sum(each.n_characters for each in predictions)
+        scores = {
+            "bits_per_character": nll / math.log(2) / max(1, n_characters),
+            "perplexity": math.exp(min(700.0, nll / n_tokens)),
+            "accuracy": 100 * sum(each.n_correct for each in predictions) / n_tokens,
+            "total": float(n_tokens),
+        }
+        told = [each.follows for each in predictions if each.follows is not None]
+        if told:
+            scores["next_sentence_accuracy"] = 100 * sum(told) / len(told)
+        return scores
+
+
+class LanguageDecoder:
+    """Sums up what a model says to each window."""
+
+    def __init__(self) -> None:
+        self._judged: list[Judged] = []
+
+    def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
+        """Take a window's nll (n,) and correct (n,), and relation_logits (2,) of next-sentence pairs.
+
+        Raises:
+            ModelError: a loss is not a finite number.
+        """
+        nll = np.asarray(outputs["nll"], dtype=np.float64)
+        if not np.isfinite(nll).all():
+            raise ModelError("the model gave a score that is not a finite number", where=feature.name)
+        if not isinstance(feature, LanguageFeature) or feature.characters is None:
+            raise ValueError("the feature does not know the characters of its tokens")
+        told = np.asarray(feature.labels["labels"]) != IGNORED
+        follows = None
+        if "relation_logits" in outputs:
+            follows = int(np.argmax(outputs["relation_logits"])) == feature.labels["next_sentence_label"]
+        self._judged.append(
+            Judged(
+                nll=float(nll.sum()),
+                n_tokens=int(told.sum()),
+                n_correct=int(np.asarray(outputs["correct"])[told].sum()),
+                n_characters=int(feature.characters[told].sum()),
+                follows=follows,
+            )
+        )
+
+    def finish(self) -> list[Judged]:
+        """Give the sums of each window."""
+        return self._judged
+
+
+def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = True) -> Iterator[Run]:
+    """Tokenise pieces, with a separator before each document but the first."""
+    is_first = True
+    for piece in pieces:
+        document = encode_document(piece.text, tokenizer, name=piece.name)
+        n_tokens = len(document)
+        if separated and piece.begins and not is_first:
+            one = np.ones(1, dtype=np.uint8)
+            yield Run(np.array([tokenizer.sep_id], dtype=np.int32), one, np.zeros(1, dtype=np.int32), piece.name)
+        is_first = False
+        if not n_tokens:
+            continue
+        word_starts = np.zeros(n_tokens, dtype=np.uint8)
+        word_starts[units_of(document).tokens] = 1
+        word_starts[0] = 1
+        ends = document.tokens.ends.astype(np.int64)
+        yield Run(
+            document.tokens.ids.astype(np.int32),
+            word_starts,
+            np.maximum(0, np.diff(ends, prepend=0)).astype(np.int32),
+            piece.name,
+        )
+
+
+class Tape:
+    """A stream of tokens, from which any number is taken at a time."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self._runs = iter(runs)
+        self._held: Run | None = None
+
+    def take(self, n_tokens: int) -> Run | None:
+        """The next tokens, at most so many; None at the end."""
+        held = [] if self._held is None else [self._held]
+        while sum(map(len, held)) < n_tokens and (run := next(self._runs, None)) is not None:
+            held.append(run)
+        if not held:
+            return None
+        whole = held[0] if len(held) == 1 else _joined(held)
+        self._held = whole.part(n_tokens, len(whole)) if len(whole) > n_tokens else None
+        return whole.part(0, n_tokens)
+
+    def give_back(self, run: Run) -> None:
+        """Put tokens back in front of the others."""
+        if len(run):
+            self._held = run if self._held is None else _joined([run, self._held])
+
+
+def packed(runs: Iterable[Run], room: int) -> Iterator[Run]:
+    """Cut a stream of tokens into runs of `room` tokens; the last may be shorter."""
+    tape = Tape(runs)
+    while (run := tape.take(room)) is not None:
+        yield run
+
+
+def _joined(runs: Sequence[Run]) -> Run:
+    return Run(
+        np.concatenate([run.ids for run in runs]),
+        np.concatenate([run.word_starts for run in runs]),
+        np.concatenate([run.characters for run in runs]),
+        runs[0].name,
+    )
+
+
+def ordinary_ids(tokenizer: Tokenizer) -> np.ndarray:
+    """int64: every id of a vocabulary that stands for text, so neither control tokens nor the unknown one."""
+    is_ordinary = np.ones(tokenizer.vocab_size, dtype=bool)
+    others = {*tokenizer.special_ids, tokenizer.unk_id, tokenizer.mask_id}
+    is_ordinary[[number for number in others if number is not None and number < len(is_ordinary)]] = False
+    return np.flatnonzero(is_ordinary)
