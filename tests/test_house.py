@@ -34,6 +34,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
     "yaml": {"recipe"},
     "datasets": {"data"},
+    "pyarrow": {"data"},
     "rich": {"cli"},
     "typer": {"cli"},
     "tokenizers": {"text", "weights"},  # weights: a converted BERT's vocabulary

@@ -1,4 +1,4 @@
-"""Rows of Parquet files and of the Hugging Face hub, through `datasets`, which takes seconds to import."""
+"""Rows of the Hugging Face hub, through `datasets`, which takes seconds to import."""
 
 import os
 import re
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import file_errors
 
 PREFIX = "hub:"
 _NAME = re.compile(
@@ -47,7 +46,7 @@ def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
     """Stream a data set of the hub; DataError where it cannot be had."""
     hub = parse_name(source)
     refuse_offline(source, offline=offline)
-    with _library_errors(source, "this data set cannot be read", "check its name, its config and the network"):
+    with library_errors(source, "this data set cannot be read", "check its name, its config and the network"):
         from datasets import load_dataset
 
         found = load_dataset(hub.name, hub.config, revision=hub.revision, split=hub.split or split, streaming=True)
@@ -60,21 +59,10 @@ def revision_of(source: str, *, offline: bool) -> str:
     if hub.revision is not None:
         return hub.revision
     refuse_offline(source, offline=offline)
-    with _library_errors(source, "this data set cannot be found", "check its name, its config and the network"):
+    with library_errors(source, "this data set cannot be found", "check its name, its config and the network"):
         from datasets import load_dataset_builder
 
         return str(load_dataset_builder(hub.name, hub.config).hash)
-
-
-def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a Parquet file, one row group at a time; DataError where it is damaged."""
-    with file_errors(path), path.open("rb"):
-        pass
-    with _library_errors(str(path), "this Parquet file cannot be read", "fetch it again"):
-        from datasets import load_dataset
-
-        found = load_dataset("parquet", data_files=str(path), split="train", streaming=True)
-    yield from _rows(found, str(path), "this Parquet file cannot be read", "fetch it again")
 
 
 def refuse_offline(source: str, *, offline: bool) -> None:
@@ -88,14 +76,17 @@ def refuse_offline(source: str, *, offline: bool) -> None:
 def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:
     names = _class_names(found.features or {})
     entries = iter(found)
-    while True:
-        with _library_errors(name, problem, fix):
-            fields = next(entries, None)
-        if fields is None:
-            return
-        for column, named in names.items():
-            fields[column] = named(fields[column])
-        yield fields
+    try:
+        while True:
+            with library_errors(name, problem, fix):
+                fields = next(entries, None)
+            if fields is None:
+                return
+            for column, named in names.items():
+                fields[column] = named(fields[column])
+            yield fields
+    finally:
+        entries.close()  # its reading threads would keep the process from ending
 
 
 def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:
@@ -106,25 +97,25 @@ def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:
     for column, feature in features.items():
         inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) else None)
         if isinstance(feature, ClassLabel):
-            found[column] = _namer(feature.names)
+            found[column] = namer(feature.names)
         elif isinstance(inner, ClassLabel):
-            found[column] = _list_namer(inner.names)
+            found[column] = list_namer(inner.names)
     return found
 
 
-def _namer(names: list[str]) -> Callable[[Any], Any]:
+def namer(names: list[str]) -> Callable[[Any], Any]:
     return lambda number: (
         names[number] if number is not None and number >= 0 else None
     )  # -1: a test set's missing label
 
 
-def _list_namer(names: list[str]) -> Callable[[Any], Any]:
-    name = _namer(names)
+def list_namer(names: list[str]) -> Callable[[Any], Any]:
+    name = namer(names)
     return lambda numbers: None if numbers is None else [name(number) for number in numbers]
 
 
 @contextmanager
-def _library_errors(where: str, problem: str, fix: str) -> Iterator[None]:
+def library_errors(where: str, problem: str, fix: str) -> Iterator[None]:
     try:
         yield
     except DataError:

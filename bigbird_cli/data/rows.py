@@ -1,6 +1,6 @@
 """Rows of named fields from JSON, JSON lines, CSV, TSV, Parquet and the Hugging Face hub, one after the other.
 
-Whatever the file's size, one row is held at a time (of Parquet one row group, of `{"data": [...]}` one entry).
+Whatever the file's size, one row is held at a time (of Parquet a few, of `{"data": [...]}` one entry).
 """
 
 import csv
@@ -15,6 +15,7 @@ from typing import Any
 from bigbird_cli.data import hub
 from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
 from bigbird_cli.data.json_stream import JsonStream
+from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import DataError, nearest
 from bigbird_cli.text.documents import json_kind, read_jsonl, refuse_surrogates
 
@@ -105,7 +106,7 @@ def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
     if start.startswith(_PARQUET_MAGIC):
         if file.is_packed:
             raise DataError("a packed Parquet file is not read", where=file.name, fix="unpack it; it is small already")
-        for number, fields in enumerate(hub.parquet_rows(file.path)):
+        for number, fields in enumerate(parquet_rows(file.path)):
             yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
     elif file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
