@@ -86,7 +86,7 @@ def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, A
                 fields[column] = named(fields[column])
             yield fields
     finally:
-        entries.close()  # its reading threads would keep the process from ending
+        entries.close()  # lets go of its files now
 
 
 def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:
