@@ -1,8 +1,9 @@
 """Features read from disk are those that were written: whole or not at all, once for all processes."""
 
 import errno
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,32 +163,47 @@ def test_a_cache_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyt
     check_equal(FeatureFile.cached(KEY, lambda: some(3), folder=tmp_path), some(3))
 
 
-def _race(folder: Path, barrier: Any, done: Any) -> None:
-    def make() -> Iterator[Feature]:
-        yield feature(0)
-        barrier.wait()  # so that all are writing at once
-        yield from some()[1:]
-        barrier.wait()
+RACER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.features import FeatureFile
 
-    found = FeatureFile.cached(KEY, make, folder=folder)
-    done.put((len(found), sum(int(each.ids.sum()) for each in found)))
+key, folder, meeting, number = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+
+def make():
+    for k in range(7):
+        if k in (1, 6):  # so that all are writing at once, and all are done at once
+            (meeting / f"{k}-{number}").touch()
+            while len(list(meeting.glob(f"{k}-*"))) < 3:
+                time.sleep(0.01)
+        yield Feature(np.full(k + 1, k, dtype=np.int32), np.zeros(k + 1, dtype=np.int8), {}, example=k)
+
+found = FeatureFile.cached(key, make, folder=folder)
+print(len(found), sum(int(each.ids.sum()) for each in found))
+"""
 
 
 @pytest.mark.parametrize("is_broken", [False, True])
-def test_processes_may_race_on_one_key(tmp_path: Path, is_broken: bool) -> None:
+def test_processes_may_race_on_one_key(tmp_path: Path, is_broken: bool, repository: Path) -> None:
+    folder, meeting = tmp_path / "cache", tmp_path / "meeting"
+    meeting.mkdir()
     if is_broken:
-        FeatureFile.cached(KEY, some, folder=tmp_path)
-        (tmp_path / KEY / "ids").write_bytes(b"")
-    context = multiprocessing.get_context("fork")
-    barrier, done = context.Barrier(4), context.Queue()
-    racers = [context.Process(target=_race, args=(tmp_path, barrier, done)) for _ in range(4)]
-    for racer in racers:
-        racer.start()
-    found = {done.get(timeout=30) for _ in racers}
-    for racer in racers:
-        racer.join()
-    assert found == {(7, sum(int(each.ids.sum()) for each in some()))}
-    assert [path.name for path in tmp_path.iterdir()] == [KEY]
+        FeatureFile.cached(KEY, some, folder=folder)
+        (folder / KEY / "ids").write_bytes(b"")
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, KEY, folder, meeting, str(k)],
+            cwd=repository,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for k in range(3)
+    ]
+    told = {racer.communicate(timeout=60)[0] for racer in racers}
+    assert told == {f"7 {sum(k * (k + 1) for k in range(7))}\n"}
+    assert [path.name for path in folder.iterdir()] == [KEY]
 
 
 @pytest.mark.parametrize(
