@@ -34,6 +34,8 @@ _HOMES = {
     "answers": "bigbird_cli.api",
     "tokenize": "bigbird_cli.api",
     "train_tokenizer": "bigbird_cli.api",
+    "ner": "bigbird_cli.api",
+    "classify": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "convert": "bigbird_cli.api",

@@ -69,6 +69,8 @@ class Finished:
     best_scores: dict[str, float] | None
     run: Path
     seconds: float
+    metric: str | None = None
+    """The score that the best model was chosen by."""
     stopped_early: bool = False
     """The scores had not become better for run.patience evaluations."""
 

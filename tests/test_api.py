@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli import api
-from bigbird_cli.api import FailedItem, QAItem, answer, answers
+from bigbird_cli.api import FailedItem, QAItem, answer, answers, reading
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, Started
 from bigbird_cli.text.documents import Document
@@ -168,13 +167,13 @@ def test_a_document_is_tokenised_once_for_all_its_questions(
     tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    encode = api.encode_document
+    encode = reading.encode_document
 
     def counting(text: str, *args: Any, **options: Any) -> Any:
         calls.append(text)
         return encode(text, *args, **options)
 
-    monkeypatch.setattr(api, "encode_document", counting)
+    monkeypatch.setattr(reading, "encode_document", counting)
     answer([SHORT, LONG], ["who?", "when?", "where?"], model=tiny_qa_model)
     assert calls == [SHORT, LONG]
 
@@ -185,8 +184,8 @@ def test_a_model_is_opened_once_until_its_folder_changes(
     folder = tmp_path / "model"
     shutil.copytree(tiny_qa_model, folder)
     opened: list[object] = []
-    open_folder = api.open_folder
-    monkeypatch.setattr(api, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
+    open_folder = reading.open_folder
+    monkeypatch.setattr(reading, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
     for _ in range(3):
         one(SHORT, "who?", model=folder)
     assert len(opened) == 1
@@ -283,7 +282,7 @@ def test_a_text_is_tokenised_as_the_command_shows_it(tiny_qa_model: Path, monkey
     assert report.pieces[:2] == ["the", "lamp"]
     assert len(report.tokens) == len(report.pieces) == 3
     assert (report.unknown, report.unknown_text) == (1, {"漢": 1})
-    monkeypatch.setattr(api, "load_tokenizer", None)  # it is still open
+    monkeypatch.setattr(reading, "load_tokenizer", None)  # it is still open
     assert len(bb.tokenize("the lamp", model=tiny_qa_model).tokens) == 2
     with pytest.raises(UsageError, match="there is no 'tab'"):
         bb.tokenize("the lamp", model=tiny_qa_model, newline="tab")

@@ -166,6 +166,7 @@ class Run:
         self.as_json = as_json
         self.every = every
         self.last_line = 0.0
+        self.last_score = ""
         self.saved = False
         self.bar: Progress | None = None
         self.task: TaskID | None = None
@@ -185,8 +186,8 @@ class Run:
             return
         if isinstance(event, Started):
             self._say(
-                f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {event.n_features:,} windows "
-                f"an epoch · {event.n_steps:,} steps"
+                f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
+                f"{event.n_steps:,} steps"
             )
             if event.resumed_from:
                 self._say(f"resumed from {event.resumed_from}")
@@ -195,20 +196,25 @@ class Run:
             self._step(event)
         elif isinstance(event, Evaluated):
             best = " · the best so far, kept" if event.best else ""
-            self._say(f"step {event.step:,}: {_scores(event.scores)} ({_duration(event.seconds)}){best}")
+            self.last_score = f" · {event.metric} {event.scores[event.metric]:.4g}"
+            scores = _scores(event.scores, event.metric)
+            self._say(f"step {event.step:,}: {scores} ({_duration(event.seconds)}){best}")
         elif isinstance(event, Saved):
             self._say(f"step {event.step:,}: saved {event.path}")
         elif isinstance(event, Finished):
             if self.bar is not None:
                 self.bar.stop()
-            best = f" · best {_scores(event.best_scores)}" if event.best_scores else ""
-            self._say(f"done: {event.step:,} steps in {_duration(event.seconds)}{best} · model in {event.run}")
+            best = f" · best {_scores(event.best_scores, event.metric)}" if event.best_scores else ""
+            early = ", stopped early as the scores rose no more" if event.stopped_early else ""
+            self._say(f"done: {event.step:,} steps in {_duration(event.seconds)}{early}{best} · model in {event.run}")
         elif isinstance(event, Checked):
-            self._say(
-                f"recipe, data and one step hold: {event.n_examples:,} examples in {event.n_features:,} windows "
-                f"({event.n_tokens:,} tokens an epoch), loss {event.loss:.4f}, {event.seconds_per_step:.2f} s a step, "
-                f"{event.n_steps:,} steps, about {_duration(event.seconds_per_step * event.n_steps)}"
-            )
+            data = "a stream"
+            if event.n_examples is not None and event.n_tokens is not None:
+                data = f"{event.n_examples:,} examples in {event.n_features:,} windows"
+                data += f" ({event.n_tokens:,} tokens an epoch)"
+            pace = f"{event.seconds_per_step:.2f} s a step, {event.n_steps:,} steps"
+            whole = _duration(event.seconds_per_step * event.n_steps)
+            self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {pace}, about {whole}")
 
     def _open_bar(self, n_steps: int) -> None:
         if not self.err.is_terminal or self.err.is_dumb_terminal:
@@ -225,7 +231,8 @@ class Run:
     def _step(self, event: Step) -> None:
         facts = (
             f"loss {event.loss:.4f} · lr {event.lr:.2e} · {event.tokens_per_second:,.0f} tokens/s · "
-            f"padding {event.padding:.0%} · {_duration(event.eta_seconds)} left"
+            f"padding {event.padding:.0%} · {event.memory_mb:,.0f} MB{self.last_score} · "
+            f"{_duration(event.eta_seconds)} left"
         )
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=event.step, description=facts)
@@ -268,8 +275,15 @@ def _receipt(receipt: Mapping[str, Any]) -> list[str]:
     return [*parts, str(receipt["model"])]
 
 
-def _scores(scores: Mapping[str, float] | None) -> str:
-    return " · ".join(f"{name} {value:.4g}" for name, value in (scores or {}).items())
+def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> str:
+    """The score that counts, and a few more."""
+    names = sorted(scores, key=lambda name: name != metric)
+    more = f" · {len(names) - most} more in metrics.jsonl" if len(names) > most else ""
+    return " · ".join(f"{name} {scores[name]:.4g}" for name in names[:most]) + more
+
+
+def _windows(count: int | None) -> str:
+    return "a stream of windows" if count is None else f"{count:,} windows an epoch"
 
 
 def _duration(seconds: float) -> str:

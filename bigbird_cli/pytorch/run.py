@@ -110,6 +110,7 @@ class Run:
             best_scores=progress.best_scores,
             run=self._out,
             seconds=progress.seconds,
+            metric=None if self._job.dev is None else self._job.metric,
             stopped_early=not self._is_last(progress.step),
         )
 

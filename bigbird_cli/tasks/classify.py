@@ -221,13 +221,17 @@ class Classification(WindowedTask):
         """Tokenise a second text: int32 (n,) ids, without special tokens."""
         return tokenizer.encode(pair, newline="space").ids
 
+    def room(self, n_beside: int) -> int:
+        """Tokens of a document that one window holds beside a second text of n_beside."""
+        return self.window - n_beside - (N_SPECIAL if n_beside else N_SPECIAL - 1)
+
     def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
         """Plan the windows of a document of n_tokens beside a pair of n_beside.
 
         Raises:
             DataError: beside the pair, a window has no room to move on in.
         """
-        room = self.window - n_beside - (N_SPECIAL if n_beside else N_SPECIAL - 1)
+        room = self.room(n_beside)
         if room < 1 or (n_tokens > room and self.overlap >= room):
             raise DataError(
                 f"beside a second text of {n_beside} tokens, a window of {self.window} tokens has room for"

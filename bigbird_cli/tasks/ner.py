@@ -200,10 +200,14 @@ class NamedEntities(WindowedTask):
         names = self.output_tags
         return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
 
+    def room(self, n_beside: int) -> int:
+        """Tokens of a document that one window holds; nothing stands beside it."""
+        return self.window - n_beside - N_SPECIAL
+
     def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
         """Plan the windows of a document of n_tokens; nothing else stands in an input, so n_beside is 0."""
-        del n_beside, where
-        return windows(n_tokens, room=self.window - N_SPECIAL, overlap=self.overlap)
+        del where
+        return windows(n_tokens, room=self.room(n_beside), overlap=self.overlap)
 
     def window_feature(
         self,

@@ -22,11 +22,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, token_f1
@@ -140,22 +141,47 @@ class QuestionAnswering(WindowedTask):
             raise DataError(f"the question {question!r} has no words", where=where, fix="ask something")
         return ids
 
-    def plan_windows(self, n_tokens: int, n_question: int, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a document of n_tokens for a question of n_question.
+    @classmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them."""
+        window = max(8, min(4096, config.max_position_embeddings))
+        return cls(window=window, overlap=min(128, window // 4))
+
+    def room(self, n_beside: int) -> int:
+        """Tokens of a document that one window holds beside a question of n_beside."""
+        return self.window - n_beside - N_SPECIAL
+
+    def plan_windows(self, n_tokens: int, n_beside: int, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a document of n_tokens for a question of n_beside.
 
         Raises:
             DataError: beside the question, a window has no room to move on in.
         """
-        room = self.window - n_question - N_SPECIAL
+        room = self.room(n_beside)
         overlap = max(self.overlap, self.max_answer_tokens - 1)
         if room < 1 or (n_tokens > room and overlap >= room):
             raise DataError(
-                f"beside a question of {n_question} tokens, a window of {self.window} tokens has room for"
+                f"beside a question of {n_beside} tokens, a window of {self.window} tokens has room for"
                 f" {max(room, 0)} of the document, which is not more than the overlap {overlap}",
                 where=where,
                 fix="shorten the question, raise the window, or lower overlap and max_answer_tokens",
             )
         return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
+
+    def window_feature(
+        self,
+        document: ReadDocument,
+        window: Window,
+        owned: range,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        beside: np.ndarray | None = None,
+        labels: dict[str, int | float | np.ndarray] | None = None,
+    ) -> Feature:
+        """Put together the model input of one window, beside a question's ids."""
+        question = np.empty(0, dtype=np.int32) if beside is None else beside
+        return build_feature(document, question, window, owned, tokenizer, example=example, labels=labels)
 
     def training_features(self, examples: Iterable[QAExample], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into model inputs with labels.

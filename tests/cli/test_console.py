@@ -75,6 +75,7 @@ def step(n: int) -> Step:
         padding=0.125,
         grad_norm=1.0,
         eta_seconds=4000.0,
+        memory_mb=1234.5,
     )
 
 
@@ -82,10 +83,10 @@ EVENTS = [
     Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3),
     step(1),
     step(2),
-    Evaluated(step=2, scores={"f1": 51.25}, best=True, seconds=61.0),
+    Evaluated(step=2, scores={"f1": 51.25}, best=True, seconds=61.0, metric="f1"),
     Saved(step=2, path=Path("runs/x/checkpoints/step-2")),
     step(3),
-    Finished(step=3, best_scores={"f1": 51.25}, run=Path("runs/x"), seconds=7200.0),
+    Finished(step=3, best_scores={"f1": 51.25}, run=Path("runs/x"), seconds=7200.0, metric="f1"),
 ]
 
 
@@ -98,11 +99,13 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
     assert "\x1b" not in shown.err
     assert shown.err.splitlines() == [
         "runs/x  1,234,567 parameters on cpu · 12 windows an epoch · 3 steps",
-        "step 1/3 · epoch 0.33 · loss 1.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1 h 07 min left",
+        "step 1/3 · epoch 0.33 · loss 1.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1,234 MB · "
+        "1 h 07 min left",
         # step 2 came within ten seconds of step 1
         "step 2: f1 51.25 (61 s) · the best so far, kept",
         "step 2: saved runs/x/checkpoints/step-2",
-        "step 3/3 · epoch 1.00 · loss 0.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1 h 07 min left",
+        "step 3/3 · epoch 1.00 · loss 0.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1,234 MB · f1 51.25 · "
+        "1 h 07 min left",
         "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x",
     ]
 
@@ -128,7 +131,14 @@ def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in shown.out.splitlines()]
     names = ["started", "step", "step", "evaluated", "saved", "step", "finished", "checked"]
     assert [line["event"] for line in lines] == names
-    assert lines[3] == {"event": "evaluated", "step": 2, "scores": {"f1": 51.25}, "best": True, "seconds": 61.0}
+    assert lines[3] == {
+        "event": "evaluated",
+        "step": 2,
+        "scores": {"f1": 51.25},
+        "best": True,
+        "seconds": 61.0,
+        "metric": "f1",
+    }
     assert lines[4]["path"] == "runs/x/checkpoints/step-2"
     assert lines[-1]["loss"] is None
 

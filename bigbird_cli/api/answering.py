@@ -1,0 +1,240 @@
+"""`bigbird qa` as plain Python calls: questions on documents of any length."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bigbird_cli.api.reading import (
+    DEFAULT_QA_MODEL,
+    FailedItem,
+    Reader,
+    documents_of,
+    failed_record,
+    open_reader,
+    options_of,
+    read_items,
+)
+from bigbird_cli.errors import UsageError
+from bigbird_cli.tasks.qa import QAPrediction, QuestionAnswering
+from bigbird_cli.text.documents import Document, FailedDocument
+
+
+@dataclass(frozen=True)
+class QAItem:
+    """A question on a document.
+
+    Attributes:
+        context: the document's text.
+        question: what to ask.
+        name: where the text came from; a record's "context".
+        id: whatever names the pair to its owner; given back in the record as it is.
+    """
+
+    context: str
+    question: str
+    name: str = "text"
+    id: Any = None
+
+    @property
+    def text(self) -> str:
+        """The document's text, as every item of a reading command has it."""
+        return self.context
+
+
+def answer(
+    context: str | Path | Document | Sequence[str | Path | Document],
+    question: str | Sequence[str],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    **options: Any,
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """Answer one question about one document, or several about several.
+
+    Args:
+        context: a text; a Path to a file or a folder; a Document; or a list of these. A string is always a text.
+        question: a question or a list of them.
+        model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        **options: as in `answers`: top_k, window, device, ...
+
+    Returns:
+        The record of `answers`; for several documents or questions a list of them, document by document.
+
+    Raises:
+        BigBirdError: a single question failed; among several, the failed ones are records with an "error".
+    """
+    single = isinstance(context, str | Path | Document) and isinstance(question, str)
+    contexts = [context] if isinstance(context, str | Path | Document) else list(context)
+    questions = [question] if isinstance(question, str) else list(question)
+    if not contexts or not questions:
+        raise UsageError("there is nothing to ask", fix="give a context and a question")
+    items = pair(documents_of(contexts, what="context"), questions)
+    results = list(_results(items, model=model, **options))
+    if single and len(results) == 1:
+        if isinstance(results[0], FailedItem):
+            raise results[0].error
+        return results[0]
+    return [_record(result) for result in results]
+
+
+def answers(
+    items: Iterable[QAItem | FailedItem | None],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    top_k: int = 1,
+    max_answer_tokens: int | None = None,
+    no_answer_threshold: float | None = None,
+    window: int | None = None,
+    overlap: int | None = None,
+    on_long: str = "window",
+    newline: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Answer questions one after the other, each from its whole document.
+
+    Windows of several questions and documents are read together, which changes no result. A document that stands in
+    items one after the other is tokenised once. The model is opened for the first item that needs it.
+
+    Args:
+        items: read lazily. None among them says that the next may be long in coming: what was gathered is answered.
+        model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        top_k: spans to give; with more than 1, records have "answers", best first, no two sharing a token.
+        max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next three.
+        no_answer_threshold: no answer is given when its probability is above this.
+        window: tokens of one model input at most.
+        overlap: tokens that neighbouring windows share at least.
+        on_long: what to do with a document that does not fit into one window: "window" reads all of it in several,
+            "error" refuses it, "truncate" reads its beginning and says so in the receipt.
+        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants.
+        device: auto, cpu, cuda:N or mps.
+        threads: processor threads; None leaves the framework's choice.
+        batch_size: windows read together at most.
+        offline: never ask the network.
+        revision: branch, tag or commit of a hub model.
+
+    Returns:
+        One record for each item, in their order, as soon as it is ready: answer, start, end (None if no answer is
+        given; characters of the document), score (of the best span) and no_answer_score, both probabilities, context,
+        question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention,
+        device}. An item that failed gives error {problem, where, fix, exit_code}, context, question, id.
+
+    Raises:
+        UsageError: an option has an impossible value.
+        ModelError: the model cannot be used.
+        ResourceError: memory did not suffice.
+    """
+    results = _results(
+        items,
+        model=model,
+        top_k=top_k,
+        max_answer_tokens=max_answer_tokens,
+        no_answer_threshold=no_answer_threshold,
+        window=window,
+        overlap=overlap,
+        on_long=on_long,
+        newline=newline,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+        offline=offline,
+        revision=revision,
+    )
+    return map(_record, results)
+
+
+def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
+    """Ask every question of every document, document by document."""
+    for document in documents:
+        for question in questions:
+            if isinstance(document, FailedDocument):
+                yield FailedItem(document.error, name=document.name, question=question)
+            else:
+                yield QAItem(document.text, question, name=document.name)
+
+
+def _results(
+    items: Iterable[QAItem | FailedItem | None],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    top_k: int = 1,
+    on_long: str = "window",
+    newline: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 8,
+    offline: bool = False,
+    revision: str | None = None,
+    **settings: Any,
+) -> Iterator[dict[str, Any] | FailedItem]:
+    """Check the options, open the model folder, and answer lazily."""
+    if top_k < 1:
+        raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
+    options = options_of(on_long=on_long, newline=newline, batch_size=batch_size)
+    unknown = settings.keys() - _SETTINGS
+    if unknown:
+        raise TypeError(f"there is no option {min(unknown)!r}")
+    reader = open_reader(
+        QuestionAnswering,
+        model,
+        head=QuestionAnswering.head,
+        what="question answering",
+        device=device,
+        threads=threads,
+        offline=offline,
+        revision=revision,
+        **settings,
+    )
+    task = reader.task
+
+    def question(item: QAItem) -> np.ndarray:
+        return task.encode_question(item.question, reader.tokenizer)
+
+    results = read_items(
+        items,
+        reader,
+        options,
+        beside=question,
+        decoder=lambda name: task.decoder_for([name], n_best=top_k),
+        failed=lambda item, error: FailedItem(error, name=item.name, question=item.question, id=item.id),
+    )
+    return (
+        result if isinstance(result, FailedItem) else _as_record(*result, reader, top_k=top_k) for result in results
+    )
+
+
+_SETTINGS = {"window", "overlap", "max_answer_tokens", "no_answer_threshold"}
+
+
+def _as_record(
+    item: QAItem, prediction: QAPrediction, reader: Reader[QuestionAnswering], *, top_k: int
+) -> dict[str, Any]:
+    found = prediction.answer
+    record: dict[str, Any] = {
+        "answer": found.text if found else None,
+        "start": found.start if found else None,
+        "end": found.end if found else None,
+        "score": prediction.score,
+        "no_answer_score": prediction.no_answer_score,
+        "context": item.name,
+        "question": item.question,
+        "id": item.id,
+    }
+    if top_k > 1:
+        record["answers"] = [
+            {"answer": span.text, "start": span.start, "end": span.end, "score": span.score}
+            for span in prediction.spans
+        ]
+    record["receipt"] = reader.receipt(prediction)
+    return record
+
+
+def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:
+    if not isinstance(result, FailedItem):
+        return result
+    return failed_record(result, context=result.name, question=result.question)

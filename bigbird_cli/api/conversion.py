@@ -1,0 +1,103 @@
+"""`bigbird convert` as plain Python calls: convert, look into, and compare models."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bigbird_cli.backend import open_backend
+from bigbird_cli.text.places import is_local, local_path
+from bigbird_cli.weights import describe
+from bigbird_cli.weights.convert import ConversionReport, convert_model
+from bigbird_cli.weights.describe import Comparison, Inspection, OutputDifference
+from bigbird_cli.weights.sources import ATTENTION_SETTINGS, open_source
+from bigbird_cli.weights.store import find_folder, shipped_models
+
+
+def convert(
+    source: str | Path,
+    out: str | Path,
+    *,
+    to: str = "safetensors",
+    dtype: str | None = None,
+    max_positions: int | None = None,
+    positions: str = "tile",
+    block_size: int | None = None,
+    random_blocks: int | None = None,
+    config: str | Path | None = None,
+) -> ConversionReport:
+    """Make a BigBird folder of a model of another kind, format, length or precision; see `weights.convert`."""
+    return convert_model(
+        _weights_place(source),
+        local_path(out),
+        to=to,
+        dtype=dtype,
+        max_positions=max_positions,
+        positions=positions,
+        block_size=block_size,
+        num_random_blocks=random_blocks,
+        config=config,
+        door=open_backend,
+    )
+
+
+def inspect_model(path: str | Path, *, config: str | Path | None = None) -> Inspection:
+    """Look at the weights of a model of any kind and format; see `weights.describe.inspect_model`."""
+    return describe.inspect_model(_weights_place(path), config=config, door=open_backend)
+
+
+def compare_models(
+    a: str | Path, b: str | Path, *, config: str | Path | None = None, seed: int = 0, backend: str = "pytorch"
+) -> Comparison:
+    """Run two models of any kind and format on the same ids, a short text and a long one, and compare their tensors.
+
+    Both read with the first one's attention: its blocks and its pattern. An encoder of another kind is run as the
+    BigBird that it would become. Where the heads differ, the encoders are compared.
+
+    Args:
+        a, b: as the source of `convert`.
+        config: a config.json in place of a's own.
+        seed: of the ids.
+        backend: the framework that computes.
+
+    Raises:
+        ModelError: one of them cannot be opened, or they are too different to read the same ids.
+        ResourceError: memory did not suffice.
+    """
+    left = open_source(_weights_place(a), config=config, door=open_backend)
+    right = open_source(_weights_place(b), door=open_backend)
+    tensors = describe.tensor_differences(left, right)
+    head = left.head if left.head == right.head else "none"
+    notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]
+    if left.head != right.head:
+        notes.append("their heads differ, so the encoders are compared")
+    shared = {name: getattr(left.config, name) for name in ATTENTION_SETTINGS}
+    if changed := [name for name in ATTENTION_SETTINGS if getattr(right.config, name) != shared[name]]:
+        notes.append(f"B reads with A's {', '.join(changed)}")
+    limit = min(left.config.max_position_embeddings, right.config.max_position_embeddings)
+    vocab_size = min(left.config.vocab_size, right.config.vocab_size)
+    long = left.config.full_attention_limit + 5 * left.config.block_size
+    without_pooler = any(not any("pooler." in name for name in source.tensors) for source in (left, right))
+    models = [
+        (
+            source.config.replace(**shared),
+            {name: array for name, array in source.tensors.items() if not (without_pooler and "pooler." in name)},
+            str(source.found.path),
+        )
+        for source in (left, right)
+    ]
+    outputs: list[OutputDifference] = []
+    for n_tokens in sorted({min(limit, 48), min(limit, long)}):
+        ids = np.random.default_rng(seed).integers(0, vocab_size, (1, n_tokens))
+        of_a, of_b = (
+            open_backend(backend).probe(model_config, arrays, ids, head=head, where=where)
+            for model_config, arrays, where in models
+        )
+        outputs += describe.output_differences(n_tokens, of_a, of_b)
+    return Comparison(left.described, right.described, tuple(outputs), tensors, tuple(notes))
+
+
+def _weights_place(name: str | Path) -> Path:
+    """Where a source stands: a path, or the folder of a shipped model."""
+    if not is_local(name) and str(name) in shipped_models():
+        return find_folder(name)
+    return local_path(name)

@@ -1,0 +1,35 @@
+"""Options that several calls take, checked alike."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import ValidationError
+
+from bigbird_cli.errors import UsageError, nearest
+from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline
+
+OnLong = Literal["window", "error", "truncate"]
+
+
+ON_LONG: tuple[OnLong, ...] = ("window", "error", "truncate")
+
+
+def newline_of(newline: str | None) -> Newline | None:
+    """A tokenizer's rule for line breaks; None for the one that its vocabulary wants."""
+    return None if newline is None else NEWLINE_RULES[known(newline, NEWLINE_RULES, "newline")]
+
+
+def known(value: str, names: Sequence[str], where: str) -> int:
+    """The place of a value among those that there are; UsageError with the nearest where it is none of them."""
+    if value not in names:
+        near = nearest(str(value), names)
+        hint = f"did you mean {near}?" if near else f"use one of {', '.join(names)}"
+        raise UsageError(f"there is no {value!r}", where=where, fix=hint)
+    return list(names).index(value)
+
+
+def usage_error(error: ValidationError) -> UsageError:
+    """What to say of a task's setting that cannot be."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    return UsageError(message, where=".".join(map(str, first["loc"])) or None)

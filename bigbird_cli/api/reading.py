@@ -1,0 +1,409 @@
+"""What all commands that read documents share: from items to whole documents, windows, a model's outputs, predictions.
+
+Windows of several items are read together, which changes no result, and each record is given as soon as it is ready.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
+
+import numpy as np
+from pydantic import ValidationError
+
+from bigbird_cli.api.options import ON_LONG, known, newline_of, usage_error
+from bigbird_cli.backend import Predictor, open_backend
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
+from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
+from bigbird_cli.text.documents import (
+    SUFFIXES,
+    Document,
+    FailedDocument,
+    ReadDocument,
+    encode_document,
+    read_documents,
+)
+from bigbird_cli.text.places import local_path
+from bigbird_cli.text.tokenizer import Newline, Tokenizer, load_tokenizer
+from bigbird_cli.text.windows import Window, owned_sums
+from bigbird_cli.weights.store import ModelFolder, open_folder
+
+DEFAULT_QA_MODEL = "qa-mini"
+
+_TOKENS_TOGETHER = 16_384
+"""Items are gathered up to so many tokens before the model reads them: more would delay the first record."""
+
+
+class Item(Protocol):
+    """A document, and whatever is asked of it."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def id(self) -> Any: ...
+
+
+class Prediction(Protocol):
+    """What a task's decoder says of a document, as far as its receipt goes."""
+
+    @property
+    def n_tokens(self) -> int: ...
+
+    @property
+    def n_read(self) -> int: ...
+
+    @property
+    def n_unknown(self) -> int: ...
+
+    @property
+    def n_windows(self) -> int: ...
+
+    @property
+    def longest_input(self) -> int: ...
+
+
+class ReadingTask(Protocol):
+    """A task that reads documents in windows."""
+
+    window: int
+
+    @classmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of a model that was trained elsewhere."""
+
+    def room(self, n_beside: int) -> int:
+        """Tokens of a document that one window holds beside so many others."""
+
+    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]: ...
+
+    def window_feature(
+        self,
+        document: ReadDocument,
+        window: Window,
+        owned: range,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        beside: np.ndarray | None = None,
+    ) -> Feature: ...
+
+
+I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+T = TypeVar("T", bound=WindowedTask)
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """An item that cannot be read, because its document or its row was not readable.
+
+    Attributes:
+        error: why.
+        name: where it came from.
+        question: what was asked of it, if anything.
+        id: its owner's name for it.
+    """
+
+    error: BigBirdError
+    name: str | None = None
+    question: str | None = None
+    id: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reader(Generic[T]):
+    """An open model with its task: folder and tokenizer at once, weights when they are first needed."""
+
+    opened: "_Opened"
+    task: T
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.opened.tokenizer
+
+    @property
+    def predictor(self) -> Predictor:
+        return self.opened.predictor
+
+    def receipt(self, prediction: Prediction) -> dict[str, Any]:
+        """What was read of a document, and by what."""
+        config = self.opened.folder.config
+        is_full = self.predictor.attention != "block_sparse" or prediction.longest_input <= config.full_attention_limit
+        return {
+            "tokens": prediction.n_tokens,
+            "read": prediction.n_read,
+            "unknown": prediction.n_unknown,
+            "windows": prediction.n_windows,
+            "truncated": prediction.n_read < prediction.n_tokens,
+            "model": self.opened.name,
+            "attention": "full" if is_full else "block_sparse",
+            "device": self.predictor.device,
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """How documents are read, whatever the task.
+
+    Attributes:
+        on_long: what to do with a document that does not fit into one window.
+        newline: the tokenizer's rule for line breaks.
+        batch_size: windows read together at most.
+    """
+
+    on_long: str
+    newline: Newline | None
+    batch_size: int
+
+
+def options_of(*, on_long: str, newline: str | None, batch_size: int) -> Options:
+    """Check the options.
+
+    Raises:
+        UsageError: one has an impossible value.
+    """
+    if batch_size < 1:
+        raise UsageError(f"{batch_size} is too few", where="batch_size", fix="give 1 or more")
+    known(on_long, ON_LONG, "on_long")
+    return Options(on_long, newline_of(newline), batch_size)
+
+
+def open_reader(
+    kind: type[T],
+    model: str | Path,
+    *,
+    head: str,
+    what: str,
+    device: str,
+    threads: int | None,
+    offline: bool,
+    revision: str | None,
+    **changes: Any,
+) -> Reader[T]:
+    """Open a model for a task; its settings are those that it was trained with, and the caller's changes.
+
+    Args:
+        kind: the task.
+        model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        head: what the task needs of the model.
+        what: the task in words, for errors.
+        device, threads, offline, revision: as of `answers`.
+        changes: settings of the task; None leaves the model's own.
+
+    Raises:
+        UsageError: a setting has an impossible value.
+        ModelError: the model cannot be used, or was trained for another task.
+    """
+    opened = _opened(str(model), isinstance(model, Path), head, device, threads, offline, revision, stamps(model))
+    limit = opened.folder.config.max_position_embeddings
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("window", 0) > limit:
+        raise UsageError(
+            f"a window of {given['window']} tokens is longer than the model's {limit} positions",
+            where="window",
+            fix=f"give {limit} or less",
+        )
+    stored = _stored(kind, opened.folder, what)
+    stored["window"] = min(stored["window"], limit)
+    try:
+        return Reader(opened, kind.model_validate(stored | given))
+    except ValidationError as error:
+        raise usage_error(error) from None
+
+
+def read_items(
+    items: Iterable[I | FailedItem | None],
+    reader: Reader[Any],
+    options: Options,
+    *,
+    beside: Callable[[I], np.ndarray | None],
+    decoder: Callable[[str], Decoder],
+    failed: Callable[[I, DataError], FailedItem],
+) -> Iterator[tuple[I, Any] | FailedItem]:
+    """Read items lazily, each from its whole document, and give their predictions in their order.
+
+    A document that stands in items one after the other is tokenised once.
+
+    Args:
+        items: None among them says that the next may be long in coming: what was gathered is read.
+        reader: the model.
+        options: how.
+        beside: ids of what stands beside the document in each window, such as a question's; None for nothing.
+        decoder: opens a decoder for one document of this name.
+        failed: what becomes of an item that cannot be read.
+
+    Raises:
+        ModelError: the model cannot be used.
+        ResourceError: memory did not suffice.
+    """
+    group: list[_Ready[I] | FailedItem] = []
+    n_windows = n_tokens = 0
+    document: ReadDocument | None = None
+
+    def prepared(item: I) -> _Ready[I]:
+        nonlocal document
+        if document is None or document.text != item.text:
+            document = None  # lets the one before go while this one is read
+            document = encode_document(item.text, reader.tokenizer, name=item.name, newline=options.newline)
+        if not len(document):
+            what = "holds nothing but white space" if item.text else "is empty"
+            raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
+        ids = beside(item)
+        return _Ready(item, document, ids, _plan(reader.task, len(document), 0 if ids is None else len(ids), options))
+
+    for item in items:
+        if isinstance(item, FailedItem):
+            group.append(item)
+        elif item is not None:
+            try:
+                ready = prepared(item)
+                group.append(ready)
+                n_windows += len(ready.plan)
+                n_tokens += sum(window.stop - window.start + ready.n_beside for window in ready.plan)
+            except DataError as error:
+                if error.where is None:
+                    error = DataError(error.problem, where=item.name, fix=error.fix)
+                group.append(failed(item, error))
+        if item is None or not n_windows or n_windows >= 4 * options.batch_size or n_tokens >= _TOKENS_TOGETHER:
+            yield from _read_group(group, reader, options, decoder)
+            group, n_windows, n_tokens = [], 0, 0
+    yield from _read_group(group, reader, options, decoder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready(Generic[I]):
+    """An item whose windows are planned."""
+
+    item: I
+    document: ReadDocument
+    beside: np.ndarray | None
+    plan: list[Window]
+
+    @property
+    def n_beside(self) -> int:
+        return 0 if self.beside is None else len(self.beside)
+
+
+def _plan(task: ReadingTask, n_tokens: int, n_beside: int, options: Options) -> list[Window]:
+    room = task.room(n_beside)
+    if options.on_long == "window" or n_tokens <= room:
+        return task.plan_windows(n_tokens, n_beside)
+    if options.on_long == "error":
+        others = f" beside the {n_beside} others" if n_beside else ""
+        raise DataError(
+            f"the document has {n_tokens} tokens, and one window has room for {max(room, 0)}{others}",
+            fix="read it in several windows (on_long: window)",
+        )
+    task.plan_windows(min(n_tokens, room), n_beside)  # refuses what leaves no room at all
+    return [Window(0, room)]
+
+
+def _read_group(
+    group: Sequence["_Ready[I] | FailedItem"], reader: Reader[Any], options: Options, decoder: Callable[[str], Decoder]
+) -> Iterator[tuple[I, Any] | FailedItem]:
+    ready = [entry for entry in group if isinstance(entry, _Ready)]
+    # the predictor reads features ahead of its outputs: the decoder walks over the same features by itself, and no
+    # window is held longer than it is needed
+    walk = _features(ready, reader)
+    predict = reader.predictor.predict(_features(ready, reader), batch_size=options.batch_size) if ready else iter(())
+    for entry in group:
+        if isinstance(entry, FailedItem):
+            yield entry
+            continue
+        gathered = decoder(str(entry.item.id if entry.item.id is not None else entry.item.name))
+        for _ in entry.plan:
+            feature = next(walk)
+            gathered.add(feature, next(predict))
+        yield entry.item, gathered.finish()[0]
+
+
+def _features(ready: Iterable["_Ready[Any]"], reader: Reader[Any]) -> Iterator[Feature]:
+    task = cast(ReadingTask, reader.task)
+    for entry in ready:
+        for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
+            yield task.window_feature(entry.document, window, owned, reader.tokenizer, example=0, beside=entry.beside)
+
+
+def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
+    """The settings of a task that the model was trained with."""
+    where = str(folder.path / "task.json")
+    if folder.task is None:
+        return cast(type[ReadingTask], kind).for_model(folder.config).model_dump()  # type: ignore[attr-defined]
+    wanted = kind.model_fields["type"].default
+    if folder.task.get("type") != wanted:
+        raise ModelError(
+            f"the model was trained for the task {folder.task.get('type')!r}, not for {what}",
+            where=where,
+            fix=f"name a model for {what}",
+        )
+    try:
+        return kind.model_validate(folder.task).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{place or 'the task'}: {first['msg']}", where=where, fix="restore the file") from None
+
+
+class _Opened:
+    """A model folder and its tokenizer, and its weights when they are first needed."""
+
+    def __init__(self, folder: ModelFolder, name: str, *, head: str, device: str, threads: int | None) -> None:
+        self.folder, self.name = folder, name
+        self._head, self._device, self._threads = head, device, threads
+        self.tokenizer = load_tokenizer(folder.path)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return open_backend().open_predictor(self.folder, head=self._head, device=self._device, threads=self._threads)
+
+
+@lru_cache(maxsize=1)
+def _opened(
+    model: str,
+    is_path: bool,
+    head: str,
+    device: str,
+    threads: int | None,
+    offline: bool,
+    revision: str | None,
+    stamps: tuple[tuple[str, int], ...],
+) -> _Opened:
+    """Open a model, or find it open from the call before: a notebook asks again and again."""
+    del stamps
+    folder = open_folder(Path(model) if is_path else model, offline=offline, revision=revision)
+    return _Opened(folder, model, head=head, device=device, threads=threads)
+
+
+def stamps(model: str | Path) -> tuple[tuple[str, int], ...]:
+    """What tells a folder that was written anew from the one that is open; nothing for a name that is no folder."""
+    folder = local_path(model)
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*")))
+
+
+def documents_of(contexts: Iterable[str | Path | Document], *, what: str) -> Iterator[Document | FailedDocument]:
+    """Texts, files, folders and documents as documents; `what` is the argument's name, for a warning."""
+    for context in contexts:
+        if isinstance(context, Document):
+            yield context
+        elif isinstance(context, Path):
+            yield from read_documents([context])
+        else:
+            if len(context) < 256 and "\n" not in context and context.endswith(SUFFIXES) and Path(context).is_file():
+                warnings.warn(
+                    BigBirdWarning(f"the {what} {context!r} is read as a text; to read the file, give a pathlib.Path"),
+                    stacklevel=4,
+                )
+            yield Document("text", context)
+
+
+def failed_record(failed: FailedItem, **fields: Any) -> dict[str, Any]:
+    """What stands in an item's place that could not be read."""
+    return {"error": failed.error.to_dict(), **fields, "id": failed.id}

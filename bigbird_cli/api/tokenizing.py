@@ -1,0 +1,148 @@
+"""`bigbird tokenize` as plain Python calls: look at tokens, and learn a vocabulary."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from bigbird_cli.api.options import known, newline_of
+from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
+from bigbird_cli.errors import UsageError
+from bigbird_cli.text.corpus import Corpus
+from bigbird_cli.text.documents import Document, FailedDocument
+from bigbird_cli.text.places import local_path
+from bigbird_cli.text.report import Report
+from bigbird_cli.text.report import tokenize as report_on
+from bigbird_cli.text.tokenizer import TOKENIZER_FILES, Tokenizer, load_tokenizer
+from bigbird_cli.text.train import (
+    ALGORITHMS,
+    CHARACTER_COVERAGE,
+    SPLITS,
+    Progress,
+    VocabularyReport,
+    train_vocabulary,
+)
+from bigbird_cli.weights.folders import flush, partial_folder
+from bigbird_cli.weights.store import find_folder
+
+
+def tokenize(
+    text: str,
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    newline: str | None = None,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Report:
+    """Show how a model's vocabulary reads a text, and what of it the vocabulary does not know.
+
+    Args:
+        text: any text; control tokens written in it, such as [SEP], are text.
+        model: a model folder, or one with a vocabulary only; a shipped model's name; or a name on the Hugging Face hub.
+        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one the vocabulary wants.
+        offline: never ask the network.
+        revision: branch, tag or commit of a hub model.
+
+    Raises:
+        UsageError: there is no such newline rule.
+        ModelError: there is no such model, or its vocabulary is missing or broken.
+        DataError: the text holds a lone surrogate.
+    """
+    rule = newline_of(newline)
+    return report_on(text, _open_tokenizer(model, offline=offline, revision=revision), newline=rule)
+
+
+def tokenize_documents(
+    documents: Iterable[Document | FailedDocument],
+    *,
+    model: str | Path = DEFAULT_QA_MODEL,
+    newline: str | None = None,
+    offline: bool = False,
+    revision: str | None = None,
+) -> Iterator[tuple[Document, Report] | FailedDocument]:
+    """`tokenize` each document when it is asked for; one that could not be read is given back in its place."""
+    rule = newline_of(newline)
+    tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
+    return (
+        document
+        if isinstance(document, FailedDocument)
+        else (document, report_on(document.text, tokenizer, newline=rule))
+        for document in documents
+    )
+
+
+def train_tokenizer(
+    corpus: str | Path | Document | Iterable[str | Path | Document],
+    out: str | Path,
+    *,
+    vocab_size: int,
+    split: str = "whitespace",
+    algorithm: str | None = None,
+    character_coverage: float = CHARACTER_COVERAGE,
+    byte_fallback: bool = False,
+    text_field: str | None = None,
+    sample_mb: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> VocabularyReport:
+    """Learn a vocabulary in the layout of BigBird's own, of any language; see `text.train.train_vocabulary`.
+
+    Args:
+        corpus: what to learn from: paths of files and folders, "-" for standard input, or Documents, as
+            `text.corpus.Corpus` reads them.
+        out: the folder to write; it must not exist yet, or be empty. It appears whole or not at all.
+        vocab_size: pieces in all, the 101 special ones included.
+        split: "whitespace", or "none" for text without words, such as DNA.
+        algorithm: "unigram" or "bpe"; None for unigram, without words for bpe.
+        character_coverage: share of the corpus's characters, above 0 and up to 1, that the vocabulary has to know.
+        byte_fallback: give each byte a piece, so that no text is unknown.
+        text_field: the corpus is JSON lines, and this field holds the text; None for plain text, and "text" in *.jsonl.
+        sample_mb: megabytes to learn from at most, drawn at random; None for 50, without words for 15.
+        on_progress: is told every few megabytes, and when learning begins.
+
+    Raises:
+        UsageError: out is occupied, an option has an impossible value, or vocab_size does not suit the corpus.
+        DataError: the corpus cannot be read, or holds no text.
+        ResourceError: memory or disk did not suffice.
+    """
+    if not 0 < character_coverage <= 1:
+        raise UsageError(f"{character_coverage} is no share", where="character_coverage", fix="give 0.9995, or up to 1")
+    if sample_mb is not None and sample_mb < 1:
+        raise UsageError(f"{sample_mb} is too few", where="sample_mb", fix="give 1 or more")
+    out = local_path(out)
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError("there is something of that name already", where=str(out), fix="name a new folder")
+    sources = [corpus] if isinstance(corpus, str | Path | Document) else corpus
+    with partial_folder(out.parent, n_bytes=100 * vocab_size) as partial:
+        report = train_vocabulary(
+            Corpus(sources, text_field=text_field),
+            partial,
+            vocab_size=vocab_size,
+            split=SPLITS[known(split, SPLITS, "split")],
+            algorithm=None if algorithm is None else ALGORITHMS[known(algorithm, ALGORITHMS, "algorithm")],
+            character_coverage=character_coverage,
+            byte_fallback=byte_fallback,
+            sample_mb=sample_mb,
+            on_progress=on_progress,
+        )
+        for file in partial.iterdir():
+            flush(file)
+        if out.is_dir():
+            out.rmdir()  # it is empty; Windows renames onto nothing
+        partial.rename(out)
+    return report
+
+
+def _open_tokenizer(model: str | Path, *, offline: bool, revision: str | None) -> Tokenizer:
+    return _opened_tokenizer(str(model), isinstance(model, Path), offline, revision, stamps(model))
+
+
+@lru_cache(maxsize=1)
+def _opened_tokenizer(
+    model: str, is_path: bool, offline: bool, revision: str | None, stamps: tuple[tuple[str, int], ...]
+) -> Tokenizer:
+    """Open a vocabulary, or find it open from the call before."""
+    del stamps
+    folder = local_path(model)  # it may hold a vocabulary and no model yet
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision)
+    return load_tokenizer(folder)
