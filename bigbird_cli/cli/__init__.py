@@ -13,8 +13,10 @@ import typer
 
 from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import Terminated, guarded
+from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
+from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pretrain import pretrain
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.tokenize import tokenize
@@ -27,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 app.command()(guarded(qa))
+app.command()(guarded(ner))
+app.command()(guarded(classify))
 app.command()(guarded(tokenize))
 app.command()(guarded(pretrain))
 app.command()(guarded(finetune))
@@ -45,7 +49,7 @@ def bigbird(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Read long documents: answer questions about them, and train the BigBird models that do.
+    """Read long documents: answer questions about them, find names, label them, and train the models that do.
 
     \b
     Start with:

@@ -7,6 +7,7 @@ NO_COLOR and TERM=dumb are honoured (by Rich).
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -74,20 +75,41 @@ class _Output(Console):
         raise BrokenPipeError
 
 
-class Answers:
-    """Shows the answers of `bigbird qa` for reading."""
+class Reading:
+    """Shows records for reading: a heading each, lines below it, and what of the document was read."""
 
     def __init__(self) -> None:
         self.out = _Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
         self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
         self.n_shown = 0
 
-    def show(self, record: Mapping[str, Any], text: str) -> None:
-        """Write one record: question, answer in its sentence, score, place, and what of the document was read."""
+    def _heading(self, heading: str) -> None:
         if self.n_shown:
             self.out.print()
         self.n_shown += 1
-        self.out.print(Text(visible(record["question"]), style="bold"))
+        self.out.print(Text(visible(heading), style="bold"))
+
+    def _print(self, line: Text) -> None:
+        """Print a line below the heading, indented; on a terminal its continuations are too."""
+        if self.out.is_terminal:
+            self.out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        else:
+            self.out.print(Text("  ").append_text(line))
+
+    def _print_facts(self, *facts: str) -> None:
+        self._print(Text(visible(" · ".join(facts)), style="dim"))
+
+    def _receipt(self, record: Mapping[str, Any]) -> None:
+        self._print_facts(*_receipt(record["receipt"]))
+        self.out.file.flush()
+
+
+class Answers(Reading):
+    """Shows the answers of `bigbird qa`."""
+
+    def show(self, record: Mapping[str, Any], text: str) -> None:
+        """Write one record: question, answer in its sentence, score, place, and what of the document was read."""
+        self._heading(record["question"])
         no_answer = f"no answer {record['no_answer_score']:.2f}"
         if record["answer"] is None:
             self._print(Text("no answer", style="yellow"))
@@ -97,18 +119,7 @@ class Answers:
                 self._print(self._in_sentence(text, answer["start"], answer["end"]))
                 at = f"characters {answer['start']}-{answer['end']} of {record['context']}"
                 self._print_facts(f"score {answer['score']:.2f}", *([] if place else [no_answer]), at)
-        self._print_facts(*_receipt(record["receipt"]))
-        self.out.file.flush()
-
-    def _print(self, line: Text) -> None:
-        """Print a line below the question, indented; on a terminal its continuations are too."""
-        if self.out.is_terminal:
-            self.out.print(Padding(line, (0, 0, 0, 2), expand=False))
-        else:
-            self.out.print(Text("  ").append_text(line))
-
-    def _print_facts(self, *facts: str) -> None:
-        self._print(Text(visible(" · ".join(facts)), style="dim"))
+        self._receipt(record)
 
     def _in_sentence(self, text: str, start: int, end: int) -> Text:
         excerpt = sentence_around(text, start, end)
@@ -122,6 +133,57 @@ class Answers:
         line.append(_flat(text[end : excerpt.stop]))
         line.append(" …" if excerpt.cut_after else "")
         return line
+
+
+class Entities(Reading):
+    """Shows the names that `bigbird ner` found."""
+
+    def show(self, record: Mapping[str, Any]) -> None:
+        """Write one record: the document, a line for each name, and what of the document was read."""
+        self._heading(record["source"])
+        found = record["entities"]
+        kinds = max((len(entity["type"]) for entity in found), default=0)
+        places = max((len(f"{entity['start']}-{entity['end']}") for entity in found), default=0)
+        for entity in found:
+            line = Text(f"{visible(entity['type']):{kinds}}  ", style="cyan")
+            line.append(f"{entity['start']}-{entity['end']}".ljust(places), style="dim")
+            line.append(f"  {entity['score']:.2f}  ", style="dim")
+            line.append(_flat(entity["text"]), style="bold")
+            self._print(line)
+        if not found:
+            self._print(Text("no names", style="yellow"))
+        counts = Counter(entity["type"] for entity in found)
+        if counts:
+            self._print_facts(", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())))
+        self._receipt(record)
+
+
+class Labels(Reading):
+    """Shows what `bigbird classify` made of documents."""
+
+    MOST = 5
+    """Labels shown of a model that has many."""
+
+    def show(self, record: Mapping[str, Any]) -> None:
+        """Write one record: the document, its label with the likeliest others, and what of the document was read."""
+        self._heading(record["source"])
+        scores, given = record["scores"], record.get("labels", [record["label"]])
+        if record["label"] is None and "labels" not in record:
+            self._print(Text(f"{record['score']:.4g}", style="bold"))
+        else:
+            if not given:
+                self._print(Text("no label", style="yellow"))
+            best = sorted(scores, key=lambda name: -scores[name])
+            shown = [name for i, name in enumerate(best) if name in given or i < self.MOST]
+            width = max(len(visible(name)) for name in shown)
+            for name in shown:
+                line = Text(f"{visible(name):{width}}", style="bold" if name in given else "")
+                line.append(f"  {scores[name]:6.1%}  ", style="dim")
+                line.append("█" * round(20 * scores[name]), style="green" if name in given else "dim")
+                self._print(line)
+        if record["receipt"]["windows"] > 1:
+            self._print_facts(f"{record['combine']} of {record['receipt']['windows']:,} windows")
+        self._receipt(record)
 
 
 class Waiting:

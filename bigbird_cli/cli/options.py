@@ -8,6 +8,12 @@ import typer
 Model = Annotated[
     str, typer.Option("--model", "-m", metavar="NAME", help="Shipped model, model folder, or name on the hub.")
 ]
+TrainedModel = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME", help="Run or model folder, or name on the hub.")
+]
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE]...", help="Text files, folders of them, or - for standard input.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
 Threads = Annotated[

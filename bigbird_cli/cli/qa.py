@@ -1,17 +1,18 @@
 """`bigbird qa`: answer questions about documents of any length."""
 
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bigbird_cli.cli import options
-from bigbird_cli.errors import BigBirdError, DataError, UsageError
+from bigbird_cli.cli import options, reading
+from bigbird_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from bigbird_cli.api import FailedItem, QAItem
+
+_EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 
 
 def qa(
@@ -73,8 +74,7 @@ def qa(
     items = _from_files(context, asked) if context else _from_rows(asked)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import Answers, Waiting, write_json
+    from bigbird_cli.cli.console import Answers
 
     in_flight: deque[str] = deque()
     records = api.answers(
@@ -92,25 +92,15 @@ def qa(
         threads=threads,
         offline=offline,
     )
-    answers = Answers()
-    n_done, codes = 0, []
-    with Waiting(quiet=quiet) as waiting:
+    answers, texts = Answers(), deque[str]()
+
+    def followed() -> Iterator[dict[str, Any]]:
         for record in records:
-            text = in_flight.popleft()
-            with waiting.aside():
-                if "error" in record:
-                    codes.append(int(record["error"]["exit_code"]))
-                    show_error(_as_error(record["error"]))
-                else:
-                    n_done += 1
-                if as_json:
-                    write_json(record)
-                elif "error" not in record:
-                    answers.show(record, text)
-    if codes:
-        raise typer.Exit(1 if n_done else codes[0])
-    if not n_done:
-        raise DataError("there is nothing to read", where="standard input", fix="name a document with --context FILE")
+            texts.append(in_flight.popleft())
+            yield record
+            texts.clear()
+
+    reading.show_records(followed(), lambda record: answers.show(record, texts[0]), as_json=as_json, quiet=quiet)
 
 
 def _questions(given: Sequence[str], file: str | None) -> list[str]:
@@ -130,8 +120,7 @@ def _questions(given: Sequence[str], file: str | None) -> list[str]:
 def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
     if not asked:
         raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
-    if paths.count("-") > 1:
-        raise UsageError("standard input can be read once only", where="--context -")
+    reading.refuse_two_stdins(paths)
     return _read_files(paths, asked)
 
 
@@ -143,25 +132,18 @@ def _read_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem 
 
 
 def _from_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("no document is given", fix="name a text file with --context FILE, or - for standard input")
+    reading.refuse_terminal("name a text file with --context FILE, or - for standard input")
     return _read_rows(asked)
 
 
 def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
     from bigbird_cli.api import FailedItem
-    from bigbird_cli.cli.lines import Lines
-    from bigbird_cli.text.documents import read_jsonl
 
-    lines = Lines(sys.stdin.buffer)
-    rows = read_jsonl(lines, "standard input")
-    while True:
-        if lines.would_wait():
-            yield None  # whoever writes may wait for the answers to what came so far
-        number, row = next(rows, (0, None))
-        if row is None:
-            return
-        where = f"standard input:{number}"
+    for found in reading.read_rows(_EXAMPLE):
+        if found is None:
+            yield None
+            continue
+        where, row = found
         if isinstance(row, DataError):
             yield FailedItem(row, name=where)
             continue
@@ -174,26 +156,10 @@ def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
 def _items_of(row: dict[str, Any], where: str, asked: Sequence[str]) -> "Iterator[QAItem]":
     from bigbird_cli.api import QAItem
 
-    context = _text_of(row, "context", where)
-    for question in [_text_of(row, "question", where)] if "question" in row or not asked else asked:
+    context = reading.text_of(row, "context", where, example=_EXAMPLE)
+    given = "question" in row or not asked
+    for question in [reading.text_of(row, "question", where, example=_EXAMPLE)] if given else asked:
         yield QAItem(context, question, name=where, id=row.get("id"))
-
-
-def _text_of(row: dict[str, Any], key: str, where: str) -> str:
-    from bigbird_cli.errors import nearest
-    from bigbird_cli.text.documents import json_kind, refuse_surrogates
-
-    if key not in row:
-        near = nearest(key, row)
-        hint = f"did you mean {near!r}?" if near else 'write {"context": ..., "question": ..., "id": ...}'
-        raise DataError(f"the row has no {key!r}", where=where, fix=hint)
-    value = row[key]
-    if not isinstance(value, str):
-        raise DataError(f"{key!r} is {json_kind(value)}, not a string", where=where, fix="write its text in quotes")
-    if not value.strip():
-        raise DataError(f"{key!r} is empty", where=where, fix="give it a text")
-    refuse_surrogates(value, f"{key!r}", where)
-    return value
 
 
 def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]) -> "Iterator[Any]":
@@ -204,7 +170,3 @@ def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]
         if item is not None:
             texts.append(item.context if isinstance(item, QAItem) else "")
         yield item
-
-
-def _as_error(error: dict[str, Any]) -> BigBirdError:
-    return BigBirdError(error["problem"], where=error["where"], fix=error["fix"])

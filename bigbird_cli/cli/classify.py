@@ -1,0 +1,78 @@
+"""`bigbird classify`: tell what documents of any length are."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from bigbird_cli.cli import options, reading
+
+
+def classify(
+    files: options.Files = None,
+    model: options.TrainedModel = None,
+    pair: Annotated[
+        str | None, typer.Option("--pair", metavar="TEXT", help="A second text beside each, for a model of pairs.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Of several labels, give those at least so likely.  [default: as trained]",
+        ),
+    ] = None,
+    combine: Annotated[
+        Literal["mean", "max", "first"] | None,
+        typer.Option("--combine", help="How the windows of a document are made one.  [default: as trained]"),
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", metavar="N", min=16, help="Tokens read at once.  [default: as trained]")
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option("--overlap", metavar="N", min=0, help="Tokens that two windows share.  [default: as trained]"),
+    ] = None,
+    on_long: options.OnLong = "window",
+    newline: options.Newline = None,
+    batch_size: options.BatchSize = 8,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    as_json: options.Json = False,
+    offline: options.Offline = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+) -> None:
+    """Tell what documents of any length are: a label, several, or a number, as the model was trained.
+
+    Without FILE, standard input is read as JSON lines: {"text": ..., "pair": ..., "id": ...}
+
+    \b
+    Examples:
+      bigbird classify article.txt --model runs/classify
+      bigbird classify contracts/ --model runs/classify --json
+      cat article.txt | bigbird classify - --model runs/classify
+      bigbird classify --model runs/classify --json < texts.jsonl
+    """
+    name = reading.need_model(model, command="classify", recipe="classify-imdb")
+    items = reading.text_items(files or [], pairs=True, pair=pair)
+
+    from bigbird_cli import api
+    from bigbird_cli.cli.console import Labels
+
+    records = api.classes(
+        items,
+        model=name,
+        threshold=threshold,
+        combine=combine,
+        window=window,
+        overlap=overlap,
+        on_long=on_long,
+        newline=newline,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        offline=offline,
+    )
+    reading.show_records(records, Labels().show, as_json=as_json, quiet=quiet)
