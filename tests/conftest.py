@@ -96,6 +96,47 @@ def tiny_qa_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def write_labeller(folder: Path, source: Path, kind: str, task: dict, labels: list[str]) -> Path:
+    """A tiny random model that labels, with the tokenizer of another folder."""
+    import torch
+
+    from bigbird_cli.bigbird.config import BigBirdConfig
+    from bigbird_cli.pytorch import models
+
+    config = BigBirdConfig.from_file(source / "config.json").replace(
+        id2label=dict(enumerate(labels)),
+        label2id={name: i for i, name in enumerate(labels)},
+        problem_type={"single": "single_label_classification", "multi": "multi_label_classification"}.get(
+            task.get("problem", "")
+        ),
+        initializer_range=0.5,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        getattr(models, kind)(config).save_pretrained(folder)
+    write_wordpiece(folder)
+    if task:
+        (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_ner_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
+    """A tiny random model that finds people and places everywhere."""
+    task = {"type": "ner", "window": 64, "overlap": 16, "labels": ["LOC", "PER"]}
+    tags = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    folder = tmp_path_factory.mktemp("models") / "tiny-ner"
+    return write_labeller(folder, tiny_qa_model, "BigBirdForTokenClassification", task, tags)
+
+
+@pytest.fixture(scope="session")
+def tiny_classify_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
+    """A tiny random model with three labels."""
+    task = {"type": "classify", "problem": "single", "window": 64, "overlap": 16, "labels": ["blue", "green", "red"]}
+    folder = tmp_path_factory.mktemp("models") / "tiny-classify"
+    return write_labeller(folder, tiny_qa_model, "BigBirdForSequenceClassification", task, task["labels"])
+
+
 Bigbird = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

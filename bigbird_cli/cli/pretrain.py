@@ -22,7 +22,7 @@ def pretrain(
     Examples:
       bigbird pretrain recipes/pretrain-small.yaml --check
       bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/
-      bigbird pretrain recipes/pretrain.yaml --resume auto
+      bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/ --resume auto
     """
     training.follow(
         "pretrain",

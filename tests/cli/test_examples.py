@@ -28,6 +28,12 @@ RECIPE = {
     "data": {"train": "data/train.json", "dev": "data/dev.json"},
     "optim": {"lr": 1e-3, "batch_size": 4, "micro_batch_size": 2, "steps": 2},
 }
+PRETRAINING = {
+    "model": {"start": "qa-mini"},
+    "task": {"type": "mlm", "window": 64},
+    "data": {"train": "article.txt"},
+    "optim": {"lr": 1e-3, "batch_size": 4, "micro_batch_size": 2, "steps": 2},
+}
 ARTICLE = "In 1820 ada lit the lamp. Bel signed the lease in 1887, and Cora kept the light of the harbour.\n" * 8
 
 
@@ -43,7 +49,13 @@ def examples_in_readme() -> list[str]:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workshop(
+    tmp_path: Path,
+    tiny_qa_model: Path,
+    tiny_ner_model: Path,
+    tiny_classify_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """A folder with the files that the examples name; the shipped model is a tiny one."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
@@ -57,9 +69,16 @@ def workshop(tmp_path: Path, tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for part in ("train", "dev"):
         write_squad(tmp_path / "data" / f"{part}.json")
-    recipe = tmp_path / "recipes" / "squad.yaml"
-    recipe.parent.mkdir()
-    recipe.write_text(yaml.safe_dump(RECIPE))
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"text": ARTICLE, "id": 1}) + "\n")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "squad.yaml").write_text(yaml.safe_dump(RECIPE))
+    for name in ("pretrain-small",):
+        (tmp_path / "recipes" / f"{name}.yaml").write_text(yaml.safe_dump(PRETRAINING))
+    (tmp_path / "novels").mkdir()
+    (tmp_path / "novels" / "a.txt").write_text(ARTICLE * 4)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "ner").symlink_to(tiny_ner_model)
+    (tmp_path / "runs" / "classify").symlink_to(tiny_classify_model)
     write_bert(tmp_path / "models" / "minilm")
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(3, 8))) for _ in range(12_000)]

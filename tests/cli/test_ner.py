@@ -1,0 +1,138 @@
+"""`bigbird ner`: what it reads, what it says, and how it ends."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bigbird_cli as bb
+from bigbird_cli.errors import DataError, ModelError, UsageError
+from tests.conftest import write_labeller
+
+TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_json_records_have_entities_with_exact_characters_and_a_receipt(
+    invoke: Any, tiny_ner_model: Path, article: Path
+) -> None:
+    result = invoke("ner", article, "--model", tiny_ner_model, "--json")
+    assert result.exit_code == 0, result.stderr
+    (record,) = records(result.stdout)
+    assert list(record) == ["entities", "source", "id", "receipt"]
+    text = article.read_bytes().decode()
+    assert len(record["entities"]) > 5
+    for entity in record["entities"]:
+        assert list(entity) == ["text", "type", "start", "end", "score"]
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+        assert entity["type"] in ("LOC", "PER")
+        assert 0 <= entity["score"] <= 1
+    places = [(entity["start"], entity["end"]) for entity in record["entities"]]
+    assert places == sorted(places)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(places))  # none twice
+    receipt = record["receipt"]
+    assert receipt["read"] == receipt["tokens"] > 64
+    assert receipt["windows"] > 1
+    assert receipt["truncated"] is False
+
+
+def test_batch_size_and_neighbours_change_no_entity(invoke: Any, tiny_ner_model: Path, article: Path) -> None:
+    (article.parent / "b.txt").write_text("ada lit the lamp in the tower .")
+    alone = records(invoke("ner", article, "-m", tiny_ner_model, "--json", "--batch-size", 1).stdout)
+    among = records(invoke("ner", article.parent, "-m", tiny_ner_model, "--json", "--batch-size", 64).stdout)
+    assert [record["source"] for record in among] == [str(article), str(article.parent / "b.txt")]
+    assert [e | {"score": 0} for e in among[0]["entities"]] == [e | {"score": 0} for e in alone[0]["entities"]]
+
+
+def test_people_read_a_line_for_each_name(invoke: Any, tiny_ner_model: Path) -> None:
+    result = invoke("ner", "-", "--model", tiny_ner_model, stdin="ada lit the lamp in the tower")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "-"
+    assert any(line.split()[:1] in (["LOC"], ["PER"]) for line in lines)
+    assert "read 7 of 7 tokens in 1 window" in lines[-1]
+
+
+def test_rows_on_standard_input_keep_their_ids_and_a_bad_one_spoils_no_other(invoke: Any, tiny_ner_model: Path) -> None:
+    rows = '{"text": "ada lit the lamp", "id": 7}\n{"txt": "no"}\nnonsense\n{"text": "bel kept it", "id": {"a": 1}}\n'
+    result = invoke("ner", "--model", tiny_ner_model, "--json", stdin=rows)
+    assert result.exit_code == 1
+    found = records(result.stdout)
+    assert [record["id"] for record in found] == [7, None, None, {"a": 1}]
+    assert [("error" in record) for record in found] == [False, True, True, False]
+    assert found[1]["error"]["where"] == "standard input:2"
+    assert "did you mean 'txt'?" in found[1]["error"]["fix"]
+    assert found[1]["source"] == "standard input:2"
+
+
+def test_unlikely_names_are_left_out(invoke: Any, tiny_ner_model: Path, article: Path) -> None:
+    everything = records(invoke("ner", article, "-m", tiny_ner_model, "--json").stdout)[0]["entities"]
+    bound = sorted(entity["score"] for entity in everything)[len(everything) // 2]
+    likely = records(invoke("ner", article, "-m", tiny_ner_model, "--json", "--min-score", bound).stdout)[0]
+    assert likely["entities"] == [entity for entity in everything if entity["score"] >= bound]
+
+
+def test_a_long_document_may_be_refused_or_cut(invoke: Any, tiny_ner_model: Path, article: Path) -> None:
+    refused = invoke("ner", article, "-m", tiny_ner_model, "--on-long", "error")
+    assert refused.exit_code == 3
+    assert "one window has room for 62" in refused.stderr
+    cut = records(invoke("ner", article, "-m", tiny_ner_model, "--on-long", "truncate", "--json").stdout)[0]
+    assert cut["receipt"]["truncated"] is True
+    assert cut["receipt"]["read"] == 62
+
+
+def test_a_folder_of_transformers_is_read_by_its_labels(tmp_path: Path, tiny_qa_model: Path) -> None:
+    folder = write_labeller(tmp_path / "foreign", tiny_qa_model, "BigBirdForTokenClassification", {}, TAGS)
+    text = "ada lit the lamp in the tower " * 20
+    record = bb.ner(text, model=folder)
+    assert isinstance(record, dict)
+    assert {entity["type"] for entity in record["entities"]} <= {"LOC", "PER"}
+    assert (
+        [text[entity["start"] : entity["end"]] for entity in record["entities"]]
+        == [entity["text"] for entity in record["entities"]]
+        != []
+    )
+
+
+def test_without_names_for_its_outputs_a_model_is_refused(tmp_path: Path, tiny_qa_model: Path) -> None:
+    labels = ["LABEL_0", "LABEL_1", "LABEL_2"]
+    folder = write_labeller(tmp_path / "foreign", tiny_qa_model, "BigBirdForTokenClassification", {}, labels)
+    with pytest.raises(ModelError, match="outputs have no names"):
+        bb.ner("ada", model=folder)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("x.txt",), 2, "bigbird finetune ner-redocred"),
+        (("x.txt", "--model", "MODEL"), 3, "there is no such file"),
+        (("-", "-", "--model", "MODEL"), 2, "read once only"),
+        (("-", "--model", "QA"), 4, "trained for the task 'qa', not for named entities"),
+        (("-", "--model", "MODEL", "--window", "999"), 2, "longer than the model's 256 positions"),
+        (("-", "--model", "MODEL", "--window", "16", "--overlap", "14"), 2, "leaves no room"),
+    ],
+)
+def test_mistakes_are_told_with_the_right_code(
+    invoke: Any, tiny_ner_model: Path, tiny_qa_model: Path, args: tuple[str, ...], code: int, words: str
+) -> None:
+    named = {"MODEL": str(tiny_ner_model), "QA": str(tiny_qa_model)}
+    result = invoke("ner", *(named.get(arg, arg) for arg in args), stdin="ada")
+    assert result.exit_code == code
+    assert words in result.stderr
+
+
+def test_the_python_call_gives_one_record_or_several(tiny_ner_model: Path, tmp_path: Path) -> None:
+    one = bb.ner("ada lit the lamp", model=tiny_ner_model)
+    assert isinstance(one, dict)
+    assert one["source"] == "text"
+    several = bb.ner(["ada", tmp_path / "missing.txt"], model=tiny_ner_model)
+    assert [("error" in record) for record in several] == [False, True]
+    with pytest.raises(DataError, match="no such file"):
+        bb.ner(tmp_path / "missing.txt", model=tiny_ner_model)
+    with pytest.raises(UsageError, match="min_score"):
+        bb.ner("ada", model=tiny_ner_model, min_score=2)
