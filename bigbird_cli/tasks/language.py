@@ -46,7 +46,7 @@ class Run:
         ids: int32 (n,).
         word_starts: uint8 (n,), 1 where a token begins a word; a separator is a word by itself.
         characters: int32 (n,), the characters of the text that each token stands for, the white space before it
-            included; 0 for a separator.
+            included; 0 for a separator, and for the unknown token, which tells none.
         name: of the document that the first token stands in.
     """
 
@@ -198,12 +198,9 @@ def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = 
         word_starts[units_of(document).tokens] = 1
         word_starts[0] = 1
         ends = document.tokens.ends.astype(np.int64)
-        yield Run(
-            document.tokens.ids.astype(np.int32),
-            word_starts,
-            np.maximum(0, np.diff(ends, prepend=0)).astype(np.int32),
-            piece.name,
-        )
+        characters = np.diff(np.maximum.accumulate(ends), prepend=0)
+        ids = document.tokens.ids.astype(np.int32)
+        yield Run(ids, word_starts, np.where(ids == tokenizer.unk_id, 0, characters).astype(np.int32), piece.name)
 
 
 class Tape:

@@ -2,13 +2,14 @@
 
 A share of each window's words is hidden: of the tokens of a chosen word 80 % become the mask token, 10 % a random
 token, and 10 % stay as they are (Devlin et al., 2018, section 3.1). Whole words are chosen, so that no rest of a word
-gives it away (Zaheer et al., 2020, appendix E.1).
+gives it away (Zaheer et al., 2020, appendix E.1). Of letters without an end, as in DNA, each token is chosen by itself.
 
 With next-sentence pairs a model input is `[CLS] part [SEP] part [SEP]`: half of the second parts go on with the first,
-the others were drawn from another document.
+the others were drawn from another document. A second part that was drawn over comes in the next pair, so that each
+token of the texts is read once, besides those of drawn parts.
 """
 
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from bigbird_cli.errors import ModelError
+from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import (
     IGNORED,
@@ -32,13 +33,16 @@ from bigbird_cli.tasks.language import (
 )
 from bigbird_cli.text.tokenizer import Tokenizer
 
+LONGEST_WORD = 16
+"""Tokens of a word at most that is hidden as a whole; of longer ones each token counts as a word."""
+
 POOL = 64
-"""Second parts that are kept to draw from."""
+"""Parts that are kept to draw from."""
 
 SHORTEST_PART = 4
 """Tokens of each part of a pair that is cut from one document."""
 
-_JUDGING, _PAIRING = (0x6D6C6D, 0), (0x6E7370,)
+_JUDGING, _PAIRING = 0x6D6C6D, 0x6E7370
 """Seeds of the masks that models are judged by, and of pairs: the same for every run."""
 
 
@@ -70,6 +74,7 @@ class MaskedLanguageModelling(LanguageTask):
 
         Raises:
             ModelError: the vocabulary has no mask token.
+            DataError: pairs are asked for, and there is one document only.
         """
         yield from self._windows(examples, tokenizer)
 
@@ -86,16 +91,17 @@ class MaskedLanguageModelling(LanguageTask):
         """
         if self.masking == "static":
             seed = (seed[0], *seed[2:])
-        labels = dict(feature.labels)
-        word_starts = np.asarray(labels.pop("word_starts"))
-        ids, told = self._hidden(feature.ids, word_starts, tokenizer, np.random.default_rng(seed))
-        return replace(feature, ids=ids, labels={"labels": told, **labels})
+        return self._drawn(feature, tokenizer, np.random.default_rng(seed))
 
     def encode(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> FeatureList:
-        """Cut texts into windows with words hidden, the same ones always."""
+        """Cut texts into windows with words hidden, the same ones always.
+
+        Raises:
+            ModelError, DataError: as `training_features` does.
+        """
         return FeatureList(
             [
-                self.draw(feature, tokenizer, seed=(*_JUDGING, number))
+                self._drawn(feature, tokenizer, np.random.default_rng([_JUDGING, number]))
                 for number, feature in enumerate(self._windows(examples, tokenizer))
             ]
         )
@@ -110,40 +116,49 @@ class MaskedLanguageModelling(LanguageTask):
             yield _feature([run], tokenizer, number)
 
     def _pairs(self, pieces: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
-        """Pairs of parts of a document; what a drawn second part displaces comes in the next pair."""
-        room, number = self.window - 3, 0
-        pool: deque[tuple[int, Run]] = deque(maxlen=POOL)
-        for place, document in enumerate(_documents(pieces)):
+        room, number, place = self.window - 3, 0, 0
+        pool: list[tuple[int, Run]] = []  # a document's number, and a part of it
+        for place, document in enumerate(_documents(pieces), start=1):
             tape = Tape(runs_of(document, tokenizer, separated=False))
             while (chunk := tape.take(room)) is not None:
-                rng = np.random.default_rng([*_PAIRING, number])
+                rng = np.random.default_rng([_PAIRING, number])
                 n_first = max(1, len(chunk) // 2)
                 if len(chunk) >= 2 * SHORTEST_PART:
                     n_first = int(rng.integers(SHORTEST_PART, len(chunk) - SHORTEST_PART + 1))
                 first, second, label = chunk.part(0, n_first), chunk.part(n_first, len(chunk)), 0
-                pool.append((place, second if len(second) else first))
                 others = [run for origin, run in pool if origin != place]
                 if others and (not len(second) or rng.random() < 0.5):
                     tape.give_back(second)
                     second, label = others[int(rng.integers(len(others)))].part(0, room - n_first), 1
+                _keep(pool, (place, first if label or not len(second) else second), rng)
                 yield _feature([first, second], tokenizer, number, label=label)
                 number += 1
+        if place == 1:
+            raise DataError(
+                "next-sentence pairs are drawn from several documents, and there is one only",
+                fix="set task.documents to paragraph, or give more texts",
+            )
+
+    def _drawn(self, feature: Feature, tokenizer: Tokenizer, rng: np.random.Generator) -> Feature:
+        labels = dict(feature.labels)
+        ids, told = self._hidden(feature.ids, np.asarray(labels.pop("word_starts")), tokenizer, rng)
+        return replace(feature, ids=ids, labels={"labels": told, **labels})
 
     def _hidden(
         self, ids: np.ndarray, word_starts: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Ids with words hidden, and the true ids of those, -100 elsewhere."""
         is_text = ~np.isin(ids, list(tokenizer.special_ids))
-        words = np.cumsum(word_starts) * is_text  # a number for each word, 0 for control tokens
+        words = np.cumsum(word_starts)  # a number for each word
+        is_long = np.bincount(words)[words] > LONGEST_WORD
+        words = np.cumsum(word_starts | is_long)
         names, sizes = np.unique(words[is_text], return_counts=True)
         told = np.full(len(ids), IGNORED, dtype=np.int32)
         if not len(names):
             return ids, told
         wanted = max(1, round(self.mask_share * int(is_text.sum())))
         order = rng.permutation(len(names))
-        chosen = order[np.cumsum(sizes[order]) <= wanted]
-        if not len(chosen):
-            chosen = order[:1]  # the first word is longer than the share: some word must be told
+        chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), wanted, side="right")))]
         places = np.flatnonzero(np.isin(words, names[chosen]) & is_text)
         told[places] = ids[places]
         dice, others = rng.random(len(places)), ordinary_ids(tokenizer)
@@ -155,11 +170,11 @@ class MaskedLanguageModelling(LanguageTask):
 
 
 def _feature(runs: Sequence[Run], tokenizer: Tokenizer, number: int, *, label: int | None = None) -> Feature:
-    """`[CLS] run [SEP]`, or with a second one `[CLS] run [SEP] run [SEP]`."""
+    """`[CLS] run [SEP]`, or with a second one `[CLS] run [SEP] run [SEP]`; what a cut leaves of a word is a word."""
     ids, starts, characters, types = [tokenizer.cls_id], [1], [0], [0]
     for kind, run in enumerate(runs):
         ids += [*run.ids.tolist(), tokenizer.sep_id]
-        starts += [*run.word_starts.tolist(), 1]
+        starts += [1, *run.word_starts[1:].tolist(), 1]
         characters += [*run.characters.tolist(), 0]
         types += [kind] * (len(run) + 1)
     labels: dict[str, int | float | np.ndarray] = {"word_starts": np.array(starts, dtype=np.uint8)}
@@ -186,3 +201,11 @@ def _documents(pieces: Iterable[Piece]) -> Iterator[Iterator[Piece]]:
 
     for _, document in groupby(pieces, key=number):
         yield document
+
+
+def _keep(pool: list[tuple[int, Run]], part: tuple[int, Run], rng: np.random.Generator) -> None:
+    """Add a part to a pool; where that is full, one of the document that has most parts in it leaves."""
+    pool.append(part)
+    if len(pool) > POOL:
+        fullest = Counter(place for place, _ in pool).most_common(1)[0][0]
+        pool.pop(int(rng.choice([i for i, (place, _) in enumerate(pool) if place == fullest])))

@@ -120,7 +120,7 @@ def test_texts_are_tokenised_as_they_come() -> None:
 # ---- packing
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CORPORA, st.integers(8, 40))
 def test_every_token_stands_in_one_window(corpus: list[list[str]], window: int) -> None:
     texts = pieces_of(*corpus)
@@ -136,7 +136,7 @@ def test_every_token_stands_in_one_window(corpus: list[list[str]], window: int) 
         assert labels_of(feature).tolist() == [IGNORED, *feature.ids[1:].tolist()]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CORPORA, st.integers(8, 40), st.data())
 def test_a_causal_model_is_judged_by_each_token_of_the_text_once_and_with_context(
     corpus: list[list[str]], window: int, data: st.DataObject
@@ -155,7 +155,7 @@ def test_a_causal_model_is_judged_by_each_token_of_the_text_once_and_with_contex
     assert told == [number for number in joined(corpus) if number != SEP]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CORPORA)
 def test_characters_add_up_to_the_text(corpus: list[list[str]]) -> None:
     for parts in corpus:
@@ -189,7 +189,7 @@ def test_masks_take_their_share_in_the_proportions_of_bert() -> None:
     assert len(np.unique(seen[told][~masked & ~same])) > 400  # random ones come from the whole vocabulary
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CORPORA, st.integers(0, 5), st.floats(0.01, 0.9))
 def test_no_control_token_is_hidden_and_none_comes_by_chance(corpus: list[list[str]], seed: int, share: float) -> None:
     task = MaskedLanguageModelling(window=24, mask_share=share)
@@ -283,7 +283,7 @@ def parts_of(feature: Feature) -> tuple[list[int], list[int]]:
     return first[:-1].tolist(), second[:-1].tolist()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=4), min_size=2, max_size=8), st.integers(8, 40))
 def test_pairs_go_on_or_come_from_elsewhere_and_every_token_is_read(corpus: list[list[str]], window: int) -> None:
     task = MaskedLanguageModelling(window=window, next_sentence=True)
@@ -361,7 +361,7 @@ def judged(task: LanguageTask, texts: list[Piece], nll: float, *, relation: int 
     return scores
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CORPORA)
 def test_bits_per_character_are_those_of_all_characters(corpus: list[list[str]]) -> None:
     texts = pieces_of(*corpus)
