@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from bigbird_cli.pytorch.optim import adamw, load_optimiser_state, lr_factor, optimiser_state
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.optim import MovingAverage, adamw, load_optimiser_state, lr_factor, optimiser_state, set_rate
 
 
 def factors(schedule: str, *, n_steps: int = 100, warmup: float = 0.1) -> list[float]:
@@ -81,3 +83,46 @@ def test_a_state_of_other_parameters_is_refused() -> None:
     model = nn.Linear(3, 2)
     with pytest.raises(KeyError):
         load_optimiser_state(adamw(model, lr=0.1, weight_decay=0.0), model, {"exp_avg.elsewhere": torch.zeros(1)})
+
+
+def tiny() -> BigBirdForQuestionAnswering:
+    return BigBirdForQuestionAnswering(
+        BigBirdConfig(
+            vocab_size=20, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8,
+            max_position_embeddings=16,
+        )
+    )  # fmt: skip
+
+
+def test_lower_layers_learn_slower_and_the_head_at_the_full_rate() -> None:
+    model = tiny()
+    optimiser = adamw(model, lr=1.0, weight_decay=0.01, layer_decay=0.5)
+    set_rate(optimiser, 0.8)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {names[id(parameter)]: group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    assert rates.keys() == dict(model.named_parameters()).keys()
+    assert rates["qa_classifier.qa_outputs.weight"] == pytest.approx(0.8)
+    assert rates["bert.encoder.layer.2.output.dense.bias"] == pytest.approx(0.4)
+    assert rates["bert.encoder.layer.0.output.dense.weight"] == pytest.approx(0.1)
+    assert rates["bert.embeddings.word_embeddings.weight"] == pytest.approx(0.05)
+    decays = {names[id(p)]: group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
+    assert decays["bert.encoder.layer.0.output.dense.weight"] == 0.01
+    assert decays["bert.encoder.layer.0.output.dense.bias"] == 0.0
+
+
+def test_a_moving_average_is_the_weighted_sum_of_what_it_saw() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    average = MovingAverage(model, decay=0.75)
+    seen = [model.weight.item()]
+    expected = seen[0]
+    for step in range(1, 40):
+        with torch.no_grad():
+            model.weight.fill_(float(step))
+        average.update(step)
+        decay = min(0.75, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    assert average.averages["weight"].item() == pytest.approx(expected)
+    with average.in_place():
+        assert model.weight.item() == pytest.approx(expected)
+    assert model.weight.item() == 39.0
+    assert average.averages["weight"].item() == pytest.approx(expected)

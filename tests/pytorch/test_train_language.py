@@ -76,7 +76,7 @@ def test_a_model_learns_from_nothing(texts: Path, vocabulary: Path, tmp_path: Pa
     )  # fmt: skip
     events = list(train(settings, tmp_path / "run", device="cpu"))
     losses = [event.loss for event in events if isinstance(event, Step)]
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
     bits = [event.scores["bits_per_character"] for event in events if isinstance(event, Evaluated)]
     assert bits[-1] < bits[0]
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
