@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import RecipeError
-from bigbird_cli.recipe import FinetuneRecipe, dump_recipe, find_recipe, load_recipe, recipe_changes, shipped_recipes
+from bigbird_cli.recipe import (
+    FinetuneRecipe,
+    PretrainRecipe,
+    dump_recipe,
+    find_recipe,
+    load_recipe,
+    recipe_changes,
+    shipped_recipes,
+)
 from bigbird_cli.recipe.load import _override_value, _parse, _Text
 from bigbird_cli.tasks.qa import QuestionAnswering
 
@@ -282,10 +290,19 @@ def test_every_shipped_recipe_loads_and_comes_back_the_same(tmp_path: Path, repo
     assert {file.stem for file in (repository / "recipes").glob("*.yaml")} == set(recipes)
     assert "squad" in recipes
     for name in recipes:
-        recipe = load_recipe(name)
+        kind = PretrainRecipe if "pretrain" in name or "causal" in name else FinetuneRecipe
+        recipe = load_recipe(name, kind)
         again = tmp_path / f"{name}-again.yaml"
         again.write_text(dump_recipe(recipe), encoding="utf-8")
-        assert load_recipe(again) == recipe
+        assert load_recipe(again, kind) == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "command"), [("squad", PretrainRecipe, "finetune"), ("causal-small", FinetuneRecipe, "pretrain")]
+)
+def test_a_recipe_of_another_command_names_it(name: str, kind: type, command: str) -> None:
+    with pytest.raises(RecipeError, match=rf"no task of this command; train it with bigbird {command}"):
+        load_recipe(name, kind)
 
 
 def test_a_shipped_recipe_is_found_by_name_or_path(repository: Path) -> None:
