@@ -183,7 +183,7 @@ def test_half_floats_need_a_gpu(texts: Path, vocabulary: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own parts
+@pytest.mark.filterwarnings("ignore")  # of the compiler
 def test_a_compiled_run_learns_the_same(texts: Path, vocabulary: Path, tmp_path: Path) -> None:
     model = {"tokenizer": str(vocabulary), "config": SIZES, "dropout": 0.0, "attention_dropout": 0.0}
     losses = []
