@@ -4,8 +4,10 @@ Nothing here or in the command files imports a heavy library at the top, so that
 command imports what it needs when it runs.
 """
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -64,7 +66,16 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # data is UTF-8 wherever it goes; a terminal keeps its own encoding, and shows what it cannot as escapes
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
-    app(prog_name="bigbird")
+    try:
+        app(prog_name="bigbird")
+    except SystemExit as end:
+        if "datasets" in sys.modules and (end.code is None or isinstance(end.code, int)):
+            # a stream that was not read to its end leaves threads that would abort the interpreter as it goes down
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(end.code or 0)
+        raise
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

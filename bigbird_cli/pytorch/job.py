@@ -124,7 +124,7 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
             key = content_key(data.train, settings=settings, tokenizer=folder, offline=offline)
             prepared = FeatureFile.cached(key, features, folder=cache)
             if not len(prepared):
-                raise DataError("the data gives nothing to learn from", where=str(data.train[0]), fix="see task")
+                raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
             loader = EpochLoader(
                 prepared,
                 draw,
@@ -195,8 +195,8 @@ def _dev_set(recipe: Recipe, task: Task, tokenizer: Tokenizer, *, offline: bool)
     return dev
 
 
-def _nothing_in(source: Path) -> DataError:
-    return DataError("there are no examples to read", where=str(source), fix="name a file that holds some")
+def _nothing_in(source: str) -> DataError:
+    return DataError("there are no examples to read", where=source, fix="name a file that holds some")
 
 
 def _check_metric(recipe: Recipe, task: Task, dev: DevSet) -> None:

@@ -34,16 +34,21 @@ LanguageTasks = Annotated[MaskedLanguageModelling | CausalLanguageModelling, Fie
 
 def _as_tuple(value: object) -> object:
     if isinstance(value, str | Path):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
+        return (str(value),)
+    return tuple(str(one) if isinstance(one, Path) else one for one in value) if isinstance(value, list) else value
 
 
-Paths = Annotated[
-    tuple[Path, ...],
+Source = Annotated[
+    str, Field(min_length=1), BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)
+]
+"""A path, which starts in the current directory, or hub:NAME."""
+
+Sources = Annotated[
+    tuple[Source, ...],
     Field(min_length=1),
     BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
 ]
-"""One path or several; relative ones start in the current directory."""
+"""One source or several."""
 
 
 class ModelSection(Section):
@@ -91,11 +96,11 @@ class ModelSection(Section):
 class DataSection(Section):
     """The files to learn from and to judge by."""
 
-    train: Paths
+    train: Sources
     """One or several files or folders of training examples, or data sets of the Hugging Face hub: hub:NAME:SPLIT, or
     hub:NAME#CONFIG:SPLIT."""
 
-    dev: Path | None = None
+    dev: Source | None = None
     """Examples that the best model is chosen by; without them the last one is kept."""
 
     max_examples: PositiveInt | None = None

@@ -16,6 +16,7 @@ import torch
 
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.data import hub
 from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, RecipeError, ResourceError, UsageError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.job import Job, open_job
@@ -239,6 +240,28 @@ def test_other_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> Non
     with pytest.raises((UsageError, DataError)):
         list(train(recipe(start, data, data__train=str(copy), task__on_bad_answer="error"), tmp_path / "run",
                    resume="auto", device="cpu"))  # fmt: skip
+
+
+def test_a_data_set_of_the_hub_is_learnt_from(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"id": f"q{n}", "context": f"w{n} red w7", "question": "red", "answers": {"text": ["w7"], "answer_start": [7]}}
+        for n in range(8)
+    ]
+    asked: list[tuple[str, str]] = []
+
+    def streamed(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
+        asked.append((source, split))
+        assert not offline
+        yield from (dict(row) for row in rows)
+
+    monkeypatch.setattr(hub, "rows", streamed)
+    monkeypatch.setattr(hub, "revision_of", lambda *_, **__: "1")
+    settings = recipe(start, data, data__train="hub:someone/words:train", data__max_examples=5, optim__steps=2)
+    events = list(train(settings, tmp_path / "run", device="cpu"))
+    assert events[0].n_features == 5  # type: ignore[union-attr]
+    assert set(asked) == {("hub:someone/words:train", "train")}
 
 
 def test_an_existing_run_is_not_written_into_unasked(start: Path, data: Path, tmp_path: Path) -> None:

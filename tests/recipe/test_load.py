@@ -170,15 +170,15 @@ def test_a_byte_order_mark_is_allowed() -> None:
 def test_a_recipe_holds_what_its_file_says(recipe_file: Path) -> None:
     recipe = load_recipe(recipe_file)
     assert recipe.model.start == "some-model"
-    assert recipe.data.train == (Path("train.json"),)
+    assert recipe.data.train == ("train.json",)
     assert recipe.optim.lr == 2e-5
     assert recipe.task.type == "qa"
 
 
 def test_training_files_are_one_or_several(recipe_file: Path) -> None:
     assert load_recipe(recipe_file, overrides=["data.train=[a.json, b.json]"]).data.train == (
-        Path("a.json"),
-        Path("b.json"),
+        "a.json",
+        "b.json",
     )
 
 
