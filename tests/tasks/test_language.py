@@ -150,8 +150,9 @@ def test_a_causal_model_is_judged_by_each_token_of_the_text_once_and_with_contex
         places = np.flatnonzero(labels != IGNORED)
         assert np.array_equal(labels[places], feature.ids[places])
         told += labels[places].tolist()
-        if number and len(places):
-            assert places[0] > overlap
+        if number:
+            assert len(feature) - 1 > overlap
+            assert not len(places) or places[0] > overlap
     assert told == [number for number in joined(corpus) if number != SEP]
 
 
@@ -186,7 +187,9 @@ def test_masks_take_their_share_in_the_proportions_of_bert() -> None:
     assert masked.mean() == pytest.approx(0.8, abs=0.02)
     assert same.mean() == pytest.approx(0.1, abs=0.015)
     assert (~masked & ~same).mean() == pytest.approx(0.1, abs=0.015)
-    assert len(np.unique(seen[told][~masked & ~same])) > 400  # random ones come from the whole vocabulary
+    random = seen[told][~masked & ~same]
+    assert np.isin(random, ordinary_ids(TOKENIZER)).all()
+    assert len(np.unique(random)) > 400  # of 495
 
 
 @settings(deadline=None, max_examples=50)
@@ -252,7 +255,7 @@ def test_static_masks_stay_over_epochs_and_dynamic_ones_do_not(masking: Any, is_
 
 
 def test_every_run_is_judged_by_the_same_masks() -> None:
-    texts = pieces_of([TEXT])
+    texts = pieces_of(["abc " * 1000])
     first, *others = (
         [labels_of(feature).tolist() for feature in task.encode(texts, TOKENIZER)]
         for task in (
@@ -262,7 +265,7 @@ def test_every_run_is_judged_by_the_same_masks() -> None:
         )
     )
     assert all(other == first for other in others)
-    assert len({tuple(np.flatnonzero(np.array(labels) != IGNORED)) for labels in first}) > 1
+    assert len({tuple(np.flatnonzero(np.array(labels) != IGNORED)) for labels in first}) == len(first)
 
 
 def test_a_vocabulary_without_a_mask_token_is_refused() -> None:
