@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from bigbird_cli.api.reading import (
     DEFAULT_QA_MODEL,
     FailedItem,
     Reader,
+    ReadingOptions,
     documents_of,
     failed_record,
     open_reader,
-    options_of,
     read_items,
 )
 from bigbird_cli.errors import UsageError
@@ -86,15 +86,7 @@ def answers(
     top_k: int = 1,
     max_answer_tokens: int | None = None,
     no_answer_threshold: float | None = None,
-    window: int | None = None,
-    overlap: int | None = None,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any]]:
     """Answer questions one after the other, each from its whole document.
 
@@ -105,18 +97,9 @@ def answers(
         items: read lazily. None among them says that the next may be long in coming: what was gathered is answered.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         top_k: spans to give; with more than 1, records have "answers", best first, no two sharing a token.
-        max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next three.
+        max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next.
         no_answer_threshold: no answer is given when its probability is above this.
-        window: tokens of one model input at most.
-        overlap: tokens that neighbouring windows share at least.
-        on_long: what to do with a document that does not fit into one window: "window" reads all of it in several,
-            "error" refuses it, "truncate" reads its beginning and says so in the receipt.
-        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants.
-        device: auto, cpu, cuda:N or mps.
-        threads: processor threads; None leaves the framework's choice.
-        batch_size: windows read together at most.
-        offline: never ask the network.
-        revision: branch, tag or commit of a hub model.
+        options: see ReadingOptions.
 
     Returns:
         One record for each item, in their order, as soon as it is ready: answer, start, end (None if no answer is
@@ -135,15 +118,7 @@ def answers(
         top_k=top_k,
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        device=device,
-        threads=threads,
-        batch_size=batch_size,
-        offline=offline,
-        revision=revision,
+        **options,
     )
     return map(_record, results)
 
@@ -163,32 +138,21 @@ def _results(
     *,
     model: str | Path = DEFAULT_QA_MODEL,
     top_k: int = 1,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
-    **settings: Any,
+    max_answer_tokens: int | None = None,
+    no_answer_threshold: float | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any] | FailedItem]:
     """Check the options, open the model folder, and answer lazily."""
     if top_k < 1:
         raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
-    options = options_of(on_long=on_long, newline=newline, batch_size=batch_size)
-    unknown = settings.keys() - _SETTINGS
-    if unknown:
-        raise TypeError(f"there is no option {min(unknown)!r}")
     reader = open_reader(
         QuestionAnswering,
         model,
         head=QuestionAnswering.head,
         what="question answering",
-        device=device,
-        threads=threads,
-        offline=offline,
-        revision=revision,
-        **settings,
+        options=options,
+        max_answer_tokens=max_answer_tokens,
+        no_answer_threshold=no_answer_threshold,
     )
     task = reader.task
 
@@ -198,7 +162,6 @@ def _results(
     results = read_items(
         items,
         reader,
-        options,
         beside=question,
         decoder=lambda name: task.decoder_for([name], n_best=top_k),
         failed=lambda item, error: FailedItem(error, name=item.name, question=item.question, id=item.id),
@@ -206,9 +169,6 @@ def _results(
     return (
         result if isinstance(result, FailedItem) else _as_record(*result, reader, top_k=top_k) for result in results
     )
-
-
-_SETTINGS = {"window", "overlap", "max_answer_tokens", "no_answer_threshold"}
 
 
 def _as_record(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from bigbird_cli.api.items import TextItem, failed_text, items_of
 from bigbird_cli.api.reading import (
     FailedItem,
     Reader,
+    ReadingOptions,
     documents_of,
     failed_record,
     open_reader,
-    options_of,
     read_items,
 )
 from bigbird_cli.errors import DataError
@@ -62,15 +62,7 @@ def classes(
     model: str | Path,
     threshold: float | None = None,
     combine: str | None = None,
-    window: int | None = None,
-    overlap: int | None = None,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any]]:
     """Tell what documents are, one after the other, each read whole.
 
@@ -79,16 +71,7 @@ def classes(
         threshold: of a model of several labels: those at least so likely are given; None for its own setting.
         combine: mean, max or first: how a document's windows are made one; None for the model's own setting.
         model: a model folder, or a name on the Hugging Face hub.
-        window: tokens of one model input at most; None for the model's own setting, as in the next.
-        overlap: tokens that neighbouring windows share at least.
-        on_long: what to do with a document that does not fit into one window: "window" reads all of it in several,
-            "error" refuses it, "truncate" reads its beginning and says so in the receipt.
-        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants.
-        device: auto, cpu, cuda:N or mps.
-        threads: processor threads; None leaves the framework's choice.
-        batch_size: windows read together at most; changes no result.
-        offline: never ask the network.
-        revision: branch, tag or commit of a hub model.
+        options: see ReadingOptions.
 
     Returns:
         One record for each item, in their order, as soon as it is ready: label (the likeliest; None where a model of
@@ -102,22 +85,7 @@ def classes(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    results = _results(
-        items,
-        model=model,
-        threshold=threshold,
-        combine=combine,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        device=device,
-        threads=threads,
-        batch_size=batch_size,
-        offline=offline,
-        revision=revision,
-    )
-    return map(_record, results)
+    return map(_record, _results(items, model=model, threshold=threshold, combine=combine, **options))
 
 
 def _results(
@@ -126,28 +94,15 @@ def _results(
     model: str | Path,
     threshold: float | None = None,
     combine: str | None = None,
-    window: int | None = None,
-    overlap: int | None = None,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any] | FailedItem]:
-    options = options_of(on_long=on_long, newline=newline, batch_size=batch_size)
+    """Check the options, open the model folder, and read lazily."""
     reader = open_reader(
         Classification,
         model,
         head=Classification.head,
         what="classification",
-        device=device,
-        threads=threads,
-        offline=offline,
-        revision=revision,
-        window=window,
-        overlap=overlap,
+        options=options,
         threshold=threshold,
         combine=combine,
     )
@@ -167,7 +122,6 @@ def _results(
     results = read_items(
         items,
         reader,
-        options,
         beside=pair,
         decoder=lambda name: task.decoder_for([name]),
         failed=failed_text,

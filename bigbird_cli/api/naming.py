@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from bigbird_cli.api.items import TextItem, failed_text, items_of
 from bigbird_cli.api.reading import (
     FailedItem,
     Reader,
+    ReadingOptions,
     documents_of,
     failed_record,
     open_reader,
-    options_of,
     read_items,
 )
 from bigbird_cli.errors import UsageError
@@ -50,15 +50,7 @@ def entities(
     *,
     model: str | Path,
     min_score: float = 0.0,
-    window: int | None = None,
-    overlap: int | None = None,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any]]:
     """Find the named entities of documents one after the other, each read whole.
 
@@ -66,16 +58,7 @@ def entities(
         items: read lazily. None among them says that the next may be long in coming: what was gathered is read.
         min_score: entities less likely than this are left out.
         model: a model folder, or a name on the Hugging Face hub.
-        window: tokens of one model input at most; None for the model's own setting, as in the next.
-        overlap: tokens that neighbouring windows share at least.
-        on_long: what to do with a document that does not fit into one window: "window" reads all of it in several,
-            "error" refuses it, "truncate" reads its beginning and says so in the receipt.
-        newline: "space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants.
-        device: auto, cpu, cuda:N or mps.
-        threads: processor threads; None leaves the framework's choice.
-        batch_size: windows read together at most; changes no result.
-        offline: never ask the network.
-        revision: branch, tag or commit of a hub model.
+        options: see ReadingOptions.
 
     Returns:
         One record for each item, in their order, as soon as it is ready: entities (a list of {text, type, start, end,
@@ -89,21 +72,7 @@ def entities(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    results = _results(
-        items,
-        model=model,
-        min_score=min_score,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        device=device,
-        threads=threads,
-        batch_size=batch_size,
-        offline=offline,
-        revision=revision,
-    )
-    return map(_record, results)
+    return map(_record, _results(items, model=model, min_score=min_score, **options))
 
 
 def _results(
@@ -111,35 +80,15 @@ def _results(
     *,
     model: str | Path,
     min_score: float = 0.0,
-    window: int | None = None,
-    overlap: int | None = None,
-    on_long: str = "window",
-    newline: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    batch_size: int = 8,
-    offline: bool = False,
-    revision: str | None = None,
+    **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any] | FailedItem]:
+    """Check the options, open the model folder, and read lazily."""
     if not 0 <= min_score <= 1:
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")
-    options = options_of(on_long=on_long, newline=newline, batch_size=batch_size)
-    reader = open_reader(
-        NamedEntities,
-        model,
-        head=NamedEntities.head,
-        what="named entities",
-        device=device,
-        threads=threads,
-        offline=offline,
-        revision=revision,
-        window=window,
-        overlap=overlap,
-    )
+    reader = open_reader(NamedEntities, model, head=NamedEntities.head, what="named entities", options=options)
     results = read_items(
         items,
         reader,
-        options,
         beside=lambda _: None,
         decoder=lambda name: reader.task.decoder_for([name]),
         failed=failed_text,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
 
 import numpy as np
 from pydantic import ValidationError
@@ -116,12 +116,47 @@ class FailedItem:
     id: Any = None
 
 
+class ReadingOptions(TypedDict, total=False):
+    """What every reading call takes besides its own options."""
+
+    window: int | None
+    """Tokens of one model input at most; None for the model's own setting, as in the next."""
+    overlap: int | None
+    """Tokens that neighbouring windows share at least."""
+    on_long: str
+    """What to do with a document that does not fit into one window: "window" (the default) reads all of it in several,
+    "error" refuses it, "truncate" reads its beginning and says so in the receipt."""
+    newline: str | None
+    """"space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants."""
+    batch_size: int
+    """Windows read together at most, 8 by default; changes no result."""
+    device: str
+    """auto (the default), cpu, cuda:N or mps."""
+    threads: int | None
+    """Processor threads; None leaves the framework's choice."""
+    offline: bool
+    """Never ask the network."""
+    revision: str | None
+    """Branch, tag or commit of a hub model."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reader(Generic[T]):
-    """An open model with its task: folder and tokenizer at once, weights when they are first needed."""
+    """An open model with its task, and how it is to read.
+
+    Attributes:
+        opened: folder and tokenizer at once, weights when they are first needed.
+        task: with the settings that the model was trained with, and the caller's.
+        on_long: what to do with a document that does not fit into one window.
+        newline: the tokenizer's rule for line breaks.
+        batch_size: windows read together at most.
+    """
 
     opened: "_Opened"
     task: T
+    on_long: str
+    newline: Newline | None
+    batch_size: int
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -147,62 +182,44 @@ class Reader(Generic[T]):
         }
 
 
-@dataclass(frozen=True)
-class Options:
-    """How documents are read, whatever the task.
-
-    Attributes:
-        on_long: what to do with a document that does not fit into one window.
-        newline: the tokenizer's rule for line breaks.
-        batch_size: windows read together at most.
-    """
-
-    on_long: str
-    newline: Newline | None
-    batch_size: int
-
-
-def options_of(*, on_long: str, newline: str | None, batch_size: int) -> Options:
-    """Check the options.
-
-    Raises:
-        UsageError: one has an impossible value.
-    """
-    if batch_size < 1:
-        raise UsageError(f"{batch_size} is too few", where="batch_size", fix="give 1 or more")
-    known(on_long, ON_LONG, "on_long")
-    return Options(on_long, newline_of(newline), batch_size)
-
-
 def open_reader(
-    kind: type[T],
-    model: str | Path,
-    *,
-    head: str,
-    what: str,
-    device: str,
-    threads: int | None,
-    offline: bool,
-    revision: str | None,
-    **changes: Any,
+    kind: type[T], model: str | Path, *, head: str, what: str, options: ReadingOptions, **settings: Any
 ) -> Reader[T]:
-    """Open a model for a task; its settings are those that it was trained with, and the caller's changes.
+    """Check the options and open a model for a task.
 
     Args:
         kind: the task.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         head: what the task needs of the model.
         what: the task in words, for errors.
-        device, threads, offline, revision: as of `answers`.
-        changes: settings of the task; None leaves the model's own.
+        options: the caller's.
+        settings: of the task, besides window and overlap; None leaves the model's own.
 
     Raises:
-        UsageError: a setting has an impossible value.
+        TypeError: there is no such option.
+        UsageError: an option has an impossible value.
         ModelError: the model cannot be used, or was trained for another task.
     """
-    opened = _opened(str(model), isinstance(model, Path), head, device, threads, offline, revision, stamps(model))
+    if unknown := options.keys() - ReadingOptions.__annotations__.keys():
+        raise TypeError(f"there is no option {min(unknown)!r}")
+    batch_size, on_long = options.get("batch_size", 8), options.get("on_long", "window")
+    if batch_size < 1:
+        raise UsageError(f"{batch_size} is too few", where="batch_size", fix="give 1 or more")
+    known(on_long, ON_LONG, "on_long")
+    newline = newline_of(options.get("newline"))
+    opened = _opened(
+        str(model),
+        isinstance(model, Path),
+        head,
+        options.get("device", "auto"),
+        options.get("threads"),
+        options.get("offline", False),
+        options.get("revision"),
+        stamps(model),
+    )
     limit = opened.folder.config.max_position_embeddings
-    given = {name: value for name, value in changes.items() if value is not None}
+    settings |= {"window": options.get("window"), "overlap": options.get("overlap")}
+    given = {name: value for name, value in settings.items() if value is not None}
     if given.get("window", 0) > limit:
         raise UsageError(
             f"a window of {given['window']} tokens is longer than the model's {limit} positions",
@@ -212,15 +229,15 @@ def open_reader(
     stored = _stored(kind, opened.folder, what)
     stored["window"] = min(stored["window"], limit)
     try:
-        return Reader(opened, kind.model_validate(stored | given))
+        task = kind.model_validate(stored | given)
     except ValidationError as error:
         raise usage_error(error) from None
+    return Reader(opened, task, on_long, newline, batch_size)
 
 
 def read_items(
     items: Iterable[I | FailedItem | None],
     reader: Reader[Any],
-    options: Options,
     *,
     beside: Callable[[I], np.ndarray | None],
     decoder: Callable[[str], Decoder],
@@ -232,8 +249,7 @@ def read_items(
 
     Args:
         items: None among them says that the next may be long in coming: what was gathered is read.
-        reader: the model.
-        options: how.
+        reader: the model, and how it is to read.
         beside: ids of what stands beside the document in each window, such as a question's; None for nothing.
         decoder: opens a decoder for one document of this name.
         failed: what becomes of an item that cannot be read.
@@ -250,12 +266,12 @@ def read_items(
         nonlocal document
         if document is None or document.text != item.text:
             document = None  # lets the one before go while this one is read
-            document = encode_document(item.text, reader.tokenizer, name=item.name, newline=options.newline)
+            document = encode_document(item.text, reader.tokenizer, name=item.name, newline=reader.newline)
         if not len(document):
             what = "holds nothing but white space" if item.text else "is empty"
             raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
         ids = beside(item)
-        return _Ready(item, document, ids, _plan(reader.task, len(document), 0 if ids is None else len(ids), options))
+        return _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
 
     for item in items:
         if isinstance(item, FailedItem):
@@ -270,10 +286,10 @@ def read_items(
                 if error.where is None:
                     error = DataError(error.problem, where=item.name, fix=error.fix)
                 group.append(failed(item, error))
-        if item is None or not n_windows or n_windows >= 4 * options.batch_size or n_tokens >= _TOKENS_TOGETHER:
-            yield from _read_group(group, reader, options, decoder)
+        if item is None or not n_windows or n_windows >= 4 * reader.batch_size or n_tokens >= _TOKENS_TOGETHER:
+            yield from _read_group(group, reader, decoder)
             group, n_windows, n_tokens = [], 0, 0
-    yield from _read_group(group, reader, options, decoder)
+    yield from _read_group(group, reader, decoder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,11 +306,12 @@ class _Ready(Generic[I]):
         return 0 if self.beside is None else len(self.beside)
 
 
-def _plan(task: ReadingTask, n_tokens: int, n_beside: int, options: Options) -> list[Window]:
+def _plan(reader: Reader[Any], n_tokens: int, n_beside: int) -> list[Window]:
+    task: ReadingTask = reader.task
     room = task.room(n_beside)
-    if options.on_long == "window" or n_tokens <= room:
+    if reader.on_long == "window" or n_tokens <= room:
         return task.plan_windows(n_tokens, n_beside)
-    if options.on_long == "error":
+    if reader.on_long == "error":
         others = f" beside the {n_beside} others" if n_beside else ""
         raise DataError(
             f"the document has {n_tokens} tokens, and one window has room for {max(room, 0)}{others}",
@@ -305,13 +322,13 @@ def _plan(task: ReadingTask, n_tokens: int, n_beside: int, options: Options) -> 
 
 
 def _read_group(
-    group: Sequence["_Ready[I] | FailedItem"], reader: Reader[Any], options: Options, decoder: Callable[[str], Decoder]
+    group: Sequence["_Ready[I] | FailedItem"], reader: Reader[Any], decoder: Callable[[str], Decoder]
 ) -> Iterator[tuple[I, Any] | FailedItem]:
     ready = [entry for entry in group if isinstance(entry, _Ready)]
     # the predictor reads features ahead of its outputs: the decoder walks over the same features by itself, and no
     # window is held longer than it is needed
     walk = _features(ready, reader)
-    predict = reader.predictor.predict(_features(ready, reader), batch_size=options.batch_size) if ready else iter(())
+    predict = reader.predictor.predict(_features(ready, reader), batch_size=reader.batch_size) if ready else iter(())
     for entry in group:
         if isinstance(entry, FailedItem):
             yield entry
