@@ -72,6 +72,14 @@ def micro_batches(
     return passes
 
 
+def stackable(features: Sequence[Feature]) -> list[list[int]]:
+    """Indices of features that padding alone makes tensors of one shape: those of as many choices, in order."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, feature in enumerate(features):
+        groups.setdefault(feature.ids.shape[:-1], []).append(i)
+    return list(groups.values())
+
+
 @dataclass(frozen=True, eq=False)
 class Padded:
     """Features as the model takes them, padded on the right."""
@@ -93,7 +101,7 @@ def collate(
     """Pad features to the longest and move them to the device.
 
     Args:
-        features: alike in their labels and, where they hold choices, in their number.
+        features: alike in their labels, and stackable.
         pad_id: what stands on padding.
         device: where the tensors go.
         labels: take the labels too. A whole number becomes int64 (B,), another float32 (B,).

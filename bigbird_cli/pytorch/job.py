@@ -13,12 +13,13 @@ import torch
 
 from bigbird_cli.data.keys import content_key
 from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
-from bigbird_cli.pytorch.batches import micro_batches
+from bigbird_cli.pytorch.batches import micro_batches, stackable
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.loader import EpochLoader, Loader, StreamLoader, drawing
 from bigbird_cli.pytorch.objectives import Head, head_named
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.pytorch.run_folder import summary_writer
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.start import build_model, open_vocabulary, start_folder
 from bigbird_cli.recipe.schema import Recipe
@@ -74,13 +75,19 @@ class Job:
         return _metric(self.recipe, self.task)
 
     def split(self, features: Sequence[Feature]) -> list[list[Feature]]:
-        """An optimiser batch as forward passes, each of features of like length."""
+        """An optimiser batch as forward passes, each of features of like length and of as many choices."""
         optim = self.recipe.optim
         lengths = np.array([feature.ids.size for feature in features])
-        order = np.argsort(lengths, kind="stable")
-        passes = micro_batches(
-            order, lengths, micro_batch_size=optim.micro_batch_size, max_tokens=optim.max_tokens_per_micro_batch
-        )
+        passes = [
+            part
+            for group in stackable(features)
+            for part in micro_batches(
+                np.array(sorted(group, key=lengths.__getitem__)),
+                lengths,
+                micro_batch_size=optim.micro_batch_size,
+                max_tokens=optim.max_tokens_per_micro_batch,
+            )
+        ]
         return [[features[int(i)] for i in part] for part in passes]
 
 
@@ -94,12 +101,15 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         offline: never ask the network.
 
     Raises:
+        UsageError: TensorBoard is asked for and not installed.
         RecipeError: a setting does not fit the model or the data.
         DataError: the data cannot be read, or gives nothing to learn from.
         ModelError: the start model is missing or broken.
         ResourceError: memory or disk did not suffice.
     """
     data = recipe.data
+    if recipe.run.tensorboard:
+        summary_writer()  # before hours of work, not after
     head = head_named(recipe.task.head)
     with start_folder(recipe.model, offline=offline) as folder:
         tokenizer = open_vocabulary(recipe.model, folder)

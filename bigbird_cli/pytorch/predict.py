@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.batches import collate
+from bigbird_cli.pytorch.batches import collate, stackable
 from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.objectives import WHOLE, head_named
 from bigbird_cli.pytorch.pretrained import PretrainedModel
@@ -126,7 +126,7 @@ def _read_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[lis
     n_tokens = 0
     for feature in features:
         ahead.append(feature)
-        n_tokens += len(feature.ids)
+        n_tokens += feature.ids.size
         if len(ahead) == n_features or n_tokens >= MAX_TOKENS_AHEAD:
             yield ahead
             ahead, n_tokens = [], 0
@@ -136,13 +136,13 @@ def _read_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[lis
 
 def _group(features: list[Feature], *, batch_size: int, max_tokens: int) -> Iterator[list[int]]:
     """Indices of features to compute together: of like length, so that at most about a fifth is padding."""
-    sizes = [len(feature.ids) for feature in features]
-    group: list[int] = []
-    for i in sorted(range(len(features)), key=sizes.__getitem__):
-        full = len(group) == batch_size or (len(group) + 1) * sizes[i] > max_tokens
-        if group and (full or sizes[i] > 1.25 * sizes[group[0]] + 32):
-            yield group
-            group = []
-        group.append(i)
-    if group:
+    sizes = [feature.ids.size for feature in features]
+    for alike in stackable(features):
+        group: list[int] = []
+        for i in sorted(alike, key=sizes.__getitem__):
+            full = len(group) == batch_size or (len(group) + 1) * sizes[i] > max_tokens
+            if group and (full or sizes[i] > 1.25 * sizes[group[0]] + 32):
+                yield group
+                group = []
+            group.append(i)
         yield group

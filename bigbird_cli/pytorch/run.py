@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,11 +92,15 @@ class Run:
                 step = progress.step
                 due = step > 0 and (step % self._eval_every == 0 or self._is_last(step))
                 if due and progress.evaluated < step and stop.caught is None:
+                    with _noting(metrics, step):
+                        self._stepper.insist_on_finite_weights(step)
                     yield from self._judge(metrics, stop)
                 save = due
                 if run.save_every is not None:
                     save = step > 0 and (step % run.save_every == 0 or self._is_over)
                 if (save or self._is_over or stop.caught is not None) and self._saved != step:
+                    with _noting(metrics, step):
+                        self._stepper.insist_on_finite_weights(step)
                     yield self._save()
                 stop.obey()
                 if self._is_over:
@@ -182,11 +186,8 @@ class Run:
         started = time.perf_counter()
         step = progress.step + 1
         factor = lr_factor(step, n_steps=job.n_steps, warmup=optim.warmup, schedule=optim.schedule)
-        try:
+        with _noting(metrics, step):
             outcome = self._stepper.take(job.loader.batch(step), lr=optim.lr * factor, step=step)
-        except DivergedError as error:
-            metrics.write("diverged", {"step": step, "problem": error.problem})
-            raise
         if self._average is not None:
             self._average.update(step)
         seconds = time.perf_counter() - started
@@ -297,3 +298,13 @@ class Run:
         )
         self._saved = step
         return Saved(step=step, path=path)
+
+
+@contextmanager
+def _noting(metrics: MetricsFile, step: int) -> Iterator[None]:
+    """Let metrics.jsonl end with what was not finite."""
+    try:
+        yield
+    except DivergedError as error:
+        metrics.write("diverged", {"step": step, "problem": error.problem})
+        raise

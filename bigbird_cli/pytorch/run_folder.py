@@ -58,14 +58,23 @@ class MetricsFile:
             self._board.flush()
 
 
-def _open_board(folder: Path, *, after: int) -> Any:
+def summary_writer() -> Any:
+    """The class that writes events for TensorBoard.
+
+    Raises:
+        UsageError: TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError(
             "TensorBoard is not installed", where="run.tensorboard", fix="pip install 'bigbird-cli[tensorboard]'"
         ) from None
-    return SummaryWriter(str(folder), purge_step=after + 1 if after else None)
+    return SummaryWriter
+
+
+def _open_board(folder: Path, *, after: int) -> Any:
+    return summary_writer()(str(folder), purge_step=after + 1 if after else None)
 
 
 def write_best_model(

@@ -63,6 +63,22 @@ class Stepper:
         with memory_errors(MEMORY_FIX):
             return self._take(batch, lr=lr, step=step)
 
+    def insist_on_finite_weights(self, step: int) -> None:
+        """Look at the weights before they are judged or kept: a loss need not have met them all.
+
+        Raises:
+            DivergedError: one is not finite.
+        """
+        named = [(name, weight.isfinite().all()) for name, weight in self._job.model.named_parameters()]
+        are_finite = torch.stack([each for _, each in named]).tolist()
+        names = [name for (name, _), is_finite in zip(named, are_finite, strict=True) if not is_finite]
+        if names:
+            raise DivergedError(
+                f"after step {step} there are weights that are not finite: {_shortened(names)}",
+                where="training",
+                fix="see whether the start model has them; the last checkpoint and the best model are untouched",
+            )
+
     def _take(self, batch: Sequence[Feature], *, lr: float, step: int) -> Outcome:
         job, per_token = self._job, self._job.head.per_token
         job.model.train()
@@ -97,9 +113,8 @@ class Stepper:
         guilty = [part for loss, part in zip(losses, passes, strict=True) if not math.isfinite(loss)]
         names = list(dict.fromkeys(_name(feature) for part in guilty or passes for feature in part))
         what = f"the loss is {math.fsum(losses)}" if guilty else f"the gradient's norm is {grad_norm}"
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise DivergedError(
-            f"{what} at step {step}; the examples were {shown}",
+            f"{what} at step {step}; the examples were {_shortened(names)}",
             where="training",
             fix="lower optim.lr or lengthen optim.warmup, and look at these examples; "
             "the last checkpoint and the best model are untouched",
@@ -108,6 +123,10 @@ class Stepper:
     def _may_rescale(self) -> bool:
         """Whether float16 gradients overflowed at a scale that can still be lowered: the step is then left out."""
         return self.scaler.is_enabled() and self.scaler.get_scale() > 1.0
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _name(feature: Feature) -> str:

@@ -24,7 +24,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import SUFFIXES, Row, read_rows
 from bigbird_cli.errors import DataError, ModelError, nearest
 from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
-from bigbird_cli.tasks.metrics import length_groups
+from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, read_text
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
@@ -34,6 +34,9 @@ N_SPECIAL = 3
 
 VALUE = "value"
 """Name of a regression's only output."""
+
+UNLABELLED = "unsup"
+"""Subfolder of texts without a label, beside those of the labels."""
 
 Label = str | tuple[str, ...] | float
 """Of one problem each: a label, several (or none), a number."""
@@ -180,6 +183,8 @@ class Classification(WindowedTask):
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[LabelledText]:
         """Read rows, or a folder that has one subfolder of text files a label.
+
+        A subfolder called unsup is left out: so IMDb names the reviews that nobody has labelled.
 
         Raises:
             DataError: something cannot be used; the error names the place.
@@ -339,10 +344,11 @@ class Classification(WindowedTask):
         Returns:
             Of one label: accuracy, f1_macro, mcc (Matthews's coefficient times 100), and majority: the accuracy of
             always giving the label that is commonest here. Of several: f1_micro, f1_macro, exact (all labels right),
-            and majority: the f1_micro of always giving the commonest label alone. Of numbers: pearson and spearman
-            times 100 (0 where all predictions are alike), mse, mean_absolute_error, and majority: the mse of always
-            giving the mean. total (a count) always; and if documents differ in length, the main score (mse of numbers)
-            and total by their length, as in accuracy_to_512_tokens.
+            majority: the f1_micro of always giving the commonest label alone; best_f1_micro and best_threshold: how
+            high f1_micro would be, and at which task.threshold. Of numbers: pearson and spearman times 100 (0 where all
+            predictions are alike), mse, mean_absolute_error, and majority: the mse of always giving the mean. total (a
+            count) always; and if documents differ in length, the main score (mse of numbers) and total by their length,
+            as in accuracy_to_512_tokens.
         """
         if [p.id for p in predictions] != [e.id for e in examples]:
             raise ValueError("predictions and examples are not of the same documents in the same order")
@@ -362,10 +368,11 @@ class Classification(WindowedTask):
 
         gold = [str(example.label) for example in examples]
         told = [str(prediction.label) for prediction in predictions]
+        vary = len(set(gold)) > 1 and len(set(told)) > 1  # else the coefficient is 0, and scikit-learn warns
         return {
             "accuracy": 100 * float(accuracy_score(gold, told)),
             "f1_macro": 100 * float(f1_score(gold, told, average="macro", zero_division=0)),
-            "mcc": 100 * float(matthews_corrcoef(gold, told)),
+            "mcc": 100 * float(matthews_corrcoef(gold, told)) if vary else 0.0,
             "majority": 100 * max(Counter(gold).values()) / len(gold),
         }
 
@@ -376,11 +383,15 @@ class Classification(WindowedTask):
         told = self._indicators([prediction.labels for prediction in predictions])
         commonest = np.zeros_like(gold)
         commonest[:, int(gold.sum(axis=0).argmax())] = True
+        probs = np.array([[prediction.scores[name] for name in self.names] for prediction in predictions])
+        best_f1, threshold = best_label_threshold(probs, gold)
         return {
             "f1_micro": 100 * float(f1_score(gold, told, average="micro", zero_division=0)),
             "f1_macro": 100 * float(f1_score(gold, told, average="macro", zero_division=0)),
             "exact": 100 * float((gold == told).all(axis=1).mean()),
             "majority": 100 * float(f1_score(gold, commonest, average="micro", zero_division=0)),
+            "best_f1_micro": best_f1,
+            "best_threshold": threshold,
         }
 
     def _indicators(self, named: Sequence[Iterable[str]]) -> np.ndarray:
@@ -428,8 +439,9 @@ class Classification(WindowedTask):
             raise DataError(
                 f'"{self.text_column}" is empty', where=row.where, fix="give it a text, or take the row out"
             )
+        name = row.fields.get(self.id_column)
         return LabelledText(
-            id=str(row.fields.get(self.id_column, row.where)),
+            id=row.where if name is None else str(name),
             text=text,
             label=self._label(row),
             pair=None if self.pair_column is None else row.text(self.pair_column),
@@ -468,7 +480,7 @@ class Classification(WindowedTask):
             raise DataError(
                 f'"{self.label_column}" is {kind}, not a label\'s name', where=row.where, fix="write the name in quotes"
             )
-        return value
+        return value.strip()
 
     def _number(self, value: Any, row: Row) -> float:
         try:
@@ -610,7 +622,7 @@ def _label_folders(path: Path) -> list[Path]:
     inside = [each for each in path.iterdir() if not each.name.startswith(".")]
     if any(each.is_file() and each.suffix.lower() in SUFFIXES for each in inside):
         return []
-    folders = sorted(each for each in inside if each.is_dir())
+    folders = sorted(each for each in inside if each.is_dir() and each.name != UNLABELLED)
     return [
         folder
         for folder in folders

@@ -5,6 +5,7 @@ read in windows; each learns the right choice, and afterwards a choice's score i
 each weighted by the tokens that it answers for.
 """
 
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 N_SPECIAL = 3
 """[CLS], and a [SEP] behind the window and behind the choice."""
 
-LETTERS = "ABCDEFGHIJ"
+LETTERS = string.ascii_uppercase
 _EXAMPLE = '{"context": ..., "question": ..., "choices": ["...", "..."], "label": 0}'
 
 
@@ -224,8 +225,14 @@ class MultipleChoice(WindowedTask):
                 f'"{self.context_column}" is empty', where=row.where, fix="give it a text, or take the row out"
             )
         choices = self._choices(row)
+        for number, choice in enumerate(choices):
+            if not choice.strip():
+                raise DataError(
+                    f"choice {number} is empty", where=row.where, fix="give it a text, or take it out of the choices"
+                )
+        name = row.fields.get(self.id_column)
         return Question(
-            id=str(row.fields.get(self.id_column, row.where)),
+            id=row.where if name is None else str(name),
             context=context,
             question="" if self.question_column is None else row.text(self.question_column),
             choices=choices,
@@ -261,8 +268,7 @@ class MultipleChoice(WindowedTask):
         raise DataError(
             f'"{self.label_column}" is {value!r}, which names none of the {len(choices)} choices',
             where=row.where,
-            fix=f"give a number from 0 to {len(choices) - 1}, a letter from A to {LETTERS[len(choices) - 1]}, "
-            "or a choice's text",
+            fix=f"give a number from 0 to {len(choices) - 1}, a letter from A on, or a choice's text",
         )
 
 
