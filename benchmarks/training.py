@@ -113,7 +113,7 @@ def measure(contender: str, recipe_file: str, overrides: list[str]) -> dict[str,
     from bigbird_cli.recipe import load_recipe
 
     # one rate for all layers: transformers' loop has no other
-    recipe = load_recipe(recipe_file, overrides=[*overrides, "optim.layer_decay=1"])
+    recipe = load_recipe(recipe_file, overrides=[*overrides, "optim.layer_decay=1", "optim.head_lr=null"])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         started = time.perf_counter()

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 
-def adamw(model: nn.Module, *, lr: float, weight_decay: float, layer_decay: float = 1.0) -> torch.optim.AdamW:
+def adamw(
+    model: nn.Module, *, lr: float, weight_decay: float, layer_decay: float = 1.0, head_lr: float | None = None
+) -> torch.optim.AdamW:
     """AdamW over the weights that want a gradient; vectors (biases, LayerNorms) do not decay (Devlin et al., 2018).
 
     Fused, which on two processor cores takes a quarter of the time of torch's plain loop. Each group's `scale` is the
@@ -17,17 +19,19 @@ def adamw(model: nn.Module, *, lr: float, weight_decay: float, layer_decay: floa
 
     Args:
         model: with parameters named as Hugging Face names BigBird's.
-        lr: of the head.
+        lr: of the layer that would follow the last.
         weight_decay: of matrices.
         layer_decay: a layer's rate over that of the layer above it; the embeddings stand below the first layer
             (Howard and Ruder, 2018, section 3.2).
+        head_lr: of what stands above the encoder; lr if None.
     """
+    head_scale = 1.0 if head_lr is None else head_lr / lr
     wanted = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     depths = [_depth(name) for name, _ in wanted]
     top = max((depth for depth in depths if depth is not None), default=0) + 1
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for (_, parameter), depth in zip(wanted, depths, strict=True):
-        scale = layer_decay ** (0 if depth is None else top - depth)
+        scale = head_scale if depth is None else layer_decay ** (top - depth)
         groups.setdefault((scale, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [

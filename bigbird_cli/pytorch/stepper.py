@@ -50,7 +50,13 @@ class Stepper:
         if run.compile:
             self._objective = cast(Objective, torch.compile(self._objective))
         self._weights = [weight for weight in job.model.parameters() if weight.requires_grad]
-        self.optimiser = adamw(job.model, lr=optim.lr, weight_decay=optim.weight_decay, layer_decay=optim.layer_decay)
+        self.optimiser = adamw(
+            job.model,
+            lr=optim.lr,
+            weight_decay=optim.weight_decay,
+            layer_decay=optim.layer_decay,
+            head_lr=optim.head_lr,
+        )
         self.scaler = torch.amp.GradScaler(job.device.type, enabled=run.precision == "float16")
 
     def take(self, batch: Sequence[Feature], *, lr: float, step: int) -> Outcome:

@@ -151,6 +151,9 @@ class Optim(Section):
     layer_decay: float = Field(1.0, gt=0, le=1)
     """Each layer learns at this multiple of the rate of the layer above it; the head learns at the full rate."""
 
+    head_lr: float | None = Field(None, gt=0, lt=1)
+    """Peak learning rate of the head, which is new and may need a higher one; by default lr."""
+
     clip: float = Field(1.0, gt=0)
     """The gradient's norm is cut down to this."""
 

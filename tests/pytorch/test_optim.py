@@ -110,6 +110,16 @@ def test_lower_layers_learn_slower_and_the_head_at_the_full_rate() -> None:
     assert decays["bert.encoder.layer.0.output.dense.bias"] == 0.0
 
 
+def test_the_head_may_learn_at_a_rate_of_its_own() -> None:
+    model = tiny()
+    optimiser = adamw(model, lr=0.2, weight_decay=0.01, layer_decay=0.5, head_lr=1.0)
+    set_rate(optimiser, 0.1)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {names[id(parameter)]: group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    assert rates["qa_classifier.qa_outputs.weight"] == pytest.approx(0.5)
+    assert rates["bert.encoder.layer.2.output.dense.bias"] == pytest.approx(0.05)
+
+
 def test_a_moving_average_is_the_weighted_sum_of_what_it_saw() -> None:
     model = nn.Linear(1, 1, bias=False)
     average = MovingAverage(model, decay=0.75)
