@@ -103,6 +103,16 @@ def best_label_threshold(scores: np.ndarray, gold: np.ndarray) -> tuple[float, f
     return 100 * float(f1[best]), float(sorted_scores[best])
 
 
+def stands_at_seam(start: int, end: int, seams: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether characters start..end hold what stands beside a place where one window takes over from another.
+
+    Args:
+        start, end: of a span; the end is not in it.
+        seams: for each such place, where what was read last before it ends, and where what follows begins.
+    """
+    return any(start <= after and end >= before for before, after in seams)
+
+
 def length_groups(n_tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
     """Sort documents by length: the name of each group that is not empty, as "to_512_tokens", and who is in it.
 

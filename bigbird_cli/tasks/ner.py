@@ -24,7 +24,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
-from bigbird_cli.tasks.metrics import length_groups
+from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
     OUTSIDE,
     Scheme,
@@ -346,7 +346,8 @@ class NamedEntities(WindowedTask):
             for name, counts in document.items():
                 by_type[name] = by_type.get(name, SpanCounts()) + counts
             by_document.append(sum(document.values(), SpanCounts()))
-            seam_errors += _n_at_seams(found.symmetric_difference(example.entities), prediction.seams)
+            wrong = found.symmetric_difference(example.entities)
+            seam_errors += sum(stands_at_seam(start, end, prediction.seams) for _, start, end in wrong)
         overall = sum(by_document, SpanCounts())
         present = [counts.f1 for counts in by_type.values() if counts.gold or counts.predicted]
         scores = {
@@ -410,11 +411,6 @@ def _owned_tokens(owned: range) -> range:
 
 def _n_unalignable(entities: Iterable[tuple[str, int, int]], units: Units) -> int:
     return sum(not units.align(start, end) for _, start, end in entities)
-
-
-def _n_at_seams(spans: Iterable[tuple[str, int, int]], seams: Sequence[tuple[int, int]]) -> int:
-    """How many spans hold the last character before a seam or the first one after it."""
-    return sum(any(start <= after and end >= before for before, after in seams) for _, start, end in spans)
 
 
 class _Part(NamedTuple):

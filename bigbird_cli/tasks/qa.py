@@ -30,7 +30,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask
-from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, token_f1
+from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizer import Tokenizer
@@ -65,6 +65,8 @@ class QAPrediction:
         n_unknown: how many of them are the unknown token.
         n_windows: model inputs that were read.
         longest_input: tokens of the longest of them, question and special tokens included.
+        seams: for each place where the next window takes over, the end of the last token before it and the start of the
+            first one after it, in characters.
     """
 
     id: str
@@ -76,6 +78,7 @@ class QAPrediction:
     n_unknown: int
     n_windows: int
     longest_input: int
+    seams: tuple[tuple[int, int], ...] = ()
 
     @property
     def score(self) -> float:
@@ -88,6 +91,7 @@ class QuestionAnswering(WindowedTask):
 
     head: ClassVar[str] = "qa"
     main_metric: ClassVar[str] = "f1"
+    falling: ClassVar[frozenset[str]] = frozenset({"seam_errors"})
     n_special: ClassVar[int] = N_SPECIAL
 
     type: Literal["qa"] = "qa"
@@ -264,10 +268,11 @@ class QuestionAnswering(WindowedTask):
         """Measure predictions on the untouched gold texts, as SQuAD's scripts do; in percent.
 
         Returns:
-            exact_match, f1 and total (a count). If some questions have no answer: has_answer_exact_match,
-            has_answer_f1, has_answer_total, no_answer_accuracy, no_answer_total, and best_f1 with best_f1_threshold,
-            the most that another no-answer threshold would give. If documents differ in length: f1 and total by their
-            length, as in f1_to_512_tokens and f1_over_4096_tokens.
+            exact_match, f1; counts: total, and seam_errors (answers that are not exact, where they or
+            the gold touch the place where one window takes over from another). If some questions have no answer:
+            has_answer_exact_match, has_answer_f1, has_answer_total, no_answer_accuracy, no_answer_total, and best_f1
+            with best_f1_threshold, the most that another no-answer threshold would give. If documents differ in length:
+            f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
         """
         if [p.id for p in predictions] != [e.id for e in examples]:
             raise ValueError("predictions and examples are not of the same questions in the same order")
@@ -278,7 +283,18 @@ class QuestionAnswering(WindowedTask):
         exact = np.array([exact_match(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)
         f1 = np.array([token_f1(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)
         has_answer = np.array([example.has_answer for example in examples])
-        scores = {"exact_match": _percent(exact), "f1": _percent(f1), "total": float(len(examples))}
+        scores = {
+            "exact_match": _percent(exact),
+            "f1": _percent(f1),
+            "total": float(len(examples)),
+            "seam_errors": float(
+                sum(
+                    _touches_seam(prediction, example)
+                    for prediction, example, is_right in zip(predictions, examples, exact, strict=True)
+                    if not is_right
+                )
+            ),
+        }
         if not has_answer.all():
             if has_answer.any():
                 scores["has_answer_exact_match"] = _percent(exact[has_answer])
@@ -296,6 +312,13 @@ class QuestionAnswering(WindowedTask):
             scores[f"f1_{name}"] = _percent(f1[members])
             scores[f"total_{name}"] = float(len(members))
         return scores
+
+
+def _touches_seam(prediction: QAPrediction, example: QAExample) -> bool:
+    spans = [(answer.start, answer.start + len(answer.text)) for answer in example.answers]
+    if prediction.answer is not None:
+        spans.append((prediction.answer.start, prediction.answer.end))
+    return any(stands_at_seam(start, end, prediction.seams) for start, end in spans)
 
 
 def _percent(values: np.ndarray) -> float:
@@ -513,6 +536,7 @@ class _Gathered:
     document: ReadDocument | None = None
     mass: dict[Window, float] = field(default_factory=dict)  # log of the summed exp(score) of a window's own spans
     best: dict[Window, list[_Candidate]] = field(default_factory=dict)
+    owned: dict[Window, range] = field(default_factory=dict)
     longest_input: int = 0
 
 
@@ -555,7 +579,7 @@ class SpanDecoder:
             n_best=self._n_best,
             owned=range(feature.owned.start - 2 * window.start, feature.owned.stop - 2 * window.start),
         )
-        gathered.mass[window] = mass
+        gathered.mass[window], gathered.owned[window] = mass, feature.owned
         gathered.best[window] = [
             _Candidate(cost, first + window.start, last + window.start) for cost, first, last in found
         ]
@@ -586,12 +610,19 @@ class SpanDecoder:
             n_unknown=document.unknown,
             n_windows=len(read),
             longest_input=gathered.longest_input,
+            seams=tuple(_seam(document, gathered.owned[window]) for window in read[1:]),
         )
 
     def _span(self, document: ReadDocument, candidate: _Candidate, total: float) -> Span:
         start, end = document.span(candidate.first, candidate.last)
         score = min(1.0, float(np.exp(-candidate.cost - total)))
         return Span(document.text[start:end], start, end, score)
+
+
+def _seam(document: ReadDocument, owned: range) -> tuple[int, int]:
+    """Where a window takes over: characters between the last token of the one before and the first of its own."""
+    first = -(-owned.start // 2)
+    return document.span(first - 1, first - 1)[1], document.span(first, first)[0]
 
 
 def best_spans(

@@ -16,6 +16,7 @@ from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span, best_spans
+from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import Window
 
@@ -473,7 +474,7 @@ def said(text: str, *, id_: str = "q", doubt: float = 0.1, n_tokens: int = 9, an
 def test_scores_are_means_over_all_questions() -> None:
     examples = [example("ada bel", "ada"), example("ada bel", "ada bel", id_="r")]
     scores = QuestionAnswering().score([said("The ada!"), said("bel", id_="r")], examples)
-    assert scores == {"exact_match": 50.0, "f1": 100 * (1 + 2 / 3) / 2, "total": 2.0}
+    assert scores == {"exact_match": 50.0, "f1": 100 * (1 + 2 / 3) / 2, "total": 2.0, "seam_errors": 0.0}
 
 
 def test_questions_without_an_answer_are_scored_apart() -> None:
@@ -487,6 +488,7 @@ def test_questions_without_an_answer_are_scored_apart() -> None:
         "exact_match": 200 / 3,
         "f1": 200 / 3,
         "total": 3.0,
+        "seam_errors": 0.0,
         "has_answer_exact_match": 100.0,
         "has_answer_f1": 100.0,
         "has_answer_total": 1.0,
@@ -495,6 +497,43 @@ def test_questions_without_an_answer_are_scored_apart() -> None:
         "best_f1": 100.0,
         "best_f1_threshold": 0.4,
     }
+
+
+def test_errors_at_a_seam_are_counted() -> None:
+    context = "ada bel cora dan"
+    seam = ((7, 8),)  # between bel and cora
+    for gold, answer, n_errors in (
+        ("ada", "ada", 0),
+        ("bel", "bel", 0),
+        ("ada", "dan", 0),
+        ("bel", "dan", 1),  # the gold touches it
+        ("dan", "ada bel", 1),  # the answer does
+        ("bel cora", None, 1),
+        (None, "cora", 1),
+        (None, None, 0),
+    ):
+        start = 0 if answer is None else context.index(answer)
+        spans = () if answer is None else (Span(answer, start, start + len(answer), 0.9),)
+        predicted = QAPrediction("q", spans[0] if spans else None, spans, 0.1, 4, 4, 0, 2, 4, seams=seam)
+        golds = [example(context, *(() if gold is None else (gold,)))]
+        assert QuestionAnswering().score([predicted], golds)["seam_errors"] == n_errors
+
+
+def test_a_seam_lies_where_the_next_window_speaks_for_a_token(tokenizer: Tokenizer) -> None:
+    task = QuestionAnswering(window=16, overlap=4, max_answer_tokens=4)
+    one = example("lit " * 40, question="a")
+    features = list(task.encode([one], tokenizer))
+    [prediction] = predict(task, [one], tokenizer)
+    document = encode_document(one.context, tokenizer)
+    owned = [feature.owned for feature in features]
+    assert len(prediction.seams) == len(features) - 1 > 2
+    for (before, after), this, following in zip(prediction.seams, owned, owned[1:], strict=False):
+        last, first = document.tokens_of(before - 1, before), document.tokens_of(after, after + 1)
+        assert last is not None
+        assert first is not None
+        assert last[1] + 1 == first[0]
+        assert 2 * last[1] in this
+        assert 2 * first[0] in following
 
 
 def test_scores_are_given_by_document_length() -> None:
