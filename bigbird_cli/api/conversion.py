@@ -10,7 +10,7 @@ from bigbird_cli.weights import describe
 from bigbird_cli.weights.convert import ConversionReport, convert_model
 from bigbird_cli.weights.describe import Comparison, Inspection, OutputDifference
 from bigbird_cli.weights.sources import ATTENTION_SETTINGS, open_source
-from bigbird_cli.weights.store import find_folder, shipped_models
+from bigbird_cli.weights.store import CONVERTIBLE, find_folder
 
 
 def convert(
@@ -24,10 +24,15 @@ def convert(
     block_size: int | None = None,
     random_blocks: int | None = None,
     config: str | Path | None = None,
+    offline: bool = False,
+    revision: str | None = None,
 ) -> ConversionReport:
-    """Make a BigBird folder of a model of another kind, format, length or precision; see `weights.convert`."""
+    """Make a BigBird folder of a model of another kind, format, length or precision; see `weights.convert`.
+
+    The source may be a name on the hub too, at a `revision`: its safetensors, or .bin, or Flax weights are fetched.
+    """
     return convert_model(
-        _weights_place(source),
+        _weights_place(source, offline=offline, revision=revision),
         local_path(out),
         to=to,
         dtype=dtype,
@@ -40,13 +45,22 @@ def convert(
     )
 
 
-def inspect_model(path: str | Path, *, config: str | Path | None = None) -> Inspection:
+def inspect_model(
+    path: str | Path, *, config: str | Path | None = None, offline: bool = False, revision: str | None = None
+) -> Inspection:
     """Look at the weights of a model of any kind and format; see `weights.describe.inspect_model`."""
-    return describe.inspect_model(_weights_place(path), config=config, door=open_backend)
+    place = _weights_place(path, offline=offline, revision=revision)
+    return describe.inspect_model(place, config=config, door=open_backend)
 
 
 def compare_models(
-    a: str | Path, b: str | Path, *, config: str | Path | None = None, seed: int = 0, backend: str = "pytorch"
+    a: str | Path,
+    b: str | Path,
+    *,
+    config: str | Path | None = None,
+    offline: bool = False,
+    seed: int = 0,
+    backend: str = "pytorch",
 ) -> Comparison:
     """Run two models of any kind and format on the same ids, a short text and a long one, and compare their tensors.
 
@@ -56,6 +70,7 @@ def compare_models(
     Args:
         a, b: as the source of `convert`.
         config: a config.json in place of a's own.
+        offline: never ask the network.
         seed: of the ids.
         backend: the framework that computes.
 
@@ -63,8 +78,8 @@ def compare_models(
         ModelError: one of them cannot be opened, or they are too different to read the same ids.
         ResourceError: memory did not suffice.
     """
-    left = open_source(_weights_place(a), config=config, door=open_backend)
-    right = open_source(_weights_place(b), door=open_backend)
+    left = open_source(_weights_place(a, offline=offline), config=config, door=open_backend)
+    right = open_source(_weights_place(b, offline=offline), door=open_backend)
     tensors = describe.tensor_differences(left, right)
     head = left.head if left.head == right.head else "none"
     notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]
@@ -96,8 +111,8 @@ def compare_models(
     return Comparison(left.described, right.described, tuple(outputs), tensors, tuple(notes))
 
 
-def _weights_place(name: str | Path) -> Path:
-    """Where a source stands: a path, or the folder of a shipped model."""
-    if not is_local(name) and str(name) in shipped_models():
-        return find_folder(name)
-    return local_path(name)
+def _weights_place(name: str | Path, *, offline: bool, revision: str | None = None) -> Path:
+    """Where a source stands: a path as it is, else the folder of a shipped model or of the hub's."""
+    if is_local(name) or is_local(f"{name}.index"):  # the prefix of a TensorFlow checkpoint is no file itself
+        return local_path(name)
+    return find_folder(name, offline=offline, revision=revision, weights=CONVERTIBLE)

@@ -144,5 +144,5 @@ def _opened_tokenizer(
     del stamps
     folder = local_path(model)  # it may hold a vocabulary and no model yet
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision)
+        folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision, weights=())
     return load_tokenizer(folder)

@@ -16,7 +16,8 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="Model folder, TensorFlow checkpoint or SavedModel, or a file of weights."
+            metavar="SOURCE",
+            help="Model folder, name on the hub, TensorFlow checkpoint or SavedModel, or a file of weights.",
         ),
     ],
     out: Annotated[
@@ -48,6 +49,10 @@ def convert(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="A config.json in place of SOURCE's own.")
     ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit of a hub model.")
+    ] = None,
+    offline: options.Offline = False,
     inspect: Annotated[bool, typer.Option("--inspect", help="Tell what SOURCE is, and write nothing.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Run SOURCE and OUT on the same ids and tell the largest difference.")
@@ -64,6 +69,7 @@ def convert(
     \b
     Examples:
       bigbird convert models/minilm models/minilm-4096 --max-positions 4096
+      bigbird convert google/bigbird-roberta-base models/bigbird
       bigbird convert --inspect models/minilm
       bigbird convert --check models/minilm models/minilm-4096
     """
@@ -76,7 +82,7 @@ def convert(
     if inspect:
         if out is not None:
             raise UsageError("--inspect reads one model", where=out, fix="name only one")
-        inspection = api.inspect_model(source, config=config)
+        inspection = api.inspect_model(source, config=config, offline=offline, revision=revision)
         if as_json:
             write_json(inspection.to_dict())
         else:
@@ -85,7 +91,7 @@ def convert(
     if out is None:
         raise UsageError("there is no OUT", fix="name two models" if check else "name the folder to write")
     if check:
-        comparison = api.compare_models(source, out, config=config)
+        comparison = api.compare_models(source, out, config=config, offline=offline)
         if as_json:
             write_json(comparison.to_dict())
         else:
@@ -101,6 +107,8 @@ def convert(
         block_size=block_size,
         random_blocks=random_blocks,
         config=config,
+        offline=offline,
+        revision=revision,
     )
     if as_json:
         write_json(report.to_dict())

@@ -1,13 +1,20 @@
 """Where a model's name leads on this machine; vocabularies and weights follow the same rules."""
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from bigbird_cli.errors import ModelError
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
 """The models that come with the program, each in a folder of its name."""
+
+HUB_SECONDS: Final = 5.0
+"""How long the Hugging Face hub may take to say what it has."""
+
+_T = TypeVar("_T")
 
 
 def is_local(name: str | Path) -> bool:
@@ -26,3 +33,24 @@ def local_path(name: str | Path) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         raise ModelError("there is no such home folder", where=str(name), fix="write the path out") from None
+
+
+def within(seconds: float, call: Callable[[], _T]) -> _T:
+    """A call's result, or TimeoutError: network libraries' own limits leave out name servers and retries."""
+    results: list[_T] = []
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failures:
+        raise failures[0]
+    if not results:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    return results[0]

@@ -8,7 +8,7 @@ from typing import Any
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.text.places import SHIPPED, is_local, local_path
+from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, within
 from bigbird_cli.text.special_tokens import ROLES, added_token
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
@@ -99,11 +99,26 @@ def _fetched(name: str, **hub: Any) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = [SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS]
+    if not hub.get("local_files_only"):
+        hub["local_files_only"] = not _hub_answers(
+            name, **{key: hub[key] for key in ("revision", "token") if key in hub}
+        )
     try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, etag_timeout=5, **hub))
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, etag_timeout=HUB_SECONDS, **hub))
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise ModelError(
             f"no folder of this name, and the hub does not give it: {next(iter(str(error).splitlines()), repr(error))}",
             where=name,
             fix="check the name and the network, or fetch the files and name their folder",
         ) from error
+
+
+def _hub_answers(name: str, **options: Any) -> bool:
+    """Whether the hub says anything in time, be it an error, which a download will meet again."""
+    import huggingface_hub
+
+    try:
+        within(HUB_SECONDS, lambda: huggingface_hub.HfApi().model_info(name, timeout=HUB_SECONDS, **options))
+    except Exception as error:  # whatever the network and its library come up with
+        return not isinstance(error, TimeoutError)
+    return True

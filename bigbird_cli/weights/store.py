@@ -3,18 +3,17 @@
 import os
 import re
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.text.places import SHIPPED, is_local, local_path
+from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, within
 from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
@@ -25,26 +24,33 @@ INDEX: Final = "model.safetensors.index.json"
 TASK: Final = "task.json"
 CARD: Final = "README.md"
 
-HUB_SECONDS: Final = 5.0
-HUB_FILES: Final = (
+_SMALL_FILES: Final = (
     CONFIG,
-    WEIGHTS,
-    INDEX,
-    "model-*-of-*.safetensors",
     "spiece.model",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
     TASK,
     CARD,
 )
+SAFETENSORS: Final = (WEIGHTS, INDEX, "model-*-of-*.safetensors")
+CONVERTIBLE: Final = (
+    SAFETENSORS,
+    ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
+    ("flax_model.msgpack", "flax_model.msgpack.index.json", "flax_model-*-of-*.msgpack"),
+)
+"""Patterns of the weights that a conversion takes from the hub, the kind it likes best first."""
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w][\w.-]*)?")
 _PICKLES: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _CONVERT: Final = (
     "make safetensors of it with `bigbird convert FOLDER OUT`, or with transformers: save_pretrained writes safetensors"
 )
 _FOREIGN: Final = {"tf_model.h5": "TensorFlow", "flax_model.msgpack": "Flax"}
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,13 @@ def open_folder(name: str | Path, *, offline: bool = False, revision: str | None
     return ModelFolder(path=path, config=config, task=task)
 
 
-def find_folder(name: str | Path, *, offline: bool = False, revision: str | None = None) -> Path:
+def find_folder(
+    name: str | Path,
+    *,
+    offline: bool = False,
+    revision: str | None = None,
+    weights: Sequence[Sequence[str]] = (SAFETENSORS,),
+) -> Path:
     """The folder of a model of any kind, with a config.json in it.
 
     Args:
@@ -83,6 +95,8 @@ def find_folder(name: str | Path, *, offline: bool = False, revision: str | None
             `.`, `/` or `~`, and one that exists on disk is a folder and is never looked up.
         offline: take a hub model from this machine's cache only; so does HF_HUB_OFFLINE=1.
         revision: branch, tag or commit of a hub model.
+        weights: kinds of weights to take from the hub, each by the patterns of its files: the first that is there. None
+            at all where only the tokenizer is wanted.
 
     Raises:
         ModelError: there is no such folder or model, or the hub did not answer within 5 seconds.
@@ -98,7 +112,7 @@ def find_folder(name: str | Path, *, offline: bool = False, revision: str | None
     elif (SHIPPED / name / CONFIG).is_file():
         path = SHIPPED / name
     elif _HUB_NAME.fullmatch(str(name)):
-        path = _from_hub(str(name), offline=offline or _environment_is_offline(), revision=revision)
+        path = _from_hub(str(name), weights, offline=offline or _environment_is_offline(), revision=revision)
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
@@ -251,7 +265,7 @@ def _environment_is_offline() -> bool:
     return told.upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def _from_hub(name: str, *, offline: bool, revision: str | None) -> Path:
+def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, revision: str | None) -> Path:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub  # only here: it is slow to import, and few commands need it
     from huggingface_hub import errors, utils
@@ -259,9 +273,10 @@ def _from_hub(name: str, *, offline: bool, revision: str | None) -> Path:
     if not sys.stderr.isatty():
         utils.disable_progress_bars()
     if offline:
-        return _from_cache(name, revision, problem="the model is not in this machine's cache, and the network is off")
+        problem = "there is no such folder, the model is not in this machine's cache, and the network is off"
+        return _from_cache(name, weights, revision, problem=problem)
     try:
-        info = _within(
+        info = within(
             HUB_SECONDS, lambda: huggingface_hub.HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS)
         )
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
@@ -272,13 +287,14 @@ def _from_hub(name: str, *, offline: bool, revision: str | None) -> Path:
             fix=_did_you_mean(name),
         ) from error
     except Exception as error:  # whatever the network and its library come up with
-        path = _from_cache(name, revision, problem=f"the Hugging Face hub cannot be reached ({_first_line(error)})")
+        problem = f"the Hugging Face hub cannot be reached ({_first_line(error)})"
+        path = _from_cache(name, weights, revision, problem=problem)
         warnings.warn(f"{name}: the hub cannot be reached, so the cached copy is used", BigBirdWarning, stacklevel=2)
         return path
-    _refuse_without_weights(name, {sibling.rfilename for sibling in info.siblings or []})
+    chosen = _choose_weights(name, weights, {sibling.rfilename for sibling in info.siblings or []})
     try:
         folder = huggingface_hub.snapshot_download(
-            name, revision=info.sha, allow_patterns=list(HUB_FILES), etag_timeout=HUB_SECONDS
+            name, revision=info.sha, allow_patterns=[*_SMALL_FILES, *chosen], etag_timeout=HUB_SECONDS
         )
     except Exception as error:
         raise ModelError(
@@ -287,18 +303,18 @@ def _from_hub(name: str, *, offline: bool, revision: str | None) -> Path:
     return Path(folder)
 
 
-def _from_cache(name: str, revision: str | None, *, problem: str) -> Path:
+def _from_cache(name: str, weights: Sequence[Sequence[str]], revision: str | None, *, problem: str) -> Path:
     import huggingface_hub
 
+    patterns = [*_SMALL_FILES, *(pattern for kind in weights for pattern in kind)]
     try:
         folder = Path(
-            huggingface_hub.snapshot_download(
-                name, revision=revision, allow_patterns=list(HUB_FILES), local_files_only=True
-            )
+            huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True)
         )
     except Exception as error:  # several kinds, by what the cache lacks
         raise ModelError(problem, where=name, fix=f"connect to the network, or give a folder; {_ships()}") from error
-    if not (folder / CONFIG).is_file() or not ((folder / WEIGHTS).is_file() or (folder / INDEX).is_file()):
+    there = {file.name for file in folder.iterdir()}
+    if CONFIG not in there or (weights and not any(_is_there(kind, there) for kind in weights)):
         raise ModelError(f"{problem}; its cached copy is incomplete", where=name, fix="connect to the network once")
     return folder
 
@@ -308,37 +324,28 @@ def _ships() -> str:
     return f"{', '.join(shipped)} needs no network" if shipped else "a folder needs no network"
 
 
-def _refuse_without_weights(name: str, there: set[str]) -> None:
-    if there & {WEIGHTS, INDEX}:
-        return
+def _choose_weights(name: str, weights: Sequence[Sequence[str]], there: set[str]) -> Sequence[str]:
+    """The first kind of weights of which the hub has files, or nothing of no kinds; ModelError where it has none."""
+    if not weights:
+        return ()
+    for kind in weights:
+        if _is_there(kind, there):
+            return kind
     if there & set(_PICKLES):
         raise ModelError(
             "the hub has its weights pickled only (.bin), which is not opened here",
             where=name,
-            fix=_CONVERT,
+            fix=f"make safetensors of it with `bigbird convert {name} FOLDER`",
         )
-    raise ModelError(f"the hub has no {WEIGHTS} of it", where=name, fix="name a model with safetensors weights")
+    raise ModelError(
+        f"the hub has no {' or '.join(kind[0] for kind in weights)} of it",
+        where=name,
+        fix="name a model with safetensors weights",
+    )
 
 
-def _within(seconds: float, call: Callable[[], _T]) -> _T:
-    """A call's result, or TimeoutError: the libraries' own limits leave out name servers and repeated attempts."""
-    results: list[_T] = []
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
-        raise TimeoutError(f"no answer within {seconds:.0f} s")
-    return results[0]
+def _is_there(kind: Sequence[str], there: set[str]) -> bool:
+    return not there.isdisjoint(kind[:2])  # the one file, or the index of several
 
 
 def _first_line(error: Exception) -> str:

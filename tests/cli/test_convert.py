@@ -105,7 +105,7 @@ def test_a_check_of_other_heads_compares_encoders_with_one_pattern(
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        (["nothing", "out"], 4, "✗ nothing  there is no such folder or file"),
+        (["nothing", "out"], 4, "✗ nothing  there is no such folder, the model is not"),
         (["broken", "out"], 4, "✗ broken/model.safetensors  the weights file is broken"),
         (["--inspect", "broken"], 4, "✗ broken/model.safetensors  the weights file is broken"),
         (["--check", "broken", "broken"], 4, "✗ broken/model.safetensors"),

@@ -385,6 +385,29 @@ def test_a_folder_that_is_not_there_is_never_looked_up(tmp_path: Path, monkeypat
         BigBirdTokenizer.from_pretrained(tmp_path)
 
 
+def test_a_hub_that_does_not_answer_leaves_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    import huggingface_hub
+
+    asked: list[dict[str, Any]] = []
+
+    def download(name: str, **options: Any) -> str:
+        asked.append({"name": name, **options})
+        return str(VOCABULARY.parent)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tokenizer_files, "HUB_SECONDS", 0.2)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: threading.Event().wait())
+    tokenizer_files.found("me/model", {"revision": "main"})
+    assert asked[-1]["local_files_only"] is True
+    assert asked[-1]["revision"] == "main"
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
+    tokenizer_files.found("me/model", {})
+    assert asked[-1]["local_files_only"] is False
+
+
 def test_a_shipped_name_and_a_home_folder_are_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tokenizer_files, "_fetched", None)

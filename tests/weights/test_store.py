@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError
 from bigbird_cli.weights import folders, store
-from bigbird_cli.weights.store import find_folder, open_folder, read_tensors, write_model
+from bigbird_cli.weights.store import CONVERTIBLE, find_folder, open_folder, read_tensors, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 
 CONFIG = BigBirdConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, vocab_size=70)
@@ -449,12 +449,42 @@ def test_a_half_fetched_copy_is_not_taken_for_a_model(hub: SimpleNamespace, tmp_
 
 def test_a_hub_model_with_pickles_only_is_refused_before_it_is_fetched(hub: SimpleNamespace) -> None:
     hub.files = ["config.json", "pytorch_model.bin"]
-    with pytest.raises(ModelError, match="save_pretrained writes safetensors"):
+    with pytest.raises(ModelError, match="bigbird convert me/model FOLDER"):
         open_folder("me/model")
     hub.files = ["config.json"]
     with pytest.raises(ModelError, match=r"no model\.safetensors"):
         open_folder("me/model")
     assert hub.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("files", "fetched"),
+    [
+        (["flax_model.msgpack", "pytorch_model.bin", "model.safetensors"], "model.safetensors"),
+        (["flax_model.msgpack", "pytorch_model.bin.index.json"], "pytorch_model.bin.index.json"),
+        (["flax_model.msgpack", "tf_model.h5"], "flax_model.msgpack"),
+    ],
+)
+def test_a_conversion_takes_the_weights_that_the_hub_has(hub: SimpleNamespace, files: list[str], fetched: str) -> None:
+    hub.files = ["config.json", *files]
+    find_folder("me/model", weights=CONVERTIBLE)
+    [(_, options)] = hub.fetched
+    assert [file for file in files if file in options["allow_patterns"]] == [fetched]
+    assert {"config.json", "spiece.model", "vocab.txt"} <= set(options["allow_patterns"])
+    hub.files = ["config.json", "tf_model.h5"]
+    with pytest.raises(ModelError, match=r"no model\.safetensors or pytorch_model\.bin or flax_model\.msgpack of it"):
+        find_folder("me/model", weights=CONVERTIBLE)
+
+
+def test_a_vocabulary_is_taken_from_the_hub_without_weights(hub: SimpleNamespace, tmp_path: Path) -> None:
+    hub.files = ["config.json", "pytorch_model.bin"]
+    find_folder("me/model", weights=())
+    [(_, options)] = hub.fetched
+    assert not [pattern for pattern in options["allow_patterns"] if "model-" in pattern or pattern.endswith(".bin")]
+    hub.cached = tmp_path / "half"
+    hub.cached.mkdir()
+    CONFIG.save(hub.cached)
+    assert find_folder("me/model", weights=(), offline=True) == hub.cached
 
 
 def test_a_name_that_the_hub_does_not_know_is_said_so(hub: SimpleNamespace) -> None:
