@@ -287,7 +287,7 @@ def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, rev
             fix=_did_you_mean(name),
         ) from error
     except Exception as error:  # whatever the network and its library come up with
-        problem = f"the Hugging Face hub cannot be reached ({_first_line(error)})"
+        problem = f"there is no such folder, and the Hugging Face hub cannot be reached ({_first_line(error)})"
         path = _from_cache(name, weights, revision, problem=problem)
         warnings.warn(f"{name}: the hub cannot be reached, so the cached copy is used", BigBirdWarning, stacklevel=2)
         return path
