@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from bigbird_cli.recipe import load_recipe
-from bigbird_cli.tasks.ner import Entity, NERExample, NERPrediction, NamedEntities
+from bigbird_cli.tasks.ner import Entity, NamedEntities, NERExample, NERPrediction
 from bigbird_cli.tasks.qa import QAExample, QAPrediction, QuestionAnswering, Span
 
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)

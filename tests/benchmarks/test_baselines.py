@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from bigbird_cli.tasks.ner import NERExample
+from bigbird_cli.tasks.entities import GoldEntity, NERExample
 from bigbird_cli.tasks.qa import QAExample
 
 
@@ -36,9 +36,9 @@ def test_sentences_are_those_of_the_document(bench: ModuleType, context: str, fi
 def test_the_longest_name_counts_and_its_commonest_type(bench: ModuleType) -> None:
     text = "Ada met Ada Bel."
     train = [
-        NERExample("a", text, (("PER", 0, 3), ("ORG", 8, 15))),
-        NERExample("b", text, (("LOC", 0, 3),)),
-        NERExample("c", text, (("PER", 0, 3),)),
+        NERExample("a", text, (GoldEntity("PER", 0, 3), GoldEntity("ORG", 8, 15))),
+        NERExample("b", text, (GoldEntity("LOC", 0, 3),)),
+        NERExample("c", text, (GoldEntity("PER", 0, 3),)),
     ]
     names = bench.Names(train)
     found = names.find(NERExample("d", "So Ada Bel saw Ada, not Adam.", ())).entities
