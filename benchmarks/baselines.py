@@ -2,7 +2,7 @@
 
     python benchmarks/baselines.py recipes/ner-redocred.yaml recipes/qa-policyqa.yaml
 
-Questions are answered with the document's first sentence, or with the sentence that shares most words with the question.
+Questions are answered with the document's first sentence, or with the one that shares most words with the question.
 Names are those of the training data wherever they stand as words, the longest first, each of its commonest type. The
 scores of other tasks say what the commonest answer gives: `majority` in a run's metrics.jsonl.
 """
