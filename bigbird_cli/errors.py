@@ -74,6 +74,12 @@ class DivergedError(BigBirdError):
     exit_code = 6
 
 
+class PeerLostError(BigBirdError):
+    """Another process of a run of several has ended, or does not answer."""
+
+    exit_code = 7
+
+
 class BigBirdWarning(UserWarning):
     """Something a user should know, that stops nothing."""
 

@@ -69,6 +69,7 @@ def main() -> None:
     try:
         app(prog_name="bigbird")
     except SystemExit as end:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
         if "datasets" in sys.modules and (end.code is None or isinstance(end.code, int)):
             # a stream that was not read to its end leaves threads that would abort the interpreter as it goes down
             with suppress(OSError):

@@ -45,3 +45,9 @@ Resume = Annotated[
     str | None,
     typer.Option("--resume", metavar="auto|PATH", help="Go on from the run's newest checkpoint, or from this one."),
 ]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--nproc-per-node", min=1, max=256, metavar="N", help="Train in N processes on this machine; on more, torchrun."
+    ),
+]

@@ -68,6 +68,21 @@ def content_key(
     return digest.hexdigest()
 
 
+def size_key(sources: Iterable[str | Path]) -> str:
+    """Name sources by their files' names and sizes, for data too large to be read for a name; of the hub by theirs.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        path = Path(source)
+        files = [] if hub.is_hub(source) or not path.exists() else _files(path)
+        stamps = [(str(file.relative_to(path)) if file != path else "", file.stat().st_size) for file in files]
+        digest.update(json.dumps([str(source) if not files else "", stamps]).encode())
+    return digest.hexdigest()
+
+
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]

@@ -1,7 +1,6 @@
 """A recipe with everything it names opened: model, tokenizer, training data, dev data."""
 
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,17 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from bigbird_cli.data.keys import content_key
+from bigbird_cli.data.keys import content_key, size_key
 from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
 from bigbird_cli.pytorch.batches import micro_batches, stackable
 from bigbird_cli.pytorch.devices import memory_errors
-from bigbird_cli.pytorch.loader import EpochLoader, Loader, StreamLoader, drawing
+from bigbird_cli.pytorch.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
 from bigbird_cli.pytorch.objectives import Head, head_named
-from bigbird_cli.pytorch.predict import Predictor
+from bigbird_cli.pytorch.predict import LOOK_AHEAD, Predictor
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.pytorch.run_folder import summary_writer
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.start import build_model, open_vocabulary, start_folder
+from bigbird_cli.pytorch.world import World
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature, Features, Task
 from bigbird_cli.tasks.features import FeatureFile
@@ -50,6 +50,7 @@ class Job:
     Attributes:
         task: the recipe's, with the labels of its training data.
         n_examples: that gave something to learn from; None in a stream.
+        data: names of the training data and of the dev data: other data, other names.
     """
 
     recipe: Recipe
@@ -61,6 +62,7 @@ class Job:
     loader: Loader
     n_examples: int | None
     dev: DevSet | None
+    data: dict[str, str]
 
     @property
     def n_steps(self) -> int:
@@ -74,8 +76,13 @@ class Job:
     def metric(self) -> str:
         return _metric(self.recipe, self.task)
 
-    def split(self, features: Sequence[Feature]) -> list[list[Feature]]:
-        """An optimiser batch as forward passes, each of features of like length and of as many choices."""
+    def split(self, features: Sequence[Feature], *, at_least: int = 1) -> list[list[Feature]]:
+        """An optimiser batch as forward passes, each of features of like length and of as many choices.
+
+        Args:
+            features: of the batch.
+            at_least: as many passes are made if there are as many features, however many one could hold.
+        """
         optim = self.recipe.optim
         lengths = np.array([feature.ids.size for feature in features])
         passes = [
@@ -88,6 +95,9 @@ class Job:
                 max_tokens=optim.max_tokens_per_micro_batch,
             )
         ]
+        while len(passes) < at_least and len(largest := max(passes, key=len)) > 1:
+            place = next(i for i, part in enumerate(passes) if part is largest)
+            passes[place : place + 1] = np.array_split(largest, 2)
         return [[features[int(i)] for i in part] for part in passes]
 
 
@@ -125,13 +135,16 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         draw, optim = drawing(task, tokenizer), recipe.optim
         prepared: FeatureFile | None = None
         loader: Loader
+        keys = {"dev data": "" if data.dev is None else size_key([data.dev])}
         if data.streaming:
+            keys["training data"] = size_key(data.train)
             loader = StreamLoader(
                 features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
             )
         else:
             settings = {"task": _settings(task), "max_examples": data.max_examples}
             key = content_key(data.train, settings=settings, tokenizer=folder, offline=offline)
+            keys["training data"] = key
             prepared = FeatureFile.cached(key, features, folder=cache)
             if not len(prepared):
                 raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
@@ -142,6 +155,8 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
                 batch_size=optim.batch_size,
                 batch_tokens=optim.batch_tokens,
             )
+    if data.workers:
+        loader = AheadLoader(loader, workers=data.workers)
     if recipe.run.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     judged = None if dev is None else dev.features
@@ -156,25 +171,28 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         loader=loader,
         n_examples=None if prepared is None else prepared.n_examples,
         dev=dev,
+        data=keys,
     )
 
 
-def evaluate(job: Job, dev: DevSet, stop: StopSignals) -> dict[str, float] | None:
-    """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile."""
-    decoder = job.task.decoder(dev.examples, job.tokenizer)
-    waiting: deque[Feature] = deque()  # features that were read ahead and have no outputs yet
+def evaluate(job: Job, dev: DevSet, stop: StopSignals, world: World) -> dict[str, float] | None:
+    """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile.
 
-    def read() -> Iterator[Feature]:
-        for feature in dev.features:
-            waiting.append(feature)
-            yield feature
-
+    Every process computes its share of the features; the first one scores them all and tells the others.
+    """
+    decoder = job.task.decoder(dev.examples, job.tokenizer) if world.is_first else None
     predictor = Predictor(job.model, head=job.task.head, memory_fix=EVALUATION_MEMORY_FIX)
-    for outputs in predictor.predict(read(), batch_size=EVAL_BATCH_SIZE):
-        decoder.add(waiting.popleft(), outputs)
-        if stop.caught is not None:
+    features = iter(dev.features)
+    while ahead := list(islice(features, LOOK_AHEAD * EVAL_BATCH_SIZE * world.size)):
+        share = ahead[world.rank :: world.size]
+        outputs = list(predictor.predict(share, batch_size=EVAL_BATCH_SIZE, stop=lambda: stop.caught is not None))
+        shares = world.gathered(outputs)
+        if world.highest([float(stop.caught is not None)])[0]:
             return None
-    return dict(job.task.score(decoder.finish(), dev.examples))
+        if decoder is not None:
+            for i, feature in enumerate(ahead):
+                decoder.add(feature, shares[i % world.size][i // world.size])
+    return world.of_first(lambda: dict(job.task.score(decoder.finish(), dev.examples)) if decoder else {})
 
 
 def _examples(recipe: Recipe, *, offline: bool) -> Iterator[Any]:

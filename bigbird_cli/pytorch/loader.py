@@ -3,10 +3,11 @@
 So a resumed run needs no state of a loader: it asks for its next step.
 """
 
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ from bigbird_cli.text.tokenizer import Tokenizer
 STREAM_POOL = 8
 """Optimiser batches of a stream that are sorted by length together."""
 
+_EPOCHS_KEPT = 1000
+"""Steps of a stream whose epoch is remembered; more than threads run ahead."""
 
 Draw = Callable[[Feature, tuple[int, ...]], Feature]
 
@@ -35,9 +38,6 @@ class Loader(Protocol):
 
     def epoch(self, step: int) -> float:
         """Passes over the data when a step is over."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """Enough of the data to tell that a step's number still means the same."""
 
 
 class EpochLoader:
@@ -65,23 +65,23 @@ class EpochLoader:
         self._settings: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens}
         self._ends = [0]  # the last step of the epochs so far, with batch_tokens not all of one length
         self._dealt: tuple[int, list[np.ndarray]] = (-1, [])
+        self._lock = Lock()  # several threads may ask for batches
         self.steps_per_epoch: int | None = len(self._deal(0))
 
     def batch(self, step: int) -> list[Feature]:
-        epoch, index = self._place(step)
-        return [self.ready(int(i), epoch=epoch) for i in self._deal(epoch)[index]]
+        with self._lock:
+            epoch, index = self._place(step)
+            chosen = self._deal(epoch)[index]
+        return [self.ready(int(i), epoch=epoch) for i in chosen]
 
     def ready(self, index: int, *, epoch: int) -> Feature:
         """One feature as an epoch learns from it."""
         return self._draw(self.features[index], (self._seed, epoch, index))
 
     def epoch(self, step: int) -> float:
-        epoch, index = self._place(max(1, step))
-        return epoch + (index + 1) / len(self._deal(epoch)) if step else 0.0
-
-    def fingerprint(self) -> dict[str, Any]:
-        lengths = np.ascontiguousarray(self.lengths, dtype="<i4")
-        return {"n_features": len(self.lengths), "lengths": zlib.crc32(lengths.tobytes())}
+        with self._lock:
+            epoch, index = self._place(max(1, step))
+            return epoch + (index + 1) / len(self._deal(epoch)) if step else 0.0
 
     def _place(self, step: int) -> tuple[int, int]:
         while self._ends[-1] < step:
@@ -124,14 +124,12 @@ class StreamLoader:
         for _ in range(step - 1 - self._step):
             next(self._stream)
         epoch, batch = next(self._stream)
-        self._step, self._epochs = step, {step: epoch}
+        self._step, self._epochs[step] = step, epoch
+        self._epochs.pop(step - _EPOCHS_KEPT, None)
         return [self._draw(feature, (self._seed, epoch, index)) for index, feature in batch]
 
     def epoch(self, step: int) -> float:
         return float(self._epochs.get(step, 0))
-
-    def fingerprint(self) -> dict[str, Any]:
-        return {"streaming": True}
 
     def _batches(self) -> Iterator[tuple[int, list[tuple[int, Feature]]]]:
         """Batches of numbered features, and the epoch of each one's last."""
@@ -155,6 +153,33 @@ class StreamLoader:
             if not found:
                 return
             epoch += 1
+
+
+class AheadLoader:
+    """Another loader's batches, those of the next steps made ready by threads in the meantime.
+
+    Args:
+        loader: whose batches they are.
+        workers: threads; a stream has use for one only.
+    """
+
+    def __init__(self, loader: Loader, *, workers: int) -> None:
+        self.n_features, self.steps_per_epoch = loader.n_features, loader.steps_per_epoch
+        self._loader = loader
+        self._ahead = 2 * workers
+        self._threads = ThreadPoolExecutor(1 if isinstance(loader, StreamLoader) else workers, "batches")
+        self._begun: dict[int, Future[list[Feature]]] = {}
+
+    def batch(self, step: int) -> list[Feature]:
+        for number in [number for number in self._begun if not step <= number <= step + self._ahead]:
+            self._begun.pop(number).cancel()
+        for number in range(step, step + self._ahead + 1):
+            if number not in self._begun:
+                self._begun[number] = self._threads.submit(self._loader.batch, number)
+        return self._begun.pop(step).result()
+
+    def epoch(self, step: int) -> float:
+        return self._loader.epoch(step)
 
 
 def drawing(task: Task, tokenizer: Tokenizer) -> Draw:

@@ -1,6 +1,6 @@
 """Features -> a model's outputs as numpy arrays, in the order the features came."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -47,7 +47,9 @@ class Predictor:
         self.device = str(self._device)
         self.attention: str = model.config.attention_type
 
-    def predict(self, features: Iterable[Feature], *, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+    def predict(
+        self, features: Iterable[Feature], *, batch_size: int, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[dict[str, np.ndarray]]:
         """Yield the head's outputs for each feature, in order, as float32 arrays cut to the feature's length.
 
         Features are read ahead a bounded way and those of like length computed together; no feature's result
@@ -56,6 +58,7 @@ class Predictor:
         Args:
             features: any number, read lazily.
             batch_size: features a forward pass at most.
+            stop: asked before each forward pass; what follows is left out if it says so.
 
         Raises:
             UsageError: batch_size is not positive.
@@ -66,6 +69,8 @@ class Predictor:
         for ahead in _read_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
             results: dict[int, dict[str, np.ndarray]] = {}
             for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
+                if stop():
+                    return
                 results.update(zip(group, self._forward([ahead[i] for i in group]), strict=True))
             for i in range(len(ahead)):
                 yield results.pop(i)

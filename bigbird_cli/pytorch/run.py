@@ -1,8 +1,8 @@
-"""The training loop: one for every task, on one device.
+"""The training loop: one for every task, in one process or several.
 
 A run is a function of its recipe. What a step learns from comes from the seed and the step's number (loader.py),
-dropout from torch's generator, whose state travels in each checkpoint; so the step's number is the whole position in
-the data, and a resumed run goes on bit for bit on the CPU.
+and so does its dropout (stepper.pass_seed); so the step's number is the whole position in the data and the state of
+every random generator, and a resumed run goes on bit for bit on the CPU.
 """
 
 import math
@@ -27,8 +27,10 @@ from bigbird_cli.pytorch.optim import MovingAverage, load_optimiser_state, lr_fa
 from bigbird_cli.pytorch.run_folder import MetricsFile, write_best_model
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.stepper import Stepper
+from bigbird_cli.pytorch.world import World
 from bigbird_cli.recipe.load import recipe_changes
-from bigbird_cli.weights.checkpoint import read_checkpoint, write_checkpoint
+from bigbird_cli.weights.checkpoint import CHECKPOINTS, read_checkpoint, write_checkpoint
+from bigbird_cli.weights.folders import require_space
 from bigbird_cli.weights.store import WEIGHTS
 
 SAME_RESULT = ("optim.micro_batch_size ", "optim.max_tokens_per_micro_batch ", "run.gradient_checkpointing ")
@@ -67,42 +69,53 @@ class _Progress:
 
 
 class Run:
-    """A run's state, and the order in which things happen.
+    """A run's state, and the order in which things happen; it is the same in every process, and the first one writes.
 
     Raises:
         RecipeError: the device cannot do what the recipe asks for.
     """
 
-    def __init__(self, job: Job, out: Path) -> None:
+    def __init__(self, job: Job, out: Path, world: World) -> None:
         self._job = job
         self._out = out
-        self._stepper = Stepper(job)
+        self._world = world
+        self._stepper = Stepper(job, world)
         decay = job.recipe.run.ema
         self._average = None if decay is None else MovingAverage(job.model, decay=decay)
         self._progress = _Progress()
         self._saved: int | None = None
+        self._saved_at = time.monotonic()
         self._paces: deque[float] = deque(maxlen=500)
         self._eval_seconds = 0.0
 
     def steps(self, stop: StopSignals) -> Iterator[Event]:
-        """Train from where the run stands to its end."""
+        """Train from where the run stands to its end.
+
+        Raises:
+            ResourceError: the disk has no room for the checkpoints that are to come.
+        """
         progress, run = self._progress, self._job.recipe.run
-        with MetricsFile(self._out, after=progress.step, tensorboard=run.tensorboard) as metrics:
+        self._world.of_first(self._require_space)
+        with self._metrics() as metrics:
             while True:
                 step = progress.step
+                signal, wanted = self._wishes(stop)
                 due = step > 0 and (step % self._eval_every == 0 or self._is_last(step))
-                if due and progress.evaluated < step and stop.caught is None:
+                if due and progress.evaluated < step and not signal:
                     with _noting(metrics, step):
                         self._stepper.insist_on_finite_weights(step)
                     yield from self._judge(metrics, stop)
+                    signal, also = self._wishes(stop)
+                    wanted = wanted or also
                 save = due
                 if run.save_every is not None:
                     save = step > 0 and (step % run.save_every == 0 or self._is_over)
-                if (save or self._is_over or stop.caught is not None) and self._saved != step:
+                if (save or wanted or self._is_over or signal) and self._saved != step:
                     with _noting(metrics, step):
                         self._stepper.insist_on_finite_weights(step)
                     yield self._save()
-                stop.obey()
+                if signal:
+                    stop.obey(signal)
                 if self._is_over:
                     break
                 event = self._step(metrics)
@@ -118,8 +131,29 @@ class Run:
             stopped_early=not self._is_last(progress.step),
         )
 
+    def _wishes(self, stop: StopSignals) -> tuple[int, bool]:
+        """The signal to obey that a process has, 0 of none, and whether one wants a checkpoint at this step."""
+        minutes = self._job.recipe.run.save_minutes
+        late = minutes is not None and time.monotonic() - self._saved_at >= 60 * minutes
+        signal, wanted = self._world.highest([float(stop.caught or 0), float(stop.wants_save or late)])
+        stop.wants_save = False
+        return int(signal), bool(wanted) and self._progress.step > 0
+
+    def _require_space(self) -> None:
+        """Look for room for all checkpoints that will stand at a time, and for the best model, each once more."""
+        weights = sum(4 * parameter.numel() for parameter in self._job.model.parameters())
+        checkpoint = weights * (3 if self._average is None else 4)
+        there = sum(file.stat().st_size for file in (self._out / CHECKPOINTS).rglob("*.safetensors"))
+        room = (self._job.recipe.run.keep + 1) * checkpoint + 2 * weights - there
+        require_space(self._out, n_bytes=max(room, checkpoint + weights))
+
+    def _metrics(self) -> AbstractContextManager["MetricsFile"]:
+        run = self._job.recipe.run
+        folder = self._out if self._world.is_first else None
+        return MetricsFile(folder, after=self._progress.step, tensorboard=run.tensorboard)
+
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Go on from a checkpoint, which the first process reads for all.
 
         Where the run folder lacks the best model, as a new one does, the choice of it begins again.
 
@@ -128,22 +162,21 @@ class Run:
             ModelError: it does not fit the model.
         """
         job = self._job
-        tensors, state = read_checkpoint(path)
-        changes = [
-            change for change in recipe_changes(state["recipe"], job.recipe) if not change.startswith(SAME_RESULT)
-        ]
-        if not changes and state["data"] != job.loader.fingerprint():
-            changes = ["the training data is not what it was"]
-        if changes:
-            raise UsageError(
-                f"this run was started otherwise: {'; '.join(changes)}",
-                where=str(path),
-                fix="resume with the same recipe and data, or start a new run with --out FOLDER",
-            )
-        named: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "rng": {}, "average": {}}
-        for name, array in tensors.items():
+        world = self._world
+        stored: dict[str, np.ndarray] = {}
+
+        def read() -> dict[str, Any]:
+            tensors, state = read_checkpoint(path)
+            self._refuse_other(path, state)
+            stored.update(tensors)
+            return state
+
+        state = world.of_first(read)
+        tensors = world.share({name: torch.from_numpy(np.array(array)) for name, array in stored.items()})
+        named: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "average": {}}
+        for name, tensor in tensors.items():
             room, _, rest = name.partition(".")
-            named[room][rest] = torch.from_numpy(np.array(array))
+            named[room][rest] = tensor
         try:
             job.model.load_state_dict(named["model"])
             load_optimiser_state(self._stepper.optimiser, job.model, named["optimiser"])
@@ -152,12 +185,9 @@ class Run:
         except (RuntimeError, KeyError) as error:
             raise ModelError(f"the checkpoint does not fit the model: {error}", where=str(path)) from error
         self._stepper.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(named["rng"]["cpu"])
-        if job.device.type == "cuda" and "cuda" in named["rng"]:
-            torch.cuda.set_rng_state(named["rng"]["cuda"], job.device)
         progress = self._progress = _Progress.from_dict(state["progress"])
         self._saved = progress.step
-        if not (self._out / WEIGHTS).exists():
+        if not world.of_first((self._out / WEIGHTS).exists):
             if progress.best_scores is not None:
                 warnings.warn(
                     f"{self._out} does not hold the best model, of step {progress.best_step}: the best one is chosen"
@@ -166,6 +196,22 @@ class Run:
                     stacklevel=2,
                 )
             progress.evaluated, progress.stale, progress.best_step, progress.best_scores = 0, 0, None, None
+
+    def _refuse_other(self, path: Path, state: dict[str, Any]) -> None:
+        job = self._job
+        changes = [
+            change for change in recipe_changes(state["recipe"], job.recipe) if not change.startswith(SAME_RESULT)
+        ]
+        if not changes:
+            changes = [
+                f"the {name} is not what it was" for name, key in job.data.items() if state["data"].get(name) != key
+            ]
+        if changes:
+            raise UsageError(
+                f"this run was started otherwise: {'; '.join(changes)}",
+                where=str(path),
+                fix="resume with the same recipe and data, or start a new run with --out FOLDER",
+            )
 
     @property
     def _eval_every(self) -> int:
@@ -233,7 +279,7 @@ class Run:
             return
         started = time.perf_counter()
         with self._averaged():
-            scores = evaluate(job, job.dev, stop)
+            scores = evaluate(job, job.dev, stop, self._world)
             if scores is None:  # interrupted: it is done again after a resumption
                 return
             best = self._is_best(scores)
@@ -262,42 +308,44 @@ class Run:
 
     def _keep(self, scores: dict[str, float] | None) -> None:
         job = self._job
-        write_best_model(
-            self._out,
-            model=job.model,
-            tokenizer=job.tokenizer,
-            recipe=job.recipe,
-            task=job.task,
-            step=self._progress.step,
-            n_steps=job.n_steps,
-            scores=scores,
+        self._world.of_first(
+            lambda: write_best_model(
+                self._out,
+                model=job.model,
+                tokenizer=job.tokenizer,
+                recipe=job.recipe,
+                task=job.task,
+                step=self._progress.step,
+                n_steps=job.n_steps,
+                scores=scores,
+            )
         )
 
     def _save(self) -> Saved:
-        job, step = self._job, self._progress.step
+        path = self._world.of_first(self._write_checkpoint)
+        self._saved, self._saved_at = self._progress.step, time.monotonic()
+        return Saved(step=self._saved, path=path)
+
+    def _write_checkpoint(self) -> Path:
+        job = self._job
         tensors = {f"model.{name}": tensor for name, tensor in job.model.state_dict().items()}
         tensors |= {
             f"optimiser.{name}": tensor for name, tensor in optimiser_state(self._stepper.optimiser, job.model).items()
         }
         if self._average is not None:
             tensors |= {f"average.{name}": tensor for name, tensor in self._average.averages.items()}
-        tensors["rng.cpu"] = torch.get_rng_state()
-        if job.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state(job.device)
-        path = write_checkpoint(
+        return write_checkpoint(
             self._out,
-            step,
+            self._progress.step,
             {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
             {
                 "progress": asdict(self._progress),
                 "recipe": job.recipe.model_dump(mode="json"),
-                "data": job.loader.fingerprint(),
+                "data": job.data,
                 "scaler": self._stepper.scaler.state_dict(),
             },
             keep=job.recipe.run.keep,
         )
-        self._saved = step
-        return Saved(step=step, path=path)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class MetricsFile:
     """metrics.jsonl: one JSON object a line, appended as things happen; events for TensorBoard beside it if asked for.
 
     Args:
-        run: the run folder; the file is made when missing.
+        run: the run folder; the file is made when missing. None writes nothing.
         after: lines of later steps are dropped: a resumed run writes them again.
         tensorboard: write to run/tensorboard too.
 
@@ -30,13 +30,17 @@ class MetricsFile:
         UsageError: TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, run: Path, *, after: int, tensorboard: bool = False) -> None:
-        self._path = run / "metrics.jsonl"
+    def __init__(self, run: Path | None, *, after: int, tensorboard: bool = False) -> None:
+        self._path = None if run is None else run / "metrics.jsonl"
+        self._board = None
+        if run is None or self._path is None:
+            return
         kept = [line for line in _lines(self._path) if _step_of(line) <= after]
         rewritten = self._path.with_suffix(".new")
         rewritten.write_text("".join(kept), encoding="utf-8")
         os.replace(rewritten, self._path)  # noqa: PTH105 - the atomic rename is the point
-        self._board = _open_board(run / "tensorboard", after=after) if tensorboard else None
+        if tensorboard:
+            self._board = _open_board(run / "tensorboard", after=after)
 
     def __enter__(self) -> "MetricsFile":
         return self
@@ -47,6 +51,8 @@ class MetricsFile:
 
     def write(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append a line; a number that JSON cannot hold becomes the text `nan` or `inf`."""
+        if self._path is None:
+            return
         line = json.dumps({"event": kind, **_finite(values)}, allow_nan=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: the first is noted and obeyed at a step's end, the second aborts."""
+"""Signals to a run: to stop, noted and obeyed at a step's end, the second at once; or to save and go on."""
 
 import signal
 import threading
@@ -8,8 +8,11 @@ from typing import Any, Self
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+_SAVE = getattr(signal, "SIGUSR1", None)  # Windows has none
+
+
 class StopSignals:
-    """While open, notes SIGINT, SIGTERM and SIGHUP instead of dying of them.
+    """While open, notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and SIGUSR1 as a wish for a checkpoint.
 
     A signal that the process ignores (nohup, a shell's background job) stays ignored. Outside the main thread,
     where Python allows no handlers, nothing is noted.
@@ -17,6 +20,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.caught: int | None = None
+        self.wants_save = False
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -25,6 +29,8 @@ class StopSignals:
                 handler = signal.getsignal(number)
                 if handler is not signal.SIG_IGN and handler is not None:
                     self._former[number] = signal.signal(number, self._note)
+            if _SAVE is not None:
+                self._former[_SAVE] = signal.signal(_SAVE, self._note_save)
         return self
 
     def __exit__(
@@ -34,15 +40,18 @@ class StopSignals:
             signal.signal(number, handler)
         self._former.clear()
 
-    def obey(self) -> None:
-        """Raise what the noted signal asks for: KeyboardInterrupt, or SystemExit with 128 + its number."""
-        if self.caught == signal.SIGINT:
+    @staticmethod
+    def obey(number: int) -> None:
+        """Raise what a signal asks for: KeyboardInterrupt, or SystemExit with 128 + its number."""
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
-        if self.caught is not None:
-            raise SystemExit(128 + self.caught)
+        raise SystemExit(128 + number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is Python's
         again = self.caught is not None
         self.caught = number
         if again:
-            self.obey()
+            self.obey(number)
+
+    def _note_save(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is Python's
+        self.wants_save = True

@@ -1,19 +1,22 @@
 """One optimiser step: passes, gradient, a look at whether it is finite, and only then the update."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from bigbird_cli.errors import DivergedError, RecipeError
 from bigbird_cli.pytorch.batches import collate, n_targets
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.job import MEMORY_FIX, Job
-from bigbird_cli.pytorch.objectives import Objective
 from bigbird_cli.pytorch.optim import adamw, set_rate
+from bigbird_cli.pytorch.world import World, lost_peers
 from bigbird_cli.tasks.base import Feature
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -30,13 +33,13 @@ class Outcome:
 
 
 class Stepper:
-    """Takes optimiser steps.
+    """Takes optimiser steps, together with the other processes of its world.
 
     Raises:
         RecipeError: the device cannot compute in the recipe's precision.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, world: World) -> None:
         optim, run = job.recipe.optim, job.recipe.run
         if run.precision == "float16" and job.device.type != "cuda":
             raise RecipeError(
@@ -44,11 +47,12 @@ class Stepper:
                 where="run.precision",
                 fix="set run.precision to bfloat16 or float32",
             )
-        self._job = job
+        self._job, self._world = job, world
         self._dtype = PRECISIONS[run.precision]
-        self._objective: Objective = job.head.objective(job.model, job.head.outputs)
+        objective: nn.Module = job.head.objective(job.model, job.head.outputs)
         if run.compile:
-            self._objective = cast(Objective, torch.compile(self._objective))
+            objective = cast(nn.Module, torch.compile(objective))
+        self._objective = world.connected(objective)
         self._weights = [weight for weight in job.model.parameters() if weight.requires_grad]
         self.optimiser = adamw(
             job.model,
@@ -86,54 +90,77 @@ class Stepper:
             )
 
     def _take(self, batch: Sequence[Feature], *, lr: float, step: int) -> Outcome:
-        job, per_token = self._job, self._job.head.per_token
+        job, world, per_token = self._job, self._world, self._job.head.per_token
         job.model.train()
-        passes = job.split(batch)
+        passes = job.split(batch, at_least=world.size)
         totals = n_targets(batch, per_token=per_token)
+        # every process has to take part in the sum of gradients, if only with nothing
+        mine = world.deal([sum(feature.ids.size for feature in part) for part in passes])
         losses: list[Tensor] = []
         n_tokens = n_padded = 0
-        for part in passes:
+        for index in mine or [0]:
+            part = passes[index]
             padded = collate(part, pad_id=job.model.config.pad_token_id or 0, device=job.device, per_token=per_token)
-            with torch.autocast(job.device.type, self._dtype, enabled=self._dtype is not None):
-                loss = self._objective(padded.inputs, n_targets(part, per_token=per_token), totals)
-            self.scaler.scale(loss).backward()
-            losses.append(loss.detach())
-            n_tokens += padded.n_tokens
-            n_padded += padded.n_padded
+            torch.manual_seed(pass_seed(job.recipe.seed, step, index))
+            with self._summing(is_last=not mine or index == mine[-1]):
+                with torch.autocast(job.device.type, self._dtype, enabled=self._dtype is not None):
+                    loss = self._objective(padded.inputs, n_targets(part, per_token=per_token), totals)
+                # times their number, for their gradients are averaged
+                self.scaler.scale(loss * (world.size if mine else 0)).backward()
+            if mine:
+                losses.append(loss.detach())
+                n_tokens += padded.n_tokens
+                n_padded += padded.n_padded
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self._weights, job.recipe.optim.clip)
         *values, grad_norm = torch.stack([*losses, norm]).tolist()  # the only wait for the device in a step
-        self._insist_on_finite(values, grad_norm, passes, step)
+        guilty = [passes[index] for index, value in zip(mine, values, strict=True) if not math.isfinite(value)]
+        loss_sum, n_guilty, *counts = world.summed([math.fsum(values), len(guilty), n_tokens, n_padded])
+        if n_guilty or not (math.isfinite(grad_norm) or self._may_rescale()):
+            self.optimiser.zero_grad(set_to_none=True)
+            suspects = guilty or ([] if n_guilty else passes)
+            names = [name for names in world.gathered(_names(suspects)) for name in names]
+            raise _diverged(loss_sum if n_guilty else None, grad_norm, names, step)
         set_rate(self.optimiser, lr)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
-        return Outcome(loss=math.fsum(values), grad_norm=grad_norm, n_tokens=n_tokens, n_padded=n_padded)
+        return Outcome(loss=loss_sum, grad_norm=grad_norm, n_tokens=int(counts[0]), n_padded=int(counts[1]))
 
-    def _insist_on_finite(
-        self, losses: list[float], grad_norm: float, passes: Sequence[Sequence[Feature]], step: int
-    ) -> None:
-        if all(map(math.isfinite, losses)) and (math.isfinite(grad_norm) or self._may_rescale()):
-            return
-        self.optimiser.zero_grad(set_to_none=True)
-        guilty = [part for loss, part in zip(losses, passes, strict=True) if not math.isfinite(loss)]
-        names = list(dict.fromkeys(_name(feature) for part in guilty or passes for feature in part))
-        what = f"the loss is {math.fsum(losses)}" if guilty else f"the gradient's norm is {grad_norm}"
-        raise DivergedError(
-            f"{what} at step {step}; the examples were {_shortened(names)}",
-            where="training",
-            fix="lower optim.lr or lengthen optim.warmup, and look at these examples; "
-            "the last checkpoint and the best model are untouched",
-        )
+    @contextmanager
+    def _summing(self, *, is_last: bool) -> Iterator[None]:
+        """One pass of several: the processes' gradients are summed in the last, which is all that goes between them."""
+        objective = self._objective
+        waits = is_last or not isinstance(objective, DistributedDataParallel)
+        with nullcontext() if waits else cast(DistributedDataParallel, objective).no_sync(), lost_peers():
+            yield
 
     def _may_rescale(self) -> bool:
         """Whether float16 gradients overflowed at a scale that can still be lowered: the step is then left out."""
         return self.scaler.is_enabled() and self.scaler.get_scale() > 1.0
 
 
+def pass_seed(seed: int, step: int, index: int) -> int:
+    """The seed of what is random in a forward pass, its dropout.
+
+    It depends on the pass alone: a run that was stopped, or goes on in another number of processes, draws the same.
+    """
+    return int(np.random.SeedSequence([seed, step, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _diverged(loss: float | None, grad_norm: float, names: Sequence[str], step: int) -> DivergedError:
+    what = f"the gradient's norm is {grad_norm}" if loss is None else f"the loss is {loss}"
+    return DivergedError(
+        f"{what} at step {step}; the examples were {_shortened(list(dict.fromkeys(names)))}",
+        where="training",
+        fix="lower optim.lr or lengthen optim.warmup, and look at these examples; "
+        "the last checkpoint and the best model are untouched",
+    )
+
+
+def _names(passes: Sequence[Sequence[Feature]]) -> list[str]:
+    return [feature.name or f"number {feature.example}" for part in passes for feature in part]
+
+
 def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def _name(feature: Feature) -> str:
-    return feature.name or f"number {feature.example}"

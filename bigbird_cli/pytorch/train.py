@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bigbird_cli.pytorch.loader import EpochLoader
 from bigbird_cli.pytorch.run import Run
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.stepper import Stepper
+from bigbird_cli.pytorch.world import World, open_world, own_device
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.features import default_folder
@@ -51,17 +53,22 @@ def train(
         ResourceError: memory or disk did not suffice.
         DivergedError: a loss or a gradient was not finite; no step was taken with it.
     """
-    place = pick_device(device)
+    place = pick_device(own_device(device))
     use_threads(threads)
-    checkpoint = start_run(out, resume)
-    with RunLock(out):
+    with open_world(place, seconds=recipe.run.wait) as world, ExitStack() as held:
+
+        def lock() -> None:
+            held.enter_context(RunLock(out))
+
+        checkpoint = world.of_first(lambda: start_run(out, resume))
+        world.of_first(lock)
         job = open_job(recipe, place, cache=recipe.data.cache or default_folder(), offline=offline)
-        run = Run(job, out)
+        run = Run(job, out, world)
         if checkpoint is not None:
             run.load(checkpoint)
         yield Started(
             run=out,
-            device=str(place),
+            device=str(place) if world.size == 1 else f"{world.size} x {place.type}",
             n_parameters=sum(parameter.numel() for parameter in job.model.parameters()),
             n_features=job.loader.n_features,
             n_steps=job.n_steps,
@@ -82,13 +89,14 @@ def check(recipe: Recipe, *, device: str = "auto", threads: int | None = None, o
     """
     place = pick_device(device)
     use_threads(threads)
+    alone = World(0, 1, place)
     with tempfile.TemporaryDirectory(prefix="bigbird-check-") as cache:
         job = open_job(recipe, place, cache=Path(cache), offline=offline)
         if job.dev is not None:
             examples = job.dev.examples[:2]
-            evaluate(job, DevSet(examples, job.task.encode(examples, job.tokenizer)), StopSignals())
+            evaluate(job, DevSet(examples, job.task.encode(examples, job.tokenizer)), StopSignals(), alone)
         batch, tokens_per_step = _largest_pass(job)
-        stepper = Stepper(job)
+        stepper = Stepper(job, alone)
         started = time.perf_counter()
         outcome = stepper.take(batch, lr=recipe.optim.lr, step=1)
         seconds = time.perf_counter() - started

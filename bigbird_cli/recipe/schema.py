@@ -116,6 +116,9 @@ class DataSection(Section):
     shuffle_buffer: PositiveInt = 2000
     """Model inputs among which streaming draws the next."""
 
+    workers: int = Field(0, ge=0, le=64)
+    """Threads that make the next batches ready while a step computes; any number gives the same batches."""
+
     cache: Path | None = None
     """Folder for prepared training data, which a second run takes as it is; by default BIGBIRD_CACHE or
     ~/.cache/bigbird."""
@@ -183,6 +186,12 @@ class RunSection(Section):
 
     save_every: PositiveInt | None = None
     """Steps between two checkpoints; by default one at each evaluation."""
+
+    save_minutes: PositiveFloat | None = None
+    """Minutes between two checkpoints, beside those of save_every or of evaluations."""
+
+    wait: PositiveFloat = 600.0
+    """Seconds that one of several processes waits for the others before it gives up."""
 
     keep: PositiveInt = 2
     """Newest checkpoints that are kept."""

@@ -37,6 +37,20 @@ def partial_folder(parent: Path, *, n_bytes: int) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def require_space(where: Path, *, n_bytes: int) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Raises:
+        ResourceError: less than n_bytes are free where this folder is or will be.
+    """
+    there = where
+    while not there.exists():
+        there = there.parent
+    with disk_errors(where, n_bytes=n_bytes):
+        if shutil.disk_usage(there).free < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def remove_partial_folders(parent: Path) -> None:
     """Clear away what a killed process left; only for the one process that may write into `parent`."""
     for folder in parent.glob(f"{PARTIAL}*"):

@@ -88,7 +88,3 @@ def test_what_is_random_about_a_feature_depends_on_seed_epoch_and_feature_alone(
     assert {(seed, index) for seed, _, index, _ in drawn} == {(7, number) for number in range(20)}
     assert all(index == example for _, _, index, example in drawn)
     assert sorted(epoch for _, epoch, _, _ in drawn) == [0] * 20 + [1] * 20
-
-
-def test_other_lengths_have_another_fingerprint() -> None:
-    assert epoch_loader(50).fingerprint() == epoch_loader(50, seed=3).fingerprint() != epoch_loader(49).fingerprint()

@@ -1,0 +1,145 @@
+"""Several processes of one command on this machine, as torchrun starts them: if one fails, all end, and it says why."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from bigbird_cli.errors import PeerLostError, ResourceError
+
+GRACE = 30.0
+"""Seconds that a process has to end by itself when another has failed, or when it was told to stop."""
+
+_POLL = 0.05
+_SETTLE = 2.0  # a failure is followed by the others' complaints, which are not its cause
+_TOLD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+
+
+def is_launched() -> bool:
+    """Whether this process is one of several already, torchrun's or ours."""
+    return "WORLD_SIZE" in os.environ
+
+
+def is_first() -> bool:
+    """Whether this process speaks for all."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launch(n_processes: int, arguments: Sequence[str]) -> int:
+    """Run `bigbird ARGUMENTS` in several processes that find each other, and wait for their end.
+
+    SIGINT, SIGTERM, SIGHUP and SIGUSR1 are handed on to all of them. The first process has this one's streams; what the
+    others say is shown only if one of them is the first to fail.
+
+    Returns:
+        The exit code: 0 if all ended well, else that of the process that failed first.
+
+    Raises:
+        ResourceError: a process was killed from outside.
+    """
+    with tempfile.TemporaryDirectory(prefix="bigbird-processes-") as folder:
+        said = [Path(folder, f"{rank}.txt") for rank in range(n_processes)]
+        processes = _start(n_processes, arguments, said)
+        heard = [number for number in _TOLD if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores some
+        former = {number: signal.signal(number, _handing_on(processes)) for number in heard}
+        try:
+            rank = _first_failure(processes)
+        finally:
+            _end(processes)
+            for number, handler in former.items():
+                signal.signal(number, handler)
+        if rank is None:
+            return 0
+        code = processes[rank].returncode
+        if code < 0:
+            raise ResourceError(
+                f"process {rank} of {n_processes} was killed by {signal.Signals(-code).name}",
+                where="training",
+                fix="look whether memory ran out; go on from the last checkpoint with --resume auto",
+            )
+        if rank and code < 128:  # not a signal, which all have had
+            print(f"process {rank} of {n_processes}:", file=sys.stderr)
+            sys.stderr.write(said[rank].read_text(encoding="utf-8", errors="replace"))
+        return code
+
+
+def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> list["subprocess.Popen[bytes]"]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {
+        "WORLD_SIZE": n_processes,
+        "LOCAL_WORLD_SIZE": n_processes,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # its remarks are on its own ways
+        # n processes of as many threads each would wait for each other more than they compute
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, len(os.sched_getaffinity(0)) // n_processes)),
+    }
+    processes = []
+    for rank in range(n_processes):
+        numbers = {**shared, "RANK": rank, "LOCAL_RANK": rank}
+        streams: dict[str, Any] = {}
+        if rank:
+            streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank].open("wb")}
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "bigbird_cli", *arguments],
+                env={**os.environ, **{name: str(value) for name, value in numbers.items()}},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # the terminal's Ctrl-C comes through here, once
+                **streams,
+            )
+        )
+        if rank:
+            streams["stderr"].close()
+    return processes
+
+
+def _handing_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Any:
+    def hand_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
+        for process in processes:
+            process.send_signal(number)
+
+    return hand_on
+
+
+def _first_failure(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None:
+    """Wait until all have ended well, or one has not; its rank."""
+    while True:
+        codes = [process.poll() for process in processes]
+        if any(code for code in codes):
+            break
+        if all(code == 0 for code in codes):
+            return None
+        time.sleep(_POLL)
+    order = [rank for rank, code in enumerate(codes) if code]
+    if all(codes[rank] == PeerLostError.exit_code for rank in order):  # whom they lost may be about to say why
+        until = time.monotonic() + _SETTLE
+        while time.monotonic() < until:
+            time.sleep(_POLL)
+            for rank, process in enumerate(processes):
+                if process.poll() not in (None, 0, PeerLostError.exit_code):
+                    return rank
+    return min(order, key=lambda rank: (codes[rank] == PeerLostError.exit_code, (codes[rank] or 0) > 0, rank))
+
+
+def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """Let all end: by SIGTERM, and those that do not, by force."""
+    left = [process for process in processes if process.poll() is None]
+    for process in left:
+        process.terminate()
+    until = time.monotonic() + GRACE
+    while left and time.monotonic() < until:
+        time.sleep(_POLL)
+        left = [process for process in left if process.poll() is None]
+    for process in left:
+        process.kill()
+        process.wait()
