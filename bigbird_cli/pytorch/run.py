@@ -33,8 +33,20 @@ from bigbird_cli.weights.checkpoint import CHECKPOINTS, read_checkpoint, write_c
 from bigbird_cli.weights.folders import require_space
 from bigbird_cli.weights.store import WEIGHTS
 
-SAME_RESULT = ("optim.micro_batch_size ", "optim.max_tokens_per_micro_batch ", "run.gradient_checkpointing ")
-"""Settings that a resumed run may change: they split the same arithmetic otherwise."""
+SAME_RESULT = (
+    "optim.micro_batch_size ",
+    "optim.max_tokens_per_micro_batch ",
+    "run.gradient_checkpointing ",
+    "run.keep ",
+    "run.log_every ",
+    "run.save_every ",
+    "run.save_minutes ",
+    "run.tensorboard ",
+    "run.wait ",
+    "data.cache ",
+    "data.workers ",
+)
+"""Settings that a resumed run may change: they split the same arithmetic otherwise, or have no part in it."""
 
 
 @dataclass

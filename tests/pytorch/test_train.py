@@ -243,6 +243,59 @@ def test_other_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> Non
                    resume="auto", device="cpu"))  # fmt: skip
 
 
+def test_other_dev_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "dev.json"
+    copy.write_bytes((data / "dev.json").read_bytes())
+    settings = recipe(start, data, data__dev=str(copy))
+    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    copy.write_bytes((data / "train.json").read_bytes())
+    with pytest.raises(UsageError, match="the dev data is not what it was"):
+        list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tmp_path: Path, streaming: bool) -> None:
+    settings = {"data__streaming": streaming, "run__save_every": 5, "run__keep": 9}
+    list(train(recipe(start, data, **settings), tmp_path / "none", device="cpu"))
+    threads = recipe(start, data, **settings | {"data__workers": 3})
+    stop_after(train(threads, tmp_path / "some", device="cpu"), Saved, step=5)
+    list(train(threads, tmp_path / "some", resume="auto", device="cpu"))
+    assert [line["loss"] for line in metrics(tmp_path / "none") if "loss" in line] == [
+        line["loss"] for line in metrics(tmp_path / "some") if "loss" in line
+    ]
+    for name, array in weights(tmp_path / "none", 12).items():
+        np.testing.assert_array_equal(weights(tmp_path / "some", 12)[name], array, err_msg=name)
+
+
+def test_checkpoints_come_by_minutes_too(start: Path, data: Path, tmp_path: Path) -> None:
+    settings = recipe(start, data, run__save_minutes=1e-9, run__eval_every=6, run__keep=20)
+    events = list(train(settings, tmp_path / "run", device="cpu"))
+    assert [event.step for event in events if isinstance(event, Saved)] == list(range(1, 13))
+
+
+def test_room_for_all_checkpoints_is_looked_for_before_the_first_step(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[int] = []
+
+    def require(where: Path, *, n_bytes: int) -> None:
+        assert where == tmp_path / "run"
+        wanted.append(n_bytes)
+        if len(wanted) == 1:
+            raise ResourceError("the disk is full")
+
+    monkeypatch.setattr(sys.modules[Run.__module__], "require_space", require)
+    settings = recipe(start, data, run__save_every=1, run__keep=3, run__ema=0.9)
+    events = train(settings, tmp_path / "run", device="cpu")
+    assert isinstance(next(events), Started)
+    with pytest.raises(ResourceError, match="full"):
+        next(events)
+    list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+    tensors = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*.safetensors"))
+    headers = 4 * 20_000
+    assert tensors - headers < wanted[0] < 2 * tensors
+
+
 def test_a_data_set_of_the_hub_is_learnt_from(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
