@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ from bigbird_cli.errors import PeerLostError, ResourceError
 GRACE = 30.0
 """Seconds that a process has to end by itself when another has failed, or when it was told to stop."""
 
+_PARENT = "BIGBIRD_PARENT"
 _POLL = 0.05
-_SETTLE = 2.0  # a failure is followed by the others' complaints, which are not its cause
+_SETTLE = 2.0  # seconds in which the others may fail as well
 _TOLD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 
 
@@ -30,6 +32,18 @@ def is_launched() -> bool:
 def is_first() -> bool:
     """Whether this process speaks for all."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def stop_with_parent() -> None:
+    """Let a process that `launch` started end, as SIGTERM ends it, when whoever started it is gone."""
+    if os.environ.pop(_PARENT, None) is None:
+        return
+
+    def wait() -> None:
+        os.read(0, 1)  # nothing ever comes; it ends with the parent
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def launch(n_processes: int, arguments: Sequence[str]) -> int:
@@ -85,7 +99,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
     }
     processes = []
     for rank in range(n_processes):
-        numbers = {**shared, "RANK": rank, "LOCAL_RANK": rank}
+        numbers = {**shared, "RANK": rank, "LOCAL_RANK": rank, _PARENT: os.getpid()}
         streams: dict[str, Any] = {}
         if rank:
             streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank].open("wb")}
@@ -93,7 +107,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
             subprocess.Popen(
                 [sys.executable, "-m", "bigbird_cli", *arguments],
                 env={**os.environ, **{name: str(value) for name, value in numbers.items()}},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 start_new_session=True,  # the terminal's Ctrl-C comes through here, once
                 **streams,
             )
@@ -120,15 +134,15 @@ def _first_failure(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None
         if all(code == 0 for code in codes):
             return None
         time.sleep(_POLL)
-    order = [rank for rank, code in enumerate(codes) if code]
-    if all(codes[rank] == PeerLostError.exit_code for rank in order):  # whom they lost may be about to say why
-        until = time.monotonic() + _SETTLE
-        while time.monotonic() < until:
-            time.sleep(_POLL)
-            for rank, process in enumerate(processes):
-                if process.poll() not in (None, 0, PeerLostError.exit_code):
-                    return rank
-    return min(order, key=lambda rank: (codes[rank] == PeerLostError.exit_code, (codes[rank] or 0) > 0, rank))
+    # a mistake in a recipe is everybody's, and the first says it; and one whom others lost may be about to say why
+    until = time.monotonic() + _SETTLE
+    while time.monotonic() < until:
+        codes = [process.poll() for process in processes]
+        if codes[0] is not None and any(code not in (None, 0, PeerLostError.exit_code) for code in codes):
+            break
+        time.sleep(_POLL)
+    failed = [rank for rank, process in enumerate(processes) if process.returncode]
+    return min(failed, key=lambda rank: (processes[rank].returncode == PeerLostError.exit_code, rank))
 
 
 def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:

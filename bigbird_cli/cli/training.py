@@ -33,6 +33,7 @@ def follow(
         if code:
             raise typer.Exit(code)
         return
+    launch.stop_with_parent()
     if not launch.is_first():
         quiet, as_json = True, False
     place: dict[str, Any] = {"device": device, "threads": threads, "offline": offline}

@@ -121,8 +121,8 @@ def running(recipe: Path, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[by
         time.sleep(0.1)
     children = subprocess.run(["pgrep", "-P", str(parent.pid)], capture_output=True, text=True, check=True)
     yield parent, sorted(map(int, children.stdout.split()), key=_rank)
-    parent.kill()
-    parent.wait()
+    parent.terminate()
+    parent.wait(timeout=60)
 
 
 def _rank(process: int) -> int:
@@ -191,3 +191,16 @@ def test_a_wish_for_a_checkpoint_is_granted_and_the_run_goes_on(
         assert time.monotonic() < until
         time.sleep(0.1)
     assert parent.poll() is None
+
+
+@on_linux
+def test_processes_whose_parent_is_gone_save_and_end(
+    running: tuple["subprocess.Popen[bytes]", list[int]], tmp_path: Path
+) -> None:
+    parent, children = running
+    parent.kill()
+    until = time.monotonic() + 60
+    while any(map(_is_running, children)):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert list(tmp_path.glob("run/checkpoints/step-*/manifest.json"))
