@@ -335,7 +335,7 @@ def cost(folder: Path) -> Iterator[str]:
         seconds.append(time.perf_counter() - begun)
     size = sum(file.stat().st_size for file in path.iterdir())
     middle = sorted(seconds)[1]
-    yield "| parameters | checkpoint | seconds to write | a pass of 4,096 tokens, seconds | share, saving every 100 passes |"
+    yield "| parameters | checkpoint | seconds to write | a pass of 4,096 tokens, seconds | share, each 100 passes |"
     yield "|---:|---:|---:|---:|---:|"
     yield (
         f"| {sum(parameter.numel() for parameter in model.parameters()):,} | {size / 1e6:,.0f} MB | {middle:.1f} | "
