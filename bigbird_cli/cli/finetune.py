@@ -15,7 +15,7 @@ def finetune(
     offline: options.Offline = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    debug: options.Debug = False,
 ) -> None:
     """Fine-tune a model on labelled data, as a recipe says.
 
@@ -38,4 +38,5 @@ def finetune(
         offline=offline,
         as_json=as_json,
         quiet=quiet,
+        debug=debug,
     )

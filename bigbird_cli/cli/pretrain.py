@@ -15,7 +15,7 @@ def pretrain(
     offline: options.Offline = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    debug: options.Debug = False,
 ) -> None:
     """Train a language model on texts, as a recipe says: to tell hidden words, or the next one.
 
@@ -38,4 +38,5 @@ def pretrain(
         offline=offline,
         as_json=as_json,
         quiet=quiet,
+        debug=debug,
     )

@@ -1,7 +1,6 @@
 """What `bigbird pretrain` and `bigbird finetune` do alike: follow a run and show its events."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,23 @@ def follow(
     offline: bool,
     as_json: bool,
     quiet: bool,
+    debug: bool,
 ) -> None:
     """Check a recipe, or train as it says and tell how to go on where the run is interrupted."""
     from bigbird_cli import api
     from bigbird_cli.cli import launch
     from bigbird_cli.cli.console import Run, say
 
+    folder = out or Path("runs", Path(recipe).stem)
+    words = [command, recipe, *(word for change in overrides or [] for word in ("--set", change)), "--out", str(folder)]
+    again = ["--device", device] if device != "auto" else []
+    again += ["--threads", str(threads)] if threads is not None else []
+    again += ["--nproc-per-node", str(processes)] if processes > 1 else []
+    again += ["--offline"] if offline else []
     if processes > 1 and not launch.is_launched() and not check:
-        code = launch.launch(processes, sys.argv[1:])
+        given = ["--resume", resume] if resume is not None else []
+        given += ["--json"] * as_json + ["--quiet"] * quiet + ["--debug"] * debug
+        code = launch.launch(processes, [*words, *given, *again])
         if code:
             raise typer.Exit(code)
         return
@@ -41,19 +49,12 @@ def follow(
         if check:
             run.show(api.check(recipe, command=command, overrides=overrides or [], **place))
             return
-        folder = out or Path("runs", Path(recipe).stem)
         train = {"pretrain": api.pretrain, "finetune": api.finetune}[command]
         try:
             for event in train(recipe, out=folder, overrides=overrides or [], resume=resume, **place):
                 run.show(event)
         except (KeyboardInterrupt, SystemExit):
             if run.saved:
-                words = ["bigbird", command, recipe]
-                words += [word for change in overrides or [] for word in ("--set", change)]
-                words += ["--out", str(folder), "--resume", "auto"]
-                words += ["--device", device] if device != "auto" else []
-                words += ["--threads", str(threads)] if threads is not None else []
-                words += ["--nproc-per-node", str(processes)] if processes > 1 else []
-                words += ["--offline"] if offline else []
-                say(f"go on with: {shlex.join(words)}", quiet=quiet)
+                line = shlex.join(["bigbird", *words, "--resume", "auto", *again])
+                say(f"go on with: {line}", quiet=quiet)
             raise
