@@ -18,7 +18,7 @@ and wherever a model is judged::
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -148,6 +148,34 @@ class Task(Protocol):
 
     def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """Measure predictions against the untouched gold of their examples."""
+
+
+def names_of_scores(
+    score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]],
+    examples: Sequence[Any],
+    features: Features,
+    blank: Callable[..., Any],
+) -> list[str]:
+    """Name the scores that a task will give for examples, by scoring predictions that say nothing.
+
+    Args:
+        score: the task's own.
+        examples: those to be predicted, each with an `id`; some scores depend on them, and on their documents' lengths.
+        features: their model inputs, from `task.encode(examples, tokenizer)`.
+        blank: makes such a prediction, given its id and its counts of tokens and windows.
+    """
+    lengths = {feature.example: len(feature.document or ()) for feature in features}
+    unread = {"n_read": 0, "n_unknown": 0, "n_windows": 0, "longest_input": 0}
+    nothing = [blank(id=example.id, n_tokens=lengths[i], **unread) for i, example in enumerate(examples)]
+    return list(score(nothing, examples))
+
+
+def insist_on_same(predictions: Sequence[Any], examples: Sequence[Any], things: str) -> None:
+    """ValueError unless each prediction has the id of the example at its place, and there are some."""
+    if [prediction.id for prediction in predictions] != [example.id for example in examples]:
+        raise ValueError(f"predictions and examples are not of the same {things} in the same order")
+    if not examples:
+        raise ValueError("there is nothing to score")
 
 
 class TaskSection(Section):

@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,7 +24,7 @@ from pydantic import Field, field_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import SUFFIXES, Row, read_rows
 from bigbird_cli.errors import DataError, ModelError, nearest
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
+from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, read_text
 from bigbird_cli.text.tokenizer import Tokenizer
@@ -319,24 +320,14 @@ class Classification(WindowedTask):
 
     def score_names(self, examples: Sequence[LabelledText], features: Features) -> list[str]:
         """Name the scores that `score` will give."""
-        lengths = {feature.example: len(feature.document or ()) for feature in features}
-        scores = dict.fromkeys(self.names, 0.5)
-        nothing = [
-            ClassPrediction(
-                id=example.id,
-                labels=(self.names[0],),
-                value=0.0 if self.problem == "regression" else None,
-                scores=scores,
-                combine=self.combine,
-                n_tokens=lengths[index],
-                n_read=0,
-                n_unknown=0,
-                n_windows=0,
-                longest_input=0,
-            )
-            for index, example in enumerate(examples)
-        ]
-        return list(self.score(nothing, examples))
+        blank = partial(
+            ClassPrediction,
+            labels=(self.names[0],),
+            value=0.0 if self.problem == "regression" else None,
+            scores=dict.fromkeys(self.names, 0.5),
+            combine=self.combine,
+        )
+        return names_of_scores(self.score, examples, features, blank)
 
     def score(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> dict[str, float]:
         """Compare predictions with the gold, by scikit-learn's measures; shares in percent.
@@ -350,10 +341,7 @@ class Classification(WindowedTask):
             count) always; and if documents differ in length, the main score (mse of numbers) and total by their length,
             as in accuracy_to_512_tokens.
         """
-        if [p.id for p in predictions] != [e.id for e in examples]:
-            raise ValueError("predictions and examples are not of the same documents in the same order")
-        if not examples:
-            raise ValueError("there is nothing to score")
+        insist_on_same(predictions, examples, "documents")
         measure = {"single": self._single, "multi": self._multi, "regression": _numbers}[self.problem]
         scores = measure(predictions, examples) | {"total": float(len(examples))}
         by_length = "mse" if self.problem == "regression" else self.main_metric

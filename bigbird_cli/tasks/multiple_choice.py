@@ -9,6 +9,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
+from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind
 from bigbird_cli.text.tokenizer import Tokenizer
@@ -138,21 +139,7 @@ class MultipleChoice(WindowedTask):
 
     def score_names(self, examples: Sequence[Question], features: Features) -> list[str]:
         """Name the scores that `score` will give."""
-        lengths = {feature.example: len(feature.document or ()) for feature in features}
-        nothing = [
-            ChoicePrediction(
-                id=example.id,
-                choice=0,
-                scores=(),
-                n_tokens=lengths[index],
-                n_read=0,
-                n_unknown=0,
-                n_windows=0,
-                longest_input=0,
-            )
-            for index, example in enumerate(examples)
-        ]
-        return list(self.score(nothing, examples))
+        return names_of_scores(self.score, examples, features, partial(ChoicePrediction, choice=0, scores=()))
 
     def score(self, predictions: Sequence[ChoicePrediction], examples: Sequence[Question]) -> dict[str, float]:
         """Compare the choices with the right ones, in percent.
@@ -162,10 +149,7 @@ class MultipleChoice(WindowedTask):
             drawing; total (a count). If texts differ in length: accuracy and total by their length, as in
             accuracy_to_512_tokens.
         """
-        if [p.id for p in predictions] != [e.id for e in examples]:
-            raise ValueError("predictions and examples are not of the same questions in the same order")
-        if not examples:
-            raise ValueError("there is nothing to score")
+        insist_on_same(predictions, examples, "questions")
         right = np.array([p.choice == e.label for p, e in zip(predictions, examples, strict=True)])
         scores = {
             "accuracy": 100 * float(right.mean()),

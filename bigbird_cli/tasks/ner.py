@@ -14,6 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from pydantic import Field, field_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask
+from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
@@ -307,20 +308,7 @@ class NamedEntities(WindowedTask):
 
     def score_names(self, examples: Sequence[NERExample], features: Features) -> list[str]:
         """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths."""
-        lengths = {feature.example: len(feature.document or ()) for feature in features}
-        nothing = [
-            NERPrediction(
-                id=example.id,
-                entities=(),
-                n_tokens=lengths[index],
-                n_read=0,
-                n_unknown=0,
-                n_windows=0,
-                longest_input=0,
-            )
-            for index, example in enumerate(examples)
-        ]
-        return list(self.score(nothing, examples))
+        return names_of_scores(self.score, examples, features, partial(NERPrediction, entities=()))
 
     def score(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> dict[str, float]:
         """Compare entities with the untouched gold: right is the same type at the same characters; in percent.
@@ -332,10 +320,7 @@ class NamedEntities(WindowedTask):
             takes over from another). For each type precision_T, recall_T, f1_T and total_T. If documents differ in
             length: f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
         """
-        if [p.id for p in predictions] != [e.id for e in examples]:
-            raise ValueError("predictions and examples are not of the same documents in the same order")
-        if not examples:
-            raise ValueError("there is nothing to score")
+        insist_on_same(predictions, examples, "documents")
         types = {entity.type for example in examples for entity in example.entities} | set(self.labels or ())
         by_type = dict.fromkeys(sorted(types), SpanCounts())
         by_document: list[SpanCounts] = []

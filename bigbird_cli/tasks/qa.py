@@ -21,6 +21,7 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -29,7 +30,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
-from bigbird_cli.tasks.base import Feature, Features, WindowedTask
+from bigbird_cli.tasks.base import Feature, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -247,22 +248,8 @@ class QuestionAnswering(WindowedTask):
             examples: those to be predicted.
             features: their model inputs, from `encode(examples, tokenizer)`.
         """
-        lengths = {feature.example: len(feature.document or ()) for feature in features}
-        nothing = [
-            QAPrediction(
-                id=example.id,
-                answer=None,
-                spans=(),
-                no_answer_score=1.0,
-                n_tokens=lengths[index],
-                n_read=0,
-                n_unknown=0,
-                n_windows=0,
-                longest_input=0,
-            )
-            for index, example in enumerate(examples)
-        ]
-        return list(self.score(nothing, examples))
+        blank = partial(QAPrediction, answer=None, spans=(), no_answer_score=1.0)
+        return names_of_scores(self.score, examples, features, blank)
 
     def score(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> dict[str, float]:
         """Measure predictions on the untouched gold texts, as SQuAD's scripts do; in percent.
@@ -274,10 +261,7 @@ class QuestionAnswering(WindowedTask):
             with best_f1_threshold, the most that another no-answer threshold would give. If documents differ in length:
             f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
         """
-        if [p.id for p in predictions] != [e.id for e in examples]:
-            raise ValueError("predictions and examples are not of the same questions in the same order")
-        if not examples:
-            raise ValueError("there is nothing to score")
+        insist_on_same(predictions, examples, "questions")
         golds = [[answer.text for answer in example.answers] for example in examples]
         texts = [p.answer.text if p.answer else "" for p in predictions]
         exact = np.array([exact_match(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)
