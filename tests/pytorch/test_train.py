@@ -427,10 +427,16 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(start: Path, data: 
     ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)]
 )
 def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
-    start: Path, data: Path, tmp_path: Path, number: signal.Signals, error: type[BaseException]
+    start: Path,
+    data: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    number: signal.Signals,
+    error: type[BaseException],
 ) -> None:
     settings = recipe(start, data, run__log_every=1)
-    former = signal.getsignal(number)
+    former = signal.signal(number, signal.default_int_handler)  # nohup and background jobs ignore some
+    request.addfinalizer(lambda: signal.signal(number, former))
     events: list[Event] = []
 
     def send(event: Event) -> None:
@@ -443,7 +449,7 @@ def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
     assert events[-1].step == 4  # type: ignore[union-attr]
     if error is SystemExit:
         assert caught.value.code == 128 + number
-    assert signal.getsignal(number) is former
+    assert signal.getsignal(number) is signal.default_int_handler
 
     list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
     list(train(settings, tmp_path / "straight", device="cpu"))
