@@ -95,7 +95,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
         "MASTER_PORT": port,
         "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # its remarks are on its own ways
         # n processes of as many threads each would wait for each other more than they compute
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, len(os.sched_getaffinity(0)) // n_processes)),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, _n_cores() // n_processes)),
     }
     processes = []
     for rank in range(n_processes):
@@ -115,6 +115,13 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
         if rank:
             streams["stderr"].close()
     return processes
+
+
+def _n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _handing_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Any:

@@ -81,7 +81,8 @@ class Job:
 
         Args:
             features: of the batch.
-            at_least: as many passes are made if there are as many features, however many one could hold.
+            at_least: as many passes are made if there are as many features, however many one could hold: one for each
+                process. Passes that are split so draw another dropout than in a single process.
         """
         optim = self.recipe.optim
         lengths = np.array([feature.ids.size for feature in features])

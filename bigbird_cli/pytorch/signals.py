@@ -21,6 +21,8 @@ class StopSignals:
     def __init__(self) -> None:
         self.caught: int | None = None
         self.wants_save = False
+        self.is_preparing = True
+        """A signal to stop acts as it did before this was opened: there is no step at whose end to obey."""
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -48,6 +50,10 @@ class StopSignals:
         raise SystemExit(128 + number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is Python's
+        if self.is_preparing:
+            signal.signal(number, self._former[number])
+            signal.raise_signal(number)
+            return
         again = self.caught is not None
         self.caught = number
         if again:

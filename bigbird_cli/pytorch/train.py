@@ -55,7 +55,7 @@ def train(
     """
     place = pick_device(own_device(device))
     use_threads(threads)
-    with open_world(place, seconds=recipe.run.wait) as world, ExitStack() as held:
+    with StopSignals() as stop, open_world(place, seconds=recipe.run.wait) as world, ExitStack() as held:
 
         def lock() -> None:
             held.enter_context(RunLock(out))
@@ -74,8 +74,8 @@ def train(
             n_steps=job.n_steps,
             resumed_from=checkpoint,
         )
-        with StopSignals() as stop:
-            yield from run.steps(stop)
+        stop.is_preparing = False
+        yield from run.steps(stop)
 
 
 def check(recipe: Recipe, *, device: str = "auto", threads: int | None = None, offline: bool = False) -> Checked:

@@ -622,3 +622,29 @@ def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path: Path) -> Non
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
     assert (lines[-1]["loss"], lines[-1]["scores"]) == ("nan", {"f1": "inf"})
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
+def test_signals_while_data_are_prepared(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_job = sys.modules[train.__module__].open_job
+
+    def sending(number: int) -> Callable[..., Job]:
+        def open_after_signal(*args: Any, **settings: Any) -> Job:
+            os.kill(os.getpid(), number)
+            return opened_job(*args, **settings)
+
+        return open_after_signal
+
+    monkeypatch.setattr(sys.modules[train.__module__], "open_job", sending(signal.SIGUSR1))
+    assert kinds(list(train(recipe(start, data), tmp_path / "run", device="cpu")))[-1] == "Finished"
+    monkeypatch.setattr(sys.modules[train.__module__], "open_job", sending(signal.SIGINT))
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(train(recipe(start, data), tmp_path / "other", device="cpu"))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert not list((tmp_path / "other").glob("checkpoints/*"))
