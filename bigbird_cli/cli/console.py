@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from bigbird_cli.cli.visible import to_json, visible
@@ -282,19 +283,19 @@ class Run:
         if not self.err.is_terminal or self.err.is_dumb_terminal:
             return
         columns = (
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total}"),
-            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed}/{task.total}", table_column=Column(min_width=2 * len(str(n_steps)) + 1)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
-        self.bar = Progress(*columns, console=self.err, transient=True)
+        self.bar = Progress(*columns, console=self.err, transient=True, expand=True)
         self.task = self.bar.add_task("", total=n_steps)
         self.bar.start()
 
     def _step(self, event: Step) -> None:
         facts = (
-            f"loss {event.loss:.4f} · lr {event.lr:.2e} · {event.tokens_per_second:,.0f} tokens/s · "
-            f"padding {event.padding:.0%} · {event.memory_mb:,.0f} MB{self.last_score} · "
-            f"{_duration(event.eta_seconds)} left"
+            f"loss {event.loss:.4f} · {_duration(event.eta_seconds)} left{self.last_score} · "
+            f"{event.tokens_per_second:,.0f} tokens/s · lr {event.lr:.2e} · padding {event.padding:.0%} · "
+            f"{event.memory_mb:,.0f} MB"  # what matters most comes first: a narrow terminal shows no more
         )
         if self.bar is not None and self.task is not None:
             self.bar.update(self.task, completed=event.step, description=facts)

@@ -99,13 +99,13 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
     assert "\x1b" not in shown.err
     assert shown.err.splitlines() == [
         "runs/x  1,234,567 parameters on cpu · 12 windows an epoch · 3 steps",
-        "step 1/3 · epoch 0.33 · loss 1.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1,234 MB · "
-        "1 h 07 min left",
+        "step 1/3 · epoch 0.33 · loss 1.5000 · 1 h 07 min left · 12,346 tokens/s · lr 3.00e-05 · padding 12% · "
+        "1,234 MB",
         # step 2 came within ten seconds of step 1
         "step 2: f1 51.25 (61 s) · the best so far, kept",
         "step 2: saved runs/x/checkpoints/step-2",
-        "step 3/3 · epoch 1.00 · loss 0.5000 · lr 3.00e-05 · 12,346 tokens/s · padding 12% · 1,234 MB · f1 51.25 · "
-        "1 h 07 min left",
+        "step 3/3 · epoch 1.00 · loss 0.5000 · 1 h 07 min left · f1 51.25 · 12,346 tokens/s · lr 3.00e-05 · "
+        "padding 12% · 1,234 MB",
         "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x",
     ]
 
@@ -147,3 +147,18 @@ def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     with Run(quiet=False) as run:
         run.show(Checked(n_examples=4, n_features=5, n_tokens=600, loss=5.5, seconds_per_step=0.5, n_steps=300))
     assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_shows_the_step_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    with Run(quiet=False) as run:
+        run.err = Console(stderr=True, force_terminal=True, width=60)
+        for event in EVENTS[:-1]:
+            run.show(event)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert "loss 0.5000" in shown
+    assert "…" in shown
