@@ -1,0 +1,38 @@
+"""The encoder's benchmark runs every contender, and knows what did not fit."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(repository / "benchmarks")
+    import encoder
+
+    yield encoder
+    del sys.modules["encoder"]
+
+
+ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0)
+
+
+@pytest.mark.slow
+def test_every_contender_is_measured(bench: ModuleType) -> None:
+    for contender in (*bench.CONTENDERS, *bench.MORE):
+        found = bench.measure_apart(contender, False, 1024, ARGS)
+        assert found is not None
+        assert found["seconds"] > 0
+
+
+def test_what_takes_too_long_or_too_much_did_not_fit(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "SECONDS", 0.5)
+    assert bench.measure_apart(bench.OURS, False, 1024, ARGS) is None
+    monkeypatch.setattr(bench, "SECONDS", 60)
+    assert bench.measure_apart(bench.BOUND, False, 1 << 30, ARGS) is None  # terabytes
+    with pytest.raises(RuntimeError, match="no-one"):
+        bench.measure_apart("no-one", False, -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0))
