@@ -16,11 +16,12 @@ from torch.utils.checkpoint import checkpoint
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.errors import ModelError
+from bigbird_cli.pytorch.activations import activation
 from bigbird_cli.pytorch.attention import Attention, CrossAttention, Request, SelfAttention, Weights, WeightsForm
 from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.documents import Group, group_documents
 from bigbird_cli.pytorch.kernels import choose
-from bigbird_cli.pytorch.layers import AddAndNorm, Widen, activation
+from bigbird_cli.pytorch.layers import AddAndNorm, Widen
 
 
 class BlockOutput(NamedTuple):

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigbird_cli.pytorch.layers import Activation, AddAndNorm, Linear, Transform, Widen
+from bigbird_cli.pytorch.activations import Activation
+from bigbird_cli.pytorch.layers import AddAndNorm, Linear, Transform, Widen
+from bigbird_cli.pytorch.linear import linear
 
 IGNORED = -100
 """The label that counts in no loss."""
@@ -31,7 +33,7 @@ class Predictions(nn.Module):
     def forward(self, x_BSD: Tensor, words_VD: Tensor) -> Tensor:
         """Score, (B, S, V); the word embeddings `words_VD` count only where they are tied to the output."""
         weight_VD = words_VD if self.decoder is None else self.decoder.weight
-        return F.linear(self.transform(x_BSD), weight_VD, self.bias)
+        return linear(self.transform(x_BSD), weight_VD, self.bias)
 
 
 class LanguageModelHead(nn.Module):
@@ -101,7 +103,7 @@ class SequenceClassificationHead(nn.Module):
 
     def forward(self, x_BSD: Tensor) -> Tensor:
         """Score every label, (B, L)."""
-        x_BD = self.act(self.dense(self.dropout(x_BSD[:, 0])))
+        x_BD = self.dense(self.dropout(x_BSD[:, 0]), act=self.act)
         return self.out_proj(self.dropout(x_BD))
 
     @staticmethod
@@ -146,8 +148,8 @@ class Classifier(Linear):
         super().__init__(width, n_labels)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(self.dropout(x))
+    def forward(self, input: Tensor, *, act: Activation | None = None, plus: Tensor | None = None) -> Tensor:
+        return super().forward(self.dropout(input), act=act, plus=plus)
 
     @staticmethod
     def token_loss(logits_BSL: Tensor, labels_BS: Tensor, is_token_BS: Tensor | None) -> Tensor:

@@ -3,54 +3,24 @@
 Shape letters: B documents, S sequence, D width, F feed-forward width, V vocabulary.
 """
 
-import functools
-from collections.abc import Callable
-
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from bigbird_cli.errors import ModelError, nearest
-
-Activation = Callable[[Tensor], Tensor]
-
-_tanh_gelu = functools.partial(F.gelu, approximate="tanh")
-
-ACTIVATIONS: dict[str, Activation] = {
-    "gelu": F.gelu,
-    "gelu_new": _tanh_gelu,
-    "gelu_fast": _tanh_gelu,
-    "gelu_pytorch_tanh": _tanh_gelu,
-    "relu": F.relu,
-    "silu": F.silu,
-    "swish": F.silu,
-    "tanh": F.tanh,
-}
-"""A config's `hidden_act`. BigBird's checkpoints say gelu_new, the tanh form; BERT's say gelu, the exact one."""
-
-
-def activation(name: str) -> Activation:
-    """Look up an activation by its name in a config.
-
-    Raises:
-        ModelError: there is none of this name.
-    """
-    if name not in ACTIVATIONS:
-        suggestion = nearest(name, ACTIVATIONS)
-        raise ModelError(
-            f"hidden_act {name!r} is not known",
-            fix=f"did you mean {suggestion!r}?" if suggestion else f"it may be one of {', '.join(ACTIVATIONS)}",
-        )
-    return ACTIVATIONS[name]
+from bigbird_cli.pytorch.activations import Activation
+from bigbird_cli.pytorch.linear import linear
 
 
 class Linear(nn.Linear):
-    """PyTorch's, without a start of its own: `initialise` gives one, or a checkpoint does.
+    """PyTorch's through the quicker library, and without a start of its own: `initialise` or a checkpoint gives one.
 
     On the meta device, where checkpoints are opened, PyTorch's own start would import its compiler: over two seconds.
     """
 
     def reset_parameters(self) -> None:
         """Leave the parameters as they are."""
+
+    def forward(self, input: Tensor, *, act: Activation | None = None, plus: Tensor | None = None) -> Tensor:
+        """Return act(input Wᵀ + b) + plus, of which one may be given."""
+        return linear(input, self.weight, self.bias, act=act, plus=plus)
 
 
 class Embedding(nn.Embedding):
@@ -69,7 +39,7 @@ class Widen(nn.Module):
         self.act = act
 
     def forward(self, x_BSD: Tensor) -> Tensor:
-        return self.act(self.dense(x_BSD))
+        return self.dense(x_BSD, act=self.act)
 
 
 class AddAndNorm(nn.Module):
@@ -82,7 +52,9 @@ class AddAndNorm(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_BSF: Tensor, residual_BSD: Tensor) -> Tensor:
-        return self.LayerNorm(self.dropout(self.dense(x_BSF)) + residual_BSD)
+        if self.training and self.dropout.p > 0.0:
+            return self.LayerNorm(self.dropout(self.dense(x_BSF)) + residual_BSD)
+        return self.LayerNorm(self.dense(x_BSF, plus=residual_BSD))
 
 
 class Transform(nn.Module):
@@ -95,7 +67,7 @@ class Transform(nn.Module):
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
 
     def forward(self, x_BSD: Tensor) -> Tensor:
-        return self.LayerNorm(self.act(self.dense(x_BSD)))
+        return self.LayerNorm(self.dense(x_BSD, act=self.act))
 
 
 def initialise(module: nn.Module, name: str, *, std: float) -> None:

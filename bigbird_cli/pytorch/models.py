@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError
+from bigbird_cli.pytorch.activations import activation
 from bigbird_cli.pytorch.generate import GenerationOptions, generate
 from bigbird_cli.pytorch.heads import (
     CLOSED,
@@ -24,7 +25,6 @@ from bigbird_cli.pytorch.heads import (
     question_mask,
     zero_of,
 )
-from bigbird_cli.pytorch.layers import activation
 from bigbird_cli.pytorch.model import BigBirdModel, EncoderInputs, batch_shape, pack, token_mask
 from bigbird_cli.pytorch.outputs import (
     BigBirdForPreTrainingOutput,

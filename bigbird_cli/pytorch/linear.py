@@ -1,0 +1,90 @@
+"""x Wᵀ + b through the quicker of the two libraries of matrix products that PyTorch ships for processors.
+
+For float32 PyTorch itself calls MKL, which leaves AVX-512 unused on processors that are not Intel's. oneDNN, which
+PyTorch calls for other types, uses it: a layer's products take half the time there. It also applies an activation, or
+adds a residual, while a part of the product is still in the cache. Where it has no more than AVX2, its products of
+the backward pass are the slower ones. Measured in `benchmarks/results/`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bigbird_cli.pytorch.activations import ONEDNN_NAMES, Activation
+
+MIN_PRODUCTS = 2_000_000
+"""Multiplications below which the call itself, some 14 microseconds, is what counts."""
+
+_LEVEL = torch.backends.cpu.get_cpu_capability()
+_IS_QUICKER_FORWARD = _LEVEL in ("AVX2", "AVX512") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+_IS_QUICKER_BACKWARD = _IS_QUICKER_FORWARD and _LEVEL == "AVX512"
+
+
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None, *, act: Activation | None = None, plus: Tensor | None = None
+) -> Tensor:
+    """Return act(x weightᵀ + bias) + plus, (..., F).
+
+    Args:
+        x: (..., D).
+        weight: (F, D).
+        bias: (F,), or None.
+        act: applied to the product.
+        plus: (..., F), added last; not together with `act`.
+    """
+    if _suits_onednn(x, weight):
+        if not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias, plus))):
+            return _onednn(x, weight, bias, act, plus)
+        product: Tensor = _Product.apply(x, weight, bias)
+    else:
+        product = F.linear(x, weight, bias)
+    if act is not None:
+        return act(product)
+    return product if plus is None else product + plus
+
+
+def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
+    return (
+        _IS_QUICKER_FORWARD
+        and x.numel() * weight.shape[0] >= MIN_PRODUCTS
+        and x.dtype == weight.dtype == torch.float32
+        and x.device.type == "cpu"
+        and bool(torch.backends.mkldnn.enabled)
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, act: Activation | None, plus: Tensor | None) -> Tensor:
+    product: Tensor
+    if plus is not None and plus.dtype == torch.float32:
+        product = torch.ops.mkldnn._linear_pointwise.binary(x, plus, weight, bias, "add")
+        return product
+    name, form = ("none", "") if act is None else ONEDNN_NAMES.get(act, ("none", ""))
+    product = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], form)
+    if act is not None and act not in ONEDNN_NAMES:
+        product = act(product)
+    return product if plus is None else product + plus
+
+
+class _Product(torch.autograd.Function):
+    """oneDNN's product, which knows no gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _onednn(x, weight, bias, None, None)
+
+    @staticmethod
+    def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        (d_out,) = d_outs
+        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        multiply = linear if _IS_QUICKER_BACKWARD else F.linear
+        d_rows = d_out.flatten(0, -2)
+        return (
+            multiply(d_out, weight.t(), None) if wants_x else None,
+            multiply(d_rows.t(), x.flatten(0, -2).t(), None) if wants_weight else None,
+            d_rows.sum(dim=0) if wants_bias else None,
+        )

@@ -1,0 +1,128 @@
+"""Linear layers through oneDNN give what PyTorch's own give, forward and backward, with and without what is fused."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from bigbird_cli.pytorch import linear as room
+from bigbird_cli.pytorch.activations import ACTIVATIONS
+from bigbird_cli.pytorch.linear import linear
+
+needs_onednn = pytest.mark.skipif(not room._IS_QUICKER_FORWARD, reason="this processor's products are MKL's")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """Shapes of the inputs that oneDNN was given."""
+    seen: list[tuple[int, ...]] = []
+    original = room._onednn
+
+    def counted(x: torch.Tensor, *rest: object) -> torch.Tensor:
+        seen.append(tuple(x.shape))
+        return original(x, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(room, "_onednn", counted)
+    monkeypatch.setattr(room, "MIN_PRODUCTS", 0)
+    return seen
+
+
+def operands(*rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(*rows, 48), torch.randn(32, 48), torch.randn(32)
+
+
+@needs_onednn
+@pytest.mark.parametrize("act", [None, *ACTIVATIONS])
+@pytest.mark.parametrize("rows", [(1,), (5,), (2, 7), (2, 0), (3, 2, 4)])
+def test_products_equal_pytorchs(act: str | None, rows: tuple[int, ...], calls: list[tuple[int, ...]]) -> None:
+    x, weight, bias = operands(*rows)
+    function = None if act is None else ACTIVATIONS[act]
+    found = linear(x, weight, bias, act=function)
+    wanted = F.linear(x, weight, bias)
+    torch.testing.assert_close(found, wanted if function is None else function(wanted), rtol=1e-5, atol=1e-5)
+    assert calls == [(*rows, 48)]
+
+
+@needs_onednn
+def test_an_activation_that_onednn_does_not_know_is_applied_behind(calls: list[tuple[int, ...]]) -> None:
+    x, weight, bias = operands(2, 7)
+    torch.testing.assert_close(linear(x, weight, bias, act=torch.sin), F.linear(x, weight, bias).sin())
+    assert calls
+
+
+@needs_onednn
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_a_residual_is_added(has_bias: bool, calls: list[tuple[int, ...]]) -> None:
+    x, weight, bias = operands(2, 7)
+    plus = torch.randn(2, 7, 32)
+    kept = plus.clone()
+    found = linear(x, weight, bias if has_bias else None, plus=plus)
+    torch.testing.assert_close(found, F.linear(x, weight, bias if has_bias else None) + plus)
+    assert torch.equal(plus, kept)
+    assert calls
+
+
+@needs_onednn
+@pytest.mark.parametrize("strided", [False, True])
+@pytest.mark.parametrize("backward_through_onednn", [False, True])
+def test_gradients_equal_pytorchs(
+    strided: bool, backward_through_onednn: bool, calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_IS_QUICKER_BACKWARD", backward_through_onednn)
+    x, weight, bias = operands(4, 7)
+    x = x.transpose(0, 1) if strided else x
+    found, wanted = [], []
+    for function, gradients in ((linear, found), (F.linear, wanted)):
+        leaves = [t.clone().requires_grad_() for t in (x, weight, bias)]
+        out = function(*leaves)  # type: ignore[operator]
+        (out.sin() * out).sum().backward()
+        gradients += [leaf.grad for leaf in leaves]
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
+    assert len(calls) == (3 if backward_through_onednn else 1)
+
+
+@needs_onednn
+def test_only_wanted_gradients_are_computed(calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_IS_QUICKER_BACKWARD", True)
+    x, weight, bias = operands(4, 7)
+    linear(x.requires_grad_(), weight, bias).sum().backward()
+    assert x.grad is not None
+    assert len(calls) == 2
+
+
+@needs_onednn
+def test_the_gradient_of_a_gradient_is_there() -> None:
+    x, weight, bias = operands(4, 7)
+    x.requires_grad_()
+    weight.requires_grad_()
+    second = []
+    for function in (linear, F.linear):
+        (first,) = torch.autograd.grad(function(x, weight, bias).pow(3).sum(), x, create_graph=True)
+        second.append(torch.autograd.grad(first.square().sum(), (x, weight)))
+    torch.testing.assert_close(second[0], second[1], rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_types_are_left_to_pytorch(dtype: torch.dtype, calls: list[tuple[int, ...]]) -> None:
+    x, weight, bias = (t.to(dtype) for t in operands(4))
+    assert torch.equal(linear(x, weight, bias), F.linear(x, weight, bias))
+    assert not calls
+
+
+def test_autocast_is_left_to_pytorch(calls: list[tuple[int, ...]]) -> None:
+    x, weight, bias = operands(4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert linear(x, weight, bias).dtype == torch.bfloat16
+    assert not calls
+
+
+def test_small_products_and_those_without_onednn_are_left_to_pytorch(
+    calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, weight, bias = operands(4)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "enabled", False)
+        linear(x, weight, bias)
+    monkeypatch.setattr(room, "MIN_PRODUCTS", 2_000_000)
+    linear(x, weight, bias)
+    assert not calls
