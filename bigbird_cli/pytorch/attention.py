@@ -5,8 +5,9 @@ Shape letters: B documents, S sequence, D width, N heads, H head width, T keys, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from bigbird_cli.bigbird.pattern import BlockPattern
@@ -18,6 +19,7 @@ from bigbird_cli.pytorch.kernels.recent import recent
 from bigbird_cli.pytorch.kernels.reference import attention_weights
 from bigbird_cli.pytorch.kernels.sparse_weights import SparseAttention, full_weights, sparse_weights
 from bigbird_cli.pytorch.layers import AddAndNorm, Linear
+from bigbird_cli.pytorch.packing import PackedGroup
 
 Weights = Tensor | tuple[SparseAttention, ...]
 """Attention weights of a batch: (B, N, S, T), or one sparse form a document."""
@@ -30,7 +32,8 @@ class Request:
     """What every layer of one call is told, besides the states that it reads."""
 
     groups: Sequence[Group]
-    """The batch's documents by kernel; with kept tokens one group of all, for the kernel of the whole text."""
+    """The batch's documents by kernel; with kept tokens one group of all, for the kernel of the whole text. Packed
+    groups, where the batch is one packed row."""
     n_tokens: int
     """Tokens of the input, without the padding that the encoder may have added."""
     weights: WeightsForm | None = None
@@ -100,7 +103,9 @@ class SelfAttention(nn.Module):
         elif request.keep:
             kept = KeptLayer.of(k_BNSH[:, :, : request.n_tokens], v_BNSH[:, :, : request.n_tokens])
         groups = request.groups
-        if len(groups) == 1 and groups[0].rows is None and groups[0].n_tokens == k_BNSH.shape[2]:
+        if isinstance(groups[0], PackedGroup):
+            out_BNSH = self._read_packed(cast(Sequence[PackedGroup], groups), q_BNSH, k_BNSH, v_BNSH)
+        elif len(groups) == 1 and groups[0].rows is None and groups[0].n_tokens == k_BNSH.shape[2]:
             out_BNSH = self._read(groups[0], q_BNSH, k_BNSH, v_BNSH)
         else:
             out_BNSH = q_BNSH.new_zeros(q_BNSH.shape)
@@ -118,6 +123,12 @@ class SelfAttention(nn.Module):
 
     def _pattern(self, group: Group) -> BlockPattern:
         return self.pattern_of(n_blocks=-(-group.n_tokens // self.block_size))
+
+    def _read_packed(self, groups: Sequence[PackedGroup], q_1NTH: Tensor, k_1NTH: Tensor, v_1NTH: Tensor) -> Tensor:
+        sizes = [group.n_packed for group in groups]
+        parts = zip(groups, *(x.split(sizes, dim=2) for x in (q_1NTH, k_1NTH, v_1NTH)), strict=True)
+        out_TNH = [group.collect(self._read(group, *(group.spread(x) for x in qkv))) for group, *qkv in parts]
+        return (out_TNH[0] if len(groups) == 1 else torch.cat(out_TNH)).transpose(0, 1)[None]
 
     def _read(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
         if group.kernel == "full":

@@ -65,11 +65,7 @@ def group_documents(
         alike: treat every document as if it were as long as the batch, as `transformers` does.
         device: where the batch lives.
     """
-    lengths = [n_tokens] * batch_size
-    if is_token_BS is not None and not alike:
-        ends_S = torch.arange(1, n_tokens + 1, device=device)
-        lengths = (is_token_BS * ends_S).amax(dim=1).clamp(min=1).tolist()
-
+    lengths = document_lengths(None if alike else is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
     members: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
         kernel = choose(n_tokens=length, full_attention_limit=full_attention_limit, attention_type=attention_type)
@@ -82,13 +78,22 @@ def group_documents(
         everyone = len(rows) == batch_size
         index = None if everyone else torch.tensor(rows, device=device)
         own = [lengths[row] for row in rows]
-        is_token = _mask(is_token_BS, index, own, width, device)
-        is_global = None if is_global_BS is None else _cut(is_global_BS, index, width)
+        is_token = group_mask(is_token_BS, index, own, width, device)
+        is_global = None if is_global_BS is None else cut_mask(is_global_BS, index, width)
         groups.append(Group(kernel, width, own, index, is_token, is_global))
     return groups
 
 
-def _mask(
+def document_lengths(is_token_BS: Tensor | None, *, batch_size: int, n_tokens: int) -> list[int]:
+    """Tokens of each document, which ends after its last; at least one."""
+    if is_token_BS is None:
+        return [n_tokens] * batch_size
+    ends_S = torch.arange(1, n_tokens + 1, device=is_token_BS.device)
+    lengths: list[int] = (is_token_BS * ends_S).amax(dim=1).clamp(min=1).tolist()
+    return lengths
+
+
+def group_mask(
     is_token_BS: Tensor | None,
     index: Tensor | None,
     lengths: list[int],
@@ -100,11 +105,11 @@ def _mask(
         if all(length == width for length in lengths):
             return None
         return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]
-    mask = _cut(is_token_BS, index, width)
+    mask = cut_mask(is_token_BS, index, width)
     return None if bool(mask.all()) else mask
 
 
-def _cut(mask_BS: Tensor, index: Tensor | None, width: int) -> Tensor:
+def cut_mask(mask_BS: Tensor, index: Tensor | None, width: int) -> Tensor:
     """The group's rows of a mask, cut or filled up with False to `width`."""
     mask = (mask_BS if index is None else mask_BS[index])[:, :width]
     return torch.nn.functional.pad(mask, (0, width - mask.shape[1]))

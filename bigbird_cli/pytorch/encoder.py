@@ -6,7 +6,7 @@ Shape letters: B documents, S sequence, D width, T tokens of another encoder's t
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.documents import Group, group_documents
 from bigbird_cli.pytorch.kernels import choose
 from bigbird_cli.pytorch.layers import AddAndNorm, Widen
+from bigbird_cli.pytorch.packing import pack_documents
 
 
 class BlockOutput(NamedTuple):
@@ -82,8 +83,10 @@ class EncoderBlock(nn.Module):
 class Read:
     """What the encoder returns."""
 
-    states: list[Tensor]
-    """The hidden states that enter the first block and those that leave each, (B, S, D)."""
+    last_BSD: Tensor
+    """The hidden states that leave the last block."""
+    states: tuple[Tensor, ...] | None
+    """Those that enter the first block and those that leave each, (B, S, D), where asked for."""
     weights: tuple[Weights, ...] | None
     """Attention weights of each block, where asked for."""
     cross_weights: tuple[Weights, ...] | None
@@ -133,8 +136,9 @@ class Encoder(nn.Module):
         past: KeyValueCache | None = None,
         keep: bool = False,
         weights: WeightsForm | None = None,
+        all_states: bool = False,
     ) -> Read:
-        """Read a batch.
+        """Read a batch, as one packed row wherever nothing asks for documents beside each other.
 
         Args:
             x_BSD: embedded tokens.
@@ -146,7 +150,10 @@ class Encoder(nn.Module):
             past: keys and values of the tokens before these.
             keep: return keys and values of all tokens.
             weights: form in which attention weights are returned.
+            all_states: return the states between the blocks too.
         """
+        if not (self.documents_alike or past or keep or weights or encoder_BTD is not None):
+            return self._packed(x_BSD, is_token, is_global_BS, head_mask, all_states=all_states)
         n_tokens = x_BSD.shape[1]
         groups = self._groups(x_BSD, is_token, is_global_BS, n_past=past.n_tokens if past else 0)
         # The last block of the longest document may reach beyond the batch: carry its padding through all blocks
@@ -155,28 +162,56 @@ class Encoder(nn.Module):
         if surplus > 0:
             x_BSD = F.pad(x_BSD, (0, 0, 0, surplus))
         request = Request(groups, n_tokens, weights, keep, encoder_BTD, is_encoder_token_BT)
-        states, outputs = [x_BSD], []
-        for number, block in enumerate(self.layer):
-            inputs = (
-                x_BSD,
-                request,
-                None if head_mask is None else head_mask[number],
-                past.layers[number] if past else None,
-            )
-            if self.gradient_checkpointing and torch.is_grad_enabled():
-                output = checkpoint(block, *inputs, use_reentrant=False)
-            else:
-                output = block(*inputs)
-            x_BSD = output.states
-            states.append(x_BSD)
-            outputs.append(output)
+        outputs: list[Any] = []
+        entered_BSD = x_BSD
+        for number in range(len(self.layer)):
+            outputs.append(self._block(number, x_BSD, request, head_mask, past.layers[number] if past else None))
+            x_BSD = outputs[-1].states
         crossed = weights and outputs[0].cross_weights is not None
+        states = (entered_BSD, *(output.states for output in outputs)) if all_states else None
         return Read(
-            states=[state[:, :n_tokens] for state in states] if surplus > 0 else states,
+            x_BSD[:, :n_tokens],
+            states and tuple(state[:, :n_tokens] for state in states),
             weights=tuple(output.weights for output in outputs) if weights else None,
             cross_weights=tuple(output.cross_weights for output in outputs) if crossed else None,
             cache=KeyValueCache(output.kept for output in outputs) if keep else None,
         )
+
+    def _packed(
+        self,
+        x_BSD: Tensor,
+        is_token_BS: Tensor | None,
+        is_global_BS: Tensor | None,
+        head_mask: Tensor | None,
+        *,
+        all_states: bool,
+    ) -> Read:
+        packing = pack_documents(
+            is_token_BS,
+            is_global_BS=is_global_BS,
+            batch_size=x_BSD.shape[0],
+            n_tokens=x_BSD.shape[1],
+            block_size=self.block_size,
+            full_attention_limit=self.full_attention_limit,
+            attention_type=self.attention_type,
+            device=x_BSD.device,
+        )
+        x_1TD = packing.pack(x_BSD)
+        request = Request(packing.groups, x_1TD.shape[1])
+        states = [x_1TD]
+        for number in range(len(self.layer)):
+            x_1TD = self._block(number, x_1TD, request, head_mask, None).states
+            states = [*states, x_1TD] if all_states else [x_1TD]
+        states_BSD = [packing.unpack(state) for state in states]
+        return Read(states_BSD[-1], tuple(states_BSD) if all_states else None, None, None, None)
+
+    def _block(
+        self, number: int, x_BSD: Tensor, request: Request, head_mask: Tensor | None, past: KeptLayer | None
+    ) -> BlockOutput:
+        inputs = (x_BSD, request, None if head_mask is None else head_mask[number], past)
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            return cast(BlockOutput, checkpoint(self.layer[number], *inputs, use_reentrant=False))
+        return cast(BlockOutput, self.layer[number](*inputs))
 
     def _groups(
         self, x_BSD: Tensor, is_token: Tensor | None, is_global_BS: Tensor | None, *, n_past: int

@@ -128,12 +128,12 @@ class BigBirdModel(PretrainedModel):
             past=past,
             keep=self._keeps(inputs.get("use_cache")),
             weights="sparse" if form == "sparse" else "dense" if form else None,
+            all_states=bool(self._setting(inputs, "output_hidden_states")),
         )
-        last_BSD = read.states[-1]
         output = BaseModelOutputWithPoolingAndCrossAttentions(
-            last_hidden_state=last_BSD,
-            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(last_BSD[:, 0])),
-            hidden_states=tuple(read.states) if self._setting(inputs, "output_hidden_states") else None,
+            last_hidden_state=read.last_BSD,
+            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(read.last_BSD[:, 0])),
+            hidden_states=read.states,
             past_key_values=read.cache,
             attentions=read.weights,
             cross_attentions=read.cross_weights,

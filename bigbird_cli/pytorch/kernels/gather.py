@@ -27,6 +27,10 @@ CHUNK_BYTES = 8 * 2**20
 cache, smaller ones pay for calls: with 12 heads of 64 at 4,096 tokens, 1 MiB took 1.3 times as long, 16 MiB 1.1."""
 
 
+_aten = torch.ops.aten
+_HAS_SUMS = hasattr(_aten, "_scaled_dot_product_flash_attention_for_cpu_backward")
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Consecutive query blocks that read equally many key blocks."""
@@ -196,8 +200,22 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, dropout: fl
     return (weights * kept) @ v / max(1.0 - dropout, torch.finfo(v.dtype).tiny)
 
 
+def _attend_again(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, d_out: Tensor, *, dropout: float, seed: int
+) -> tuple[Tensor, ...]:
+    """Gradients of q, k and v, by way of the forward pass."""
+    with torch.enable_grad():
+        q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
+        out = _attend(q, k, v, bias, dropout=dropout, seed=seed)
+    return torch.autograd.grad(out, (q, k, v), d_out)
+
+
 class _GatherAttention(torch.autograd.Function):
-    """The loop over chunks, with a backward pass that gathers again."""
+    """The loop over chunks, with a backward pass that gathers again.
+
+    On a processor without dropout it calls what scaled_dot_product_attention calls there, which returns the sums of
+    the softmax too: with these the backward pass need not attend again.
+    """
 
     @staticmethod
     def forward(
@@ -210,31 +228,44 @@ class _GatherAttention(torch.autograd.Function):
         dropout: float,
         *of_globals: Tensor,
     ) -> Tensor:
-        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals)
         ctx.pattern, ctx.dropout = pattern, dropout
         ctx.seed = int(torch.randint(2**62, ())) if dropout else 0
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
-        out_BNSH = torch.empty_like(q_BNSH)
+        B, N, S, H = q_BNSH.shape
+        out_BNSH = q_BNSH.new_empty(B, S, N, H).transpose(1, 2)  # in the order in which heads are joined
+        has_sums = _HAS_SUMS and dropout == 0.0 and q_BNSH.device.type == "cpu" and any(ctx.needs_input_grad)
+        sums = []
         for chunk, tokens in schedule(q_BNSH, pattern):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, pattern, chunk, tokens)
-            out = _attend(q, k, v, bias, dropout=dropout, seed=ctx.seed + chunk.first)
-            out_BNSH[:, :, tokens] = out.view_as(out_BNSH[:, :, tokens])
+            if has_sums:
+                out, log_sums = _aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias)
+                sums.append(log_sums)
+            else:
+                out = _attend(q, k, v, bias, dropout=dropout, seed=ctx.seed + chunk.first)
+            out_BNSH[:, :, tokens] = out.reshape(B, N, -1, H)
+        kept = (out_BNSH, *sums) if has_sums else (None,)
+        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals, *kept)
+        ctx.n_of_globals = len(of_globals)
         return out_BNSH
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
-        q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals = ctx.saved_tensors
+        q_BNSH, k_BNSH, v_BNSH, bias_BS, *rest = ctx.saved_tensors
+        of_globals, (out_BNSH, *sums) = rest[: ctx.n_of_globals], rest[ctx.n_of_globals :]
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
         dq_BNSH, dk_BNSH, dv_BNSH = torch.empty_like(q_BNSH), torch.zeros_like(k_BNSH), torch.zeros_like(v_BNSH)
         d_globals_BNGH = [torch.zeros_like(x) for x in of_globals[:2]]
-        for chunk, tokens in schedule(q_BNSH, ctx.pattern):
+        for number, (chunk, tokens) in enumerate(schedule(q_BNSH, ctx.pattern)):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
-            with torch.enable_grad():
-                q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
-                out = _attend(q, k, v, bias, dropout=ctx.dropout, seed=ctx.seed + chunk.first)
-            dq, dk, dv = torch.autograd.grad(out, (q, k, v), d_out_BNSH[:, :, tokens].reshape_as(out))
+            d_out = d_out_BNSH[:, :, tokens].reshape(q.shape)
+            if sums:
+                dq, dk, dv = _aten._scaled_dot_product_flash_attention_for_cpu_backward(
+                    d_out, q, k, v, out_BNSH[:, :, tokens].reshape(q.shape), sums[number], 0.0, False, attn_mask=bias
+                )
+            else:
+                dq, dk, dv = _attend_again(q, k, v, bias, d_out, dropout=ctx.dropout, seed=ctx.seed + chunk.first)
             dq_BNSH[:, :, tokens] = dq.reshape(B, N, -1, H)
             if keys.of_globals is not None:
                 n_globals = keys.of_globals.k_BNGH.shape[2]
@@ -269,7 +300,7 @@ def gather(
         raise ValueError("the gather kernel needs a pattern")
     if pattern.is_causal and is_global_BS is not None:
         raise ValueError("global tokens are read by all, also by those before them: not in a causal pattern")
-    q_BNSH, k_BNSH, v_BNSH = q_BNSH.contiguous(), k_BNSH.contiguous(), v_BNSH.contiguous()
+    k_BNSH, v_BNSH = k_BNSH.contiguous(), v_BNSH.contiguous()
     if is_global_BS is None or not is_global_BS.any():
         bias_BS = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)
         out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout)
