@@ -21,6 +21,8 @@ GRACE = 30.0
 _PARENT = "BIGBIRD_PARENT"
 _POLL = 0.05
 _SETTLE = 2.0  # seconds in which the others may fail as well
+_LEFT_ALONE = (PeerLostError.exit_code, -getattr(signal, "SIGABRT", 0))
+"""How a process ends whom another left alone; gloo aborts where it cannot raise."""
 _TOLD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 
 
@@ -145,11 +147,11 @@ def _first_failure(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None
     until = time.monotonic() + _SETTLE
     while time.monotonic() < until:
         codes = [process.poll() for process in processes]
-        if codes[0] is not None and any(code not in (None, 0, PeerLostError.exit_code) for code in codes):
+        if codes[0] is not None and any(code not in (None, 0, *_LEFT_ALONE) for code in codes):
             break
         time.sleep(_POLL)
     failed = [rank for rank, process in enumerate(processes) if process.returncode]
-    return min(failed, key=lambda rank: (processes[rank].returncode == PeerLostError.exit_code, rank))
+    return min(failed, key=lambda rank: (processes[rank].returncode in _LEFT_ALONE, rank))
 
 
 def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:

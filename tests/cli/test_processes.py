@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from bigbird_cli.cli.launch import _first_failure
 from tests.conftest import Bigbird, process_environment
 
 RECIPE = """
@@ -204,3 +206,9 @@ def test_processes_whose_parent_is_gone_save_and_end(
         assert time.monotonic() < until
         time.sleep(0.1)
     assert list(tmp_path.glob("run/checkpoints/step-*/manifest.json"))
+
+
+@pytest.mark.parametrize(("codes", "rank"), [((-6, -9), 1), ((7, 5), 1), ((7, -6), 0), ((-6, 0), 0), ((2, 2), 0)])
+def test_the_failure_named_is_not_that_of_a_process_left_alone(codes: tuple[int, ...], rank: int) -> None:
+    processes: Any = [SimpleNamespace(returncode=code, poll=lambda code=code: code) for code in codes]
+    assert _first_failure(processes) == rank
