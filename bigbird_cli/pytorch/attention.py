@@ -18,7 +18,7 @@ from bigbird_cli.pytorch.kernels.full import full
 from bigbird_cli.pytorch.kernels.recent import recent
 from bigbird_cli.pytorch.kernels.reference import attention_weights
 from bigbird_cli.pytorch.kernels.sparse_weights import SparseAttention, full_weights, sparse_weights
-from bigbird_cli.pytorch.layers import AddAndNorm, Linear
+from bigbird_cli.pytorch.layers import TOKENS_PER_PART, AddAndNorm, Linear, by_parts
 from bigbird_cli.pytorch.packing import PackedGroup
 
 Weights = Tensor | tuple[SparseAttention, ...]
@@ -95,7 +95,7 @@ class SelfAttention(nn.Module):
     def forward(
         self, x_BSD: Tensor, request: Request, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
-        q_BNSH, k_BNSH, v_BNSH = (split_heads(project(x_BSD), self.n_heads) for project in self._projections())
+        q_BNSH, k_BNSH, v_BNSH = (project_heads(project, x_BSD, self.n_heads) for project in self._projections())
         kept = None
         if past is not None:
             kept = past.extended(k_BNSH, v_BNSH)
@@ -206,6 +206,21 @@ class CrossAttention(nn.Module):
         return Reading(join_heads(out_BNSH), weights, KeptLayer.of(k_BNTH, v_BNTH))
 
 
+def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
+    """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels read."""
+    if torch.is_grad_enabled() or x_BSD.shape[1] <= TOKENS_PER_PART:
+        return split_heads(project(x_BSD), n_heads)
+    heads_BNSH, first = x_BSD.new_empty(0), 0
+    for part_BSD in x_BSD.split(TOKENS_PER_PART, dim=1):
+        part_BNSH = split_heads(project(part_BSD), n_heads)
+        if first == 0:
+            B, N, _, H = part_BNSH.shape
+            heads_BNSH = part_BNSH.new_empty(B, N, x_BSD.shape[1], H)
+        heads_BNSH[:, :, first : first + part_BSD.shape[1]] = part_BNSH
+        first += part_BSD.shape[1]
+    return heads_BNSH
+
+
 def split_heads(x_BSD: Tensor, n_heads: int) -> Tensor:
     """(B, S, D) to (B, N, S, H)."""
     return x_BSD.unflatten(-1, (n_heads, -1)).transpose(1, 2)
@@ -239,4 +254,4 @@ class Attention(nn.Module):
         self, x_BSD: Tensor, request: Request, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
         reading: Reading = self.self(x_BSD, request, head_mask_N=head_mask_N, past=past)
-        return reading._replace(states=self.output(reading.states, x_BSD))
+        return reading._replace(states=by_parts(self.output, reading.states, x_BSD))

@@ -21,7 +21,7 @@ from bigbird_cli.pytorch.attention import Attention, CrossAttention, Request, Se
 from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.documents import Group, group_documents
 from bigbird_cli.pytorch.kernels import choose
-from bigbird_cli.pytorch.layers import AddAndNorm, Widen
+from bigbird_cli.pytorch.layers import AddAndNorm, Widen, by_parts
 from bigbird_cli.pytorch.packing import pack_documents
 
 
@@ -53,7 +53,7 @@ class EncoderBlock(nn.Module):
             crossattention: to an encoder's states.
             intermediate: first half of the feed-forward network.
             output: its second half.
-            tokens_per_call: tokens that the feed-forward network takes at once; 0 for all.
+            tokens_per_call: tokens that the feed-forward network takes at once; 0 as `by_parts` has it.
         """
         super().__init__()
         self.attention = attention
@@ -71,12 +71,11 @@ class EncoderBlock(nn.Module):
             x_BSD, cross_weights, crossed = self.crossattention(x_BSD, request, head_mask_N=head_mask_N, past=past)
             if kept is not None:
                 kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
-        if self.tokens_per_call:
-            parts = x_BSD.split(self.tokens_per_call, dim=1)
-            x_BSD = torch.cat([self.output(self.intermediate(part), part) for part in parts], dim=1)
-        else:
-            x_BSD = self.output(self.intermediate(x_BSD), x_BSD)
+        x_BSD = by_parts(self._feed_forward, x_BSD, n_tokens=self.tokens_per_call)
         return BlockOutput(x_BSD, weights, cross_weights, kept)
+
+    def _feed_forward(self, x_BSD: Tensor) -> Tensor:
+        return cast(Tensor, self.output(self.intermediate(x_BSD), x_BSD))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate, stackable
-from bigbird_cli.pytorch.devices import memory_errors, pick_device, use_threads
+from bigbird_cli.pytorch.devices import keep_memory, memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.objectives import WHOLE, head_named
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Feature
@@ -121,6 +121,7 @@ def open_predictor(folder: ModelFolder, *, head: str, device: str = "auto", thre
     """
     place = pick_device(device)
     use_threads(threads)
+    keep_memory()
     with memory_errors("use a smaller model, or --device cpu"):
         model = head_named(head).model.from_pretrained(folder.path, trained=True).to(place).eval()
     return Predictor(model, head=head)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bigbird_cli.events import Checked, Event, Started
-from bigbird_cli.pytorch.devices import pick_device, use_threads
+from bigbird_cli.pytorch.devices import keep_memory, pick_device, use_threads
 from bigbird_cli.pytorch.job import DevSet, Job, evaluate, open_job
 from bigbird_cli.pytorch.loader import EpochLoader
 from bigbird_cli.pytorch.run import Run
@@ -55,6 +55,7 @@ def train(
     """
     place = pick_device(own_device(device))
     use_threads(threads)
+    keep_memory()
     with StopSignals() as stop, open_world(place, seconds=recipe.run.wait) as world, ExitStack() as held:
 
         def lock() -> None:
@@ -89,6 +90,7 @@ def check(recipe: Recipe, *, device: str = "auto", threads: int | None = None, o
     """
     place = pick_device(device)
     use_threads(threads)
+    keep_memory()
     alone = World(0, 1, place)
     with tempfile.TemporaryDirectory(prefix="bigbird-check-") as cache:
         job = open_job(recipe, place, cache=Path(cache), offline=offline)

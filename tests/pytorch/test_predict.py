@@ -1,6 +1,8 @@
 """Prediction: every feature's own result, in order, whatever it is computed beside."""
 
+import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ResourceError, UsageError
-from bigbird_cli.pytorch import predict
+from bigbird_cli.pytorch import devices, predict
 from bigbird_cli.pytorch.devices import pick_device, use_threads
 from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor, open_predictor
@@ -174,3 +176,21 @@ def test_a_batch_of_nothing_is_refused(model: BigBirdForQuestionAnswering) -> No
 def test_an_unknown_head_is_refused(model: BigBirdForQuestionAnswering) -> None:
     with pytest.raises(UsageError, match="tail"):
         Predictor(model, head="tail")
+
+
+def test_freed_memory_is_kept_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda option, value: said.append((option, value)))
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: library)
+    for name in [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
+        monkeypatch.delenv(name)
+    devices.keep_memory()
+    assert said == [(-3, 1 << 30), (-1, 1 << 30)]
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    devices.keep_memory()
+    assert len(said) == 2
+
+
+def test_a_library_without_mallopt_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: SimpleNamespace())
+    devices.keep_memory()
