@@ -27,6 +27,7 @@ class Predictor(Protocol):
     """A model with a head, ready to read features."""
 
     device: str
+    """Where it computes, and in what, where that is not float32: "cpu, int8"."""
     attention: str
     """The config's attention type, `block_sparse` or `original_full`."""
 
@@ -52,7 +53,13 @@ class Backend(Protocol):
     ) -> Checked: ...
 
     def open_predictor(
-        self, folder: "ModelFolder", *, head: str, device: str = "auto", threads: int | None = None
+        self,
+        folder: "ModelFolder",
+        *,
+        head: str,
+        device: str = "auto",
+        threads: int | None = None,
+        quantize: str | None = None,
     ) -> Predictor: ...
 
     def probe(

@@ -134,6 +134,8 @@ class ReadingOptions(TypedDict, total=False):
     """auto (the default), cpu, cuda:N or mps."""
     threads: int | None
     """Processor threads; None leaves the framework's choice."""
+    quantize: str | None
+    """"int8" computes the encoder's products in 8 bits, on a processor: quicker, and a little less exact."""
     offline: bool
     """Never ask the network."""
     revision: str | None
@@ -213,6 +215,7 @@ def open_reader(
         head,
         options.get("device", "auto"),
         options.get("threads"),
+        options.get("quantize"),
         options.get("offline", False),
         options.get("revision"),
         stamps(model),
@@ -370,14 +373,14 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
 class _Opened:
     """A model folder and its tokenizer, and its weights when they are first needed."""
 
-    def __init__(self, folder: ModelFolder, name: str, *, head: str, device: str, threads: int | None) -> None:
+    def __init__(self, folder: ModelFolder, name: str, **settings: Any) -> None:
         self.folder, self.name = folder, name
-        self._head, self._device, self._threads = head, device, threads
+        self._settings = settings
         self.tokenizer = load_tokenizer(folder.path)
 
     @cached_property
     def predictor(self) -> Predictor:
-        return open_backend().open_predictor(self.folder, head=self._head, device=self._device, threads=self._threads)
+        return open_backend().open_predictor(self.folder, **self._settings)
 
 
 @lru_cache(maxsize=1)
@@ -387,6 +390,7 @@ def _opened(
     head: str,
     device: str,
     threads: int | None,
+    quantize: str | None,
     offline: bool,
     revision: str | None,
     stamps: tuple[tuple[str, int], ...],
@@ -394,7 +398,7 @@ def _opened(
     """Open a model, or find it open from the call before: a notebook asks again and again."""
     del stamps
     folder = open_folder(Path(model) if is_path else model, offline=offline, revision=revision)
-    return _Opened(folder, model, head=head, device=device, threads=threads)
+    return _Opened(folder, model, head=head, device=device, threads=threads, quantize=quantize)
 
 
 def stamps(model: str | Path) -> tuple[tuple[str, int], ...]:

@@ -39,6 +39,7 @@ def classify(
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    quantize: options.Quantize = None,
     as_json: options.Json = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
@@ -73,6 +74,7 @@ def classify(
         batch_size=batch_size,
         device=device,
         threads=threads,
+        quantize=quantize,
         offline=offline,
     )
     reading.show_records(records, Labels().show, as_json=as_json, quiet=quiet)

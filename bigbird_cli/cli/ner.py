@@ -25,6 +25,7 @@ def ner(
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    quantize: options.Quantize = None,
     as_json: options.Json = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
@@ -58,6 +59,7 @@ def ner(
         batch_size=batch_size,
         device=device,
         threads=threads,
+        quantize=quantize,
         offline=offline,
     )
     reading.show_records(records, Entities().show, as_json=as_json, quiet=quiet)

@@ -54,6 +54,7 @@ def qa(
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    quantize: options.Quantize = None,
     as_json: options.Json = False,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
@@ -90,6 +91,7 @@ def qa(
         batch_size=batch_size,
         device=device,
         threads=threads,
+        quantize=quantize,
         offline=offline,
     )
     answers, texts = Answers(), deque[str]()
