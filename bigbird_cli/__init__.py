@@ -3,7 +3,7 @@
 The public names are imported when they are first used, so that `import bigbird_cli` costs nothing.
 """
 
-import importlib
+from bigbird_cli.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -47,14 +47,4 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

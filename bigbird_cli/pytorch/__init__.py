@@ -1,8 +1,16 @@
 """The PyTorch backend: the only room that imports torch."""
 
-from bigbird_cli.pytorch.pickles import weight_types, weights, write_weights
-from bigbird_cli.pytorch.predict import open_predictor
-from bigbird_cli.pytorch.probe import probe
-from bigbird_cli.pytorch.train import check, train
+from bigbird_cli.lazy import lazy_names
 
-__all__ = ["check", "open_predictor", "probe", "train", "weight_types", "weights", "write_weights"]
+_HOMES = {
+    "check": "bigbird_cli.pytorch.train",
+    "open_predictor": "bigbird_cli.pytorch.predict",
+    "probe": "bigbird_cli.pytorch.probe",
+    "train": "bigbird_cli.pytorch.train",
+    "weight_types": "bigbird_cli.pytorch.pickles",
+    "weights": "bigbird_cli.pytorch.pickles",
+    "write_weights": "bigbird_cli.pytorch.pickles",
+}
+"""The backend's doors. `bigbird qa` needs not wait for what trains."""
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -197,6 +197,8 @@ class PretrainedModel(nn.Module):
 
 
 def _to_tensor(array: np.ndarray) -> Tensor:
+    if array.dtype == np.float16:  # numpy widens it number by number
+        return torch.from_numpy(array if array.flags.writeable else array.copy()).float()
     usable = array.dtype == np.float32 and array.flags.writeable
     return torch.from_numpy(array if usable else array.astype(np.float32))
 
