@@ -4,20 +4,24 @@
     python benchmarks/encoder.py --tokens 1024 8192   other lengths
     python benchmarks/encoder.py --all                Longformer, ModernBERT and BERT in windows, too
     python benchmarks/encoder.py --dropout 0.1        as people train
+    python benchmarks/encoder.py --passes step        forward, backward and a step of AdamW
+    python benchmarks/encoder.py --lines FILE         add each row to a file of JSON lines, for plot.py
 
 Every measurement runs in a process of its own, the contenders in turn within each round, so that all meet the same
 machine. Random weights, base width (768, 12 heads), float32, batch 1, every dropout 0 unless --dropout says otherwise.
 Time is the median over rounds of the quicker of two calls after one warm-up; memory is the peak of the process above
-what the loaded model takes. What needs more than 20 GB or 5 minutes "did not fit".
+what the loaded model takes. What needs more than 20 GB or 5 minutes "did not fit". All keep freed memory, as bigbird
+does by itself, unless --system-memory is given.
 
-"the products alone" are the matrix products of one of our layers at this length, of the same shapes and one after the
-other, times the layers: the linear ones, and those of the blocks that each block of queries reads; three times as many
-with backward.
+"the products alone" are the linear products of one of our layers at this length, one after the other, times the layers,
+by the quicker of PyTorch's two libraries, and the products of the blocks that each block of queries reads, at the same
+rate; three times as many with backward. "by MKL" is the same with the library that PyTorch calls for float32.
 "BERT in windows" reads windows of 512 that share 128, as question-answering pipelines do it.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -29,9 +33,11 @@ from pathlib import Path
 from typing import Any
 
 OURS = "bigbird-cli gather"
-BOUND = "the products alone"
-CONTENDERS = (OURS, BOUND, "transformers block_sparse", "dense BERT, SDPA")
+BOUND, MKL_BOUND = "the products alone", "the products alone, by MKL"
+INT8 = "bigbird-cli, int8"
+CONTENDERS = (OURS, BOUND, MKL_BOUND, "transformers block_sparse", "dense BERT, SDPA")
 MORE = ("Longformer", "ModernBERT, SDPA", "BERT in windows")
+PASSES = {"forward": "forward", "backward": "forward + backward", "step": "forward + backward + AdamW"}
 CALLS = 2
 SECONDS, GIGABYTES = 300, 20
 WINDOW, OVERLAP = 512, 128
@@ -45,10 +51,16 @@ def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> An
         "attention_probs_dropout_prob": dropout,
         "max_position_embeddings": max(4096, n_tokens),
     }
-    if contender == OURS:
-        from bigbird_cli import BigBirdConfig, BigBirdModel
+    if contender in (OURS, INT8):
+        import torch
 
-        return BigBirdModel(BigBirdConfig(**shape), add_pooling_layer=False)
+        from bigbird_cli import BigBirdConfig, BigBirdModel
+        from bigbird_cli.pytorch.quantised import quantise
+
+        model = BigBirdModel(BigBirdConfig(**shape), add_pooling_layer=False)
+        if contender == INT8:
+            quantise(model, "int8", device=torch.device("cpu"))
+        return model
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -73,27 +85,29 @@ def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> An
     return transformers.BertModel(config, add_pooling_layer=False)
 
 
-def products(n_tokens: int, *, width: int = 768, heads: int = 12, block: int = 64) -> Callable[[], None]:
-    """The matrix products of one layer."""
+def bound(n_tokens: int, *, by_mkl: bool, width: int = 768, block: int = 64) -> float:
+    """Seconds that the matrix products of one layer take."""
     import torch
 
-    def draw(*size: int) -> torch.Tensor:
-        return torch.randn(*size)
+    operands = []
+    for n, m in ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)):
+        operands.append((torch.randn(n_tokens, n), torch.randn(m, n)))
 
-    linear = [(draw(n_tokens, n), draw(n, m)) for n, m in ((width, 3 * width), (width, width), (width, 4 * width))]
-    linear.append((draw(n_tokens, 4 * width), draw(4 * width, width)))
-    read = min(n_tokens, 8 * block)  # three of the window, three drawn, two global
-    n_blocks = heads * n_tokens // block
-    queries, keys = draw(n_blocks, block, width // heads), draw(n_blocks, width // heads, read)
-    weights, values = draw(n_blocks, block, read), draw(n_blocks, read, width // heads)
+    def mkl() -> None:
+        for x, weight in operands:
+            x @ weight.t()
 
-    def run() -> None:
-        for left, right in linear:
-            left @ right
-        queries @ keys
-        weights @ values
+    def onednn() -> None:
+        for x, weight in operands:
+            torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
 
-    return run
+    contenders = [mkl] if by_mkl else [mkl, onednn]
+    with torch.inference_mode():
+        seconds = min(_seconds(run) for run in contenders for _ in range(1 + CALLS))
+    linear = sum(x.shape[1] * weight.shape[0] for x, weight in operands)
+    # each query reads three blocks of the window, three drawn and two global; those of two blocks read all
+    attention = 2 * width * (min(n_tokens, 8 * block) + 2 * block)
+    return seconds * (linear + attention) / linear
 
 
 def status(field: str) -> float:
@@ -103,7 +117,7 @@ def status(field: str) -> float:
 
 
 def measure(
-    contender: str, *, backward: bool, n_tokens: int, n_layers: int, threads: int, dropout: float
+    contender: str, *, what: str, n_tokens: int, n_layers: int, threads: int, dropout: float
 ) -> dict[str, float]:
     """Time one contender in this process: seconds a call, and MB above the loaded model."""
     import resource
@@ -113,11 +127,10 @@ def measure(
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30, GIGABYTES << 30))
-    if contender == BOUND:
-        run = products(n_tokens)
-        calls = n_layers * (3 if backward else 1)
-        return {"seconds": min(_seconds(run) for _ in range(1 + CALLS)) * calls, "megabytes": 0.0}
-    model = build(contender, n_layers=n_layers, n_tokens=n_tokens, dropout=dropout).train(backward)
+    if contender in (BOUND, MKL_BOUND):
+        calls = n_layers * (1 if what == "forward" else 3)
+        return {"seconds": bound(n_tokens, by_mkl=contender == MKL_BOUND) * calls, "megabytes": 0.0}
+    model = build(contender, n_layers=n_layers, n_tokens=n_tokens, dropout=dropout).train(what != "forward")
     size = (1, n_tokens)
     if contender == "BERT in windows":
         size = (max(1, -(-(n_tokens - OVERLAP) // (WINDOW - OVERLAP))), min(n_tokens, WINDOW))
@@ -131,7 +144,14 @@ def measure(
     def forward_and_backward() -> None:
         model(input_ids=ids, attention_mask=mask).last_hidden_state.square().mean().backward()
 
-    call: Callable[[], None] = forward_and_backward if backward else forward
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True) if what == "step" else None
+
+    def step() -> None:
+        forward_and_backward()
+        if optimiser is not None:
+            optimiser.step()
+
+    call: Callable[[], None] = {"forward": forward, "backward": forward_and_backward, "step": step}[what]
     loaded = status("VmRSS")
     seconds = []
     for _ in range(1 + CALLS):
@@ -146,12 +166,17 @@ def _seconds(call: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def measure_apart(contender: str, backward: bool, n_tokens: int, args: argparse.Namespace) -> dict[str, float] | None:
+def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Namespace) -> dict[str, float] | None:
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--layers", str(args.layers), "--threads", str(args.threads)]
-    command += ["--dropout", str(args.dropout), "--child", contender, str(backward), str(n_tokens)]
+    command += ["--dropout", str(args.dropout), "--child", contender, what, str(n_tokens)]
+    kept = (
+        {} if args.system_memory else {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+    )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, **kept}
+        )
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == 0:
@@ -169,13 +194,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--all", action="store_true", help="more peers")
-    parser.add_argument("--child", nargs=3, metavar=("CONTENDER", "BACKWARD", "TOKENS"), help=argparse.SUPPRESS)
+    parser.add_argument("--passes", nargs="+", choices=PASSES, default=["forward", "backward"])
+    parser.add_argument("--system-memory", action="store_true", help="let glibc give freed memory back")
+    parser.add_argument("--lines", type=Path, help="add the rows to this file, as JSON lines")
+    parser.add_argument("--child", nargs=3, metavar=("CONTENDER", "PASS", "TOKENS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        contender, backward, n_tokens = args.child
+        contender, what, n_tokens = args.child
         figures = measure(
             contender,
-            backward=backward == "True",
+            what=what,
             n_tokens=int(n_tokens),
             n_layers=args.layers,
             threads=args.threads,
@@ -193,29 +221,33 @@ def main() -> None:
     )
     print("| tokens | pass | contender | seconds | against ours | peak MB above the model |")
     print("|---:|---|---|---:|---:|---:|")
-    contenders = (*CONTENDERS, *MORE) if args.all else CONTENDERS
     for n_tokens in args.tokens:
-        for backward in (False, True):
+        for what in args.passes:
+            contenders = [*CONTENDERS, *(MORE if args.all else ()), *([INT8] if what == "forward" else ())]
             results: dict[str, list[dict[str, float]]] = defaultdict(list)
             too_large: set[str] = set()
             for _ in range(args.rounds):
                 for contender in contenders:
-                    found = None if contender in too_large else measure_apart(contender, backward, n_tokens, args)
+                    found = None if contender in too_large else measure_apart(contender, what, n_tokens, args)
                     if found is None:
                         too_large.add(contender)
                     else:
                         results[contender].append(found)
-            what = "forward + backward" if backward else "forward"
             for contender in contenders:
                 if contender in too_large:
-                    print(f"| {n_tokens:,} | {what} | {contender} | did not fit | | |", flush=True)
+                    print(f"| {n_tokens:,} | {PASSES[what]} | {contender} | did not fit | | |", flush=True)
                     continue
                 seconds = statistics.median(row["seconds"] for row in results[contender])
                 megabytes = statistics.median(row["megabytes"] for row in results[contender])
                 pairs = zip(results[contender], results[OURS], strict=True)
                 ratio = statistics.median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs)
-                memory = "" if contender == BOUND else f"{megabytes:,.0f}"
-                print(f"| {n_tokens:,} | {what} | {contender} | {seconds:.2f} | {ratio:.2f} x | {memory} |", flush=True)
+                memory = "" if contender in (BOUND, MKL_BOUND) else f"{megabytes:,.0f}"
+                row = f"| {n_tokens:,} | {PASSES[what]} | {contender} | {seconds:.2f} | {ratio:.2f} x | {memory} |"
+                print(row, flush=True)
+                if args.lines:
+                    line = {"contender": contender, "pass": what, "tokens": n_tokens}
+                    with args.lines.open("a") as file:
+                        file.write(json.dumps({**line, "seconds": seconds, "megabytes": megabytes}) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.activations import Activation
 from bigbird_cli.pytorch.layers import Linear
+from bigbird_cli.pytorch.pretrained import PretrainedModel
 
 MODES = ("int8",)
 
@@ -51,7 +52,7 @@ class Int8Linear(nn.Module):
         return y if plus is None else y + plus
 
 
-def quantise(model: nn.Module, mode: str, *, device: torch.device) -> None:
+def quantise(model: PretrainedModel, mode: str, *, device: torch.device) -> None:
     """Let the encoder of a model in evaluation compute its products in 8 bits; what its heads compute stays as it is.
 
     Raises:
@@ -63,7 +64,7 @@ def quantise(model: nn.Module, mode: str, *, device: torch.device) -> None:
         raise UsageError(f"int8 is for processors, not for {device}", where="--quantize", fix="add --device cpu")
     if not hasattr(torch.ops.onednn, "qlinear_prepack"):
         raise UsageError("this build of PyTorch has no int8 products", where="--quantize", fix="leave it out")
-    for module in list(model.get_submodule("bert.encoder").modules()):
+    for module in list(model.get_submodule(f"{model.prefix}encoder").modules()):
         for name, child in list(module.named_children()):
             if type(child) is Linear:
                 setattr(module, name, Int8Linear(child))

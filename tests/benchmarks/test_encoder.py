@@ -18,21 +18,24 @@ def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     del sys.modules["encoder"]
 
 
-ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0)
+ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0, system_memory=False)
 
 
 @pytest.mark.slow
 def test_every_contender_is_measured(bench: ModuleType) -> None:
-    for contender in (*bench.CONTENDERS, *bench.MORE):
-        found = bench.measure_apart(contender, False, 1024, ARGS)
+    pairs = [(contender, "forward") for contender in (*bench.CONTENDERS, *bench.MORE, bench.INT8)]
+    for contender, what in [*pairs, (bench.OURS, "step")]:
+        found = bench.measure_apart(contender, what, 1024, ARGS)
         assert found is not None
         assert found["seconds"] > 0
 
 
 def test_what_takes_too_long_or_too_much_did_not_fit(bench: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "SECONDS", 0.5)
-    assert bench.measure_apart(bench.OURS, False, 1024, ARGS) is None
+    assert bench.measure_apart(bench.OURS, "forward", 1024, ARGS) is None
     monkeypatch.setattr(bench, "SECONDS", 60)
-    assert bench.measure_apart(bench.BOUND, False, 1 << 30, ARGS) is None  # terabytes
+    assert bench.measure_apart(bench.BOUND, "forward", 1 << 30, ARGS) is None  # terabytes
     with pytest.raises(RuntimeError, match="no-one"):
-        bench.measure_apart("no-one", False, -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0))
+        bench.measure_apart(
+            "no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0, system_memory=False)
+        )
