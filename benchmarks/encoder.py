@@ -103,7 +103,7 @@ def bound(n_tokens: int, *, by_mkl: bool, width: int = 768, block: int = 64) -> 
 
     contenders = [mkl] if by_mkl else [mkl, onednn]
     with torch.inference_mode():
-        seconds = min(_seconds(run) for run in contenders for _ in range(1 + CALLS))
+        seconds = min(seconds_of(run) for run in contenders for _ in range(1 + CALLS))
     linear = sum(x.shape[1] * weight.shape[0] for x, weight in operands)
     # each query reads three blocks of the window, three drawn and two global; those of two blocks read all
     attention = 2 * width * (min(n_tokens, 8 * block) + 2 * block)
@@ -156,27 +156,29 @@ def measure(
     seconds = []
     for _ in range(1 + CALLS):
         model.zero_grad(set_to_none=True)
-        seconds.append(_seconds(call))
+        seconds.append(seconds_of(call))
     return {"seconds": min(seconds[1:]), "megabytes": status("VmHWM") - loaded}
 
 
-def _seconds(call: Callable[[], None]) -> float:
+def seconds_of(call: Callable[[], None]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def kept_memory() -> dict[str, str]:
+    """An environment in which glibc keeps what was freed, as bigbird lets it by itself."""
+    most = str(1 << 30)
+    return {**os.environ, "MALLOC_MMAP_THRESHOLD_": most, "MALLOC_TRIM_THRESHOLD_": most}
 
 
 def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Namespace) -> dict[str, float] | None:
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--layers", str(args.layers), "--threads", str(args.threads)]
     command += ["--dropout", str(args.dropout), "--child", contender, what, str(n_tokens)]
-    kept = (
-        {} if args.system_memory else {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-    )
+    environment = dict(os.environ) if args.system_memory else kept_memory()
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, check=False, env={**os.environ, **kept}
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == 0:
