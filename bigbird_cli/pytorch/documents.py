@@ -49,6 +49,7 @@ def group_documents(
     block_size: int,
     full_attention_limit: int,
     attention_type: str,
+    sparse_kernel: str = "gather",
     alike: bool,
     device: torch.device,
 ) -> list[Group]:
@@ -62,13 +63,19 @@ def group_documents(
         block_size: tokens per block.
         full_attention_limit: longest document, in tokens, that runs full attention in a block-sparse model.
         attention_type: `block_sparse` or `original_full`.
+        sparse_kernel: the kernel of block-sparse attention.
         alike: treat every document as if it were as long as the batch, as `transformers` does.
         device: where the batch lives.
     """
     lengths = document_lengths(None if alike else is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
     members: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
-        kernel = choose(n_tokens=length, full_attention_limit=full_attention_limit, attention_type=attention_type)
+        kernel = choose(
+            n_tokens=length,
+            full_attention_limit=full_attention_limit,
+            attention_type=attention_type,
+            sparse=sparse_kernel,
+        )
         cut = 0 if kernel == "full" else -(-length // block_size) * block_size
         members[kernel, cut].append(row)
 

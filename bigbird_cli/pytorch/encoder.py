@@ -122,6 +122,7 @@ class Encoder(nn.Module):
         self.attention_type = attention_type
         self.documents_alike = documents_alike
         self.gradient_checkpointing = False
+        self.sparse_kernel = "gather"
 
     def forward(
         self,
@@ -193,6 +194,7 @@ class Encoder(nn.Module):
             block_size=self.block_size,
             full_attention_limit=self.full_attention_limit,
             attention_type=self.attention_type,
+            sparse_kernel=self.sparse_kernel,
             device=x_BSD.device,
         )
         x_1TD = packing.pack(x_BSD)
@@ -230,6 +232,7 @@ class Encoder(nn.Module):
             block_size=self.block_size,
             full_attention_limit=self.full_attention_limit,
             attention_type=self.attention_type,
+            sparse_kernel=self.sparse_kernel,
             alike=self.documents_alike,
             device=x_BSD.device,
         )

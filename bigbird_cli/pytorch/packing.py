@@ -78,13 +78,19 @@ def pack_documents(
     block_size: int,
     full_attention_limit: int,
     attention_type: str,
+    sparse_kernel: str = "gather",
     device: torch.device,
 ) -> Packing:
     """Pack a batch's documents, each by its own length; arguments as `group_documents` has them."""
     lengths = document_lengths(is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
     members: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
-        kernel = choose(n_tokens=length, full_attention_limit=full_attention_limit, attention_type=attention_type)
+        kernel = choose(
+            n_tokens=length,
+            full_attention_limit=full_attention_limit,
+            attention_type=attention_type,
+            sparse=sparse_kernel,
+        )
         members[kernel, -(-length // block_size)].append(row)
 
     groups = []

@@ -14,6 +14,7 @@ from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch.encoder import Encoder
+from bigbird_cli.pytorch.kernels import KERNELS
 from bigbird_cli.pytorch.layers import initialise
 from bigbird_cli.weights.store import open_folder, read_tensors, write_model
 
@@ -177,6 +178,16 @@ class PretrainedModel(nn.Module):
     def gradient_checkpointing_disable(self) -> None:
         """Keep every intermediate result for the backward pass."""
         self._encoder().gradient_checkpointing = False
+
+    def use_sparse_kernel(self, name: str) -> None:
+        """Let block-sparse attention be computed by another kernel: gather (the default), flex or reference.
+
+        Raises:
+            ValueError: there is no such kernel of block-sparse attention.
+        """
+        if name not in KERNELS or name == "full":
+            raise ValueError(f"{name!r} is not one of {', '.join(sorted(KERNELS.keys() - {'full'}))}")
+        self._encoder().sparse_kernel = name
 
     @classmethod
     def _build(cls, config: BigBirdConfig) -> Self:

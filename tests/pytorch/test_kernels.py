@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from torch.nn.attention.flex_attention import flex_attention
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.pytorch.kernels import KERNELS, choose
@@ -12,7 +13,8 @@ from bigbird_cli.pytorch.kernels.reference import attention_weights
 from bigbird_cli.pytorch.kernels.sparse_weights import sparse_weights
 
 DOCUMENTS, HEADS, WIDTH, BLOCK = 2, 3, 8, 4
-SPARSE = sorted(KERNELS.keys() - {"reference", "full"})
+SPARSE = sorted(KERNELS.keys() - {"reference", "full", "flex"})
+"""Those that go backward on a processor."""
 
 
 def operands(n_tokens: int, n_padding: int) -> tuple[list[torch.Tensor], torch.Tensor | None]:
@@ -250,3 +252,89 @@ def test_the_backward_pass_drops_what_the_forward_pass_dropped() -> None:
 
 def test_dropping_everything_leaves_zeros() -> None:
     assert (dropped_weights("gather", 0, 1.0) == 0).all()
+
+
+PATTERNS = {
+    "drawn": {"n_random": 3},
+    "repeated": {"n_random": 3, "variant": "transformers-eval"},
+    "causal": None,
+}
+
+
+@pytest.fixture
+def flex_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gather` cannot be called."""
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.kernels.flex"], "gather", None)
+
+
+@pytest.mark.usefixtures("flex_alone")
+@pytest.mark.parametrize("n_padding", [0, 1, BLOCK, BLOCK + 3])
+@pytest.mark.parametrize("kind", PATTERNS)
+@torch.no_grad()
+def test_flex_attention_reads_what_the_reference_reads(kind: str, n_padding: int) -> None:
+    settings = PATTERNS[kind]
+    if settings is None:
+        pattern = causal_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
+    else:
+        pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, layer=0, **settings)
+    qkv, is_token = operands(13 * BLOCK, n_padding)
+    got, want = (KERNELS[name](*qkv, is_token, pattern) for name in ("flex", "reference"))
+    assert got.isfinite().all()
+    real = torch.ones_like(got, dtype=torch.bool) if is_token is None else is_token[:, None, :, None].expand_as(got)
+    torch.testing.assert_close(got[real], want[real], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's compiler of itself
+@pytest.mark.usefixtures("flex_alone")
+@pytest.mark.parametrize("kind", PATTERNS)
+@torch.no_grad()
+def test_flex_attention_compiled_skips_the_blocks_that_are_not_read(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys.modules["bigbird_cli.pytorch.kernels.flex"], "_uncompiled", torch.compile(flex_attention, dynamic=False)
+    )
+    settings = PATTERNS[kind]
+    if settings is None:
+        pattern = causal_pattern(n_blocks=13, block_size=32, n_heads=HEADS, n_random=2, layer=0)
+    else:
+        pattern = block_pattern(n_blocks=13, block_size=32, n_heads=HEADS, layer=0, **settings)
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, HEADS, 13 * 32, 32, generator=generator) for _ in range(3))
+    is_token = torch.ones(2, 13 * 32, dtype=torch.bool)
+    is_token[1, -40:] = False
+    got, want = (KERNELS[name](q, k, v, is_token, pattern) for name in ("flex", "reference"))
+    real = is_token[:, None, :, None].expand_as(got)
+    torch.testing.assert_close(got[real], want[real], rtol=1e-4, atol=1e-5)
+
+
+def test_what_flex_attention_cannot_do_is_gathered() -> None:
+    pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
+    assert_agree("flex", 13 * BLOCK, 3, pattern)  # goes backward
+    is_global = torch.zeros(DOCUMENTS, 13 * BLOCK, dtype=torch.bool)
+    is_global[:, 21] = True
+    qkv, is_token = operands(13 * BLOCK, 3)
+    with torch.no_grad():
+        got, want = (KERNELS[name](*qkv, is_token, pattern, is_global_BS=is_global) for name in ("flex", "gather"))
+        assert torch.equal(got, want)
+        assert (KERNELS["flex"](*qkv, is_token, pattern, dropout=1.0) == 0).all()
+    with pytest.raises(ValueError, match="needs a pattern"):
+        KERNELS["flex"](*qkv, is_token, None)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["drawn", "repeated"])
+def test_flex_attention_goes_backward_on_a_gpu(kind: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    pattern = block_pattern(n_blocks=20, block_size=64, n_heads=HEADS, layer=0, **PATTERNS[kind])
+    results = []
+    for name in ("flex", "reference"):
+        generator = torch.Generator("cuda").manual_seed(0)
+        qkv = [
+            torch.randn(2, HEADS, 20 * 64, 64, device="cuda", generator=generator).requires_grad_() for _ in range(3)
+        ]
+        out = KERNELS[name](*qkv, None, pattern)
+        out.square().sum().backward()
+        results.append([out.detach(), *(x.grad for x in qkv)])
+    for got, want in zip(*results, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-2, atol=1e-2)

@@ -146,3 +146,17 @@ def test_a_long_text_is_read_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(f"bigbird_cli.pytorch.{room}.TOKENS_PER_PART", 64)
     with torch.inference_mode():
         torch.testing.assert_close(model.bert(ids).last_hidden_state, whole, rtol=0, atol=2e-6)
+
+
+@torch.no_grad()
+def test_a_model_reads_the_same_by_every_sparse_kernel() -> None:
+    model = BigBirdForMaskedLM(tiny_config()).eval()
+    ids = torch.randint(5, 40, (2, 200))
+    mask = torch.arange(200) < torch.tensor([[200], [150]])
+    states = {}
+    for kernel in ("gather", "flex", "reference"):
+        model.use_sparse_kernel(kernel)
+        states[kernel] = model.bert(ids, mask).last_hidden_state
+        torch.testing.assert_close(states[kernel], states["gather"], rtol=0, atol=2e-6)
+    with pytest.raises(ValueError, match="'full' is not one of flex, gather, reference"):
+        model.use_sparse_kernel("full")

@@ -25,23 +25,25 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from bigbird_cli.pytorch.kernels.flex import flex
 from bigbird_cli.pytorch.kernels.full import full
 from bigbird_cli.pytorch.kernels.gather import gather
 from bigbird_cli.pytorch.kernels.reference import reference
 
 Kernel = Callable[..., Tensor]
 
-KERNELS: dict[str, Kernel] = {"reference": reference, "full": full, "gather": gather}
+KERNELS: dict[str, Kernel] = {"reference": reference, "full": full, "gather": gather, "flex": flex}
 
 
-def choose(*, n_tokens: int, full_attention_limit: int, attention_type: str) -> str:
+def choose(*, n_tokens: int, full_attention_limit: int, attention_type: str, sparse: str = "gather") -> str:
     """Name the kernel for documents of `n_tokens`. Asked at every call, so that no document decides for the next.
 
     Args:
         n_tokens: length of the documents.
         full_attention_limit: longest length, in tokens, at which block-sparse attention gives way to full.
         attention_type: the config's, `block_sparse` or `original_full`.
+        sparse: the kernel of block-sparse attention.
     """
     if attention_type == "original_full" or n_tokens <= full_attention_limit:
         return "full"
-    return "gather"
+    return sparse
