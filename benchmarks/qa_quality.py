@@ -198,6 +198,7 @@ def measure(
     batch_size: int = 16,
     device: str = "auto",
     threads: int | None = None,
+    quantize: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Result, list[dict[str, Any]]]:
     """Ask every question and score the answers.
@@ -210,6 +211,7 @@ def measure(
         batch_size: windows read together.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads.
+        quantize: int8, or None.
         progress: told every so often how far it is.
 
     Returns:
@@ -231,6 +233,7 @@ def measure(
         batch_size=batch_size,
         device=device,
         threads=threads,
+        quantize=quantize,
     )
     rows: list[dict[str, Any]] = []
     told = start
@@ -315,6 +318,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--quantize", choices=["int8"], default=None)
     parser.add_argument("--json", type=Path, default=None, help="write the results here")
     parser.add_argument("--answers", type=Path, default=None, help="write every answer here, a JSON object a line")
     settings = parser.parse_args(argv)
@@ -342,6 +346,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 batch_size=settings.batch_size,
                 device=settings.device,
                 threads=settings.threads,
+                quantize=settings.quantize,
                 progress=lambda line: print(line, file=sys.stderr, flush=True),
             )
             print(table([result]).splitlines()[-1], file=sys.stderr, flush=True)
