@@ -18,7 +18,7 @@ from bigbird_cli.pytorch.kernels.full import full
 from bigbird_cli.pytorch.kernels.recent import recent
 from bigbird_cli.pytorch.kernels.reference import attention_weights
 from bigbird_cli.pytorch.kernels.sparse_weights import SparseAttention, full_weights, sparse_weights
-from bigbird_cli.pytorch.layers import TOKENS_PER_PART, AddAndNorm, Linear, by_parts
+from bigbird_cli.pytorch.layers import AddAndNorm, Linear, by_parts, tokens_at_once
 from bigbird_cli.pytorch.packing import PackedGroup
 
 Weights = Tensor | tuple[SparseAttention, ...]
@@ -208,10 +208,11 @@ class CrossAttention(nn.Module):
 
 def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
     """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels read."""
-    if torch.is_grad_enabled() or x_BSD.shape[1] <= TOKENS_PER_PART:
+    n_tokens = tokens_at_once(x_BSD)
+    if n_tokens >= x_BSD.shape[1]:
         return split_heads(project(x_BSD), n_heads)
     heads_BNSH, first = x_BSD.new_empty(0), 0
-    for part_BSD in x_BSD.split(TOKENS_PER_PART, dim=1):
+    for part_BSD in x_BSD.split(n_tokens, dim=1):
         part_BNSH = split_heads(project(part_BSD), n_heads)
         if first == 0:
             B, N, _, H = part_BNSH.shape

@@ -53,7 +53,7 @@ class EncoderBlock(nn.Module):
             crossattention: to an encoder's states.
             intermediate: first half of the feed-forward network.
             output: its second half.
-            tokens_per_call: tokens that the feed-forward network takes at once; 0 as `by_parts` has it.
+            tokens_per_call: tokens that the feed-forward network takes at once; 0 as `tokens_at_once` has it.
         """
         super().__init__()
         self.attention = attention
