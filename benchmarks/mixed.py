@@ -5,8 +5,8 @@
 
 Each contender reads the same documents as one padded batch with an attention mask, in a process of its own, in turn
 within each round; base width, 4 layers, random weights, float32, no dropout. "one by one" is the best that a user of a
-padded model can do: each document alone, without padding. Time is the median over rounds of the quicker of two calls
-after one warm-up.
+padded model can do: each document alone, without padding. Time and memory are those
+of `encoder.py`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 from collections import defaultdict
 
 import numpy as np
-from encoder import CALLS, GIGABYTES, OURS, SECONDS, build, kept_memory, seconds_of, status
+from encoder import GIGABYTES, OURS, SECONDS, build, kept_memory, timed
 
 BLOCK_SPARSE, DENSE = "transformers block_sparse", "dense BERT, SDPA"
 CONTENDERS = (OURS, BLOCK_SPARSE, DENSE, f"{DENSE}, one by one")
@@ -52,12 +52,7 @@ def measure(contender: str, *, backward: bool, n_documents: int, threads: int) -
                 if backward:
                     (states * mask[:, :, None]).square().mean().backward()
 
-    loaded = status("VmRSS")
-    seconds = []
-    for _ in range(1 + CALLS):
-        model.zero_grad(set_to_none=True)
-        seconds.append(seconds_of(call))
-    return {"seconds": min(seconds[1:]), "megabytes": status("VmHWM") - loaded}
+    return timed(call, model)
 
 
 def measure_apart(contender: str, backward: bool, args: argparse.Namespace) -> dict[str, float] | None:
