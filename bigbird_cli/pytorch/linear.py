@@ -84,7 +84,7 @@ class _Product(torch.autograd.Function):
         multiply = linear if _IS_QUICKER_BACKWARD else F.linear
         d_rows = d_out.flatten(0, -2)
         return (
-            multiply(d_out, weight.t(), None) if wants_x else None,
+            multiply(d_out, weight.t().contiguous(), None) if wants_x else None,  # quicker than oneDNN's own reordering
             multiply(d_rows.t(), x.flatten(0, -2).t(), None) if wants_weight else None,
             d_rows.sum(dim=0) if wants_bias else None,
         )
