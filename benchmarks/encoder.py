@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -186,14 +187,18 @@ def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Names
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--layers", str(args.layers), "--threads", str(args.threads)]
     command += ["--dropout", str(args.dropout), "--child", contender, what, str(n_tokens)]
-    environment = dict(os.environ) if args.system_memory else kept_memory()
+    return figures_of(command, dict(os.environ) if args.system_memory else kept_memory())
+
+
+def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, float] | None:
+    """What a process prints as JSON; None where it ran out of time or memory."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == 0:
         return dict(json.loads(done.stdout.splitlines()[-1]))
-    if done.returncode < 0 or "memory" in done.stderr.lower():
+    if done.returncode < 0 or re.search("MemoryError|allocate memory|enough memory|out of memory", done.stderr):
         return None
     raise RuntimeError(done.stderr)
 

@@ -13,12 +13,11 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 from collections import defaultdict
 
 import numpy as np
-from encoder import GIGABYTES, OURS, SECONDS, build, kept_memory, timed
+from encoder import GIGABYTES, OURS, build, figures_of, kept_memory, timed
 
 BLOCK_SPARSE, DENSE = "transformers block_sparse", "dense BERT, SDPA"
 CONTENDERS = (OURS, BLOCK_SPARSE, DENSE, f"{DENSE}, one by one")
@@ -59,15 +58,7 @@ def measure_apart(contender: str, backward: bool, args: argparse.Namespace) -> d
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--documents", str(args.documents), "--threads", str(args.threads)]
     command += ["--child", contender, str(backward)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=kept_memory())
-    except subprocess.TimeoutExpired:
-        return None
-    if done.returncode == 0:
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-    if done.returncode < 0 or "memory" in done.stderr.lower():
-        return None
-    raise RuntimeError(done.stderr)
+    return figures_of(command, kept_memory())
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ OURS, PEER = "bigbird-cli", "transformers"
 def run_ours(recipe: Any, cache: Path) -> dict[str, Any]:
     """Train with the loop of `bigbird finetune`; scores are of the last step."""
     from bigbird_cli.events import Evaluated, Finished, Step
-    from bigbird_cli.pytorch.train import train
+    from bigbird_cli.pytorch.training import train
 
     settings = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache": cache / "features"})})
     events = list(train(settings, cache / "run", device="cpu"))

@@ -7,7 +7,12 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return a package's `__getattr__` and `__dir__` for names that stand in the modules that `homes` gives."""
+    """Return a package's `__getattr__` and `__dir__` for names that stand in the modules that `homes` gives.
+
+    No name may be that of a module in the package: importing the module would put it in the name's place.
+    """
+    if clashes := [name for name, home in homes.items() if home == f"{package}.{name}"]:
+        raise ValueError(f"{clashes[0]!r} is a module of {package}")
 
     def get(name: str) -> Any:
         if name not in homes:

@@ -155,3 +155,10 @@ def test_importing_the_package_imports_none_of_it() -> None:
     code = "import sys, bigbird_cli; print([name for name in sys.modules if name.startswith('bigbird_cli.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert done.stdout.strip() == "['bigbird_cli.lazy']"
+
+
+def test_a_lazy_name_may_not_be_that_of_its_module() -> None:
+    from bigbird_cli.lazy import lazy_names
+
+    with pytest.raises(ValueError, match="'train' is a module of bigbird_cli.pytorch"):
+        lazy_names("bigbird_cli.pytorch", {"train": "bigbird_cli.pytorch.train"})

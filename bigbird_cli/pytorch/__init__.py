@@ -3,10 +3,10 @@
 from bigbird_cli.lazy import lazy_names
 
 _HOMES = {
-    "check": "bigbird_cli.pytorch.train",
+    "check": "bigbird_cli.pytorch.training",
     "open_predictor": "bigbird_cli.pytorch.predict",
-    "probe": "bigbird_cli.pytorch.probe",
-    "train": "bigbird_cli.pytorch.train",
+    "probe": "bigbird_cli.pytorch.probing",
+    "train": "bigbird_cli.pytorch.training",
     "weight_types": "bigbird_cli.pytorch.pickles",
     "weights": "bigbird_cli.pytorch.pickles",
     "write_weights": "bigbird_cli.pytorch.pickles",

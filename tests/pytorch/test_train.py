@@ -26,7 +26,7 @@ from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.pytorch.run import Run
 from bigbird_cli.pytorch.run_folder import MetricsFile
 from bigbird_cli.pytorch.stepper import Stepper
-from bigbird_cli.pytorch.train import check, train
+from bigbird_cli.pytorch.training import check, train
 from bigbird_cli.pytorch.world import World
 from bigbird_cli.recipe.load import load_recipe
 from bigbird_cli.recipe.schema import FinetuneRecipe

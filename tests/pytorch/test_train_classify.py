@@ -11,7 +11,7 @@ import pytest
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.predict import open_predictor
-from bigbird_cli.pytorch.train import train
+from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.classify import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice

@@ -12,7 +12,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, RecipeError
 from bigbird_cli.events import Evaluated, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.models import BigBirdForCausalLM, BigBirdForMaskedLM
-from bigbird_cli.pytorch.train import check, train
+from bigbird_cli.pytorch.training import check, train
 from bigbird_cli.recipe.schema import PretrainRecipe
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from tests.conftest import write_wordpiece

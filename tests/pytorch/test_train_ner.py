@@ -10,7 +10,7 @@ import pytest
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.predict import open_predictor
-from bigbird_cli.pytorch.train import train
+from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.text.tokenizer import load_tokenizer
