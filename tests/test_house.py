@@ -160,5 +160,5 @@ def test_importing_the_package_imports_none_of_it() -> None:
 def test_a_lazy_name_may_not_be_that_of_its_module() -> None:
     from bigbird_cli.lazy import lazy_names
 
-    with pytest.raises(ValueError, match="'train' is a module of bigbird_cli.pytorch"):
+    with pytest.raises(ValueError, match=r"'train' is a module of bigbird_cli\.pytorch"):
         lazy_names("bigbird_cli.pytorch", {"train": "bigbird_cli.pytorch.train"})
