@@ -16,7 +16,7 @@ from encoder import BOUND, INT8, MKL_BOUND, OURS, PASSES
 
 matplotlib.use("svg")
 from matplotlib import pyplot
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 STYLES = {OURS: {"color": "#c1440e", "linewidth": 2.6, "zorder": 3}, INT8: {"color": "#e39a6f", "linewidth": 1.6}}
 PEERS = ("#2b5c8a", "#5b8c5a", "#7d5ba6", "#8a8a2b", "#4aa3a2")
@@ -48,6 +48,7 @@ def main() -> None:
             axis.set(xscale="log", yscale="log", ylabel=unit)
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_xticks(sorted({row["tokens"] for row in rows}))
             axis.minorticks_off()
             axis.grid(alpha=0.25)
