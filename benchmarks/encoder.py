@@ -28,8 +28,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +202,36 @@ def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, flo
     raise RuntimeError(done.stderr)
 
 
+def in_turn(
+    contenders: Sequence[str], measure: Callable[[str], dict[str, float] | None], *, rounds: int
+) -> dict[str, dict[str, float] | None]:
+    """Medians over rounds of what is measured, and of the ratio to our seconds; None for what did not fit."""
+    results: dict[str, list[dict[str, float]] | None] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name in contenders:
+            so_far = results[name]
+            if so_far is not None:
+                one = measure(name)
+                results[name] = None if one is None else [*so_far, one]
+    ours = results[OURS] or []
+    medians: dict[str, dict[str, float] | None] = {}
+    for name, rows in results.items():
+        medians[name] = None
+        if rows:
+            pairs = zip(rows, ours, strict=True)
+            ratio = statistics.median(theirs["seconds"] / mine["seconds"] for theirs, mine in pairs)
+            medians[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]} | {"ratio": ratio}
+    return medians
+
+
+def cells(contender: str, median: dict[str, float] | None) -> str:
+    """Seconds, ratio and memory of a table's row."""
+    if median is None:
+        return "did not fit | | "
+    memory = "" if contender in (BOUND, MKL_BOUND) else f"{median['megabytes']:,.0f}"
+    return f"{median['seconds']:.2f} | {median['ratio']:.2f} x | {memory}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, nargs="+", default=[4096])
@@ -241,30 +270,14 @@ def main() -> None:
     for n_tokens in args.tokens:
         for what in args.passes:
             contenders = [*CONTENDERS, *(MORE if args.all else ()), *([INT8] if what == "forward" else ())]
-            results: dict[str, list[dict[str, float]]] = defaultdict(list)
-            too_large: set[str] = set()
-            for _ in range(args.rounds):
-                for contender in contenders:
-                    found = None if contender in too_large else measure_apart(contender, what, n_tokens, args)
-                    if found is None:
-                        too_large.add(contender)
-                    else:
-                        results[contender].append(found)
-            for contender in contenders:
-                if contender in too_large:
-                    print(f"| {n_tokens:,} | {PASSES[what]} | {contender} | did not fit | | |", flush=True)
-                    continue
-                seconds = statistics.median(row["seconds"] for row in results[contender])
-                megabytes = statistics.median(row["megabytes"] for row in results[contender])
-                pairs = zip(results[contender], results[OURS], strict=True)
-                ratio = statistics.median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs)
-                memory = "" if contender in (BOUND, MKL_BOUND) else f"{megabytes:,.0f}"
-                row = f"| {n_tokens:,} | {PASSES[what]} | {contender} | {seconds:.2f} | {ratio:.2f} x | {memory} |"
+            found = in_turn(contenders, lambda name: measure_apart(name, what, n_tokens, args), rounds=args.rounds)  # noqa: B023 - called at once
+            for contender, median in found.items():
+                row = f"| {n_tokens:,} | {PASSES[what]} | {contender} | {cells(contender, median)} |"
                 print(row, flush=True)
-                if args.lines:
-                    line = {"contender": contender, "pass": what, "tokens": n_tokens}
+                if args.lines and median is not None:
+                    line = {"contender": contender, "pass": what, "tokens": n_tokens, **median}
                     with args.lines.open("a") as file:
-                        file.write(json.dumps({**line, "seconds": seconds, "megabytes": megabytes}) + "\n")
+                        file.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ of `encoder.py`.
 import argparse
 import json
 import resource
-import statistics
 import sys
-from collections import defaultdict
 
 import numpy as np
-from encoder import GIGABYTES, OURS, build, figures_of, kept_memory, timed
+from encoder import GIGABYTES, OURS, build, cells, figures_of, in_turn, kept_memory, timed
 
 BLOCK_SPARSE, DENSE = "transformers block_sparse", "dense BERT, SDPA"
 CONTENDERS = (OURS, BLOCK_SPARSE, DENSE, f"{DENSE}, one by one")
@@ -79,25 +77,10 @@ def main() -> None:
     print("| pass | contender | seconds | against ours | peak MB above the model |")
     print("|---|---|---:|---:|---:|")
     for backward in (False, True):
-        results: dict[str, list[dict[str, float]]] = defaultdict(list)
-        too_large: set[str] = set()
-        for _ in range(args.rounds):
-            for contender in CONTENDERS:
-                one = None if contender in too_large else measure_apart(contender, backward, args)
-                if one is None:
-                    too_large.add(contender)
-                else:
-                    results[contender].append(one)
-        what = "forward + backward" if backward else "forward"
-        for contender in CONTENDERS:
-            if contender in too_large:
-                print(f"| {what} | {contender} | did not fit | | |", flush=True)
-                continue
-            seconds = statistics.median(row["seconds"] for row in results[contender])
-            megabytes = statistics.median(row["megabytes"] for row in results[contender])
-            pairs = zip(results[contender], results[OURS], strict=True)
-            ratio = statistics.median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs)
-            print(f"| {what} | {contender} | {seconds:.2f} | {ratio:.2f} x | {megabytes:,.0f} |", flush=True)
+        found = in_turn(CONTENDERS, lambda name: measure_apart(name, backward, args), rounds=args.rounds)  # noqa: B023 - called at once
+        for contender, median in found.items():
+            what = "forward + backward" if backward else "forward"
+            print(f"| {what} | {contender} | {cells(contender, median)} |", flush=True)
 
 
 if __name__ == "__main__":

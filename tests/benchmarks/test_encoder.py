@@ -39,3 +39,22 @@ def test_what_takes_too_long_or_too_much_did_not_fit(bench: ModuleType, monkeypa
         bench.measure_apart(
             "no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0, system_memory=False)
         )
+
+
+def test_contenders_are_measured_in_turn_and_compared_within_their_round(bench: ModuleType) -> None:
+    ours, theirs = iter([1.0, 10.0, 2.0]), iter([3.0, 20.0, 8.0])
+    asked: list[str] = []
+
+    def measure(name: str) -> dict[str, float] | None:
+        asked.append(name)
+        if name == "large":
+            return None
+        return {"seconds": next(ours if name == bench.OURS else theirs), "megabytes": 5.0}
+
+    found = bench.in_turn([bench.OURS, "theirs", "large"], measure, rounds=3)
+    assert found[bench.OURS] == {"seconds": 2.0, "megabytes": 5.0, "ratio": 1.0}
+    assert found["theirs"] == {"seconds": 8.0, "megabytes": 5.0, "ratio": 3.0}
+    assert found["large"] is None
+    assert asked.count("large") == 1
+    assert bench.cells("theirs", found["theirs"]) == "8.00 | 3.00 x | 5"
+    assert bench.cells("large", None).startswith("did not fit")
