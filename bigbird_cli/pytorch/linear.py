@@ -53,6 +53,7 @@ def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
         and x.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()  # torch.compile chooses by itself
     )
 
 

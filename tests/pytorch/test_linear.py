@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from bigbird_cli.pytorch import linear as room
 from bigbird_cli.pytorch.activations import ACTIVATIONS
+from bigbird_cli.pytorch.layers import Linear
 from bigbird_cli.pytorch.linear import linear
 
 needs_onednn = pytest.mark.skipif(not room._IS_QUICKER_FORWARD, reason="this processor's products are MKL's")
@@ -126,3 +127,16 @@ def test_small_products_and_those_without_onednn_are_left_to_pytorch(
     monkeypatch.setattr(room, "MIN_PRODUCTS", 2_000_000)
     linear(x, weight, bias)
     assert not calls
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch's compiler of itself
+@torch.no_grad()
+def test_what_is_compiled_is_left_to_the_compiler(calls: list[tuple[int, ...]]) -> None:
+    layer = Linear(48, 32)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x, _, _ = operands(4)
+    compiled = torch.compile(layer)(x)
+    assert not calls
+    torch.testing.assert_close(compiled, layer(x), rtol=1e-5, atol=1e-5)
