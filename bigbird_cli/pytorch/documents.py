@@ -51,6 +51,7 @@ def group_documents(
     attention_type: str,
     sparse_kernel: str = "gather",
     alike: bool,
+    by_blocks: bool = False,
     device: torch.device,
 ) -> list[Group]:
     """Group a batch's documents by the kernel and the number of blocks that each needs.
@@ -65,10 +66,11 @@ def group_documents(
         attention_type: `block_sparse` or `original_full`.
         sparse_kernel: the kernel of block-sparse attention.
         alike: treat every document as if it were as long as the batch, as `transformers` does.
+        by_blocks: let only documents of as many blocks share a group under full attention, too.
         device: where the batch lives.
     """
-    lengths = document_lengths(None if alike else is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
-    members: dict[tuple[str, int], list[int]] = defaultdict(list)
+    lengths = _lengths(None if alike else is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
+    members: dict[tuple[str, int], list[int]] = defaultdict(list)  # by kernel and blocks; 0 blocks: of any number
     for row, length in enumerate(lengths):
         kernel = choose(
             n_tokens=length,
@@ -76,22 +78,21 @@ def group_documents(
             attention_type=attention_type,
             sparse=sparse_kernel,
         )
-        cut = 0 if kernel == "full" else -(-length // block_size) * block_size
-        members[kernel, cut].append(row)
+        members[kernel, 0 if kernel == "full" and not by_blocks else -(-length // block_size)].append(row)
 
     groups = []
-    for (kernel, cut), rows in members.items():
-        width = cut or max(lengths[row] for row in rows)
+    for (kernel, n_blocks), rows in members.items():
+        width = max(lengths[row] for row in rows) if kernel == "full" else n_blocks * block_size
         everyone = len(rows) == batch_size
         index = None if everyone else torch.tensor(rows, device=device)
         own = [lengths[row] for row in rows]
-        is_token = group_mask(is_token_BS, index, own, width, device)
-        is_global = None if is_global_BS is None else cut_mask(is_global_BS, index, width)
+        is_token = _mask(is_token_BS, index, own, width, device)
+        is_global = None if is_global_BS is None else _cut(is_global_BS, index, width)
         groups.append(Group(kernel, width, own, index, is_token, is_global))
     return groups
 
 
-def document_lengths(is_token_BS: Tensor | None, *, batch_size: int, n_tokens: int) -> list[int]:
+def _lengths(is_token_BS: Tensor | None, *, batch_size: int, n_tokens: int) -> list[int]:
     """Tokens of each document, which ends after its last; at least one."""
     if is_token_BS is None:
         return [n_tokens] * batch_size
@@ -100,7 +101,7 @@ def document_lengths(is_token_BS: Tensor | None, *, batch_size: int, n_tokens: i
     return lengths
 
 
-def group_mask(
+def _mask(
     is_token_BS: Tensor | None,
     index: Tensor | None,
     lengths: list[int],
@@ -112,11 +113,11 @@ def group_mask(
         if all(length == width for length in lengths):
             return None
         return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]
-    mask = cut_mask(is_token_BS, index, width)
+    mask = _cut(is_token_BS, index, width)
     return None if bool(mask.all()) else mask
 
 
-def cut_mask(mask_BS: Tensor, index: Tensor | None, width: int) -> Tensor:
+def _cut(mask_BS: Tensor, index: Tensor | None, width: int) -> Tensor:
     """The group's rows of a mask, cut or filled up with False to `width`."""
     mask = (mask_BS if index is None else mask_BS[index])[:, :width]
     return torch.nn.functional.pad(mask, (0, width - mask.shape[1]))

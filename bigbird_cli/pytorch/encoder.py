@@ -22,7 +22,7 @@ from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.documents import Group, group_documents
 from bigbird_cli.pytorch.kernels import choose
 from bigbird_cli.pytorch.layers import AddAndNorm, Widen, by_parts
-from bigbird_cli.pytorch.packing import pack_documents
+from bigbird_cli.pytorch.packing import pack_groups
 
 
 class BlockOutput(NamedTuple):
@@ -186,17 +186,8 @@ class Encoder(nn.Module):
         *,
         all_states: bool,
     ) -> Read:
-        packing = pack_documents(
-            is_token_BS,
-            is_global_BS=is_global_BS,
-            batch_size=x_BSD.shape[0],
-            n_tokens=x_BSD.shape[1],
-            block_size=self.block_size,
-            full_attention_limit=self.full_attention_limit,
-            attention_type=self.attention_type,
-            sparse_kernel=self.sparse_kernel,
-            device=x_BSD.device,
-        )
+        groups = self._groups(x_BSD, is_token_BS, is_global_BS, n_past=0, by_blocks=True)
+        packing = pack_groups(groups, (x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device)
         x_1TD = packing.pack(x_BSD)
         request = Request(packing.groups, x_1TD.shape[1])
         states = [x_1TD]
@@ -215,7 +206,13 @@ class Encoder(nn.Module):
         return cast(BlockOutput, self.layer[number](*inputs))
 
     def _groups(
-        self, x_BSD: Tensor, is_token: Tensor | None, is_global_BS: Tensor | None, *, n_past: int
+        self,
+        x_BSD: Tensor,
+        is_token: Tensor | None,
+        is_global_BS: Tensor | None,
+        *,
+        n_past: int,
+        by_blocks: bool = False,
     ) -> list[Group]:
         batch_size, n_tokens, _ = x_BSD.shape
         if n_past:
@@ -234,6 +231,7 @@ class Encoder(nn.Module):
             attention_type=self.attention_type,
             sparse_kernel=self.sparse_kernel,
             alike=self.documents_alike,
+            by_blocks=by_blocks,
             device=x_BSD.device,
         )
 

@@ -8,14 +8,13 @@ Shape letters: B documents, S sequence, D width, N heads, H head width, T tokens
 group, W their common length.
 """
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from bigbird_cli.pytorch.documents import Group, cut_mask, document_lengths, group_mask
-from bigbird_cli.pytorch.kernels import choose
+from bigbird_cli.pytorch.documents import Group
 
 
 @dataclass(frozen=True)
@@ -69,54 +68,29 @@ class Packing:
         return x_TD.unflatten(0, (B, S))
 
 
-def pack_documents(
-    is_token_BS: Tensor | None,
-    *,
-    is_global_BS: Tensor | None = None,
-    batch_size: int,
-    n_tokens: int,
-    block_size: int,
-    full_attention_limit: int,
-    attention_type: str,
-    sparse_kernel: str = "gather",
-    device: torch.device,
-) -> Packing:
-    """Pack a batch's documents, each by its own length; arguments as `group_documents` has them."""
-    lengths = document_lengths(is_token_BS, batch_size=batch_size, n_tokens=n_tokens)
-    members: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for row, length in enumerate(lengths):
-        kernel = choose(
-            n_tokens=length,
-            full_attention_limit=full_attention_limit,
-            attention_type=attention_type,
-            sparse=sparse_kernel,
-        )
-        members[kernel, -(-length // block_size)].append(row)
-
-    groups = []
-    for (kernel, n_blocks), rows in members.items():
-        own = [lengths[row] for row in rows]
-        width = max(own) if kernel == "full" else n_blocks * block_size
-        everyone = len(rows) == batch_size
-        index = None if everyone else torch.tensor(rows, device=device)
-        spread_index, token_index = _indices(own, width, device)
-        groups.append(
+def pack_groups(groups: Sequence[Group], shape: tuple[int, int], device: torch.device) -> Packing:
+    """Pack a batch of a shape (B, S) in the order of its groups."""
+    B, S = shape
+    packed, places = [], []
+    for group in groups:
+        spread_index, token_index = _indices(group.lengths, group.n_tokens, device)
+        packed.append(
             PackedGroup(
-                kernel,
-                width,
-                own,
-                index,
-                group_mask(is_token_BS, index, own, width, device),
-                None if is_global_BS is None else cut_mask(is_global_BS, index, width),
+                group.kernel,
+                group.n_tokens,
+                group.lengths,
+                group.rows,
+                group.is_token,
+                group.is_global,
                 spread_index,
                 token_index,
             )
         )
-    order = [row for rows in members.values() for row in rows]
-    if order == list(range(batch_size)) and all(length == n_tokens for length in lengths):
-        return Packing(groups, (batch_size, n_tokens), None)
-    places = [torch.arange(row * n_tokens, row * n_tokens + lengths[row], device=device) for row in order]
-    return Packing(groups, (batch_size, n_tokens), torch.cat(places))
+        rows = range(B) if group.rows is None else group.rows.tolist()
+        places += [(row * S, row * S + length) for row, length in zip(rows, group.lengths, strict=True)]
+    if places == [(row * S, (row + 1) * S) for row in range(B)]:
+        return Packing(packed, shape, None)
+    return Packing(packed, shape, torch.cat([torch.arange(*place, device=device) for place in places]))
 
 
 def _indices(lengths: list[int], width: int, device: torch.device) -> tuple[Tensor | None, Tensor | None]:

@@ -7,9 +7,10 @@ import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.pytorch import layers
+from bigbird_cli.pytorch.documents import group_documents
 from bigbird_cli.pytorch.layers import Linear, by_parts
 from bigbird_cli.pytorch.models import BigBirdForMaskedLM
-from bigbird_cli.pytorch.packing import Packing, pack_documents
+from bigbird_cli.pytorch.packing import Packing, pack_groups
 
 BLOCK, LIMIT = 4, 28
 
@@ -39,7 +40,8 @@ def pack(lengths: list[int], width: int, **changes: Any) -> tuple[Packing, torch
         "attention_type": "block_sparse",
         "device": torch.device("cpu"),
     }
-    return pack_documents(is_token, **settings | changes), is_token
+    groups = group_documents(is_token, alike=False, by_blocks=True, **settings | changes)
+    return pack_groups(groups, (len(lengths), width), torch.device("cpu")), is_token
 
 
 @pytest.mark.parametrize("lengths", [[30, 5, 29, 32, 6, 1], [32, 32], [7], [32], [3, 40, 37]])
