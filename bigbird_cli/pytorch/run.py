@@ -147,8 +147,10 @@ class Run:
         """The signal to obey that a process has, 0 of none, and whether one wants a checkpoint at this step."""
         minutes = self._job.recipe.run.save_minutes
         late = minutes is not None and time.monotonic() - self._saved_at >= 60 * minutes
-        signal, wanted = self._world.highest([float(stop.caught or 0), float(stop.wants_save or late)])
-        stop.wants_save = False
+        asked = stop.wants_save and self._progress.step > 0
+        if asked:
+            stop.wants_save = False  # before the others are asked: what comes meanwhile is a wish of the next step
+        signal, wanted = self._world.highest([float(stop.caught or 0), float(asked or late)])
         return int(signal), bool(wanted) and self._progress.step > 0
 
     def _require_space(self) -> None:

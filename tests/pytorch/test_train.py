@@ -625,6 +625,25 @@ def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
+def test_a_wish_for_a_checkpoint_that_comes_while_others_are_asked_is_the_next_step_s(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    highest = World.highest
+
+    def interrupted(self: World, values: list[float]) -> list[float]:
+        nonlocal asked
+        if asked == 2:  # before step 1, after it, after step 2
+            os.kill(os.getpid(), signal.SIGUSR1)
+        asked += 1
+        return highest(self, values)
+
+    monkeypatch.setattr(World, "highest", interrupted)
+    events = list(train(recipe(start, data, dev=False, optim__steps=5), tmp_path / "run", device="cpu"))
+    assert [event.step for event in events if isinstance(event, Saved)] == [3, 5]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
 def test_signals_while_data_are_prepared(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
