@@ -13,9 +13,10 @@ import torch
 from bigbird_cli.errors import ResourceError, UsageError
 
 KEPT_BYTES = 1 << 30
-"""Larger blocks go back to the system at once, and so does free memory beyond."""
+"""Larger blocks go back to the system at once."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_NEVER = -1
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -57,7 +58,7 @@ def keep_memory() -> None:
     """Let this process keep the memory that a layer gives back for the next one, on Linux with glibc.
 
     By itself glibc returns blocks of 32 MB and more to the system, which clears them page by page before the next layer
-    has them again: a third of a training step of 16,384 tokens. Whoever set its environment variables is left alone.
+    or step has them again: a third of a training step of 16,384 tokens. Whoever set its environment variables is left alone.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return
@@ -65,8 +66,8 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
         return
-    for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-        mallopt(option, KEPT_BYTES)
+    mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 @contextmanager

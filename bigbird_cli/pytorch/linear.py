@@ -20,6 +20,7 @@ MIN_PRODUCTS = 2_000_000
 _LEVEL = torch.backends.cpu.get_cpu_capability()
 _IS_QUICKER_FORWARD = _LEVEL in ("AVX2", "AVX512") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _IS_QUICKER_BACKWARD = _IS_QUICKER_FORWARD and _LEVEL == "AVX512"
+_gradients = torch.ops.aten.mkldnn_linear_backward_weights
 
 
 def linear(
@@ -82,10 +83,15 @@ class _Product(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         (d_out,) = d_outs
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad
-        multiply = linear if _IS_QUICKER_BACKWARD else F.linear
-        d_rows = d_out.flatten(0, -2)
-        return (
-            multiply(d_out, weight.t().contiguous(), None) if wants_x else None,  # quicker than oneDNN's own reordering
-            multiply(d_rows.t(), x.flatten(0, -2).t(), None) if wants_weight else None,
-            d_rows.sum(dim=0) if wants_bias else None,
-        )
+        d_x = d_weight = d_bias = None
+        if wants_x:
+            multiply = linear if _IS_QUICKER_BACKWARD else F.linear
+            d_x = multiply(d_out, weight.t().contiguous(), None)  # quicker than oneDNN's own reordering
+        rows, d_rows = x.flatten(0, -2), d_out.flatten(0, -2)
+        if wants_weight and _IS_QUICKER_BACKWARD and not torch.is_grad_enabled():
+            d_weight, d_bias = _gradients(d_rows.to_mkldnn(), rows.to_mkldnn(), weight, wants_bias)
+        elif wants_weight:
+            d_weight = F.linear(d_rows.t(), rows.t())
+        if wants_bias and d_bias is None:
+            d_bias = d_rows.sum(dim=0)
+        return d_x, d_weight, d_bias if wants_bias else None
