@@ -125,10 +125,16 @@ class SelfAttention(nn.Module):
         return self.pattern_of(n_blocks=-(-group.n_tokens // self.block_size))
 
     def _read_packed(self, groups: Sequence[PackedGroup], q_1NTH: Tensor, k_1NTH: Tensor, v_1NTH: Tensor) -> Tensor:
-        sizes = [group.n_packed for group in groups]
-        parts = zip(groups, *(x.split(sizes, dim=2) for x in (q_1NTH, k_1NTH, v_1NTH)), strict=True)
-        out_TNH = [group.collect(self._read(group, *(group.spread(x) for x in qkv))) for group, *qkv in parts]
-        return (out_TNH[0] if len(groups) == 1 else torch.cat(out_TNH)).transpose(0, 1)[None]
+        if len(groups) == 1:
+            out_TNH = self._read_one(groups[0], q_1NTH, k_1NTH, v_1NTH)
+        else:
+            sizes = [group.n_packed for group in groups]
+            parts = zip(groups, *(x.split(sizes, dim=2) for x in (q_1NTH, k_1NTH, v_1NTH)), strict=True)
+            out_TNH = torch.cat([self._read_one(group, *qkv) for group, *qkv in parts])
+        return out_TNH.transpose(0, 1)[None]
+
+    def _read_one(self, group: PackedGroup, *qkv: Tensor) -> Tensor:
+        return group.collect(self._read(group, *(group.spread(x) for x in qkv)))
 
     def _read(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
         if group.kernel == "full":

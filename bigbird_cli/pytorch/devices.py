@@ -58,7 +58,8 @@ def keep_memory() -> None:
     """Let this process keep the memory that a layer gives back for the next one, on Linux with glibc.
 
     By itself glibc returns blocks of 32 MB and more to the system, which clears them page by page before the next layer
-    or step has them again: a third of a training step of 16,384 tokens. Whoever set its environment variables is left alone.
+    or step has them again: a third of a training step of 16,384 tokens. Whoever set its environment variables is left
+    alone.
     """
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return

@@ -33,7 +33,7 @@ class PackedGroup(Group):
 
     def spread(self, x_1NTH: Tensor) -> Tensor:
         """Lay the group's tokens out as (G, N, W, H)."""
-        x_TNH = x_1NTH[0].transpose(0, 1)
+        x_TNH = x_1NTH.squeeze(0).transpose(0, 1)  # x[0] would cost a copy in the backward pass
         if self.spread_index is not None:
             x_TNH = x_TNH.index_select(0, self.spread_index)
         return x_TNH.unflatten(0, (len(self.lengths), -1)).transpose(1, 2)
@@ -62,7 +62,7 @@ class Packing:
     def unpack(self, x_1TD: Tensor) -> Tensor:
         """(1, T, D) to (B, S, D), zeros where no document is."""
         B, S = self.shape
-        x_TD = x_1TD[0]
+        x_TD = x_1TD.squeeze(0)
         if self.index_T is not None:
             x_TD = x_TD.new_zeros(B * S, x_TD.shape[1]).index_copy(0, self.index_T, x_TD)
         return x_TD.unflatten(0, (B, S))
