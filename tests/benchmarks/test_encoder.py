@@ -18,7 +18,7 @@ def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     del sys.modules["encoder"]
 
 
-ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0, system_memory=False)
+ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0, as_installed=False)
 
 
 @pytest.mark.slow
@@ -37,7 +37,7 @@ def test_what_takes_too_long_or_too_much_did_not_fit(bench: ModuleType, monkeypa
     assert bench.measure_apart(bench.BOUND, "forward", 1 << 30, ARGS) is None  # terabytes
     with pytest.raises(RuntimeError, match="no-one"):
         bench.measure_apart(
-            "no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0, system_memory=False)
+            "no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0, as_installed=False)
         )
 
 
