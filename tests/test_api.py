@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import bigbird_cli as bb
 from bigbird_cli.api import FailedItem, QAItem, answer, answers, reading
+from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, Started
 from bigbird_cli.text.documents import Document
@@ -161,6 +163,54 @@ def test_items_are_read_lazily_and_a_pause_gives_what_is_there(tiny_qa_model: Pa
     assert len(read) == 3
     next(records)
     assert len(read) <= 3 + 8
+
+
+def test_what_comes_next_is_made_ready_meanwhile() -> None:
+    second, may_end = Event(), Event()
+
+    def elements() -> Iterator[int]:
+        yield 1
+        second.set()
+        yield 2
+        may_end.wait(60)
+        raise DataError("the third is damaged")
+
+    found = one_ahead(elements())
+    assert next(found) == 1
+    assert second.wait(60)
+    assert next(found) == 2
+    may_end.set()
+    with pytest.raises(DataError, match="third"):
+        next(found)
+
+
+def test_who_stops_early_does_not_wait_for_what_comes_next() -> None:
+    never, begun = Event(), []
+
+    def elements() -> Iterator[int]:
+        for number in range(3):
+            begun.append(number)
+            yield number
+            never.wait(60)
+
+    found = one_ahead(elements())
+    assert next(found) == 0
+    found.close()  # type: ignore[attr-defined]
+    assert not never.is_set()
+    never.set()
+    assert begun[0] == 0
+    assert list(one_ahead(iter([]))) == []
+
+
+def test_reading_ahead_changes_no_record(tiny_qa_model: Path) -> None:
+    def items() -> Iterator[QAItem | FailedItem | None]:
+        for number in range(12):
+            yield QAItem(f"{SHORT} {number}", "who?", id=number)
+            yield FailedItem(DataError("no row"), name=f"rows:{number}") if number % 5 == 4 else None
+
+    plain, ahead = (list(answers(items(), model=tiny_qa_model, batch_size=1, read_ahead=on)) for on in (False, True))
+    assert plain == ahead
+    assert len(plain) == 14
 
 
 def test_a_document_is_tokenised_once_for_all_its_questions(

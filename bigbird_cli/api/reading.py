@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
 import numpy as np
 from pydantic import ValidationError
 
+from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.api.options import ON_LONG, known, newline_of, usage_error
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
@@ -138,6 +139,9 @@ class ReadingOptions(TypedDict, total=False):
     """"int8" computes the encoder's products in 8 bits, on a processor: quicker, and a little less exact."""
     offline: bool
     """Never ask the network."""
+    read_ahead: bool
+    """Read and tokenise what comes next in a thread while the model computes. Your iterable is then read in that
+    thread; False by default, the command line does so."""
     revision: str | None
     """Branch, tag or commit of a hub model."""
 
@@ -152,6 +156,7 @@ class Reader(Generic[T]):
         on_long: what to do with a document that does not fit into one window.
         newline: the tokenizer's rule for line breaks.
         batch_size: windows read together at most.
+        read_ahead: whether a thread reads and tokenises what comes next while the model computes.
     """
 
     opened: "_Opened"
@@ -159,6 +164,7 @@ class Reader(Generic[T]):
     on_long: str
     newline: Newline | None
     batch_size: int
+    read_ahead: bool
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -235,7 +241,7 @@ def open_reader(
         task = kind.model_validate(stored | given)
     except ValidationError as error:
         raise usage_error(error) from None
-    return Reader(opened, task, on_long, newline, batch_size)
+    return Reader(opened, task, on_long, newline, batch_size, options.get("read_ahead", False))
 
 
 def read_items(
@@ -261,6 +267,18 @@ def read_items(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
+    groups = _groups(items, reader, beside, failed)
+    for group in one_ahead(groups) if reader.read_ahead else groups:
+        yield from _read_group(group, reader, decoder)
+
+
+def _groups(
+    items: Iterable[I | FailedItem | None],
+    reader: Reader[Any],
+    beside: Callable[[I], np.ndarray | None],
+    failed: Callable[[I, DataError], FailedItem],
+) -> Iterator[list["_Ready[I] | FailedItem"]]:
+    """Tokenise items, and gather those that are read together."""
     group: list[_Ready[I] | FailedItem] = []
     n_windows = n_tokens = 0
     document: ReadDocument | None = None
@@ -290,9 +308,9 @@ def read_items(
                     error = DataError(error.problem, where=item.name, fix=error.fix)
                 group.append(failed(item, error))
         if item is None or not n_windows or n_windows >= 4 * reader.batch_size or n_tokens >= _TOKENS_TOGETHER:
-            yield from _read_group(group, reader, decoder)
+            yield group
             group, n_windows, n_tokens = [], 0, 0
-    yield from _read_group(group, reader, decoder)
+    yield group
 
 
 @dataclass(frozen=True, eq=False)

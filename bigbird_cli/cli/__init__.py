@@ -18,7 +18,6 @@ from bigbird_cli.cli.boundary import Terminated, guarded
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
-from bigbird_cli.cli.launch import is_launched
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pretrain import pretrain
 from bigbird_cli.cli.qa import qa
@@ -71,13 +70,13 @@ def main() -> None:
         app(prog_name="bigbird")
     except SystemExit as end:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
-        leaves_threads = is_launched() or "datasets" in sys.modules
-        if leaves_threads and (end.code is None or isinstance(end.code, int)):
-            # those of gloo, and of a stream not read to its end, can abort the interpreter as it goes down
+        if end.code is None or isinstance(end.code, int):
+            # threads may be left: one that waits for standard input would be waited for, and those of gloo, or of a
+            # stream not read to its end, can abort the interpreter as it goes down
             with suppress(OSError):
                 sys.stdout.flush()
                 sys.stderr.flush()
-            os._exit(end.code or 0)
+                os._exit(end.code or 0)
         raise
 
 

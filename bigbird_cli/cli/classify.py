@@ -76,5 +76,6 @@ def classify(
         threads=threads,
         quantize=quantize,
         offline=offline,
+        read_ahead=True,
     )
     reading.show_records(records, Labels().show, as_json=as_json, quiet=quiet)

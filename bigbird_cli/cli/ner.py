@@ -61,5 +61,6 @@ def ner(
         threads=threads,
         quantize=quantize,
         offline=offline,
+        read_ahead=True,
     )
     reading.show_records(records, Entities().show, as_json=as_json, quiet=quiet)

@@ -93,6 +93,7 @@ def qa(
         threads=threads,
         quantize=quantize,
         offline=offline,
+        read_ahead=True,
     )
     answers, texts = Answers(), deque[str]()
 

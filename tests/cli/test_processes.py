@@ -212,19 +212,3 @@ def test_processes_whose_parent_is_gone_save_and_end(
 def test_the_failure_named_is_not_that_of_a_process_left_alone(codes: tuple[int, ...], rank: int) -> None:
     processes: Any = [SimpleNamespace(returncode=code, poll=lambda code=code: code) for code in codes]
     assert _first_failure(processes) == rank
-
-
-def test_a_process_of_several_leaves_its_threads_alone(repository: Path) -> None:
-    """A thread of gloo that is not done when the interpreter goes down aborts it, now and then."""
-    code = """
-import atexit, sys
-from bigbird_cli.cli import main
-atexit.register(print, "going down")
-sys.argv = ["bigbird", "--version"]
-main()
-"""
-    for variables, ending in (({}, ["going down"]), ({"WORLD_SIZE": "2"}, [])):
-        environment = {**process_environment(), **variables}
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=repository, env=environment, check=True)
-        assert done.stdout.splitlines()[1:] == ending

@@ -282,3 +282,19 @@ def test_records_come_while_the_writer_still_waits(tiny_qa_model: Path, reposito
         process.stdin.close()
         assert process.stdout.read() == ""
         assert process.wait() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM is of POSIX")
+def test_a_signal_ends_it_while_the_writer_still_waits(tiny_qa_model: Path, repository: Path) -> None:
+    command = [sys.executable, "-m", "bigbird_cli", "qa", "--json", "--model", str(tiny_qa_model)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=repository) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"context": "ada lit it", "question": "who?", "id": 1}) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.terminate()
+        assert process.wait(timeout=60) == 143
+        assert process.stderr is not None
+        assert process.stderr.read().endswith("✗ stopped\n")

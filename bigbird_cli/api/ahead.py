@@ -1,0 +1,23 @@
+"""An iterator whose next element is made ready by a thread while this one is worked on."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+_T = TypeVar("_T")
+_END: Final = object()
+
+
+def one_ahead(iterator: Iterator[_T]) -> Iterator[_T]:
+    """Give an iterator's elements, the next of which a thread fetches meanwhile; its errors come in their place.
+
+    Whoever stops early does not wait for the thread: it ends with the element that it is at.
+    """
+    thread = ThreadPoolExecutor(1, "ahead")
+    try:
+        coming = thread.submit(next, iterator, _END)
+        while (found := coming.result()) is not _END:
+            coming = thread.submit(next, iterator, _END)
+            yield found  # type: ignore[misc]
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
