@@ -35,7 +35,15 @@ def operands(*rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @needs_onednn
 @pytest.mark.parametrize("act", [None, *ACTIVATIONS])
 @pytest.mark.parametrize("rows", [(1,), (5,), (2, 7), (2, 0), (3, 2, 4)])
-def test_products_equal_pytorchs(act: str | None, rows: tuple[int, ...], calls: list[tuple[int, ...]]) -> None:
+@pytest.mark.parametrize("has_avx512", [False, True])
+def test_products_equal_pytorchs(
+    act: str | None,
+    rows: tuple[int, ...],
+    has_avx512: bool,
+    calls: list[tuple[int, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "_HAS_AVX512", has_avx512)
     x, weight, bias = operands(*rows)
     function = None if act is None else ACTIVATIONS[act]
     found = linear(x, weight, bias, act=function)
