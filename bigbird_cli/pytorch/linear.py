@@ -64,10 +64,10 @@ def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None, act: Activation | No
     if plus is not None and plus.dtype == torch.float32:
         product = torch.ops.mkldnn._linear_pointwise.binary(x, plus, weight, bias, "add")
         return product
-    is_fused = _HAS_AVX512 and act in ONEDNN_NAMES
-    name, form = ONEDNN_NAMES[act] if is_fused and act is not None else ("none", "")
+    fused = ONEDNN_NAMES.get(act) if act is not None and _HAS_AVX512 else None
+    name, form = fused or ("none", "")
     product = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], form)
-    if act is not None and not is_fused:
+    if act is not None and fused is None:
         product = act(product)
     return product if plus is None else product + plus
 
