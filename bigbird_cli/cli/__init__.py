@@ -4,6 +4,7 @@ Nothing here or in the command files imports a heavy library at the top, so that
 command imports what it needs when it runs.
 """
 
+import atexit
 import os
 import signal
 import sys
@@ -72,8 +73,9 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
         if end.code is None or isinstance(end.code, int):
             # threads may be left: one that waits for standard input would be waited for, and those of gloo, or of a
-            # stream not read to its end, can abort the interpreter as it goes down
+            # stream not read to its end, can abort the interpreter as it goes down, which also takes its time
             with suppress(OSError):
+                atexit._run_exitfuncs()  # temporary folders go
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(end.code or 0)

@@ -21,7 +21,7 @@ _LEVEL = torch.backends.cpu.get_cpu_capability()
 _IS_QUICKER_FORWARD = _LEVEL in ("AVX2", "AVX512") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _HAS_AVX512 = _LEVEL == "AVX512"
 _IS_QUICKER_BACKWARD = _IS_QUICKER_FORWARD and _HAS_AVX512
-_gradients = torch.ops.aten.mkldnn_linear_backward_weights
+_weight_gradients = torch.ops.aten.mkldnn_linear_backward_weights
 
 
 def linear(
@@ -91,7 +91,7 @@ class _Product(torch.autograd.Function):
             d_x = multiply(d_out, weight.t().contiguous(), None)  # quicker than oneDNN's own reordering
         rows, d_rows = x.flatten(0, -2), d_out.flatten(0, -2)
         if wants_weight and _IS_QUICKER_BACKWARD and not torch.is_grad_enabled():
-            d_weight, d_bias = _gradients(d_rows.to_mkldnn(), rows.to_mkldnn(), weight, wants_bias)
+            d_weight, d_bias = _weight_gradients(d_rows.to_mkldnn(), rows.to_mkldnn(), weight, wants_bias)
         elif wants_weight:
             d_weight = F.linear(d_rows.t(), rows.t())
         if wants_bias and d_bias is None:

@@ -136,6 +136,26 @@ def test_signals_end_it_with_their_code(repository: Path, number: signal.Signals
     assert stderr == "✗ stopped\n"
 
 
+def test_the_end_waits_for_no_thread_and_leaves_no_temporary_folder(repository: Path) -> None:
+    code = """
+import sys, tempfile
+from concurrent.futures import ThreadPoolExecutor
+from bigbird_cli.cli import main
+folder = tempfile.TemporaryDirectory()
+print(folder.name)
+ThreadPoolExecutor().submit(sys.stdin.read)
+sys.argv = ["bigbird", "--version"]
+main()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True, cwd=repository) as process:
+        assert process.wait(timeout=60) == 0  # its standard input is still open
+        assert process.stdout is not None
+        folder, version = process.stdout.read().splitlines()
+    assert version.startswith("bigbird-cli")
+    assert not Path(folder).exists()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="head and pipefail are of POSIX shells")
 @pytest.mark.parametrize(("command", "line"), [("count", '{"number": 0}'), ("show", "Who?")])
 def test_a_reader_that_leaves_early_ends_it_quietly(command: str, line: str, repository: Path) -> None:
