@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bigbird_cli import __version__
-from bigbird_cli.cli.boundary import Terminated, guarded
+from bigbird_cli.cli.boundary import Terminated, as_error, guarded, show_error
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
@@ -68,7 +68,7 @@ def main() -> None:
             # data is UTF-8 wherever it goes; a terminal keeps its own encoding, and shows what it cannot as escapes
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     try:
-        app(prog_name="bigbird")
+        _run()
     except SystemExit as end:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
         if end.code is None or isinstance(end.code, int):
@@ -80,6 +80,17 @@ def main() -> None:
                 sys.stderr.flush()
                 os._exit(end.code or 0)
         raise
+
+
+def _run() -> None:
+    try:
+        app(prog_name="bigbird")
+    except OSError as error:  # a command's own become a message in `guarded`; a help page can meet a full disk too
+        known = as_error(error)
+        if known is None:
+            raise
+        show_error(known)
+        raise SystemExit(known.exit_code) from None
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

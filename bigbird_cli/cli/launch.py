@@ -9,9 +9,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from bigbird_cli.errors import PeerLostError, ResourceError
 
@@ -60,8 +60,8 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
     Raises:
         ResourceError: a process was killed from outside.
     """
-    with tempfile.TemporaryDirectory(prefix="bigbird-processes-") as folder:
-        said = [Path(folder, f"{rank}.txt") for rank in range(n_processes)]
+    with ExitStack() as open_files:
+        said: list[IO[bytes]] = [open_files.enter_context(tempfile.TemporaryFile()) for _ in range(n_processes)]
         processes = _start(n_processes, arguments, said)
         heard = [number for number in _TOLD if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores some
         former = {number: signal.signal(number, _handing_on(processes)) for number in heard}
@@ -81,12 +81,13 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
                 fix="look whether memory ran out; go on from the last checkpoint with --resume auto",
             )
         if rank and code < 128:  # not a signal, which all have had
+            said[rank].seek(0)
             print(f"process {rank} of {n_processes}:", file=sys.stderr)
-            sys.stderr.write(said[rank].read_text(encoding="utf-8", errors="replace"))
+            sys.stderr.write(said[rank].read().decode(errors="replace"))
         return code
 
 
-def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> list["subprocess.Popen[bytes]"]:
+def _start(n_processes: int, arguments: Sequence[str], said: Sequence[IO[bytes]]) -> list["subprocess.Popen[bytes]"]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -104,7 +105,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
         numbers = {**shared, "RANK": rank, "LOCAL_RANK": rank, _PARENT: os.getpid()}
         streams: dict[str, Any] = {}
         if rank:
-            streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank].open("wb")}
+            streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank]}
         processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "bigbird_cli", *arguments],
@@ -114,8 +115,6 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[Path]) -> 
                 **streams,
             )
         )
-        if rank:
-            streams["stderr"].close()
     return processes
 
 

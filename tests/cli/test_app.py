@@ -39,6 +39,21 @@ def test_version(invoke: Any) -> None:
     assert invoke("--version").stdout == f"bigbird-cli {bigbird_cli.__version__}\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [("--help",), ("qa", "--help"), ("--version",), ("tokenize", __file__)])
+def test_output_to_a_full_disk_is_an_error_with_a_message(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bigbird_cli", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 5
+    assert done.stderr == "✗ the disk is full\n  free some space, then start again\n"
+
+
 def test_unknown_commands_are_usage_errors_with_a_hint(invoke: Any) -> None:
     result = invoke("tokenise")
     assert result.exit_code == 2
