@@ -15,7 +15,8 @@ fit". All keep freed memory, as bigbird does by itself; with --as-installed the 
 
 "the products alone" are the linear products of one of our layers at this length, one after the other, times the layers,
 by the quicker of PyTorch's two libraries, and the products of the blocks that each block of queries reads, at the same
-rate; three times as many with backward. "by MKL" is the same with the library that PyTorch calls for float32.
+rate; three times as many with backward. "by MKL" is the same with the library that PyTorch calls for float32. For
+"attention's by their shapes" the small products of attention are timed too, each by the library that is quicker at it.
 "BERT in windows" reads windows of 512 that share 128, as question-answering pipelines do it.
 """
 
@@ -29,19 +30,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 OURS = "bigbird-cli gather"
 BOUND, MKL_BOUND = "the products alone", "the products alone, by MKL"
+OWN_BOUND = "the products alone, attention's by their shapes"
+BOUNDS = (BOUND, OWN_BOUND, MKL_BOUND)
 INT8 = "bigbird-cli, int8"
-CONTENDERS = (OURS, BOUND, MKL_BOUND, "transformers block_sparse", "dense BERT, SDPA")
+CONTENDERS = (OURS, *BOUNDS, "transformers block_sparse", "dense BERT, SDPA")
 MORE = ("Longformer", "ModernBERT, SDPA", "BERT in windows")
 PASSES = {"forward": "forward", "backward": "forward + backward", "step": "forward + backward + AdamW"}
 CALLS = 2
 SECONDS, GIGABYTES = 300, 20
 SLOW = 20
 WINDOW, OVERLAP = 512, 128
+WIDTH, HEAD_WIDTH, BLOCK = 768, 64, 64
 
 
 def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> Any:
@@ -86,29 +91,40 @@ def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> An
     return transformers.BertModel(config, add_pooling_layer=False)
 
 
-def bound(n_tokens: int, *, by_mkl: bool, width: int = 768, block: int = 64) -> float:
-    """Seconds that the matrix products of one layer take."""
+def bound(n_tokens: int, contender: str) -> float:
+    """Seconds that the matrix products of one layer take: linear ones, and attention's."""
     import torch
 
-    operands = []
-    for n, m in ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)):
-        operands.append((torch.randn(n_tokens, n), torch.randn(m, n)))
+    def mkl(x: Any, y: Any) -> None:
+        x @ y.mT
 
-    def mkl() -> None:
-        for x, weight in operands:
-            x @ weight.t()
+    def onednn(x: Any, y: Any) -> None:
+        for one, other in zip(x.flatten(0, -3), y.flatten(0, -3), strict=True) if x.dim() > 2 else ((x, y),):
+            torch.ops.mkldnn._linear_pointwise(one, other, None, "none", [], "")
 
-    def onednn() -> None:
-        for x, weight in operands:
-            torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    def seconds(*operands: tuple[Any, Any]) -> float:
+        libraries = [mkl] if contender == MKL_BOUND else [mkl, onednn]
+        return min(
+            sum(min(seconds_of(partial(library, *pair)) for _ in range(1 + CALLS)) for pair in operands)
+            for library in libraries
+        )
 
-    contenders = [mkl] if by_mkl else [mkl, onednn]
-    with torch.inference_mode():
-        seconds = min(seconds_of(run) for run in contenders for _ in range(1 + CALLS))
-    linear = sum(x.shape[1] * weight.shape[0] for x, weight in operands)
+    shapes = ((WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, 4 * WIDTH), (4 * WIDTH, WIDTH))
     # each query reads three blocks of the window, three drawn and two global; those of two blocks read all
-    attention = 2 * width * (min(n_tokens, 8 * block) + 2 * block)
-    return seconds * (linear + attention) / linear
+    n_read = min(n_tokens, 8 * BLOCK)
+    with torch.inference_mode():
+        linear = seconds(*((torch.randn(n_tokens, n), torch.randn(m, n)) for n, m in shapes))
+        if contender != OWN_BOUND:
+            multiplications = sum(n * m for n, m in shapes)
+            return linear * (multiplications + 2 * WIDTH * (n_read + 2 * BLOCK)) / multiplications
+
+        def attention(n_heads: int, n_queries: int, n_keys: int) -> float:
+            q, k = torch.randn(n_heads, n_queries, HEAD_WIDTH), torch.randn(n_heads, n_keys, HEAD_WIDTH)
+            weights, v = torch.randn(n_heads, n_queries, n_keys), torch.randn(n_heads, HEAD_WIDTH, n_keys)
+            return seconds((q, k)) + seconds((weights, v))
+
+        n_blocks, n_heads = n_tokens // BLOCK, WIDTH // HEAD_WIDTH
+        return linear + attention(n_heads, BLOCK, n_read) * n_blocks + attention(n_heads, 2 * BLOCK, n_tokens)
 
 
 def status(field: str) -> float:
@@ -128,9 +144,9 @@ def measure(
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     resource.setrlimit(resource.RLIMIT_DATA, (GIGABYTES << 30, GIGABYTES << 30))
-    if contender in (BOUND, MKL_BOUND):
+    if contender in BOUNDS:
         calls = n_layers * (1 if what == "forward" else 3)
-        return {"seconds": bound(n_tokens, by_mkl=contender == MKL_BOUND) * calls, "megabytes": 0.0}
+        return {"seconds": bound(n_tokens, contender) * calls, "megabytes": 0.0}
     model = build(contender, n_layers=n_layers, n_tokens=n_tokens, dropout=dropout).train(what != "forward")
     size = (1, n_tokens)
     if contender == "BERT in windows":
@@ -185,7 +201,7 @@ def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Names
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--layers", str(args.layers), "--threads", str(args.threads)]
     command += ["--dropout", str(args.dropout), "--child", contender, what, str(n_tokens)]
-    as_it_comes = args.as_installed and contender not in (OURS, INT8, BOUND, MKL_BOUND)
+    as_it_comes = args.as_installed and contender not in (OURS, INT8, *BOUNDS)
     return figures_of(command, dict(os.environ) if as_it_comes else kept_memory())
 
 
@@ -228,7 +244,7 @@ def cells(contender: str, median: dict[str, float] | None) -> str:
     """Seconds, ratio and memory of a table's row."""
     if median is None:
         return "did not fit | | "
-    memory = "" if contender in (BOUND, MKL_BOUND) else f"{median['megabytes']:,.0f}"
+    memory = "" if contender in BOUNDS else f"{median['megabytes']:,.0f}"
     return f"{median['seconds']:.2f} | {median['ratio']:.2f} x | {memory}"
 
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
-from encoder import BOUND, INT8, MKL_BOUND, OURS, PASSES
+from encoder import BOUND, BOUNDS, INT8, OURS, PASSES
 
 matplotlib.use("svg")
 from matplotlib import pyplot
@@ -32,7 +32,7 @@ def main() -> None:
     pyplot.rcParams |= {"svg.hashsalt": "bigbird", "font.size": 9, "font.family": "sans-serif"}
     figure, axes = pyplot.subplots(2, len(args.passes), figsize=(9.5, 7), sharex=True, squeeze=False)
     named = dict.fromkeys(row["contender"] for row in rows)
-    peers = [name for name in named if name not in (OURS, INT8, BOUND, MKL_BOUND)]
+    peers = [name for name in named if name not in (OURS, INT8, *BOUNDS)]
     styles = STYLES | {name: {"color": color, "linewidth": 1.3} for name, color in zip(peers, PEERS, strict=False)}
     styles[BOUND] = {"color": "#999999", "linewidth": 1.2, "linestyle": "--"}
     for column, what in enumerate(args.passes):
