@@ -2,6 +2,7 @@
 
     python benchmarks/commands.py                 qa, ner and classify, each as a whole command from Enter to its end
     python benchmarks/commands.py --rounds 5
+    python benchmarks/commands.py --cold          no file of Python, libraries and model in memory at the start
 
 qa asks one question of the example article (3,500 words); ner and classify read 60 pieces of it, of 20 to 3,500 words.
 The peer is the shortest script that does the same with transformers: the same weights, tokenizer and windows of 384
@@ -12,10 +13,12 @@ of its own. ner and classify get a head of random weights: only their time is me
 
 import argparse
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -106,8 +109,19 @@ def prepare(folder: Path) -> Path:
     return file
 
 
-def seconds_of(command: list[str]) -> float:
-    """Seconds of a whole process."""
+def forget(*folders: str | Path) -> None:
+    """Let the system drop from memory what it read of these folders' files; what a process has mapped stays."""
+    os.sync()  # what is not written yet would stay too
+    for folder in folders:
+        for path in Path(folder).rglob("*"):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def seconds_of(command: list[str], *, cold: tuple[str | Path, ...] = ()) -> float:
+    """Seconds of a whole process, which finds no file of the folders `cold` in memory."""
+    forget(*cold)
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     return time.perf_counter() - started
@@ -124,11 +138,14 @@ def printed_by(command: list[str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cold", action="store_true", help="forget what was read before each process")
     args = parser.parse_args()
     python = sys.executable
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pieces = prepare(folder)
+        with multiprocessing.Pool(1) as apart:  # so that this process has nothing of torch mapped
+            pieces = apart.apply(prepare, (folder,))
+        cold = (sys.prefix, sysconfig.get_path("stdlib"), ROOT / "bigbird_cli", folder) if args.cold else ()
         print("| command | bigbird | with --quantize int8 | transformers | importing torch | computing | "
               "against importing and computing | transformers against ours |")  # fmt: skip
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
@@ -141,10 +158,10 @@ def main() -> None:
             for _ in range(args.rounds):
                 times.append(
                     [
-                        seconds_of(ours),
-                        seconds_of([*ours, "--quantize", "int8"]),
-                        seconds_of([python, "-c", PEER, *given]),
-                        seconds_of([python, "-c", "import torch"]),
+                        seconds_of(ours, cold=cold),
+                        seconds_of([*ours, "--quantize", "int8"], cold=cold),
+                        seconds_of([python, "-c", PEER, *given], cold=cold),
+                        seconds_of([python, "-c", "import torch"], cold=cold),
                         printed_by([python, "-c", COMPUTING, *given]),
                     ]
                 )
