@@ -63,23 +63,26 @@ def bigbird(
 def main() -> None:
     """Run the command line: the door of the `bigbird` script."""
     signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # data is UTF-8 wherever it goes; a terminal keeps its own encoding, and shows what it cannot as escapes
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    _open_streams()
     try:
         _run()
     except SystemExit as end:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
         if end.code is None or isinstance(end.code, int):
-            # threads may be left: one that waits for standard input would be waited for, and those of gloo, or of a
-            # stream not read to its end, can abort the interpreter as it goes down, which also takes its time
-            with suppress(OSError):
-                atexit._run_exitfuncs()  # temporary folders go
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(end.code or 0)
+            _leave(end.code or 0)
         raise
+
+
+def _open_streams() -> None:
+    """Make the standard streams fit for data, and give those that the caller closed (`>&-`) nowhere to go to."""
+    # in the order of their numbers: a file that is opened gets the lowest that is free
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - it stays open
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            # data is UTF-8 wherever it goes; a terminal keeps its own encoding, and shows what it cannot as escapes
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _run() -> None:
@@ -91,6 +94,19 @@ def _run() -> None:
             raise
         show_error(known)
         raise SystemExit(known.exit_code) from None
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once.
+
+    Threads may be left: one that waits for standard input would be waited for, and those of gloo, or of a stream not
+    read to its end, can abort the interpreter as it goes down, which also takes its time.
+    """
+    atexit._run_exitfuncs()  # temporary folders go
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever wrote has flushed, and told what went wrong
+            stream.flush()
+    os._exit(code)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO, TypeVar
 
 import typer
@@ -66,16 +67,15 @@ def as_error(error: BaseException) -> BigBirdError | None:
 def show_error(error: BigBirdError) -> None:
     """Write an error to stderr: what and where, then what to do."""
     place = f"{error.where}  " if error.where else ""
-    print(_printable(f"✗ {place}{error.problem}"), file=sys.stderr)
+    _say(f"✗ {place}{error.problem}")
     if error.fix:
-        print(_printable(f"  {error.fix}"), file=sys.stderr)
-    sys.stderr.flush()
+        _say(f"  {error.fix}")
 
 
 def _report(error: BaseException, *, debug: bool) -> int | None:
     """Show what went wrong; the exit code, or None when the exception is to go on as it is."""
     if isinstance(error, KeyboardInterrupt):
-        print("✗ stopped", file=sys.stderr)
+        _say("✗ stopped")
         return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
     if not isinstance(error, Exception):
         return None
@@ -108,7 +108,7 @@ def _show_warnings(*, debug: bool, quiet: bool) -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, BigBirdWarning):
-            print(_printable(f"! {message}"), file=sys.stderr)
+            _say(f"! {message}")
         else:
             print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
@@ -118,10 +118,11 @@ def _show_warnings(*, debug: bool, quiet: bool) -> None:
     warnings.showwarning = show
 
 
-def _printable(text: str) -> str:
+def _say(text: str) -> None:
     from bigbird_cli.cli.visible import visible
 
-    return "\n".join(visible(line) for line in text.split("\n"))
+    with suppress(OSError):  # where nobody can hear it, the exit code has to do
+        print("\n".join(visible(line) for line in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def _path_of(error: OSError) -> str | None:

@@ -54,6 +54,22 @@ def test_output_to_a_full_disk_is_an_error_with_a_message(arguments: tuple[str, 
     assert done.stderr == "✗ the disk is full\n  free some space, then start again\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="these are redirections of POSIX shells")
+@pytest.mark.parametrize(
+    ("streams", "has_output"), [(">&-", False), ("2>&-", True), ("<&- >&- 2>&-", False), ("2>/dev/full", True)]
+)
+def test_closed_streams_change_no_exit_code(streams: str, has_output: bool, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("ada lit it")
+    for arguments, code in (("--help", 0), (f"tokenize {text}", 0), (f"tokenize {tmp_path}/none.txt", 3)):
+        command = f"{sys.executable} -m bigbird_cli {arguments} {streams}"
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert bool(done.stdout) == (has_output and code == 0)
+    assert text.read_text() == "ada lit it"
+
+
 def test_unknown_commands_are_usage_errors_with_a_hint(invoke: Any) -> None:
     result = invoke("tokenise")
     assert result.exit_code == 2
