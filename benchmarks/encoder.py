@@ -47,6 +47,7 @@ SECONDS, GIGABYTES = 300, 20
 SLOW = 20
 WINDOW, OVERLAP = 512, 128
 WIDTH, HEAD_WIDTH, BLOCK = 768, 64, 64
+FULL = 704
 
 
 def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> Any:
@@ -99,32 +100,31 @@ def bound(n_tokens: int, contender: str) -> float:
         x @ y.mT
 
     def onednn(x: Any, y: Any) -> None:
-        for one, other in zip(x.flatten(0, -3), y.flatten(0, -3), strict=True) if x.dim() > 2 else ((x, y),):
+        for one, other in zip(x.view(-1, *x.shape[-2:]), y.view(-1, *y.shape[-2:]), strict=True):
             torch.ops.mkldnn._linear_pointwise(one, other, None, "none", [], "")
 
-    def seconds(*operands: tuple[Any, Any]) -> float:
-        libraries = [mkl] if contender == MKL_BOUND else [mkl, onednn]
-        return min(
-            sum(min(seconds_of(partial(library, *pair)) for _ in range(1 + CALLS)) for pair in operands)
-            for library in libraries
-        )
+    libraries = [mkl] if contender == MKL_BOUND else [mkl, onednn]
 
+    def seconds(x: Any, y: Any) -> float:
+        return min(seconds_of(partial(library, x, y)) for library in libraries for _ in range(1 + CALLS))
+
+    def attention(n_heads: int, n_queries: int, n_keys: int) -> float:
+        q, k = torch.randn(n_heads, n_queries, HEAD_WIDTH), torch.randn(n_heads, n_keys, HEAD_WIDTH)
+        weights, v = torch.randn(n_heads, n_queries, n_keys), torch.randn(n_heads, HEAD_WIDTH, n_keys)
+        return seconds(q, k) + seconds(weights, v)
+
+    # those of the first and the last block read all; others three blocks of the window, three drawn, and those two
+    n_all = n_tokens if n_tokens <= FULL else 2 * BLOCK
+    n_sparse = n_tokens - n_all
     shapes = ((WIDTH, 3 * WIDTH), (WIDTH, WIDTH), (WIDTH, 4 * WIDTH), (4 * WIDTH, WIDTH))
-    # each query reads three blocks of the window, three drawn and two global; those of two blocks read all
-    n_read = min(n_tokens, 8 * BLOCK)
     with torch.inference_mode():
-        linear = seconds(*((torch.randn(n_tokens, n), torch.randn(m, n)) for n, m in shapes))
-        if contender != OWN_BOUND:
-            multiplications = sum(n * m for n, m in shapes)
-            return linear * (multiplications + 2 * WIDTH * (n_read + 2 * BLOCK)) / multiplications
-
-        def attention(n_heads: int, n_queries: int, n_keys: int) -> float:
-            q, k = torch.randn(n_heads, n_queries, HEAD_WIDTH), torch.randn(n_heads, n_keys, HEAD_WIDTH)
-            weights, v = torch.randn(n_heads, n_queries, n_keys), torch.randn(n_heads, HEAD_WIDTH, n_keys)
-            return seconds((q, k)) + seconds((weights, v))
-
-        n_blocks, n_heads = n_tokens // BLOCK, WIDTH // HEAD_WIDTH
-        return linear + attention(n_heads, BLOCK, n_read) * n_blocks + attention(n_heads, 2 * BLOCK, n_tokens)
+        linear = sum(seconds(torch.randn(n_tokens, n), torch.randn(m, n)) for n, m in shapes)
+        if contender == OWN_BOUND:
+            n_heads = WIDTH // HEAD_WIDTH
+            sparse = attention(n_heads, BLOCK, 8 * BLOCK) * (n_sparse // BLOCK) if n_sparse else 0.0
+            return linear + sparse + attention(n_heads, n_all, n_tokens)
+    products = n_tokens * sum(n * m for n, m in shapes)
+    return linear * (1 + 2 * WIDTH * (n_sparse * 8 * BLOCK + n_all * n_tokens) / products)
 
 
 def status(field: str) -> float:
