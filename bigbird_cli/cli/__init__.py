@@ -63,6 +63,7 @@ def bigbird(
 def main() -> None:
     """Run the command line: the door of the `bigbird` script."""
     signal.signal(signal.SIGTERM, _terminate)
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # for what libraries start, such as torch's compiler
     _open_streams()
     try:
         _run()

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import IO, Any
 
 from bigbird_cli.errors import PeerLostError, ResourceError
+from bigbird_cli.processes import python_command, python_environment
 
 GRACE = 30.0
 """Seconds that a process has to end by itself when another has failed, or when it was told to stop."""
@@ -108,8 +109,8 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[IO[bytes]]
             streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank]}
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "bigbird_cli", *arguments],
-                env={**os.environ, **{name: str(value) for name, value in numbers.items()}},
+                python_command("bigbird_cli", *arguments),
+                env={**python_environment(), **{name: str(value) for name, value in numbers.items()}},
                 stdin=subprocess.PIPE,
                 start_new_session=True,  # the terminal's Ctrl-C comes through here, once
                 **streams,

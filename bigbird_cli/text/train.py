@@ -5,10 +5,8 @@ normalised, so that every offset is exact.
 """
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bigbird_cli.errors import DataError, ResourceError, UsageError
+from bigbird_cli.processes import python_command, python_environment
 from bigbird_cli.text.corpus import Corpus, Sample
 from bigbird_cli.text.report import tokenize
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
@@ -205,16 +204,15 @@ def _learn(passages: Sequence[bytes], **settings: Any) -> bytes:
         "normalization_rule_name": "identity",
         "minloglevel": 2,
     }
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with tempfile.TemporaryDirectory() as name:
         lines, model, log = (Path(name, part) for part in ("lines", "model", "log"))
         with lines.open("wb") as file:
             file.writelines(passage + b"\n" for passage in passages)
-        program = [sys.executable, "-P", "-m", "bigbird_cli.text.sentencepiece_process"]
-        command = [*program, json.dumps(settings), str(lines), str(model)]
+        module = "bigbird_cli.text.sentencepiece_process"
+        command = python_command(module, json.dumps(settings), str(lines), str(model))
         with (
             log.open("wb") as stderr,
-            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr, env=environment) as process,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr, env=python_environment()) as process,
         ):
             try:
                 process.wait()

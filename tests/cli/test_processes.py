@@ -44,6 +44,18 @@ def recipe(tmp_path: Path, tiny_qa_model: Path) -> Path:
     return path
 
 
+HOSTILE = ("random", "torch", "numpy", "typer", "site", "sitecustomize", "usercustomize", "sentencepiece")
+
+
+@pytest.fixture
+def executed(tmp_path: Path) -> Path:
+    """The file that says which of a folder's files, with names that Python programs import, was executed."""
+    told = tmp_path / "executed"
+    for name in (*HOSTILE, "bigbird_cli"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(told)!r}, 'a').write({name!r})\n")
+    return told
+
+
 def lines(run: Path, kind: str) -> dict[int, dict[str, Any]]:
     found = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in found if line["event"] == kind]
@@ -65,6 +77,36 @@ def assert_alike(run: Path, other: Path) -> None:
         # a key's bias has a gradient of 0 but for rounding, of which Adam makes steps of its full rate
         if name.startswith("model.") and not name.endswith("key.bias"):
             np.testing.assert_allclose(array, theirs[name], atol=2e-4, err_msg=name)
+
+
+def test_nothing_from_the_current_folder_is_executed_in_several_processes(
+    recipe: Path, tmp_path: Path, executed: Path
+) -> None:
+    command = [sys.executable, "-P", "-m", "bigbird_cli", "finetune", recipe.name, "--out", "two"]
+    done = subprocess.run(
+        [*command, "--nproc-per-node", "2", "--set", "optim.steps=1"],
+        cwd=tmp_path, env=process_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not executed.exists(), executed.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("finetune", "recipe.yaml", "--out", "one", "--nproc-per-node", "2", "--set", "optim.steps=1"),
+        ("tokenize", "corpus.txt", "--train", "--vocab-size", "115", "--out", "vocabulary"),
+    ],
+)
+def test_python_m_executes_nothing_else_from_the_current_folder(
+    bigbird: Bigbird, recipe: Path, tmp_path: Path, executed: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "bigbird_cli.py").unlink()  # which Python itself takes from here
+    (tmp_path / "corpus.txt").write_text("the keeper lit the lamp by the sea\n" * 50)
+    done = bigbird(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert recipe.exists()
+    assert not executed.exists(), executed.read_text()
 
 
 def test_two_processes_learn_what_one_does_and_go_on_from_each_other(
