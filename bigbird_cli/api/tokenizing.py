@@ -22,7 +22,7 @@ from bigbird_cli.text.train import (
     VocabularyReport,
     train_vocabulary,
 )
-from bigbird_cli.weights.folders import flush, partial_folder
+from bigbird_cli.weights.folders import flush, partial_folder, remove_abandoned
 from bigbird_cli.weights.store import find_folder
 
 
@@ -109,10 +109,13 @@ def train_tokenizer(
     if sample_mb is not None and sample_mb < 1:
         raise UsageError(f"{sample_mb} is too few", where="sample_mb", fix="give 1 or more")
     out = local_path(out)
+    if out.is_dir():
+        out = out.resolve()  # a link to an empty folder stays
+    remove_abandoned(out)
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError("there is something of that name already", where=str(out), fix="name a new folder")
     sources = [corpus] if isinstance(corpus, str | Path | Document) else corpus
-    with partial_folder(out.parent, n_bytes=100 * vocab_size) as partial:
+    with partial_folder(out.parent, n_bytes=100 * vocab_size, name=out.name) as partial:
         report = train_vocabulary(
             Corpus(sources, text_field=text_field),
             partial,

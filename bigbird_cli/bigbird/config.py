@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.files import replace_file
 
 MODEL_TYPE: Final = "big_bird"
 WARM_STARTS: Final = ("bert", "roberta", "camembert", "xlm-roberta", "electra")
@@ -248,7 +249,7 @@ class BigBirdConfig:
         """Write a config.json to this file, or into this folder."""
         path = Path(path)
         path = path / CONFIG_NAME if path.is_dir() else path
-        path.write_text(self.to_json(), encoding="utf-8")
+        replace_file(path, self.to_json().encode())
 
     def to_json(self) -> str:
         """The text of a config.json."""

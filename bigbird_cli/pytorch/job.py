@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bigbird_cli.data.keys import content_key, size_key
+from bigbird_cli.data.keys import content_key, insist_unchanged, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
 from bigbird_cli.pytorch.batches import micro_batches, stackable
 from bigbird_cli.pytorch.devices import memory_errors
@@ -122,10 +122,13 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
     if recipe.run.tensorboard:
         summary_writer()  # before hours of work, not after
     head = head_named(recipe.task.head)
+    keys = _source_keys(recipe, offline=offline)  # before anything is read
     with start_folder(recipe.model, offline=offline) as folder:
         tokenizer = open_vocabulary(recipe.model, folder)
         task: Task = recipe.task.fitted(_examples(recipe, offline=offline))
         dev = _dev_set(recipe, task, tokenizer, offline=offline)
+        if data.dev is not None:
+            insist_unchanged([data.dev], keys["dev data"], offline=offline)
         torch.manual_seed(recipe.seed)  # the head's new weights and dropout
         with memory_errors(MEMORY_FIX):
             model = build_model(recipe.model, folder, head, tokenizer, task.config_changes()).to(device)
@@ -136,17 +139,20 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         draw, optim = drawing(task, tokenizer), recipe.optim
         prepared: FeatureFile | None = None
         loader: Loader
-        keys = {"dev data": "" if data.dev is None else size_key([data.dev])}
         if data.streaming:
-            keys["training data"] = size_key(data.train)
             loader = StreamLoader(
                 features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
             )
         else:
             settings = {"task": _settings(task), "max_examples": data.max_examples}
-            key = content_key(data.train, settings=settings, tokenizer=folder, offline=offline)
-            keys["training data"] = key
-            prepared = FeatureFile.cached(key, features, folder=cache)
+            train_key = keys["training data"]
+            key = keys["training data"] = content_key(train_key, settings=settings, tokenizer=folder)
+
+            def unchanged_features() -> Iterator[Feature]:
+                yield from features()
+                insist_unchanged(data.train, train_key, offline=offline)  # else the cache would have a wrong name
+
+            prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
             if not len(prepared):
                 raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
             loader = EpochLoader(
@@ -222,6 +228,15 @@ def _dev_set(recipe: Recipe, task: Task, tokenizer: Tokenizer, *, offline: bool)
     dev = DevSet(examples=examples, features=task.encode(examples, tokenizer))
     _check_metric(recipe, task, dev)
     return dev
+
+
+def _source_keys(recipe: Recipe, *, offline: bool) -> dict[str, str]:
+    """Names of what the data holds now; a stream, too large to be read for a name, is known by its files' sizes."""
+    data = recipe.data
+    return {
+        "training data": size_key(data.train) if data.streaming else source_key(data.train, offline=offline),
+        "dev data": "" if data.dev is None else source_key([data.dev], offline=offline),
+    }
 
 
 def _nothing_in(source: str) -> DataError:

@@ -123,6 +123,10 @@ def lr_factor(step: int, *, n_steps: int, warmup: float, schedule: str) -> float
     raise ValueError(f"no schedule is called {schedule!r}")
 
 
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What Adam remembers of a parameter, in its shape and type, besides `step`."""
+
+
 def optimiser_state(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
     """The optimiser's state as tensors called `<state>.<parameter>`, such as `exp_avg.qa_classifier.bias`."""
     return {

@@ -5,6 +5,7 @@ and so does its dropout (stepper.pass_seed); so the step's number is the whole p
 every random generator, and a resumed run goes on bit for bit on the CPU.
 """
 
+import json
 import math
 import time
 import warnings
@@ -13,23 +14,30 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 from torch import Tensor
 
 from bigbird_cli.errors import BigBirdWarning, DivergedError, ModelError, UsageError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
 from bigbird_cli.pytorch.devices import peak_memory
 from bigbird_cli.pytorch.job import Job, evaluate
-from bigbird_cli.pytorch.optim import MovingAverage, load_optimiser_state, lr_factor, optimiser_state
+from bigbird_cli.pytorch.optim import MOMENTS, MovingAverage, load_optimiser_state, lr_factor, optimiser_state
 from bigbird_cli.pytorch.run_folder import MetricsFile, write_best_model
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.stepper import Stepper
 from bigbird_cli.pytorch.world import World
 from bigbird_cli.recipe.load import recipe_changes
-from bigbird_cli.weights.checkpoint import CHECKPOINTS, read_checkpoint, write_checkpoint
+from bigbird_cli.weights.checkpoint import (
+    CHECKPOINTS,
+    checkpoints_before,
+    read_checkpoint,
+    set_aside_lost_run,
+    write_checkpoint,
+)
 from bigbird_cli.weights.folders import require_space
 from bigbird_cli.weights.store import WEIGHTS
 
@@ -49,9 +57,14 @@ SAME_RESULT = (
 """Settings that a resumed run may change: they split the same arithmetic otherwise, or have no part in it."""
 
 
+_AS_WRITTEN: Final = ConfigDict(strict=True, extra="forbid")
+
+
 @dataclass
 class _Window:
     """Sums since the last logged step."""
+
+    __pydantic_config__ = _AS_WRITTEN
 
     loss: float = 0.0
     n_steps: int = 0
@@ -64,20 +77,33 @@ class _Window:
 class _Progress:
     """What a run remembers from step to step, besides weights and generators."""
 
-    step: int = 0
-    evaluated: int = 0
+    __pydantic_config__ = _AS_WRITTEN
+
+    step: NonNegativeInt = 0
+    evaluated: NonNegativeInt = 0
     """The last step at which the dev set was scored to the end."""
     best_step: int | None = None
     best_scores: dict[str, float] | None = None
     seconds: float = 0.0
     """Of all steps and evaluations, those before a resumption included."""
-    stale: int = 0
+    stale: NonNegativeInt = 0
     """Evaluations since the best one."""
     window: _Window = field(default_factory=_Window)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "_Progress":
-        return cls(**{**values, "window": _Window(**values["window"])})
+
+@dataclass
+class _State:
+    """What state.json of a checkpoint says."""
+
+    __pydantic_config__ = _AS_WRITTEN
+
+    progress: _Progress
+    recipe: dict[str, Any]
+    data: dict[str, str]
+    scaler: dict[str, int | float]
+
+
+_STATE: Final = TypeAdapter(_State)
 
 
 class Run:
@@ -108,6 +134,8 @@ class Run:
         """
         progress, run = self._progress, self._job.recipe.run
         self._world.of_first(self._require_space)
+        if self._saved is None:
+            self._world.of_first(lambda: set_aside_lost_run(self._out))
         with self._metrics() as metrics:
             while True:
                 step = progress.step
@@ -166,41 +194,33 @@ class Run:
         folder = self._out if self._world.is_first else None
         return MetricsFile(folder, after=self._progress.step, tensorboard=run.tensorboard)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, *, or_before: bool = False) -> Path:
         """Go on from a checkpoint, which the first process reads for all.
 
         Where the run folder lacks the best model, as a new one does, the choice of it begins again.
 
+        Args:
+            path: the checkpoint.
+            or_before: where it is none of this version, take the newest before it that is one, with a warning.
+
+        Returns:
+            The checkpoint that was loaded.
+
         Raises:
             UsageError: it belongs to another recipe or other data.
-            ModelError: it does not fit the model.
+            ModelError: it is not a checkpoint of this version, or does not fit the model.
         """
-        job = self._job
         world = self._world
-        stored: dict[str, np.ndarray] = {}
+        stored: dict[str, Tensor] = {}
 
-        def read() -> dict[str, Any]:
-            tensors, state = read_checkpoint(path)
-            self._refuse_other(path, state)
-            stored.update(tensors)
-            return state
+        def read() -> tuple[Path, _State]:
+            chosen, arrays, state = self._usable(path, or_before=or_before)
+            stored.update({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+            return chosen, state
 
-        state = world.of_first(read)
-        tensors = world.share({name: torch.from_numpy(np.array(array)) for name, array in stored.items()})
-        named: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "average": {}}
-        for name, tensor in tensors.items():
-            room, _, rest = name.partition(".")
-            named[room][rest] = tensor
-        try:
-            job.model.load_state_dict(named["model"])
-            load_optimiser_state(self._stepper.optimiser, job.model, named["optimiser"])
-            if self._average is not None:
-                self._average.load(named["average"])
-        except (RuntimeError, KeyError) as error:
-            raise ModelError(f"the checkpoint does not fit the model: {error}", where=str(path)) from error
-        self._stepper.scaler.load_state_dict(state["scaler"])
-        progress = self._progress = _Progress.from_dict(state["progress"])
-        self._saved = progress.step
+        path, state = world.of_first(read)
+        self._restore(world.share(stored), state)
+        progress = self._progress
         if not world.of_first((self._out / WEIGHTS).exists):
             if progress.best_scores is not None:
                 warnings.warn(
@@ -210,15 +230,74 @@ class Run:
                     stacklevel=2,
                 )
             progress.evaluated, progress.stale, progress.best_step, progress.best_scores = 0, 0, None, None
+        return path
 
-    def _refuse_other(self, path: Path, state: dict[str, Any]) -> None:
+    def _usable(self, path: Path, *, or_before: bool) -> tuple[Path, dict[str, np.ndarray], _State]:
+        """The checkpoint, or one before it, with all that it holds, looked through before any of it is used."""
+        try:
+            tensors, values = read_checkpoint(path)
+            state = self._checked_state(path, values)
+            self._refuse_other(path, state)
+            self._insist_on_fit(path, tensors)
+            return path, tensors, state
+        except ModelError as error:
+            before = next(checkpoints_before(path), None) if or_before else None
+            if before is None:
+                raise
+            warnings.warn(f"{path} is passed over: {error.problem}", BigBirdWarning, stacklevel=2)
+        return self._usable(before, or_before=True)
+
+    def _checked_state(self, path: Path, values: dict[str, Any]) -> _State:
+        try:
+            state = _STATE.validate_json(json.dumps(values))  # JSON's own types alone
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise _no_checkpoint(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path) from None
+        written = values["progress"]
+        for part, whole in ((written, state.progress), (written["window"], state.progress.window)):
+            if lacking := sorted(asdict(whole).keys() - part.keys()):  # these have defaults, for a new run alone
+                raise _no_checkpoint(f"progress lacks {lacking[0]}", path)
+        if self._stepper.scaler.state_dict().keys() != state.scaler.keys():
+            raise _no_checkpoint("scaler is another one", path)
+        if state.progress.best_scores is not None and self._job.metric not in state.progress.best_scores:
+            raise _no_checkpoint(f"progress.best_scores has no {self._job.metric}", path)
+        return state
+
+    def _insist_on_fit(self, path: Path, tensors: dict[str, np.ndarray]) -> None:
+        """Compare names, shapes and types with this run's own."""
+        own = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in self._tensors().items()}
+        for name, parameter in self._job.model.named_parameters():
+            if f"optimiser.step.{name}" in tensors:  # one that took no part in the loss has no state
+                own[f"optimiser.step.{name}"] = ((), torch.float32)
+                own |= {f"optimiser.{key}.{name}": (tuple(parameter.shape), parameter.dtype) for key in MOMENTS}
+        if odd := sorted(own.keys() ^ tensors.keys()):
+            raise _no_checkpoint(f"it {'lacks' if odd[0] in own else 'has'} a tensor {odd[0]}", path)
+        for name, (shape, dtype) in own.items():
+            found = tensors[name]
+            if found.shape != shape or found.dtype != torch.empty((), dtype=dtype).numpy().dtype:
+                raise _no_checkpoint(f"{name} is {found.dtype} {found.shape}, not {dtype} {shape}", path)
+            if not np.isfinite(found).all():
+                raise _no_checkpoint(f"{name} is not finite", path)
+
+    def _restore(self, tensors: dict[str, Tensor], state: _State) -> None:
+        named: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "average": {}}
+        for name, tensor in tensors.items():
+            room, _, rest = name.partition(".")
+            named[room][rest] = tensor
+        self._job.model.load_state_dict(named["model"])
+        load_optimiser_state(self._stepper.optimiser, self._job.model, named["optimiser"])
+        if self._average is not None:
+            self._average.load(named["average"])
+        self._stepper.scaler.load_state_dict(state.scaler)
+        self._progress = state.progress
+        self._saved = state.progress.step
+
+    def _refuse_other(self, path: Path, state: _State) -> None:
         job = self._job
-        changes = [
-            change for change in recipe_changes(state["recipe"], job.recipe) if not change.startswith(SAME_RESULT)
-        ]
+        changes = [change for change in recipe_changes(state.recipe, job.recipe) if not change.startswith(SAME_RESULT)]
         if not changes:
             changes = [
-                f"the {name} is not what it was" for name, key in job.data.items() if state["data"].get(name) != key
+                f"the {name} is not what it was" for name, key in job.data.items() if state.data.get(name) != key
             ]
         if changes:
             raise UsageError(
@@ -340,18 +419,23 @@ class Run:
         self._saved, self._saved_at = self._progress.step, time.monotonic()
         return Saved(step=self._saved, path=path)
 
-    def _write_checkpoint(self) -> Path:
-        job = self._job
-        tensors = {f"model.{name}": tensor for name, tensor in job.model.state_dict().items()}
+    def _tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint holds of this run, but for its state."""
+        model = self._job.model
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         tensors |= {
-            f"optimiser.{name}": tensor for name, tensor in optimiser_state(self._stepper.optimiser, job.model).items()
+            f"optimiser.{name}": tensor for name, tensor in optimiser_state(self._stepper.optimiser, model).items()
         }
         if self._average is not None:
             tensors |= {f"average.{name}": tensor for name, tensor in self._average.averages.items()}
+        return tensors
+
+    def _write_checkpoint(self) -> Path:
+        job = self._job
         return write_checkpoint(
             self._out,
             self._progress.step,
-            {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
+            {name: tensor.detach().cpu().numpy() for name, tensor in self._tensors().items()},
             {
                 "progress": asdict(self._progress),
                 "recipe": job.recipe.model_dump(mode="json"),
@@ -360,6 +444,12 @@ class Run:
             },
             keep=job.recipe.run.keep,
         )
+
+
+def _no_checkpoint(why: str, path: Path) -> ModelError:
+    return ModelError(
+        f"it is not a checkpoint of this version: {why}", where=str(path), fix="begin a new run with --out FOLDER"
+    )
 
 
 @contextmanager

@@ -3,13 +3,15 @@
 import json
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bigbird_cli.errors import UsageError
+from bigbird_cli.errors import BigBirdWarning, UsageError
+from bigbird_cli.files import open_plain, refuse_link, replace_file, set_aside
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.recipe.load import dump_recipe
 from bigbird_cli.recipe.schema import Recipe
@@ -23,11 +25,13 @@ class MetricsFile:
 
     Args:
         run: the run folder; the file is made when missing. None writes nothing.
-        after: lines of later steps are dropped: a resumed run writes them again.
+        after: lines of later steps are dropped: a resumed run writes them again. Where other lines are no JSON with a
+            step, the file is kept under another name too.
         tensorboard: write to run/tensorboard too.
 
     Raises:
         UsageError: TensorBoard is asked for and not installed.
+        ResourceError: the file, or the folder for TensorBoard, is a link.
     """
 
     def __init__(self, run: Path | None, *, after: int, tensorboard: bool = False) -> None:
@@ -35,10 +39,15 @@ class MetricsFile:
         self._board = None
         if run is None or self._path is None:
             return
-        kept = [line for line in _lines(self._path) if _step_of(line) <= after]
-        rewritten = self._path.with_suffix(".new")
-        rewritten.write_text("".join(kept), encoding="utf-8")
-        os.replace(rewritten, self._path)  # noqa: PTH105 - the atomic rename is the point
+        steps = [(_step_of(line), line) for line in _lines(self._path)]
+        if any(step is None for step, _ in steps):
+            aside = set_aside(self._path)
+            warnings.warn(
+                f"{self._path} holds lines that are no metrics and begins anew without them: see {aside.name}",
+                BigBirdWarning,
+                stacklevel=2,
+            )
+        replace_file(self._path, b"".join(line for step, line in steps if step is not None and step <= after))
         if tensorboard:
             self._board = _open_board(run / "tensorboard", after=after)
 
@@ -54,7 +63,7 @@ class MetricsFile:
         if self._path is None:
             return
         line = json.dumps({"event": kind, **_finite(values)}, allow_nan=False)
-        with self._path.open("a", encoding="utf-8") as file:
+        with os.fdopen(open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", encoding="utf-8") as file:
             file.write(line + "\n")
         if self._board is not None:
             room = "train" if kind == "step" else "dev"
@@ -80,7 +89,8 @@ def summary_writer() -> Any:
 
 
 def _open_board(folder: Path, *, after: int) -> Any:
-    return summary_writer()(str(folder), purge_step=after + 1 if after else None)
+    refuse_link(folder)
+    return summary_writer()(str(folder), purge_step=after + 1)
 
 
 def write_best_model(
@@ -149,17 +159,22 @@ def model_card(recipe: Recipe, *, step: int, n_steps: int, scores: Mapping[str, 
     return "\n".join(lines) + "\n"
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.exists():
+def _lines(path: Path) -> list[bytes]:
+    """Its whole lines; the last may be torn."""
+    if not os.path.lexists(path):
         return []
-    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+        return [line for line in file if line.endswith(b"\n")]
 
 
-def _step_of(line: str) -> int:
+def _step_of(line: bytes) -> int | None:
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 0
+        match json.loads(line):
+            case {"step": int(step)}:
+                return step
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 def _finite(value: Any) -> Any:

@@ -60,7 +60,7 @@ def build_model(
         changes: what the task wants of the config.
 
     Raises:
-        ModelError: the folder's weights do not fit its config.
+        ModelError: the folder's weights do not fit its config, or are not finite.
         RecipeError: model.config asks for what no model can have.
     """
     changes = {**section.config, **changes}
@@ -71,7 +71,9 @@ def build_model(
         if value is not None:
             changes[key] = value
     if section.start is not None:
-        return head.model.from_pretrained(folder, **changes)
+        model = head.model.from_pretrained(folder, **changes)
+        _insist_on_finite(model, section.start)
+        return model
     special = {
         "pad_token_id": tokenizer.pad_id,
         "bos_token_id": tokenizer.cls_id,
@@ -101,6 +103,18 @@ def open_vocabulary(section: ModelSection, folder: Path) -> Tokenizer:
                 fix="learn one: bigbird tokenize --train TEXTS --vocab-size 8000 --out FOLDER",
             ) from None
         raise
+
+
+def _insist_on_finite(model: PretrainedModel, start: str) -> None:
+    """Look at all weights once: one that is not finite would end training later, and seem the data's fault."""
+    for name, weight in model.named_parameters():
+        n_odd = int((~weight.isfinite()).sum())
+        if n_odd:
+            raise ModelError(
+                f"{n_odd:,} of the {weight.numel():,} numbers of {name} are not finite",
+                where=start,
+                fix="fetch the model again, or start from another",
+            )
 
 
 def _model_type(folder: Path) -> str | None:

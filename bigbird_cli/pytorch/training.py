@@ -66,7 +66,7 @@ def train(
         job = open_job(recipe, place, cache=recipe.data.cache or default_folder(), offline=offline)
         run = Run(job, out, world)
         if checkpoint is not None:
-            run.load(checkpoint)
+            checkpoint = run.load(checkpoint, or_before=resume == "auto")
         yield Started(
             run=out,
             device=str(place) if world.size == 1 else f"{world.size} x {place.type}",

@@ -1,7 +1,8 @@
 """Training features on disk: written once, then read through memory maps, so that a run holds none of them.
 
 A cache is a folder with one file an array and `meta.json`, which is written last: features stand in it one behind the
-other, with the place where each begins.
+other, with the place where each begins. All of it is held against its CRC-32 when it is opened, a second or less for a
+gigabyte, since training on a damaged one would not fail but learn something else.
 """
 
 import io
@@ -10,24 +11,27 @@ import json
 import os
 import shutil
 import tempfile
-import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from bigbird_cli.errors import DISK_FULL, ResourceError
+from bigbird_cli.files import lock, open_plain
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.text.windows import Window
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the files of a cache change; a cache of another format is made anew."""
 
 _META = "meta.json"
 _UNFINISHED = ".unfinished-"
+_LOCK = ".lock"
 _FORGOTTEN = 24 * 3600
-"""Seconds without a write after which an unfinished cache is one whose process was killed."""
+"""Seconds without a write after which an unfinished cache that no process holds is one whose process was killed."""
 
 _PLACES = ("example", "start", "stop", "first", "owned_start", "owned_stop")
 
@@ -86,12 +90,13 @@ class FeatureFile:
             return found
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder)
             making = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
+            _sweep(folder, now=making.stat().st_mtime)
         except OSError as error:
             raise _not_written(error, folder) from None
         try:
-            cls._write(make(), making, folder)
+            with _held(making):
+                cls._write(make(), making, folder)
             _take_place(making, place)
         finally:
             shutil.rmtree(making, ignore_errors=True)
@@ -156,7 +161,7 @@ class FeatureFile:
                 stream.flush()
                 os.fsync(stream.fileno())
             meta["sizes"] = {name: stream.tell() for name, stream in streams.items()}
-            (making / _META).write_text(json.dumps(meta), encoding="utf-8")
+            (making / _META).write_text(json.dumps({**meta, "crc32": _crc32_of(meta)}), encoding="utf-8")
         except OSError as error:
             raise _not_written(error, folder) from None
         finally:
@@ -168,11 +173,13 @@ class FeatureFile:
         """The features of a folder; None if they are not there, or not whole."""
         try:
             meta = json.loads((place / _META).read_text(encoding="utf-8"))
-            whole = meta["format"] == FORMAT and all(
-                (place / name).stat().st_size == size for name, size in meta["sizes"].items()
-            )
-            return cls(meta, lambda name, dtype: _mapped(place / name, dtype)) if whole else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            if meta.pop("crc32") != _crc32_of(meta) or meta["format"] != FORMAT:
+                return None
+            for name, size in meta["sizes"].items():
+                if (place / name).stat().st_size != size or _crc32_of_file(place / name) != meta["crc32s"][name]:
+                    return None
+            return cls(meta, lambda name, dtype: _mapped(place / name, dtype))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
 
@@ -182,15 +189,19 @@ class _Column:
     def __init__(self, name: str, dtype: np.dtype, open_: Open) -> None:
         self.name, self.dtype = name, dtype
         self._stream = open_(name)
-        self.size = 0
+        self.size = self.crc32 = 0
 
     def add(self, values: np.ndarray) -> None:
-        self._stream.write(values.tobytes())
+        self._write(values.tobytes())
         self.size += values.size
 
     def add_number(self, value: int | float) -> None:
-        self._stream.write(self.dtype.type(value).tobytes())
+        self._write(self.dtype.type(value).tobytes())
         self.size += 1
+
+    def _write(self, data: bytes) -> None:
+        self._stream.write(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
 
 
 class _Writer:
@@ -245,6 +256,7 @@ class _Writer:
         return {
             "format": FORMAT,
             "arrays": {name: column.dtype.str for name, column in self._columns.items()},
+            "crc32s": {name: column.crc32 for name, column in self._columns.items()},
             "has_mask": self._mask is not None,
             "labels": {name: begins is not None for name, (_, begins) in self._labels.items()},
             "n_examples": sum(self._seen),
@@ -288,6 +300,18 @@ def _label_dtype(value: int | float | np.ndarray) -> np.dtype:
     return np.dtype(np.float64 if np.asarray(value).dtype.kind == "f" else np.int64)
 
 
+def _crc32_of(meta: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
+
+
+def _crc32_of_file(path: Path) -> int:
+    crc32 = 0
+    with path.open("rb") as file:  # not through a map, whose pages would count as this process's memory
+        while block := file.read(1 << 20):
+            crc32 = zlib.crc32(block, crc32)
+    return crc32
+
+
 def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
     if not path.stat().st_size:
         return np.empty(0, dtype=dtype)  # no memory map may be empty
@@ -301,7 +325,7 @@ def _take_place(making: Path, place: Path) -> None:
             making.rename(place)
             return
         except OSError as error:
-            if not place.exists():
+            if not os.path.lexists(place):
                 raise _not_written(error, place) from None
         if FeatureFile._opened(place) is not None:
             return
@@ -313,14 +337,40 @@ def _take_place(making: Path, place: Path) -> None:
         shutil.rmtree(broken, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left unfinished."""
+@contextmanager
+def _held(making: Path) -> Iterator[None]:
+    """Let other processes see that one is at work here, where the file system has locks."""
+    handle = open_plain(making / _LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        with suppress(OSError):
+            lock(handle)
+        yield
+    finally:
+        os.close(handle)
+        (making / _LOCK).unlink()
+
+
+def _is_held(making: Path) -> bool:
+    try:
+        handle = open_plain(making / _LOCK, os.O_RDWR)
+    except (OSError, ResourceError):
+        return False
+    try:
+        return not lock(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _sweep(folder: Path, *, now: float) -> None:
+    """Remove what killed processes left unfinished; `now` is by the file system's clock, as all its times are."""
     for unfinished in folder.glob(f"{_UNFINISHED}*"):
         try:
             last = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
         except OSError:
             continue  # its process is just done with it
-        if time.time() - last > _FORGOTTEN:
+        if now - last > _FORGOTTEN and not _is_held(unfinished):
             shutil.rmtree(unfinished, ignore_errors=True)
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.special_tokens import ROLES, Stretch, described
@@ -317,7 +318,7 @@ class BigBirdTokenizer(ModelInputs):
         if not folder.is_dir():
             raise ModelError("there is no such folder", where=str(folder), fix="make it first")
         path = folder / f"{filename_prefix}-{SPIECE_MODEL}" if filename_prefix else folder / SPIECE_MODEL
-        path.write_bytes(self.sp_model.serialized_model_proto())
+        replace_file(path, self.sp_model.serialized_model_proto())
         return (str(path),)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.spiece_file import SPIECE_MODEL, spiece_bytes
 from bigbird_cli.text.tokenizer_files import found, stored_settings
@@ -138,7 +139,7 @@ class BigBirdTokenizerFast(BigBirdTokenizer):
         content = self.tokenizer_json()
         written = super().save_pretrained(save_directory, filename_prefix)
         path = Path(save_directory) / (f"{filename_prefix}-{TOKENIZER_JSON}" if filename_prefix else TOKENIZER_JSON)
-        path.write_text(content, encoding="utf-8")
+        replace_file(path, content.encode())
         return (*written, str(path))
 
     def _config(self) -> dict[str, Any]:
@@ -164,4 +165,4 @@ def write_tokenizer_json(spiece_model: str | Path, path: str | Path) -> None:
     Raises:
         ModelError: the file is no sentencepiece model, or of a kind that tokenizer.json does not reproduce.
     """
-    Path(path).write_text(BigBirdTokenizerFast(spiece_model).tokenizer_json(), encoding="utf-8")
+    replace_file(Path(path), BigBirdTokenizerFast(spiece_model).tokenizer_json().encode())

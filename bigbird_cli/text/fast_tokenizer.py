@@ -9,6 +9,7 @@ import tokenizers
 from tokenizers import models
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
@@ -116,10 +117,10 @@ class FastTokenizer:
     def save(self, folder: Path) -> None:
         """Write tokenizer.json, without truncation and padding, and the settings that stood beside it."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TOKENIZER_JSON).write_text(self._tokenizer.to_str(pretty=True), encoding="utf-8")
+        replace_file(folder / TOKENIZER_JSON, self._tokenizer.to_str(pretty=True).encode())
         for name, settings in self._settings.items():
             if settings:
-                (folder / name).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                replace_file(folder / name, (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode())
 
     def _encode_raw(self, text: str) -> tokenizers.Encoding:
         return self._reader.encode(text, add_special_tokens=False)

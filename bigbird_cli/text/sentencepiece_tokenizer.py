@@ -8,6 +8,7 @@ import numpy as np
 import sentencepiece
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.spiece_file import BYTE, CONTROL, SPIECE_MODEL, USER_DEFINED, read_spiece, without_user_defined
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
@@ -117,10 +118,10 @@ class SentencePieceTokenizer:
     def save(self, folder: Path) -> None:
         """Write spiece.model, byte for byte, and the settings that stood beside it."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SPIECE_MODEL).write_bytes(self._proto)
+        replace_file(folder / SPIECE_MODEL, self._proto)
         for name, settings in self._settings.items():
             if settings:
-                (folder / name).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+                replace_file(folder / name, (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _markers(names: Iterable[str], declared: Mapping[str, str]) -> frozenset[str]:

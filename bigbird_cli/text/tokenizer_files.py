@@ -8,6 +8,7 @@ from typing import Any
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, within
 from bigbird_cli.text.special_tokens import ROLES, added_token
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
@@ -90,7 +91,7 @@ def _special_in(settings: Mapping[str, Any]) -> list[AddedToken]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    replace_file(path, f"{text}\n".encode())
 
 
 def _fetched(name: str, **hub: Any) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bigbird_cli.errors import DataError, ResourceError, UsageError
+from bigbird_cli.files import replace_file
 from bigbird_cli.processes import python_command, python_environment
 from bigbird_cli.text.corpus import Corpus, Sample
 from bigbird_cli.text.report import tokenize
@@ -161,7 +162,7 @@ def train_vocabulary(
         split_by_whitespace=has_words,
         add_dummy_prefix=has_words,
     )
-    (folder / SPIECE_MODEL).write_bytes(model)
+    replace_file(folder / SPIECE_MODEL, model)
     BigBirdTokenizer(folder / SPIECE_MODEL).save_pretrained(folder)
 
     tokenizer = load_tokenizer(folder)

@@ -11,9 +11,8 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,8 +20,9 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
+from bigbird_cli.files import PARTIAL, lock, open_plain, refuse_link, remove, set_aside
 from bigbird_cli.text.places import local_path
-from bigbird_cli.weights.folders import PARTIAL, disk_errors, flush, partial_folder, remove_partial_folders
+from bigbird_cli.weights.folders import disk_errors, flush, partial_folder, remove_partial_folders
 from bigbird_cli.weights.store import WEIGHTS
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
@@ -34,7 +34,7 @@ _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _STEP: Final = re.compile(r"step-(\d+)(\.old)?")
 _METRICS: Final = "metrics.jsonl"
-_RUN_FILES: Final = ("recipe.yaml", _METRICS, CHECKPOINTS)
+_RUN_FILES: Final = re.compile(rf"recipe\.yaml|metrics(-\d+)?\.jsonl|{CHECKPOINTS}")
 
 
 def write_checkpoint(
@@ -53,9 +53,11 @@ def write_checkpoint(
         The checkpoint's folder.
 
     Raises:
-        ResourceError: the disk is full or cannot be written; every older checkpoint is still there.
+        ResourceError: the disk is full or cannot be written, or `checkpoints` is a link; every older checkpoint is
+            still there.
     """
     parent = run / CHECKPOINTS
+    refuse_link(parent)
     text = json.dumps(state, ensure_ascii=False).encode("utf-8")
     size = n_bytes(tensors) + len(text) + 10_000
     remove_partial_folders(parent)
@@ -71,7 +73,7 @@ def write_checkpoint(
         flush(partial / _MANIFEST)
         flush(partial)
         path = parent / f"step-{step}"
-        if path.exists():  # a resumed run came here again: the old one stays readable until the new one stands
+        if os.path.lexists(path):  # a resumed run came here again: the old one stays readable until the new one stands
             old = parent / f"step-{step}.old"
             _remove(old)
             path.rename(old)
@@ -85,15 +87,27 @@ def newest_checkpoint(run: Path) -> Path | None:
     """The checkpoint written last among those that are whole, bit for bit; None where there is none.
 
     A broken one is passed over with a BigBirdWarning that names it and says why.
+
+    Raises:
+        ModelError: the folder of checkpoints cannot be read.
     """
-    for path in reversed(_checkpoints(run / CHECKPOINTS)):
+    return next(_whole(_checkpoints(run / CHECKPOINTS)), None)
+
+
+def checkpoints_before(path: Path) -> Iterator[Path]:
+    """The whole checkpoints beside this one that were written before it, the newest first."""
+    written = _checkpoints(path.parent)
+    return _whole(written[: written.index(path)])
+
+
+def _whole(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in reversed(paths):
         try:
             _verify(path)
         except ModelError as error:
-            warnings.warn(f"{path} is passed over: {error.problem}", BigBirdWarning, stacklevel=2)
+            warnings.warn(f"{path} is passed over: {error.problem}", BigBirdWarning, stacklevel=3)
         else:
-            return path
-    return None
+            yield path
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -103,7 +117,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ModelError: a file is missing, or is not what the manifest says.
     """
     _verify(path)
-    return read_tensor_file(path / _TENSORS), json.loads((path / _STATE).read_bytes())
+    state = _read_json(path, _STATE)
+    if not isinstance(state, dict):
+        raise ModelError(f"its {_STATE} holds no JSON object", where=str(path))
+    return read_tensor_file(path / _TENSORS), state
 
 
 def start_run(out: Path, resume: str | None) -> Path | None:
@@ -134,13 +151,12 @@ def start_run(out: Path, resume: str | None) -> Path | None:
             )
         return None
     if resume == "auto":
-        if there and not any(name in _RUN_FILES for name in there):
+        if there and not any(_RUN_FILES.fullmatch(name) for name in there):
             raise UsageError("there is no run in this folder to resume", where=str(out), fix="name a run with --out")
         newest = _newest_or_refuse(out)
-        lost = [name for name in there if name == WEIGHTS or (name == _METRICS and (out / name).stat().st_size)]
-        if newest is None and lost:  # beginning anew would write over them
+        if newest is None and WEIGHTS in there and not _was_cut_short(out):  # a model to keep, not a run to repeat
             raise UsageError(
-                f"the folder holds {lost[0]} but no checkpoint to go on from",
+                f"the folder holds {WEIGHTS} but no checkpoint to go on from",
                 where=str(out),
                 fix="begin a new run elsewhere with --out FOLDER",
             )
@@ -160,6 +176,42 @@ def start_run(out: Path, resume: str | None) -> Path | None:
     return path
 
 
+def set_aside_lost_run(run: Path) -> None:
+    """Rename what a run left that ended before its first checkpoint, and say so; a new run is to begin in its folder.
+
+    Raises:
+        ResourceError: the folder cannot be written.
+    """
+    with disk_errors(run, n_bytes=0):
+        left = [run / name for name in (_METRICS, WEIGHTS) if (run / name).is_file() and (run / name).stat().st_size]
+        renamed = [set_aside(path).name for path in left]
+    if renamed:
+        warnings.warn(
+            f"the last run in {run} ended before its first checkpoint and begins anew; it left {' and '.join(renamed)}",
+            BigBirdWarning,
+            stacklevel=2,
+        )
+
+
+def _was_cut_short(run: Path) -> bool:
+    """Whether a run's metrics.jsonl is there and says nothing of its last step."""
+    try:
+        with os.fdopen(open_plain(run / _METRICS, os.O_RDONLY), "rb") as lines:
+            return not any(_is_last_step(line) for line in lines)
+    except OSError:
+        return False
+
+
+def _is_last_step(line: bytes) -> bool:
+    try:
+        match json.loads(line):
+            case {"step": int(step), "n_steps": int(n_steps)}:
+                return step >= n_steps
+    except (ValueError, RecursionError):
+        pass  # torn as the machine stopped
+    return False
+
+
 class RunLock:
     """Held while a process writes into a run folder; the system frees it when the process ends, however it ends."""
 
@@ -172,13 +224,21 @@ class RunLock:
 
         Raises:
             UsageError: another process, or another run in this one, holds it.
-            ResourceError: the folder cannot be written.
+            ResourceError: the folder cannot be written, or its lock is a link.
         """
+        refuse_link(self._path.parent / CHECKPOINTS)  # where older ones will be removed, too
         with disk_errors(self._path.parent, n_bytes=100):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = open_plain(self._path, os.O_RDWR | os.O_CREAT)
         try:
-            taken = _lock(handle)
+            taken = lock(handle)
+        except OSError as error:
+            warnings.warn(
+                f"this file system has no locks ({error.strerror}): start no second run in the same folder",
+                BigBirdWarning,
+                stacklevel=2,
+            )
+            taken = True
         except BaseException:
             os.close(handle)
             raise
@@ -211,16 +271,26 @@ def _is_ours(name: str) -> bool:
 
 def _newest_or_refuse(run: Path) -> Path | None:
     path = newest_checkpoint(run)
-    if path is None and (n := len(_checkpoints(run / CHECKPOINTS))):
-        raise ModelError(
-            f"none of its {n} checkpoints is whole", where=str(run), fix="begin a new run with --out FOLDER"
-        )
+    if path is None and (broken := _checkpoints(run / CHECKPOINTS)):
+        try:
+            _verify(broken[-1])
+        except ModelError as error:
+            raise ModelError(
+                f"none of its {len(broken)} checkpoints is whole: {error.problem}",
+                where=str(run),
+                fix=error.fix or "begin a new run with --out FOLDER",
+            ) from None
     return path
 
 
 def _checkpoints(parent: Path) -> list[Path]:
     """All finished checkpoints, the one written last at the end, unreadable ones by their step among them."""
-    found = [path for path in parent.glob("step-*") if _STEP.fullmatch(path.name) and path.is_dir()]
+    try:
+        found = [path for path in parent.iterdir() if _STEP.fullmatch(path.name) and path.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ModelError(f"its checkpoints cannot be read: {error.strerror}", where=str(parent)) from None
     return sorted(found, key=_age)
 
 
@@ -243,39 +313,61 @@ def _next_number(parent: Path) -> int:
 
 
 def _prune(parent: Path, *, keep: int) -> None:
-    """Remove old checkpoints, those with an unreadable manifest first: they never count as kept."""
+    """Remove old checkpoints, those with an unreadable manifest first: they never count as kept.
+
+    Those of a newer version stay, which knows how to go on from them.
+    """
     found = _checkpoints(parent)
     readable = [path for path in found if _age(path)[0] < _BROKEN_LAST and not path.name.endswith(".old")]
     for path in found:
-        if path not in readable[-keep:]:
+        if path not in readable[-keep:] and not _is_newer(path):
             _remove(path)
 
 
 def _remove(path: Path) -> None:
     """Take a checkpoint away: its name first, so that no half of it is ever found under that."""
     doomed = path.with_name(f"{PARTIAL}{path.name}")
-    shutil.rmtree(doomed, ignore_errors=True)
+    remove(doomed)
     with contextlib.suppress(OSError):  # held open by somebody, or not there; it harms nothing
         path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        remove(doomed)
+
+
+def _read_json(path: Path, name: str) -> Any:
+    try:
+        with os.fdopen(os.open(path / name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            return json.load(file)
+    except OSError as error:
+        raise ModelError(f"its {name} cannot be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"its {name} is not JSON", where=str(path)) from error
+
+
+def _is_newer(path: Path) -> bool:
+    try:
+        match _read_json(path, _MANIFEST):
+            case {"format": int(version)}:
+                return version > _FORMAT
+    except ModelError:
+        pass
+    return False
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((path / _MANIFEST).read_bytes())
-    except OSError as error:
-        raise ModelError(f"its {_MANIFEST} cannot be read: {error.strerror}", where=str(path)) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"its {_MANIFEST} is not JSON", where=str(path)) from error
+    manifest = _read_json(path, _MANIFEST)
     match manifest:
-        case {"format": int(version)} if version != _FORMAT:
-            raise ModelError(f"it has format {version}, not {_FORMAT}", where=str(path), fix="update bigbird-cli")
+        case {"format": int(version)} if version > _FORMAT:
+            raise ModelError(
+                f"it is of a newer version, with format {version} instead of {_FORMAT}",
+                where=str(path),
+                fix="update bigbird-cli",
+            )
         case {
-            "format": int(),
+            "format": 1,  # _FORMAT; a pattern takes no plain name
             "number": int(),
             "step": int(),
             "files": {
-                "state.safetensors": {"bytes": int(), "sha256": str()},  # _TENSORS; a pattern takes no plain name
+                "state.safetensors": {"bytes": int(), "sha256": str()},  # _TENSORS
                 "state.json": {"bytes": int(), "sha256": str()},
             },
         }:
@@ -302,36 +394,3 @@ def _verify(path: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _lock(handle: int) -> bool:
-    """Lock an open file for this process alone; False when another holds it."""
-    try:
-        import fcntl
-    except ImportError:
-        return _lock_on_windows(handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        warnings.warn(
-            f"this file system has no locks ({error.strerror}): start no second run in the same folder",
-            BigBirdWarning,
-            stacklevel=3,
-        )
-    return True
-
-
-def _lock_on_windows(handle: int) -> bool:
-    import msvcrt
-
-    try:
-        # far behind the text, which others may still read then
-        os.lseek(handle, 1 << 20, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-    except OSError:
-        return False
-    finally:
-        os.lseek(handle, 0, os.SEEK_SET)
-    return True

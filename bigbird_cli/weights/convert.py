@@ -15,6 +15,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.text.tokens import TOKENIZER_CONFIG
+from bigbird_cli.weights.folders import remove_abandoned
 from bigbird_cli.weights.formats import FORMATS, OpensDoor
 from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
 from bigbird_cli.weights.sources import Source, open_source
@@ -212,6 +213,7 @@ def _known(value: str, known: tuple[str, ...], option: str) -> None:
 
 
 def _refuse_occupied(out: Path) -> None:
+    remove_abandoned(out)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError("the folder holds files already", where=str(out), fix="name another one, or empty it")
     if os.path.lexists(out) and not out.is_dir():

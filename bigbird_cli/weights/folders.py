@@ -1,26 +1,26 @@
 """Folders that appear whole or not at all."""
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bigbird_cli.errors import DISK_FULL, ResourceError
-
-PARTIAL = ".partial-"
-"""Begins the name of a folder that is being written; one that is left over belonged to a process that died."""
+from bigbird_cli.files import PARTIAL, lock, open_to_others, remove
 
 
 @contextmanager
-def partial_folder(parent: Path, *, n_bytes: int) -> Iterator[Path]:
+def partial_folder(parent: Path, *, n_bytes: int, name: str = "") -> Iterator[Path]:
     """A new, empty folder in `parent`, removed at the end unless it was renamed.
 
     Args:
         parent: where the finished folder or its files are to stand, so that a rename suffices; made if missing.
         n_bytes: about what will be written, checked against the free space beforehand.
+        name: of the finished folder, by which `remove_abandoned` finds what a killed process leaves.
 
     Raises:
         ResourceError: the disk is full or cannot be written; what stood there before is untouched.
@@ -29,12 +29,39 @@ def partial_folder(parent: Path, *, n_bytes: int) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(parent).free < n_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
-        try:
-            open_to_others(folder)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{name}-" if name else PARTIAL, dir=parent))
+        with _held(folder):
+            try:
+                open_to_others(folder)
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock; False where another process does, or the system has no locks of folders."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # Windows opens no folder
+        yield False
+        return
+    try:
+        taken = False
+        with suppress(OSError):
+            taken = lock(handle)
+        yield taken
+    finally:
+        os.close(handle)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Clear away what killed processes left of this folder that they were to write, beside it and in it."""
+    beside = folder.parent.glob(f"{PARTIAL}{glob.escape(folder.name)}-*")
+    for left in (*beside, *folder.glob(f"{PARTIAL}*")):
+        with _held(left) as is_abandoned:
+            if is_abandoned:
+                remove(left)
 
 
 def require_space(where: Path, *, n_bytes: int) -> None:
@@ -53,14 +80,8 @@ def require_space(where: Path, *, n_bytes: int) -> None:
 
 def remove_partial_folders(parent: Path) -> None:
     """Clear away what a killed process left; only for the one process that may write into `parent`."""
-    for folder in parent.glob(f"{PARTIAL}*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def open_to_others(path: Path) -> None:
-    """Give a file or folder the rights of any new one; what begins as a temporary one is its owner's alone."""
-    os.umask(umask := os.umask(0))  # it cannot be asked without being set
-    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+    for left in parent.glob(f"{PARTIAL}*"):
+        remove(left)
 
 
 def flush(path: Path) -> None:

@@ -183,7 +183,9 @@ def write_model(
     extra = dict(files or {})
     size = n_bytes(tensors) + sum(map(len, extra.values())) + 2_000_000  # a vocabulary and the small files
     exists = folder.is_dir()
-    with partial_folder(folder if exists else folder.parent, n_bytes=size) as partial:
+    with partial_folder(
+        folder if exists else folder.parent, n_bytes=size, name="" if exists else folder.name
+    ) as partial:
         config.save(partial / CONFIG)
         if tokenizer is not None:
             tokenizer.save(partial)

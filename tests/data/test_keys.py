@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bigbird_cli.data import hub, keys
-from bigbird_cli.data.keys import content_key
+from bigbird_cli.data.keys import content_key, source_key
 from bigbird_cli.errors import DataError
 
 
@@ -28,7 +28,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def key(rows: Path | str, tokenizer: Path, **settings: Any) -> str:
-    return content_key([rows], settings=settings, tokenizer=tokenizer)
+    return content_key(source_key([rows]), settings=settings, tokenizer=tokenizer)
 
 
 def test_the_same_content_has_the_same_key_wherever_it_stands(rows: Path, tokenizer: Path, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_the_key_changes_with_content_settings_tokenizer_and_format(
     rows = rows.with_suffix(".csv").rename(rows)
     rows.write_text('{"a": 2}\n', encoding="utf-8")
     assert is_new(key(rows, tokenizer, window=8))
-    assert is_new(content_key([rows, rows], settings={"window": 8}, tokenizer=tokenizer))
+    assert is_new(content_key(source_key([rows, rows]), settings={"window": 8}, tokenizer=tokenizer))
     (tokenizer / "tokenizer_config.json").write_text("{}", encoding="utf-8")
     assert is_new(key(rows, tokenizer, window=8))
     (tokenizer / "tokenizer.json").write_text("[]", encoding="utf-8")
@@ -84,7 +84,7 @@ def test_a_data_set_of_the_hub_counts_by_its_commit(tokenizer: Path, monkeypatch
         key("hub:squad", tokenizer)
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with pytest.raises(DataError, match="nothing may be looked up"):
-        content_key(["hub:squad"], settings={}, tokenizer=tokenizer, offline=True)
+        source_key(["hub:squad"], offline=True)
     commits = iter(["one", "two", "two"])
     monkeypatch.setattr(hub, "revision_of", lambda source, offline: next(commits))  # noqa: ARG005
     found = [key("hub:squad", tokenizer) for _ in range(3)]

@@ -1,9 +1,13 @@
 """Training: it learns, splitting changes nothing, a resumed run is the run, and what is not finite stops it."""
 
+import contextlib
+import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +15,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import tokenizers
 import torch
 
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data import hub
-from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, RecipeError, ResourceError, UsageError
+from bigbird_cli.errors import (
+    BigBirdWarning,
+    DataError,
+    DivergedError,
+    ModelError,
+    RecipeError,
+    ResourceError,
+    UsageError,
+)
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.job import Job, open_job
 from bigbird_cli.pytorch.loader import EpochLoader
@@ -251,6 +264,148 @@ def test_other_dev_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) ->
     copy.write_bytes((data / "train.json").read_bytes())
     with pytest.raises(UsageError, match="the dev data is not what it was"):
         list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+
+
+def test_dev_data_edited_in_place_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "dev.json"
+    copy.write_bytes((data / "dev.json").read_bytes())
+    settings = recipe(start, data, data__dev=str(copy))
+    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    copy.write_bytes(copy.read_bytes().replace(b"q100", b"q999"))
+    with pytest.raises(UsageError, match="the dev data is not what it was"):
+        list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+
+
+def test_data_that_is_written_to_while_it_is_read_leaves_no_cache(
+    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "train.json"
+    copy.write_bytes((data / "train.json").read_bytes())
+    settings = recipe(start, data, data__train=str(copy), data__cache=str(tmp_path / "cache"))
+    made = type(settings.task).training_features
+
+    def rewritten(self: Any, examples: Any, tokenizer: Any) -> Iterator[Any]:
+        yield from made(self, examples, tokenizer)
+        copy.write_bytes(copy.read_bytes().replace(b"w1 ", b"w2 "))
+
+    monkeypatch.setattr(type(settings.task), "training_features", rewritten)
+    with pytest.raises(DataError, match=r"train\.json: it was written to while it was read"):
+        list(train(settings, tmp_path / "run", device="cpu"))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_keeps_what_it_left(
+    start: Path, data: Path, tmp_path: Path
+) -> None:
+    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Step, step=3)
+    with pytest.warns(BigBirdWarning, match=r"ended before its first checkpoint.*metrics-1\.jsonl"):
+        events = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+    assert kinds(events)[-1] == "Finished"
+    assert [line["step"] for line in metrics(tmp_path / "run") if line["event"] == "step"] == [3, 6, 9, 12]
+    assert len((tmp_path / "run" / "metrics-1.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def finished(start: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with checkpoints of steps 6 and 12 and a moving average."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    list(train(recipe(start, data, run__ema=0.9), run, device="cpu"))
+    return run
+
+
+def sealed(checkpoint: Path, name: str, content: bytes) -> None:
+    """Change a file of a checkpoint, and its manifest with it."""
+    (checkpoint / name).write_bytes(content)
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+
+
+def renamed(tensors: dict[str, np.ndarray], name: str) -> None:
+    tensors[f"{name}s"] = tensors.pop(name)
+
+
+STATES = {
+    "no progress": lambda state: state.pop("progress"),
+    "no step": lambda state: state["progress"].pop("step"),
+    "no loss": lambda state: state["progress"]["window"].pop("loss"),
+    "a key more": lambda state: state.update(rng="7"),
+    "a progress key more": lambda state: state["progress"].update(lr=1),
+    "a step of text": lambda state: state["progress"].update(step="12"),
+    "a step below 0": lambda state: state["progress"].update(step=-1),
+    "half a step": lambda state: state["progress"].update(step=1.5),
+    "no window": lambda state: state["progress"].update(window=None),
+    "scores of text": lambda state: state["progress"].update(best_scores={"f1": "high"}),
+    "other scores": lambda state: state["progress"].update(best_scores={"accuracy": 1.0}),
+    "a recipe that is none": lambda state: state.update(recipe=[1]),
+    "data that is none": lambda state: state.update(data={"dev data": 3}),
+    "a scaler of text": lambda state: state.update(scaler="none"),
+    "another scaler": lambda state: state.update(scaler={"scale": 2.0}),
+}
+TENSORS = {
+    "a weight renamed": lambda tensors: renamed(tensors, "model.qa_classifier.qa_outputs.bias"),
+    "a moment renamed": lambda tensors: renamed(tensors, "optimiser.exp_avg.qa_classifier.qa_outputs.bias"),
+    "no moment": lambda tensors: tensors.pop("optimiser.exp_avg_sq.qa_classifier.qa_outputs.bias"),
+    "no average": lambda tensors: tensors.pop("average.qa_classifier.qa_outputs.bias"),
+    "an unknown kind": lambda tensors: tensors.update(rng=np.zeros(3, dtype=np.uint8)),
+    "another shape": lambda tensors: tensors.update({"model.qa_classifier.qa_outputs.bias": np.zeros(3, np.float32)}),
+    "another type": lambda tensors: tensors.update({"model.qa_classifier.qa_outputs.bias": np.zeros(2, np.int64)}),
+    "not a number": lambda tensors: tensors["average.qa_classifier.qa_outputs.bias"].fill(np.nan),
+}
+
+
+def assert_passed_over(start: Path, data: Path, run: Path) -> None:
+    """Step 12 alone is refused as a whole; `auto` goes on from step 6."""
+    settings = recipe(start, data, run__ema=0.9)
+    with pytest.raises(ModelError, match=r"not a checkpoint of this version|holds no JSON object|is not JSON"):
+        list(train(settings, run, resume=str(run / "checkpoints" / "step-12"), device="cpu"))
+    with pytest.warns(BigBirdWarning, match="step-12 is passed over"):
+        begun = next(train(settings, run, resume="auto", device="cpu"))
+    assert isinstance(begun, Started)
+    assert begun.resumed_from == run / "checkpoints" / "step-6"
+
+
+@pytest.mark.parametrize("change", STATES.values(), ids=STATES)
+def test_a_state_of_another_shape_is_passed_over(
+    start: Path, data: Path, finished: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    checkpoint = Path(shutil.copytree(finished, tmp_path / "run")) / "checkpoints" / "step-12"
+    state = json.loads((checkpoint / "state.json").read_text())
+    change(state)
+    sealed(checkpoint, "state.json", json.dumps(state).encode())
+    assert_passed_over(start, data, tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b"[" * 99_999])
+def test_a_state_that_is_none_is_passed_over(
+    start: Path, data: Path, finished: Path, tmp_path: Path, content: bytes
+) -> None:
+    checkpoint = Path(shutil.copytree(finished, tmp_path / "run")) / "checkpoints" / "step-12"
+    sealed(checkpoint, "state.json", content)
+    assert_passed_over(start, data, tmp_path / "run")
+
+
+@pytest.mark.parametrize("change", TENSORS.values(), ids=TENSORS)
+def test_tensors_of_another_shape_are_passed_over(
+    start: Path, data: Path, finished: Path, tmp_path: Path, change: Callable[[dict[str, np.ndarray]], object]
+) -> None:
+    checkpoint = Path(shutil.copytree(finished, tmp_path / "run")) / "checkpoints" / "step-12"
+    tensors, _ = read_checkpoint(checkpoint)
+    change(tensors)
+    sealed(checkpoint, "state.safetensors", safetensors.numpy.save(tensors))
+    assert_passed_over(start, data, tmp_path / "run")
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_start_model_that_is_not_finite_is_named(start: Path, data: Path, tmp_path: Path, odd: float) -> None:
+    broken = Path(shutil.copytree(start, tmp_path / "start"))
+    tensors = read_tensors(broken)
+    name = "bert.encoder.layer.1.attention.self.key.weight"
+    tensors[name][3, 2] = odd
+    safetensors.numpy.save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=rf"1 of the 256 numbers of {name} are not finite") as caught:
+        list(train(recipe(broken, data), tmp_path / "run", device="cpu"))
+    assert caught.value.exit_code == 4
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -622,6 +777,46 @@ def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path: Path) -> Non
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
     assert (lines[-1]["loss"], lines[-1]["scores"]) == ("nan", {"f1": "inf"})
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\xff\xfe\n", b"\x00" * 512 + b"\n", b'{"step": "2"}\n', b"[1]\n", b"[" * 99_999 + b"\n"]
+)
+def test_lines_that_are_no_metrics_are_kept_elsewhere(tmp_path: Path, odd: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    MetricsFile(tmp_path, after=0).write("step", {"step": 1, "loss": 1.0})
+    whole = path.read_bytes() + odd
+    path.write_bytes(whole)
+    with pytest.warns(BigBirdWarning, match=r"no metrics.*metrics-1\.jsonl"):
+        MetricsFile(tmp_path, after=1).write("step", {"step": 2, "loss": 1.0})
+    assert [line["step"] for line in metrics(tmp_path)] == [1, 2]
+    assert (tmp_path / "metrics-1.jsonl").read_bytes() == whole
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "metrics.new"])
+def test_metrics_are_not_written_through_a_link(tmp_path: Path, name: str, link: Callable[[Path, Path], None]) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious\n")
+    (tmp_path / "run").mkdir()
+    with contextlib.suppress(ResourceError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        link(tmp_path / "run" / name, victim)
+        MetricsFile(tmp_path / "run", after=0).write("step", {"step": 1})
+    open_metrics = MetricsFile(Path(tempfile.mkdtemp(dir=tmp_path)), after=0)
+    assert open_metrics._path is not None
+    open_metrics._path.unlink()
+    link(open_metrics._path, victim)
+    with pytest.raises(ResourceError, match="which is not written to"):
+        open_metrics.write("step", {"step": 1})
+    assert victim.read_text() == "precious\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
+def test_metrics_that_are_a_pipe_do_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(ResourceError, match="no plain file"):
+        MetricsFile(tmp_path, after=0)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
 from bigbird_cli.weights import checkpoint, folders
-from bigbird_cli.weights.checkpoint import RunLock, newest_checkpoint, read_checkpoint, start_run, write_checkpoint
+from bigbird_cli.weights.checkpoint import (
+    RunLock,
+    newest_checkpoint,
+    read_checkpoint,
+    set_aside_lost_run,
+    start_run,
+    write_checkpoint,
+)
 
 FILES = ["manifest.json", "state.json", "state.safetensors"]
 
@@ -162,7 +170,7 @@ def test_a_manifest_that_is_none_is_passed_over(text: str, tmp_path: Path) -> No
     save(tmp_path, 1)
     (save(tmp_path, 2) / "manifest.json").write_bytes(text.encode("latin-1"))
     assert_is_step(
-        newest_with_warning(tmp_path, r"step-2 is passed over: (its manifest\.json is not|it has format 2)"), 1
+        newest_with_warning(tmp_path, r"step-2 is passed over: (its manifest\.json is not|it is of a newer version)"), 1
     )
 
 
@@ -335,17 +343,108 @@ def test_auto_begins_anew_where_no_checkpoint_was_written_yet(tmp_path: Path) ->
     assert start_run(tmp_path, "auto") is None
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "metrics.jsonl"])
-def test_auto_does_not_begin_anew_over_what_a_run_left(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "metrics", [None, b'{"event": "step", "step": 9, "n_steps": 9}\n{"event": "evaluated", "step": 9}\n']
+)
+def test_auto_does_not_begin_anew_over_the_model_of_a_finished_run(metrics: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("seed: 0")
-    (tmp_path / "metrics.jsonl").write_bytes(b"")  # no step was logged: nothing is lost
-    assert start_run(tmp_path, "auto") is None
-    (tmp_path / name).write_bytes(b"{}")
-    with pytest.raises(UsageError, match=rf"{name}.*--out") as caught:
+    (tmp_path / "model.safetensors").write_bytes(b"{}")
+    if metrics is not None:
+        (tmp_path / "metrics.jsonl").write_bytes(metrics)
+    with pytest.raises(UsageError, match=r"model\.safetensors.*--out") as caught:
         start_run(tmp_path, "auto")
     assert caught.value.exit_code == 2
     save(tmp_path, 1)
     assert start_run(tmp_path, "auto") == tmp_path / "checkpoints" / "step-1"
+
+
+@pytest.mark.parametrize(
+    "metrics", [b"", b'{"event": "step", "step": 3, "n_steps": 9}\n', b"\xff\x00\n{torn", b"[" * 99_999]
+)
+def test_auto_begins_anew_where_a_run_was_killed_before_its_first_checkpoint(metrics: bytes, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(metrics)
+    (tmp_path / "model.safetensors").write_bytes(b"best so far")
+    (tmp_path / "metrics-1.jsonl").write_bytes(b"of one killed before")
+    assert start_run(tmp_path, "auto") is None
+    with pytest.warns(BigBirdWarning, match=r"begins anew; it left .*model-1\.safetensors"):
+        set_aside_lost_run(tmp_path)
+    assert (tmp_path / "model-1.safetensors").read_bytes() == b"best so far"
+    if metrics:
+        assert (tmp_path / "metrics-2.jsonl").read_bytes() == metrics
+    assert start_run(tmp_path, "auto") is None  # killed again, before it wrote anything
+
+
+def test_a_checkpoint_of_a_newer_version_asks_for_an_update_and_is_never_removed(tmp_path: Path) -> None:
+    newer = save(tmp_path, 3)
+    manifest = json.loads((newer / "manifest.json").read_text())
+    (newer / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
+    with (
+        pytest.warns(BigBirdWarning, match="newer version"),
+        pytest.raises(ModelError, match=r"newer version.*update bigbird-cli"),
+    ):
+        start_run(tmp_path, "auto")
+    save(tmp_path, 1, keep=1)
+    save(tmp_path, 2, keep=1)
+    assert names(tmp_path) == ["step-2", "step-3"]
+
+
+# links that somebody else may have prepared
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    path = tmp_path / "victim"
+    path.write_text("precious")
+    return path
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_lock_that_is_a_link_is_not_written_to(link: Callable[[Path, Path], None], victim: Path) -> None:
+    run = victim.parent / "run"
+    run.mkdir()
+    link(run / ".lock", victim)
+    with pytest.raises(ResourceError, match="which is not written to"), RunLock(run):
+        pass
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
+def test_a_lock_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".lock")
+    with pytest.raises(ResourceError, match="no plain file"), RunLock(tmp_path):
+        pass
+
+
+def test_no_checkpoint_of_another_folder_is_removed_through_a_link(tmp_path: Path) -> None:
+    save(tmp_path / "other", 1)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "other" / "checkpoints")
+    with pytest.raises(ResourceError, match="a link stands here"), RunLock(tmp_path / "run"):
+        pass
+    with pytest.raises(ResourceError, match="a link stands here"):
+        save(tmp_path / "run", 2, keep=1)
+    assert names(tmp_path / "other") == ["step-1"]
+
+
+@pytest.mark.parametrize("name", ["step-1", "step-2", ".partial-step-1"])
+def test_of_a_link_among_checkpoints_only_the_link_goes(name: str, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious").touch()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / name).symlink_to(other)
+    save(tmp_path, 2, keep=1)
+    assert names(tmp_path) == ["step-2"]
+    assert not (tmp_path / "checkpoints" / "step-2").is_symlink()
+    assert (other / "precious").exists()
+
+
+def test_a_run_folder_may_be_a_link_itself(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    with RunLock(tmp_path / "run"):
+        save(tmp_path / "run", 1)
+    assert names(tmp_path / "disk") == ["step-1"]
 
 
 def test_auto_goes_into_no_folder_that_is_no_run(tmp_path: Path) -> None:
