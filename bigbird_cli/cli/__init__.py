@@ -9,13 +9,12 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from bigbird_cli import __version__
-from bigbird_cli.cli.boundary import Terminated, as_error, guarded, show_error
+from bigbird_cli.cli.boundary import as_error, end_at_once, guarded, show_error
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.finetune import finetune
@@ -62,13 +61,14 @@ def bigbird(
 
 def main() -> None:
     """Run the command line: the door of the `bigbird` script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job
+            signal.signal(number, end_at_once)
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # for what libraries start, such as torch's compiler
     _open_streams()
     try:
         _run()
     except SystemExit as end:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is said and saved: no traceback on the way out
         if end.code is None or isinstance(end.code, int):
             _leave(end.code or 0)
         raise
@@ -108,7 +108,3 @@ def _leave(code: int) -> NoReturn:
         with suppress(OSError):  # whoever wrote has flushed, and told what went wrong
             stream.flush()
     os._exit(code)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated

@@ -7,7 +7,8 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TextIO, TypeVar
+from types import FrameType
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import typer
 
@@ -18,6 +19,24 @@ Result = TypeVar("Result")
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived; whatever handles Ctrl-C handles it too."""
+
+
+def end_at_once(number: int, frame: FrameType | None = None) -> NoReturn:  # noqa: ARG001 - the signature is Python's
+    """Handle a signal where no command runs: there is nothing to save, and nobody to catch an exception."""
+    os._exit(128 + number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature is Python's
+    """Handle the first signal in a command; what comes while it ends, ends it at once."""
+    _let_signals(end_at_once, instead_of=_interrupt)
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+def _let_signals(handler: Callable[..., Any], *, instead_of: Callable[..., Any]) -> None:
+    """Change the handlers that are ours; whoever calls a command from Python has their own."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is instead_of:
+            signal.signal(number, handler)
 
 
 def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -32,8 +51,12 @@ def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
         with warnings.catch_warnings():
             _show_warnings(debug=debug, quiet=quiet)
             try:
-                result = command(*args, **settings)
-                sys.stdout.flush()
+                _let_signals(_interrupt, instead_of=end_at_once)
+                try:
+                    result = command(*args, **settings)
+                    sys.stdout.flush()
+                finally:
+                    _let_signals(end_at_once, instead_of=_interrupt)
             except (typer.Exit, typer.Abort):
                 raise
             except BrokenPipeError:

@@ -1,5 +1,6 @@
 """Signals to a run: to stop, noted and obeyed at a step's end, the second at once; or to save and go on."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -13,6 +14,8 @@ _SAVE = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 class StopSignals:
     """While open, notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and SIGUSR1 as a wish for a checkpoint.
+
+    A second signal to stop ends the process at once; SIGINT as Python does, by a KeyboardInterrupt.
 
     A signal that the process ignores (nohup, a shell's background job) stays ignored. Outside the main thread,
     where Python allows no handlers, nothing is noted.
@@ -56,6 +59,8 @@ class StopSignals:
             return
         again = self.caught is not None
         self.caught = number
+        if again and number != signal.SIGINT:
+            os._exit(128 + number)  # an exception could be raised where nobody lets it through
         if again:
             self.obey(number)
 

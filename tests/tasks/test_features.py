@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -146,6 +147,8 @@ def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path: Path) -> No
         lambda cache: (cache / "meta.json").write_text("{"),
         lambda cache: (cache / "meta.json").write_text("[]"),
         lambda cache: (cache / "meta.json").unlink(),
+        lambda cache: (cache / "meta.json").write_text("[" * 99_999),
+        lambda cache: (cache / "ids").write_bytes(bytes((cache / "ids").stat().st_size)),
         lambda cache: (cache / "meta.json").write_text((cache / "meta.json").read_text().replace('"ids"', '"idx"')),
     ],
 )
@@ -155,6 +158,40 @@ def test_a_broken_cache_is_made_anew(tmp_path: Path, damage: Callable[[Path], ob
     for _ in range(2):
         check_equal(FeatureFile.cached(KEY, some, folder=tmp_path), some())
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
+
+
+@pytest.mark.parametrize("name", ["meta.json", "ids", "begins", "places", "names", "label0"])
+def test_every_changed_byte_of_a_cache_is_found(tmp_path: Path, name: str) -> None:
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    path = tmp_path / KEY / name
+    whole = path.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 40)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        made = FeatureFile.cached(KEY, lambda: some(3), folder=tmp_path)
+        assert len(made) == 3, f"{name}, byte {place}"
+        path.write_bytes(whole)
+        shutil.rmtree(tmp_path / KEY)
+        FeatureFile.cached(KEY, some, folder=tmp_path)
+
+
+def test_a_process_at_work_keeps_its_unfinished_cache_however_old(tmp_path: Path) -> None:
+    def slow() -> Iterator[Feature]:
+        yield feature(0)
+        (mine,) = tmp_path.glob(".unfinished-*")
+        for path in (*mine.iterdir(), mine):
+            os.utime(path, (time.time() - 900_000,) * 2)
+        FeatureFile.cached(KEY[::-1], some, folder=tmp_path)  # sweeps
+        yield feature(1)
+
+    assert len(FeatureFile.cached(KEY, slow, folder=tmp_path)) == 2
+
+
+def test_a_clock_that_is_ahead_sweeps_nothing_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".unfinished-new").mkdir()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 2 * 24 * 3600)
+    FeatureFile.cached(KEY, some, folder=tmp_path)
+    assert (tmp_path / ".unfinished-new").exists()
 
 
 def test_a_cache_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,67 @@
+"""Folders and files appear whole, in nobody else's place."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bigbird_cli.files import replace_file, set_aside
+from bigbird_cli.weights import folders
+from bigbird_cli.weights.folders import partial_folder, remove_abandoned
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_file_replaces_a_link_and_not_what_it_leads_to(link: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "config.json"
+    victim.write_text("precious")
+    link(path, victim)
+    replace_file(path, b"new")
+    assert (path.read_bytes(), victim.read_text()) == (b"new", "precious")
+    assert not path.is_symlink()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "victim"]
+
+
+def test_a_file_that_was_replaced_has_the_rights_of_any_new_one(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    replace_file(tmp_path / "replaced", b"")
+    assert (tmp_path / "replaced").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_file_is_set_aside_under_the_first_free_name(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").touch()
+    (tmp_path / "metrics-1.jsonl").symlink_to("nowhere")
+    assert set_aside(tmp_path / "metrics.jsonl") == tmp_path / "metrics-2.jsonl"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bigbird_cli.weights.folders import partial_folder
+
+with partial_folder(Path(sys.argv[1]), n_bytes=1, name=sys.argv[2]) as partial:
+    (partial / "model.safetensors").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks no folders")
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_a_killed_process_left_of_a_folder_goes_and_what_a_living_one_writes_stays(
+    tmp_path: Path, inside: bool
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    where, name = (out, "") if inside else (tmp_path, "out")
+    environment = os.environ | {"PYTHONPATH": str(Path(folders.__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", KILLED, where, name], env=environment, check=False)
+    (tmp_path / ".partial-other-abc").mkdir()
+    left = list(where.glob(f".partial-{name}*"))
+    assert len(left) == 1
+    with partial_folder(where, n_bytes=1, name=name) as living:
+        remove_abandoned(out)
+        assert living.exists()
+    assert not left[0].exists()
+    assert (tmp_path / ".partial-other-abc").exists()
