@@ -8,6 +8,25 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Numbers of the system's errors that say so: no space, no more of it for this user, or for a single file."""
 
 
+_SHORT_OF = {
+    errno.ENOSPC: ("the disk is full", "free some space, then start again"),
+    errno.EDQUOT: ("this user's share of the disk is used up (its quota)", "free some space, then start again"),
+    errno.EFBIG: ("a file may not grow that large here (ulimit -f)", "raise the limit, or write elsewhere"),
+    errno.ENOMEM: ("memory ran out", "close other programs, or use a machine with more memory"),
+    errno.EMFILE: ("too many files are open (ulimit -n)", "raise the limit"),
+    errno.ENFILE: ("too many files are open on this machine", "close other programs"),
+    errno.EAGAIN: (
+        "no more threads or processes may be started (ulimit -u, or the container's limit)",
+        "raise the limit",
+    ),
+}
+
+
+def shortage(error: OSError) -> tuple[str, str] | None:
+    """What the system is short of, and what to do about it; None where it is not."""
+    return _SHORT_OF.get(error.errno or 0)
+
+
 class BigBirdError(Exception):
     """A failure that a user can cause and mend; the command line shows it without a traceback.
 

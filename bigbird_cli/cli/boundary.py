@@ -1,9 +1,12 @@
 """Where exceptions become a message and an exit code; every command runs inside it."""
 
+import errno
 import functools
 import os
+import re
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +15,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 import typer
 
-from bigbird_cli.errors import DISK_FULL, BigBirdError, BigBirdWarning, DataError, ResourceError
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError, shortage
 
 Result = TypeVar("Result")
 
@@ -53,6 +56,7 @@ def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
             try:
                 _let_signals(_interrupt, instead_of=end_at_once)
                 try:
+                    _insist_on_threads()
                     result = command(*args, **settings)
                     sys.stdout.flush()
                 finally:
@@ -72,19 +76,47 @@ def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
     return run
 
 
+_NO_THREAD = re.compile(r"can't start new thread|thread creation failed", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"failed to map segment|cannot allocate memory|bad_alloc|PyObject pointer is null", re.IGNORECASE
+)
+"""How the loader of libraries, C++ and Rust say it, in errors of their own kinds."""
+
+
 def as_error(error: BaseException) -> BigBirdError | None:
     """What a user can mend, as one of our errors; None for a fault of ours."""
     if isinstance(error, BigBirdError):
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
         return ResourceError("memory ran out", fix="close other programs, or use a machine with more memory")
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return ResourceError("the disk is full", where=_path_of(error), fix="free some space, then start again")
+    if isinstance(error, OSError) and (short := shortage(error)):
+        return ResourceError(short[0], where=_path_of(error), fix=short[1])
+    if _NO_THREAD.search(str(error)):
+        return as_error(OSError(errno.EAGAIN, ""))
+    if _NO_MEMORY.search(str(error)):
+        return as_error(MemoryError())
     if isinstance(error, OSError) and error.filename is not None:
         return DataError(
             (error.strerror or str(error)).lower(), where=_path_of(error), fix="check path and permissions"
         )
     return None
+
+
+def _insist_on_threads() -> None:
+    """Try whether numerical libraries will get theirs: where they do not, they send SIGINT, or abort the process."""
+    done = threading.Event()
+    begun = []
+    try:
+        for _ in range(min(os.cpu_count() or 1, 16)):
+            begun.append(threading.Thread(target=done.wait))
+            begun[-1].start()
+    except RuntimeError:
+        begun.pop()
+        raise
+    finally:
+        done.set()
+        for thread in begun:
+            thread.join()
 
 
 def show_error(error: BigBirdError) -> None:
@@ -100,7 +132,7 @@ def _report(error: BaseException, *, debug: bool) -> int | None:
     if isinstance(error, KeyboardInterrupt):
         _say("✗ stopped")
         return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
-    if not isinstance(error, Exception):
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of libraries in Rust
         return None
     if debug:
         import traceback

@@ -39,7 +39,7 @@ from bigbird_cli.weights.checkpoint import (
     write_checkpoint,
 )
 from bigbird_cli.weights.folders import require_space
-from bigbird_cli.weights.store import WEIGHTS
+from bigbird_cli.weights.store import SMALL_FILES, WEIGHTS
 
 SAME_RESULT = (
     "optim.micro_batch_size ",
@@ -186,8 +186,9 @@ class Run:
         weights = sum(4 * parameter.numel() for parameter in self._job.model.parameters())
         checkpoint = weights * (3 if self._average is None else 4)
         there = sum(file.stat().st_size for file in (self._out / CHECKPOINTS).rglob("*.safetensors"))
-        room = (self._job.recipe.run.keep + 1) * checkpoint + 2 * weights - there
-        require_space(self._out, n_bytes=max(room, checkpoint + weights))
+        best = weights + SMALL_FILES
+        room = (self._job.recipe.run.keep + 1) * checkpoint + 2 * best - there
+        require_space(self._out, n_bytes=max(room, checkpoint + best))
 
     def _metrics(self) -> AbstractContextManager["MetricsFile"]:
         run = self._job.recipe.run

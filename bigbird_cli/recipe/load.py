@@ -149,7 +149,11 @@ def find_recipe(name: str | Path) -> Path:
     """
     path = Path(name)
     if path.is_dir():
-        raise RecipeError("this is a folder, not a recipe", where=str(name), fix="name a .yaml file in it")
+        is_run = (path / "recipe.yaml").is_file()
+        way = f"to go on with its run, name {path / 'recipe.yaml'} with --out {path} --resume auto"
+        raise RecipeError(
+            "this is a folder, not a recipe", where=str(name), fix=way if is_run else "name a .yaml file in it"
+        )
     if path.exists():
         return path
     shipped = shipped_recipes()

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bigbird_cli.errors import DISK_FULL, ResourceError
+from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
 from bigbird_cli.files import lock, open_plain
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.text.windows import Window
@@ -375,9 +375,9 @@ def _sweep(folder: Path, *, now: float) -> None:
 
 
 def _not_written(error: OSError, folder: Path) -> ResourceError:
-    if error.errno in DISK_FULL:
+    if error.errno in DISK_FULL and (short := shortage(error)):
         return ResourceError(
-            "the disk is full", where=str(folder), fix="make room, or set BIGBIRD_CACHE to a folder on another disk"
+            short[0], where=str(folder), fix="make room, or set BIGBIRD_CACHE to a folder on another disk"
         )
     return ResourceError(
         f"features cannot be written here: {error.strerror or error}",

@@ -162,9 +162,14 @@ def start_run(out: Path, resume: str | None) -> Path | None:
             )
         return newest
     path = local_path(resume)
-    if not path.is_dir():
+    try:
+        is_there = path.is_dir()
+        is_run = is_there and (path / CHECKPOINTS).is_dir()
+    except OSError as error:  # no right to look
+        raise ModelError(f"it cannot be read: {error.strerror}", where=resume) from None
+    if not is_there:
         raise ModelError("there is no such checkpoint", where=resume, fix="try --resume auto")
-    if (path / CHECKPOINTS).is_dir():
+    if is_run:
         path = _newest_or_refuse(path) or path
     _verify(path)
     if there and path.resolve().parent.parent != out.resolve():

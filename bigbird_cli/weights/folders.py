@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bigbird_cli.errors import DISK_FULL, ResourceError
+from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
 from bigbird_cli.files import PARTIAL, lock, open_to_others, remove
 
 
@@ -27,8 +27,7 @@ def partial_folder(parent: Path, *, n_bytes: int, name: str = "") -> Iterator[Pa
     """
     with disk_errors(parent, n_bytes=n_bytes):
         parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(parent).free < n_bytes:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _look_for_space(parent, n_bytes)
         folder = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{name}-" if name else PARTIAL, dir=parent))
         with _held(folder):
             try:
@@ -70,12 +69,8 @@ def require_space(where: Path, *, n_bytes: int) -> None:
     Raises:
         ResourceError: less than n_bytes are free where this folder is or will be.
     """
-    there = where
-    while not there.exists():
-        there = there.parent
     with disk_errors(where, n_bytes=n_bytes):
-        if shutil.disk_usage(there).free < n_bytes:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _look_for_space(_existing(where), n_bytes)
 
 
 def remove_partial_folders(parent: Path) -> None:
@@ -101,20 +96,39 @@ def disk_errors(where: Path, *, n_bytes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in DISK_FULL:
-            raise ResourceError(
-                f"the disk is full: {_megabytes(n_bytes)} are needed, {_free(where)}",
-                where=str(where),
-                fix="free some space or write elsewhere",
-            ) from error
+        if error.errno in DISK_FULL and (short := shortage(error)):
+            problem, fix = short
+            if error.errno == errno.ENOSPC and not _has_inodes(_existing(where)):
+                problem = "the disk holds as many files as it can (no inodes are left)"
+            elif error.errno == errno.ENOSPC:
+                problem += f": {_megabytes(n_bytes)} are needed, {_free(where)}"
+            else:
+                problem += f": {_megabytes(n_bytes)} are needed"
+            raise ResourceError(problem, where=str(where), fix=fix) from error
         named = f" ({error.filename})" if error.filename else ""
         raise ResourceError(f"cannot be written: {error.strerror or error}{named}", where=str(where)) from error
 
 
+def _look_for_space(folder: Path, n_bytes: int) -> None:
+    if shutil.disk_usage(folder).free < n_bytes or not _has_inodes(folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _has_inodes(folder: Path) -> bool:
+    if not hasattr(os, "statvfs"):  # Windows
+        return True
+    found = os.statvfs(folder)
+    return found.f_favail > 0 or found.f_files == 0  # a file system that does not count them says 0
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
 def _free(where: Path) -> str:
-    while not where.exists():
-        where = where.parent
-    return f"{_megabytes(shutil.disk_usage(where).free)} are free"
+    return f"{_megabytes(shutil.disk_usage(_existing(where)).free)} are free"
 
 
 def _megabytes(n_bytes: int) -> str:

@@ -20,6 +20,8 @@ from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
+SMALL_FILES: Final = 2_000_000
+"""Bytes that a vocabulary and the small files take at most, as a rule."""
 INDEX: Final = "model.safetensors.index.json"
 TASK: Final = "task.json"
 CARD: Final = "README.md"
@@ -181,7 +183,7 @@ def write_model(
     """
     folder = Path(folder)
     extra = dict(files or {})
-    size = n_bytes(tensors) + sum(map(len, extra.values())) + 2_000_000  # a vocabulary and the small files
+    size = n_bytes(tensors) + sum(map(len, extra.values())) + SMALL_FILES
     exists = folder.is_dir()
     with partial_folder(
         folder if exists else folder.parent, n_bytes=size, name="" if exists else folder.name

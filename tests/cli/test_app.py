@@ -80,6 +80,10 @@ class OutOfMemoryError(RuntimeError):
     """Has the name of torch's."""
 
 
+class PanicException(BaseException):
+    """Has the name of what libraries in Rust raise."""
+
+
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
@@ -90,6 +94,16 @@ class OutOfMemoryError(RuntimeError):
         (MemoryError(), 5, "✗ memory ran out\n  close other programs"),
         (OutOfMemoryError("CUDA out of memory"), 5, "✗ memory ran out\n  close other programs"),
         (OSError(28, "No space left on device", "out.bin"), 5, "✗ out.bin  the disk is full\n"),
+        (OSError(122, "Disk quota exceeded", "out.bin"), 5, "✗ out.bin  this user's share of the disk is used up"),
+        (OSError(27, "File too large", "out.bin"), 5, "✗ out.bin  a file may not grow that large here (ulimit -f)\n"),
+        (OSError(12, "Cannot allocate memory", "torch"), 5, "✗ torch  memory ran out\n"),
+        (OSError(24, "Too many open files", "a.txt"), 5, "✗ a.txt  too many files are open (ulimit -n)\n"),
+        (BlockingIOError(11, "Resource temporarily unavailable"), 5, "✗ no more threads or processes may be started"),
+        (RuntimeError("can't start new thread"), 5, "✗ no more threads or processes may be started"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 5, "✗ memory ran out\n"),
+        (RuntimeError("std::bad_alloc"), 5, "✗ memory ran out\n"),
+        (PanicException("PyObject pointer is null"), 5, "✗ memory ran out\n"),
+        (PanicException("index out of bounds"), 1, "✗ an unexpected error: PanicException: index"),
         (PermissionError(13, "Permission denied", "a.txt"), 3, "✗ a.txt  permission denied\n"),
         (KeyboardInterrupt(), 130, "✗ stopped\n"),
         (Terminated(), 143, "✗ stopped\n"),
@@ -165,6 +179,40 @@ def test_signals_end_it_with_their_code(repository: Path, number: signal.Signals
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert stderr == "✗ stopped\n"
+
+
+AGAIN = """
+import os, sys
+from bigbird_cli import cli
+from bigbird_cli.cli import boundary
+
+number, room, name = int(sys.argv[1]), {"cli": cli, "boundary": boundary}[sys.argv[2]], sys.argv[3]
+function = getattr(room, name)
+
+def interrupted(*args, **settings):
+    os.kill(os.getpid(), number)
+    return function(*args, **settings)
+
+def stopped():
+    os.kill(os.getpid(), number)
+
+setattr(room, name, interrupted)
+cli.app.command()(cli.guarded(stopped))
+sys.argv[1:] = ["stopped"]
+cli.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", ["cli _run", "boundary _report", "boundary _say", "cli _leave"])
+def test_a_signal_that_comes_again_at_any_place_ends_it_without_a_traceback(
+    repository: Path, number: signal.Signals, place: str
+) -> None:
+    command = [sys.executable, "-c", AGAIN, str(int(number)), *place.split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=False)
+    assert done.returncode == 128 + number
+    assert done.stderr in ("", "✗ stopped\n")
 
 
 def test_the_end_waits_for_no_thread_and_leaves_no_temporary_folder(repository: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -644,6 +645,26 @@ def test_a_second_signal_aborts_at_once(start: Path, data: Path, tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         follow(train(recipe(start, data, run__log_every=1), tmp_path / "run", device="cpu"), events, send_twice)
     assert kinds(events) == ["Started", "Step"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are of POSIX")
+def test_a_second_signal_from_a_supervisor_ends_the_process_where_it_stands(repository: Path) -> None:
+    script = """
+import os, signal
+from bigbird_cli.pytorch.signals import StopSignals
+
+class Odd:
+    def __del__(self):  # no exception leaves this
+        os.kill(os.getpid(), signal.SIGTERM)
+
+with StopSignals() as stop:
+    stop.is_preparing = False
+    os.kill(os.getpid(), signal.SIGTERM)
+    Odd()
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=repository, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
 
 
 def test_check_takes_a_step_and_writes_nothing(

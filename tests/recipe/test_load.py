@@ -375,3 +375,9 @@ def test_positions_fall_back_to_what_stands_around() -> None:
     text = _Text(values={}, keys={("a",): "f:1:1"}, at={}, name="f")
     assert text.where(("a", "b", "c")) == "f:1:1"
     assert text.where(("x",)) == "f"
+
+
+def test_a_run_folder_is_no_recipe_and_the_way_to_go_on_is_told(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("seed: 0")
+    with pytest.raises(RecipeError, match=r"a folder, not a recipe; .*/recipe\.yaml with --out .* --resume auto"):
+        find_recipe(tmp_path)

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sets no limit on the size of files")
-def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
+def test_a_limit_on_the_size_of_files_is_told_as_one(tmp_path: Path) -> None:
     script = f"""
 import resource, signal, numpy as np
 from pathlib import Path
@@ -228,7 +228,7 @@ except ResourceError as error:
     told = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=_environment()
     )
-    assert "the disk is full: 0.1 MB are needed" in told.stdout
+    assert "a file may not grow that large here (ulimit -f): 0.1 MB are needed" in told.stdout
     assert names(tmp_path) == ["step-1"]
     assert newest_checkpoint(tmp_path) is not None
 
@@ -469,6 +469,22 @@ def test_a_path_names_a_checkpoint_or_a_run(tmp_path: Path) -> None:
     save(other, 1)
     with pytest.raises(UsageError, match="not of this run"):
         start_run(other, str(first))
+
+
+def test_checkpoints_that_may_not_be_looked_at_are_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 1)
+    looked = Path.iterdir
+
+    def refused(self: Path) -> Iterator[Path]:
+        if self.name == "checkpoints":
+            raise PermissionError(13, "Permission denied")
+        return looked(self)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ModelError, match="its checkpoints cannot be read: Permission denied"):
+        start_run(tmp_path, "auto")
 
 
 def test_a_path_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:

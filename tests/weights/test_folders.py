@@ -1,16 +1,20 @@
 """Folders and files appear whole, in nobody else's place."""
 
+import errno
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bigbird_cli.errors import ResourceError
 from bigbird_cli.files import replace_file, set_aside
+from bigbird_cli.text.tokenizer import load_tokenizer
 from bigbird_cli.weights import folders
-from bigbird_cli.weights.folders import partial_folder, remove_abandoned
+from bigbird_cli.weights.folders import disk_errors, partial_folder, remove_abandoned, require_space
 
 
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
@@ -65,3 +69,48 @@ def test_what_a_killed_process_left_of_a_folder_goes_and_what_a_living_one_write
         assert living.exists()
     assert not left[0].exists()
     assert (tmp_path / ".partial-other-abc").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "the disk is full: 1.0 MB are needed, "),
+        (errno.EDQUOT, "this user's share of the disk is used up (its quota): 1.0 MB are needed"),
+        (errno.EFBIG, "a file may not grow that large here (ulimit -f): 1.0 MB are needed"),
+    ],
+)
+def test_what_is_short_is_named(tmp_path: Path, number: int, says: str) -> None:
+    with pytest.raises(ResourceError) as caught, disk_errors(tmp_path, n_bytes=1_000_000):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.problem.startswith(says)
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="Windows has no inodes")
+def test_a_disk_without_inodes_is_no_disk_without_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        os,
+        "statvfs",
+        lambda _: SimpleNamespace(f_favail=0, f_files=1000, f_bavail=10**9, f_frsize=1, f_blocks=10**9, f_bfree=10**9),
+    )
+    with pytest.raises(ResourceError, match="no inodes are left"):
+        require_space(tmp_path / "new", n_bytes=1000)
+    with pytest.raises(ResourceError, match="no inodes are left"), partial_folder(tmp_path, n_bytes=1000):
+        pass
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_tokenizer_is_not_saved_through_links(
+    link: Callable[[Path, Path], None], tmp_path: Path, repository: Path
+) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "out"
+    victim.write_text("precious")
+    tokenizer = load_tokenizer(next((repository / "bigbird_cli" / "pretrained").glob("*/tokenizer.json")).parent)
+    tokenizer.save(tmp_path / "usual")
+    folder.mkdir()
+    names = [file.name for file in (tmp_path / "usual").iterdir()]
+    for name in names:
+        link(folder / name, victim)
+    tokenizer.save(folder)
+    assert victim.read_text() == "precious"
+    for name in names:
+        assert (folder / name).read_bytes() == (tmp_path / "usual" / name).read_bytes()
