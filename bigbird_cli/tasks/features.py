@@ -1,7 +1,7 @@
 """Training features on disk: written once, then read through memory maps, so that a run holds none of them.
 
 A cache is a folder with one file an array and `meta.json`, which is written last: features stand in it one behind the
-other, with the place where each begins. All of it is held against its CRC-32 when it is opened, a second or less for a
+other, with the place where each begins. All of it is held against its CRC-32 when it is opened, a second or two for a
 gigabyte, since training on a damaged one would not fail but learn something else.
 """
 

@@ -1,5 +1,6 @@
 """A key changes with whatever the features depend on, and with nothing else."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,12 @@ def test_a_data_set_of_the_hub_counts_by_its_commit(tokenizer: Path, monkeypatch
 def test_a_missing_file_is_an_error(tmp_path: Path, tokenizer: Path) -> None:
     with pytest.raises(DataError, match="there is no such file"):
         key(tmp_path / "none.jsonl", tokenizer)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
+def test_a_pipe_is_refused_since_data_is_read_more_than_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(DataError, match="no file that can be read twice"):
+        source_key([tmp_path / "rows.jsonl"])
+    with pytest.raises(DataError, match="no file that can be read twice"):
+        source_key(["/dev/zero"])
