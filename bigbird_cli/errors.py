@@ -4,6 +4,8 @@ import difflib
 import errno
 from collections.abc import Iterable
 
+from bigbird_cli.messages import LONGEST_PART, shortened
+
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Numbers of the system's errors that say so: no space, no more of it for this user, or for a single file."""
 
@@ -30,6 +32,8 @@ def shortage(error: OSError) -> tuple[str, str] | None:
 class BigBirdError(Exception):
     """A failure that a user can cause and mend; the command line shows it without a traceback.
 
+    Long values and parts are shortened here, with their lengths told, so that whoever raises need not.
+
     Args:
         problem: what is wrong, with the values in it.
         where: the file (with line and column), tensor, question or setting it concerns.
@@ -39,10 +43,10 @@ class BigBirdError(Exception):
     exit_code = 1
 
     def __init__(self, problem: str, *, where: str | None = None, fix: str | None = None) -> None:
-        super().__init__(problem, where, fix)
-        self.problem = problem
-        self.where = where
-        self.fix = fix
+        self.problem = shortened(problem)
+        self.where = None if where is None else shortened(where)
+        self.fix = None if fix is None else shortened(fix)
+        super().__init__(self.problem, self.where, self.fix)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -100,7 +104,10 @@ class PeerLostError(BigBirdError):
 
 
 class BigBirdWarning(UserWarning):
-    """Something a user should know, that stops nothing."""
+    """Something a user should know, that stops nothing; shortened as errors are."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message, most=2 * LONGEST_PART))  # its place and remedy stand in it
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from bigbird_cli.cli.visible import to_json, visible
+from bigbird_cli.cli.visible import shortened, to_json, visible
 from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 
 _AROUND = 240
@@ -88,7 +88,7 @@ class Reading:
         if self.n_shown:
             self.out.print()
         self.n_shown += 1
-        self.out.print(Text(visible(heading), style="bold"))
+        self.out.print(Text(shortened(heading), style="bold"))
 
     def _print(self, line: Text) -> None:
         """Print a line below the heading, indented; on a terminal its continuations are too."""
@@ -124,7 +124,7 @@ class Answers(Reading):
 
     def _in_sentence(self, text: str, start: int, end: int) -> Text:
         excerpt = sentence_around(text, start, end)
-        answer = _flat(text[start:end])
+        answer = shortened(_flat(text[start:end]))
         line = Text("… " if excerpt.cut_before else "")
         line.append(_flat(text[excerpt.start : start]))
         if self.in_colour:
@@ -149,7 +149,7 @@ class Entities(Reading):
             line = Text(f"{visible(entity['type']):{kinds}}  ", style="cyan")
             line.append(f"{entity['start']}-{entity['end']}".ljust(places), style="dim")
             line.append(f"  {entity['score']:.2f}  ", style="dim")
-            line.append(_flat(entity["text"]), style="bold")
+            line.append(shortened(_flat(entity["text"])), style="bold")
             self._print(line)
         if not found:
             self._print(Text("no names", style="yellow"))

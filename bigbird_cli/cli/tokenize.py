@@ -12,6 +12,7 @@ import typer
 
 from bigbird_cli.cli import options
 from bigbird_cli.errors import UsageError
+from bigbird_cli.messages import LONGEST_PART, shortened
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.console import Waiting
@@ -263,7 +264,8 @@ def _show(name: str, report: "Report", shape: str) -> None:
 def _remark(name: str, report: "Report") -> str:
     hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
     share = f"{report.unknown:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
-    return f"! {name}  {share}, so a model cannot read them: {_listed(report.unknown_text)}{hint}"
+    remark = f"! {name}  {share}, so a model cannot read them: {_listed(report.unknown_text)}{hint}"
+    return shortened(remark, most=2 * LONGEST_PART)
 
 
 def _listed(unknown_text: Counter[str]) -> str:

@@ -61,9 +61,8 @@ def _load(path: Path, *, device: str) -> dict[str, torch.Tensor]:
     except ResourceError:
         raise
     except Exception as error:  # whatever a broken file makes of it
-        how = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"the weights file is broken ({how})", where=str(path), fix="fetch or copy the file again"
+            f"the weights file is broken ({error})", where=str(path), fix="fetch or copy the file again"
         ) from error
     if not isinstance(loaded, dict):
         raise ModelError(f"the file holds a {type(loaded).__name__}, no dict of tensors", where=str(path), fix=_SAVE)

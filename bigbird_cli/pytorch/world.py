@@ -205,7 +205,7 @@ def lost_peers() -> Iterator[None]:
             raise  # it is the model's
         said = re.sub(r"^\[[^\]]*\]\s*", "", str(error).strip()) or type(error).__name__  # without its place in C++
         raise PeerLostError(
-            f"another process of this run has ended or does not answer: {said.splitlines()[0].split('. ')[0][:200]}",
+            f"another process of this run has ended or does not answer: {said.splitlines()[0].split('. ')[0]}",
             where="training",
             fix="its own message says why; go on from the last checkpoint with --resume auto",
         ) from error

@@ -291,7 +291,7 @@ def _scalar(node: yaml.Node, where: str) -> Any:
         if tag == "float":
             return float(re.sub(r"\.(inf|nan)\Z", r"\1", value.lower()))
     except (KeyError, ValueError):
-        raise RecipeError(f"{value[:40]!r} is no {_TAG_WORDS.get(tag, tag)}", where=where) from None
+        raise RecipeError(f"{value!r} is no {_TAG_WORDS.get(tag, tag)}", where=where) from None
     raise _foreign_tag(node, where)
 
 
@@ -437,8 +437,7 @@ def _is_number(value: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _fields(kind: type[BaseModel], place: Place) -> list[str] | None:

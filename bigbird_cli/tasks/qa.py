@@ -454,9 +454,8 @@ class _Builder:
 
     def _leave_out(self, example: QAExample, n_tokens: int, where: str) -> None:
         if self._task.on_bad_answer == "error":
-            start = example.question if len(example.question) <= 60 else example.question[:57] + "..."
             raise DataError(
-                f"the question {start!r} has {n_tokens} tokens, more than task.max_question_tokens"
+                f"the question {example.question!r} has {n_tokens} tokens, more than task.max_question_tokens"
                 f" {self._task.max_question_tokens}",
                 where=where,
                 fix="shorten it, raise the setting, or set task.on_bad_answer: skip to leave such questions out",

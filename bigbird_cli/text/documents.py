@@ -279,8 +279,7 @@ def _int(number: str) -> int:
 
 
 def _too_large(number: str) -> NoReturn:
-    shown = number if len(number) <= 24 else f"{number[:20]}... ({len(number)} characters)"
-    raise ValueError(f"the number {shown} is too large")
+    raise ValueError(f"the number {number} is too large")
 
 
 def _filled(document: Document, where: str) -> Document:

@@ -354,4 +354,4 @@ def _is_there(kind: Sequence[str], there: set[str]) -> bool:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    return lines[0] if lines else type(error).__name__

@@ -35,9 +35,8 @@ def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise ModelError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from error
     except (SafetensorError, ValueError) as error:  # ValueError: a shape that numpy cannot make
-        how = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"the weights file is broken ({how})", where=str(path), fix="fetch or copy the file again"
+            f"the weights file is broken ({error})", where=str(path), fix="fetch or copy the file again"
         ) from error
     return tensors
 

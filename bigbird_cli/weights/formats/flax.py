@@ -148,7 +148,7 @@ def _read(path: Path) -> dict[str, _Stored]:
     except OSError as error:
         raise ModelError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from error
     except (ValueError, msgpack.UnpackException) as error:
-        how = " ".join(str(error).split())[:200] or "it is cut off"
+        how = str(error) or "it is cut off"
         raise ModelError(
             f"the weights file is broken ({how})", where=str(path), fix="fetch or copy the file again"
         ) from error
@@ -198,7 +198,7 @@ class _Flattener:
             for below, leaf in inner.items():
                 name = f"{key}/{below}" if below else key
                 if name in flat or len(name) > _LONGEST_NAME:
-                    raise ValueError(f"the name {name[:60]} stands there twice, or is too long")
+                    raise ValueError(f"the name {name} stands there twice, or is too long")
                 flat[name] = leaf
         return {"": _joined(flat)} if _PIECES in flat else flat
 
@@ -238,7 +238,7 @@ def _unpack_extension(code: int, data: bytes) -> _Stored | complex:
         raise ValueError("an array is not a shape, a type and bytes")
     name = dtype.decode("ascii")
     if name not in (*_TYPES, _BFLOAT16):
-        raise ValueError(f"it holds an array of the type {name[:60]}, which is not read here")
+        raise ValueError(f"it holds an array of the type {name}, which is not read here")
     stored = np.dtype("uint16" if name == _BFLOAT16 else name).newbyteorder("<")
     if len(buffer) % stored.itemsize:
         raise ValueError("an array's bytes are not a whole number of values")
@@ -254,7 +254,7 @@ def _unpack_extension(code: int, data: bytes) -> _Stored | complex:
 def _refuse_misshapen(shape: Sequence[object], size: int) -> None:
     lengths = [length for length in shape if type(length) is int and length >= 0]
     if len(lengths) != len(shape) or math.prod(lengths) != size:
-        raise ValueError(f"an array of {size} values has the shape {str(tuple(shape))[:60]}")
+        raise ValueError(f"an array of {size} values has the shape {tuple(shape)}")
 
 
 # writing

@@ -98,8 +98,7 @@ def _look_over(path: Path) -> None:
         NotImplementedError,
         RuntimeError,
     ) as error:
-        how = " ".join(str(error).split())[:200]
-        raise ModelError(f"the weights file is broken ({how})", where=str(path), fix=_BROKEN) from error
+        raise ModelError(f"the weights file is broken ({error})", where=str(path), fix=_BROKEN) from error
 
 
 def _no_archive(path: Path, start: bytes) -> ModelError:
@@ -132,7 +131,7 @@ def _refuse_calls(pickled: bytes, path: Path) -> None:
     """Go through the opcodes, which executes none, for anything that a dict of tensors does not need."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name in _OTHER_CALLS or (opcode.name == "GLOBAL" and not _PLAIN.fullmatch(str(argument))):
-            called = str(argument or opcode.name).replace(" ", ".")[:100]
+            called = str(argument or opcode.name).replace(" ", ".")
             raise ModelError(
                 f"its pickle calls {called}, which no dict of tensors needs; nothing was executed",
                 where=str(path),

@@ -522,7 +522,7 @@ def _ordered(value: int) -> bytes:
 
 
 def _shown(key: bytes) -> str:
-    return key[:200].decode("utf-8", errors="replace").replace("\0", "").strip() or "a tensor"
+    return key.decode("utf-8", errors="replace").replace("\0", "").strip() or "a tensor"
 
 
 def _index_error(prefix: Path, problem: str) -> ModelError:

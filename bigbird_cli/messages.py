@@ -1,0 +1,69 @@
+"""Text from outside made fit for a message: on one line, without control characters, and of a length to read."""
+
+import re
+
+# C0 and C1 controls, delete, the line separators, and the marks that reorder what stands beside them
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_QUOTED = re.compile(r"""(?<!\w)(?:'[^']*'|"[^"]*"|«[^«»]*»)(?!\w)""")
+_WORD = re.compile(r"\S+")
+_LINE_END = re.compile(r"[ \t]*[\r\n]\s*")
+
+LONGEST_PART = 300
+"""Characters of a message's part: the problem, the place, or the remedy."""
+
+_LONGEST_VALUE = 80
+"""Characters of a quoted value or a word inside a message."""
+
+_LONGEST_PATH = 200
+"""Characters of one with slashes, which a reader may want to copy."""
+
+
+def visible(text: str) -> str:
+    """The text with white space as single characters of it and every other control character as an escape."""
+    return _OBEYED.sub(_escape, text)
+
+
+def shortened(text: str, *, most: int = LONGEST_PART) -> str:
+    """The text on one line with long values and words, then all of it, cut in the middle and their lengths told.
+
+    Args:
+        text: words of ours with values of a user's in them.
+        most: characters that are given at most.
+    """
+    text = visible(_LINE_END.sub(" ", text))
+    if len(text) > _LONGEST_VALUE:
+        text = _WORD.sub(_cut_value, _QUOTED.sub(_cut_value, text))
+    return _cut(text, most)
+
+
+def _cut_value(match: re.Match[str]) -> str:
+    value = match[0]
+    most = _LONGEST_PATH if "/" in value else _LONGEST_VALUE
+    if match.re is _QUOTED and len(value) > most:
+        return f"{value[0]}{_middle_cut(value[1:-1], most - 2)}{value[-1]} {_length(len(value) - 2)}"
+    return _cut(value, most)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    length = _length(len(text))
+    return f"{_middle_cut(text, most - len(length) - 1)} {length}"
+
+
+def _middle_cut(text: str, room: int) -> str:
+    """The start and the end of a text, `room` characters with the sign between them."""
+    end = (room - 1) // 2
+    return f"{text[: room - 1 - end]}…{text[len(text) - end :]}"
+
+
+def _length(n_characters: int) -> str:
+    return f"({n_characters:,} characters)"
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in "\t\n\r\v\f\x85\u2028\u2029":
+        return " "
+    return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
