@@ -2,12 +2,14 @@
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bigbird_cli.messages import LONGEST_PART, shortened
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Numbers of the system's errors that say so: no space, no more of it for this user, or for a single file."""
+
+_MOST_DETAILS = 20
 
 
 _SHORT_OF = {
@@ -38,12 +40,17 @@ class BigBirdError(Exception):
         problem: what is wrong, with the values in it.
         where: the file (with line and column), tensor, question or setting it concerns.
         fix: one thing to do about it.
+        details: where the problem is several in one: each in a line of its own, below it.
     """
 
     exit_code = 1
 
-    def __init__(self, problem: str, *, where: str | None = None, fix: str | None = None) -> None:
-        self.problem = shortened(problem)
+    def __init__(
+        self, problem: str, *, where: str | None = None, fix: str | None = None, details: Sequence[str] = ()
+    ) -> None:
+        lines = [shortened(line) for line in (problem, *details[:_MOST_DETAILS])]
+        lines += [f"and {len(details) - _MOST_DETAILS:,} more"] if len(details) > _MOST_DETAILS else []
+        self.problem = "\n  ".join(lines)
         self.where = None if where is None else shortened(where)
         self.fix = None if fix is None else shortened(fix)
         super().__init__(self.problem, self.where, self.fix)
@@ -58,7 +65,7 @@ class BigBirdError(Exception):
         return {"problem": self.problem, "where": self.where, "fix": self.fix, "exit_code": self.exit_code}
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.problem, self.where, self.fix)
+        return _rebuild, (type(self), *self.args), self.__dict__
 
 
 class UsageError(BigBirdError):
@@ -124,5 +131,5 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return max(whole, key=len, default=None)
 
 
-def _rebuild(kind: type[BigBirdError], problem: str, where: str | None, fix: str | None) -> BigBirdError:
-    return kind(problem, where=where, fix=fix)
+def _rebuild(kind: type[BigBirdError], *args: str | None) -> BigBirdError:
+    return kind.__new__(kind, *args)

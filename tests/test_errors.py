@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, RecipeError
 from bigbird_cli.messages import shortened
 
 PATH = "/data/" + "/".join(["corpus-of-contracts"] * 8) + "/train.jsonl"
@@ -73,3 +73,12 @@ def test_warnings_are_shortened() -> None:
 
 def test_an_error_says_where_and_what_to_do() -> None:
     assert str(BigBirdError("it is gone", where="a.txt", fix="bring it back")) == "a.txt: it is gone; bring it back"
+
+
+def test_several_problems_have_a_line_each() -> None:
+    error = RecipeError("30 settings are wrong:", details=[f"setting {i} is {'x' * 1000}" for i in range(30)])
+    lines = error.problem.split("\n")
+    assert len(lines) == 22
+    assert lines[1].startswith("  setting 0 is xxx")
+    assert lines[-1] == "  and 10 more"
+    assert pickle.loads(pickle.dumps(error)).problem == error.problem

@@ -177,7 +177,7 @@ def _say(text: str) -> None:
     from bigbird_cli.cli.visible import visible
 
     with suppress(OSError):  # where nobody can hear it, the exit code has to do
-        print(visible(text), file=sys.stderr, flush=True)
+        print("\n".join(visible(line) for line in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def _path_of(error: OSError) -> str | None:

@@ -354,8 +354,7 @@ def _explained(error: ValidationError, text: _Text, kind: type[BaseModel]) -> Re
     if len(found) == 1:
         return found[0]
     found.sort(key=lambda one: [int(number) for number in re.findall(r":(\d+)", one.where or "")[-2:]] or [10**9])
-    lines = [f"\n  {one}" for one in found]
-    return RecipeError(f"{len(found)} settings are wrong:{''.join(lines)}", where=text.name)
+    return RecipeError(f"{len(found)} settings are wrong:", where=text.name, details=[str(one) for one in found])
 
 
 def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeError:
