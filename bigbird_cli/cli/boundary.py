@@ -10,36 +10,16 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import typer
 
+from bigbird_cli.cli import signals
+from bigbird_cli.cli.signals import Terminated as Terminated
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError, shortage
+from bigbird_cli.messages import visible
 
 Result = TypeVar("Result")
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived; whatever handles Ctrl-C handles it too."""
-
-
-def end_at_once(number: int, frame: FrameType | None = None) -> NoReturn:  # noqa: ARG001 - the signature is Python's
-    """Handle a signal where no command runs: there is nothing to save, and nobody to catch an exception."""
-    os._exit(128 + number)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature is Python's
-    """Handle the first signal in a command; what comes while it ends, ends it at once."""
-    _let_signals(end_at_once, instead_of=_interrupt)
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-
-
-def _let_signals(handler: Callable[..., Any], *, instead_of: Callable[..., Any]) -> None:
-    """Change the handlers that are ours; whoever calls a command from Python has their own."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is instead_of:
-            signal.signal(number, handler)
 
 
 def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -54,20 +34,16 @@ def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
         with warnings.catch_warnings():
             _show_warnings(debug=debug, quiet=quiet)
             try:
-                _let_signals(_interrupt, instead_of=end_at_once)
-                try:
-                    _insist_on_threads()
-                    result = command(*args, **settings)
-                    sys.stdout.flush()
-                finally:
-                    _let_signals(end_at_once, instead_of=_interrupt)
+                _insist_on_threads()
+                result = command(*args, **settings)
+                sys.stdout.flush()
             except (typer.Exit, typer.Abort):
                 raise
             except BrokenPipeError:
-                _close_quietly()
+                close_quietly()
                 raise typer.Exit(0) from None
             except BaseException as error:
-                code = _report(error, debug=debug)
+                code = report(error, debug=debug)
                 if code is None:
                     raise
                 raise typer.Exit(code) from None
@@ -121,17 +97,25 @@ def _insist_on_threads() -> None:
 
 def show_error(error: BigBirdError) -> None:
     """Write an error to stderr: what and where, then what to do."""
-    place = f"{error.where}  " if error.where else ""
-    _say(f"✗ {place}{error.problem}")
-    if error.fix:
-        _say(f"  {error.fix}")
+    in_red, bold, plain = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if in_colour(sys.stderr) else ("", "", "")
+    place = f"{bold}{visible(error.where)}{plain}  " if error.where else ""
+    lines = [visible(line) for line in error.problem.split("\n")]
+    lines += [f"  {visible(error.fix)}"] if error.fix else []
+    _print(f"{in_red}✗{plain} {place}" + "\n".join(lines))
 
 
-def _report(error: BaseException, *, debug: bool) -> int | None:
+def in_colour(stream: TextIO) -> bool:
+    """Whether colours may be written to a stream."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def report(error: BaseException, *, debug: bool = False) -> int | None:
     """Show what went wrong; the exit code, or None when the exception is to go on as it is."""
-    if isinstance(error, KeyboardInterrupt):
+    stopped_by = signals.caught()  # a library may have made another error of it
+    if isinstance(error, KeyboardInterrupt) or (stopped_by is not None and as_error(error) is None):
         _say("✗ stopped")
-        return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
+        number = error.number if isinstance(error, Terminated) else signal.SIGINT
+        return 128 + (stopped_by or number)
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of libraries in Rust
         return None
     if debug:
@@ -174,17 +158,19 @@ def _show_warnings(*, debug: bool, quiet: bool) -> None:
 
 
 def _say(text: str) -> None:
-    from bigbird_cli.cli.visible import visible
+    _print(visible(text))
 
+
+def _print(text: str) -> None:
     with suppress(OSError):  # where nobody can hear it, the exit code has to do
-        print("\n".join(visible(line) for line in text.split("\n")), file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def _path_of(error: OSError) -> str | None:
     return None if error.filename is None else os.fsdecode(error.filename)
 
 
-def _close_quietly() -> None:
+def close_quietly() -> None:
     """The reader of our output left, as `head` does; what is still buffered goes nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -11,7 +11,10 @@ def classify(
     files: options.Files = None,
     model: options.TrainedModel = None,
     pair: Annotated[
-        str | None, typer.Option("--pair", metavar="TEXT", help="A second text beside each, for a model of pairs.")
+        str | None,
+        typer.Option(
+            "--pair", metavar="TEXT", help="A second text beside each, for a model of pairs.", **options.INPUT
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -21,19 +24,17 @@ def classify(
             min=0.0,
             max=1.0,
             help="Of several labels, give those at least so likely.  [default: as trained]",
+            **options.OUTPUT,
         ),
     ] = None,
     combine: Annotated[
         Literal["mean", "max", "first"] | None,
-        typer.Option("--combine", help="How the windows of a document are made one.  [default: as trained]"),
+        typer.Option(
+            "--combine", help="How the windows of a document are made one.  [default: as trained]", **options.OUTPUT
+        ),
     ] = None,
-    window: Annotated[
-        int | None, typer.Option("--window", metavar="N", min=16, help="Tokens read at once.  [default: as trained]")
-    ] = None,
-    overlap: Annotated[
-        int | None,
-        typer.Option("--overlap", metavar="N", min=0, help="Tokens that two windows share.  [default: as trained]"),
-    ] = None,
+    window: options.Window = None,
+    overlap: options.Overlap = None,
     on_long: options.OnLong = "window",
     newline: options.Newline = None,
     batch_size: options.BatchSize = 8,

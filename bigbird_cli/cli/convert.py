@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bigbird_cli import bounds
 from bigbird_cli.cli import options
 
 if TYPE_CHECKING:
@@ -18,44 +19,69 @@ def convert(
         typer.Argument(
             metavar="SOURCE",
             help="Model folder, name on the hub, TensorFlow checkpoint or SavedModel, or a file of weights.",
+            **options.INPUT,
         ),
     ],
     out: Annotated[
         str | None,
-        typer.Argument(metavar="OUT", help="Folder to write, new or empty; with --check, the other model."),
+        typer.Argument(
+            metavar="OUT", help="Folder to write, new or empty; with --check, the other model.", **options.OUTPUT
+        ),
     ] = None,
     to: Annotated[
-        Literal["safetensors", "bin", "flax"], typer.Option("--to", help="Format of the weights.")
+        Literal["safetensors", "bin", "flax"], typer.Option("--to", help="Format of the weights.", **options.OUTPUT)
     ] = "safetensors",
     dtype: Annotated[
         Literal["float32", "float16", "bfloat16"] | None,
-        typer.Option("--dtype", help="Precision of the weights.  [default: as stored; float32 from a BERT]"),
+        typer.Option(
+            "--dtype", help="Precision of the weights.  [default: as stored; float32 from a BERT]", **options.OUTPUT
+        ),
     ] = None,
     max_positions: Annotated[
         int | None,
         typer.Option(
-            "--max-positions", metavar="N", min=1, help="Longest input.  [default: a BigBird's own; 4096 from a BERT]"
+            "--max-positions",
+            help="Longest input.  [default: a BigBird's own; 4096 from a BERT]",
+            **options.number(bounds.TOKENS),
+            **options.MODEL,
         ),
     ] = None,
     positions: Annotated[
-        Literal["tile", "interpolate"], typer.Option("--positions", help="Where more positions come from.")
+        Literal["tile", "interpolate"],
+        typer.Option("--positions", help="Where more positions come from.", **options.MODEL),
     ] = "tile",
     block_size: Annotated[
-        int | None, typer.Option("--block-size", metavar="N", min=1, help="Tokens per block of attention.")
+        int | None,
+        typer.Option(
+            "--block-size", help="Tokens per block of attention.", **options.number(bounds.TOKENS), **options.MODEL
+        ),
     ] = None,
     random_blocks: Annotated[
-        int | None, typer.Option("--random-blocks", metavar="N", min=0, help="Random blocks a query block reads.")
+        int | None,
+        typer.Option(
+            "--random-blocks",
+            help="Random blocks a query block reads.",
+            **options.number(bounds.TOKENS, least=0),
+            **options.MODEL,
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A config.json in place of SOURCE's own.")
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="A config.json in place of SOURCE's own.", **options.INPUT),
     ] = None,
     revision: Annotated[
-        str | None, typer.Option("--revision", metavar="NAME", help="Branch, tag or commit of a hub model.")
+        str | None,
+        typer.Option("--revision", metavar="NAME", help="Branch, tag or commit of a hub model.", **options.INPUT),
     ] = None,
     offline: options.Offline = False,
-    inspect: Annotated[bool, typer.Option("--inspect", help="Tell what SOURCE is, and write nothing.")] = False,
+    inspect: Annotated[
+        bool, typer.Option("--inspect", help="Tell what SOURCE is, and write nothing.", **options.OUTPUT)
+    ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Run SOURCE and OUT on the same ids and tell the largest difference.")
+        bool,
+        typer.Option(
+            "--check", help="Run SOURCE and OUT on the same ids and tell the largest difference.", **options.OUTPUT
+        ),
     ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -11,15 +11,18 @@ def ner(
     files: options.Files = None,
     model: options.TrainedModel = None,
     min_score: Annotated[
-        float, typer.Option("--min-score", metavar="P", min=0.0, max=1.0, help="Leave out names less likely than this.")
+        float,
+        typer.Option(
+            "--min-score",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Leave out names less likely than this.",
+            **options.OUTPUT,
+        ),
     ] = 0.0,
-    window: Annotated[
-        int | None, typer.Option("--window", metavar="N", min=16, help="Tokens read at once.  [default: as trained]")
-    ] = None,
-    overlap: Annotated[
-        int | None,
-        typer.Option("--overlap", metavar="N", min=0, help="Tokens that two windows share.  [default: as trained]"),
-    ] = None,
+    window: options.Window = None,
+    overlap: options.Overlap = None,
     on_long: options.OnLong = "window",
     newline: options.Newline = None,
     batch_size: options.BatchSize = 8,

@@ -1,57 +1,136 @@
-"""Options that several commands share, each written once."""
+"""Options that several commands share, each written once, and the headings of a help page that options stand under."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from bigbird_cli import bounds
+from bigbird_cli.cli import completion
+
+INPUT: dict[str, Any] = {"rich_help_panel": "Input"}
+MODEL: dict[str, Any] = {"rich_help_panel": "Model"}
+LEARNING: dict[str, Any] = {"rich_help_panel": "Learning a vocabulary"}
+OUTPUT: dict[str, Any] = {"rich_help_panel": "Output"}
+RUNNING: dict[str, Any] = {"rich_help_panel": "Running"}
+
+
+def number(of: bounds.Bounds, *, least: float | None = None) -> dict[str, Any]:
+    """How an option takes a number within bounds."""
+    return {"metavar": "N", "min": of.least if least is None else least, "max": of.most}
+
+
 Model = Annotated[
-    str, typer.Option("--model", "-m", metavar="NAME", help="Shipped model, model folder, or name on the hub.")
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        autocompletion=completion.models,
+        help="Shipped model, model folder, or name on the hub.",
+        **MODEL,
+    ),
 ]
 TrainedModel = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="NAME", help="Run or model folder, or name on the hub.")
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME",
+        autocompletion=completion.model_folders,
+        help="Run or model folder, or name on the hub.",
+        **MODEL,
+    ),
 ]
 Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE]...", help="Text files, folders of them, or - for standard input.")
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="Text files, folders of them, or - for standard input.", **INPUT),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window", help="Tokens read at once.  [default: as trained]", **number(bounds.TOKENS, least=16), **INPUT
+    ),
+]
+Overlap = Annotated[
+    int | None,
+    typer.Option(
+        "--overlap",
+        help="Tokens that two windows share.  [default: as trained]",
+        **number(bounds.TOKENS, least=0),
+        **INPUT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.", **OUTPUT)]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.", **RUNNING)]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads.  [default: all cores]")
+    int | None,
+    typer.Option("--threads", help="CPU threads.  [default: all cores]", **number(bounds.THREADS), **RUNNING),
 ]
 Quantize = Annotated[
     Literal["int8"] | None,
-    typer.Option("--quantize", help="Compute in 8 bits, on a CPU: quicker, a little less exact."),
+    typer.Option("--quantize", help="Compute in 8 bits, on a CPU: quicker, a little less exact.", **MODEL),
 ]
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", min=1, metavar="N", help="Windows read at once; changes no result.")
+    int,
+    typer.Option("--batch-size", help="Windows read at once; changes no result.", **number(bounds.TOGETHER), **RUNNING),
 ]
 OnLong = Annotated[
     Literal["window", "error", "truncate"],
-    typer.Option("--on-long", help="A document longer than a window: read it in several, refuse it, or cut it."),
+    typer.Option(
+        "--on-long", help="A document longer than a window: read it in several, refuse it, or cut it.", **INPUT
+    ),
 ]
 Newline = Annotated[
     Literal["space", "keep"] | None,
-    typer.Option("--newline", help="How the tokenizer sees line breaks.  [default: as the vocabulary was trained]"),
+    typer.Option(
+        "--newline", help="How the tokenizer sees line breaks.  [default: as the vocabulary was trained]", **INPUT
+    ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network, not even for a hub name.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no warnings; errors only.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network, not even for a hub name.", **RUNNING)]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no warnings; errors only.", **RUNNING)]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.", **RUNNING)]
 
-RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of a shipped recipe.")]
+RecipeFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        autocompletion=completion.recipes,
+        help="A recipe file, or the name of a shipped recipe.",
+        **INPUT,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. optim.lr=3e-5; repeatable, last one wins."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        autocompletion=completion.settings,
+        help="Change a setting, e.g. optim.lr=3e-5; repeatable, last one wins.",
+        **INPUT,
+    ),
 ]
-RunFolder = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder.  [default: runs/<recipe name>]")]
-Check = Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Run folder.  [default: runs/<recipe name>]", **OUTPUT)
+]
+Check = Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.", **RUNNING)]
 Resume = Annotated[
     str | None,
-    typer.Option("--resume", metavar="auto|PATH", help="Go on from the run's newest checkpoint, or from this one."),
+    typer.Option(
+        "--resume",
+        metavar="auto|PATH",
+        help="Go on from the run's newest checkpoint, or from this one.",
+        **RUNNING,
+    ),
 ]
 Processes = Annotated[
     int,
     typer.Option(
-        "--nproc-per-node", min=1, max=256, metavar="N", help="Train in N processes on this machine; on more, torchrun."
+        "--nproc-per-node",
+        min=1,
+        max=256,
+        metavar="N",
+        help="Train in N processes on this machine; on more, torchrun.",
+        **RUNNING,
     ),
 ]

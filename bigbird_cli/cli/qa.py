@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bigbird_cli import bounds
 from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import DataError, UsageError
 
@@ -18,19 +19,33 @@ _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 def qa(
     context: Annotated[
         list[str] | None,
-        typer.Option("--context", "-c", metavar="PATH", help="A text file, a folder of them, or -; repeatable."),
+        typer.Option(
+            "--context", "-c", metavar="PATH", help="A text file, a folder of them, or -; repeatable.", **options.INPUT
+        ),
     ] = None,
     question: Annotated[
-        list[str] | None, typer.Option("--question", "-q", metavar="TEXT", help="A question; repeatable.")
+        list[str] | None,
+        typer.Option("--question", "-q", metavar="TEXT", help="A question; repeatable.", **options.INPUT),
     ] = None,
     questions: Annotated[
-        str | None, typer.Option("--questions", metavar="FILE", help="A file of questions, one a line.")
+        str | None,
+        typer.Option("--questions", metavar="FILE", help="A file of questions, one a line.", **options.INPUT),
     ] = None,
     model: options.Model = "qa-mini",
-    top_k: Annotated[int, typer.Option("--top-k", "-k", metavar="N", min=1, help="Answers to give, best first.")] = 1,
+    top_k: Annotated[
+        int,
+        typer.Option(
+            "--top-k", "-k", help="Answers to give, best first.", **options.number(bounds.TOGETHER), **options.OUTPUT
+        ),
+    ] = 1,
     max_answer_tokens: Annotated[
         int | None,
-        typer.Option("--max-answer-tokens", metavar="N", min=1, help="Longest answer.  [default: as trained]"),
+        typer.Option(
+            "--max-answer-tokens",
+            help="Longest answer.  [default: as trained]",
+            **options.number(bounds.TOKENS),
+            **options.OUTPUT,
+        ),
     ] = None,
     no_answer_threshold: Annotated[
         float | None,
@@ -40,15 +55,11 @@ def qa(
             min=0.0,
             max=1.0,
             help='Give no answer when "no answer" is likelier than this.  [default: as trained]',
+            **options.OUTPUT,
         ),
     ] = None,
-    window: Annotated[
-        int | None, typer.Option("--window", metavar="N", min=16, help="Tokens read at once.  [default: as trained]")
-    ] = None,
-    overlap: Annotated[
-        int | None,
-        typer.Option("--overlap", metavar="N", min=0, help="Tokens that two windows share.  [default: as trained]"),
-    ] = None,
+    window: options.Window = None,
+    overlap: options.Overlap = None,
     on_long: options.OnLong = "window",
     newline: options.Newline = None,
     batch_size: options.BatchSize = 8,

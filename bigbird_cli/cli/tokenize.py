@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bigbird_cli import bounds
 from bigbird_cli.cli import options
 from bigbird_cli.errors import UsageError
 from bigbird_cli.messages import LONGEST_PART, shortened
@@ -43,45 +44,73 @@ def tokenize(
     context: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH]...", help="Text files, folders of them, or - for standard input."),
+        typer.Argument(metavar="PATH", help="Text files, folders of them, or - for standard input.", **options.INPUT),
     ] = None,
     model: options.Model = "qa-mini",
-    ids: Annotated[bool, typer.Option("--ids", help="Show ids instead of pieces.")] = False,
-    counts: Annotated[bool, typer.Option("--counts", help="Show only how many tokens each document has.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Show ids instead of pieces.", **options.OUTPUT)] = False,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="Show only how many tokens each document has.", **options.OUTPUT)
+    ] = False,
     newline: options.Newline = None,
     offline: options.Offline = False,
-    train: Annotated[bool, typer.Option("--train", help="Learn a new vocabulary from the texts instead.")] = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Learn a new vocabulary from the texts instead.", **options.LEARNING)
+    ] = False,
     vocab_size: Annotated[
         int | None,
-        typer.Option("--vocab-size", metavar="N", min=1, help="Pieces to have in all, 101 special ones too."),
+        typer.Option(
+            "--vocab-size",
+            help="Pieces to have in all, 101 special ones too.",
+            **options.number(bounds.VOCABULARY),
+            **options.LEARNING,
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder to write.", **options.LEARNING)
+    ] = None,
     split: Annotated[
         Literal["whitespace", "none"],
-        typer.Option("--split", help="No piece reaches over white space; or text is taken as it stands, as DNA is."),
+        typer.Option(
+            "--split",
+            help="No piece reaches over white space; or text is taken as it stands, as DNA is.",
+            **options.LEARNING,
+        ),
     ] = "whitespace",
     algorithm: Annotated[
         Literal["unigram", "bpe"] | None,
-        typer.Option("--algorithm", help="How to learn.  [default: unigram; bpe with --split none]"),
+        typer.Option(
+            "--algorithm", help="How to learn.  [default: unigram; bpe with --split none]", **options.LEARNING
+        ),
     ] = None,
     character_coverage: Annotated[
         float,
-        typer.Option("--character-coverage", metavar="SHARE", help="Of all characters, those to know; the rarest go."),
+        typer.Option(
+            "--character-coverage",
+            metavar="SHARE",
+            help="Of all characters, those to know; the rarest go.",
+            **options.LEARNING,
+        ),
     ] = 0.99999,
     byte_fallback: Annotated[
-        bool, typer.Option("--byte-fallback", help="Spell unknown text in bytes, which are 256 pieces.")
+        bool,
+        typer.Option("--byte-fallback", help="Spell unknown text in bytes, which are 256 pieces.", **options.LEARNING),
     ] = False,
     text_field: Annotated[
         str | None,
-        typer.Option("--text-field", metavar="NAME", help="Read JSON lines.  [default: plain text; text in *.jsonl]"),
+        typer.Option(
+            "--text-field",
+            metavar="NAME",
+            help="Read JSON lines.  [default: plain text; text in *.jsonl]",
+            **options.LEARNING,
+        ),
     ] = None,
     sample_mb: Annotated[
         int | None,
         typer.Option(
             "--sample-mb",
-            metavar="N",
-            min=1,
             help="Learn from N MB at most, drawn at random.  [default: 50; 15 with --split none]",
+            **options.number(bounds.COUNT),
+            **options.LEARNING,
         ),
     ] = None,
     as_json: options.Json = False,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
+from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ResourceError, UsageError
 
 KEPT_BYTES = 1 << 30
@@ -30,13 +31,13 @@ def pick_device(name: str = "auto") -> torch.device:
             return torch.device("cuda", 0)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
-        raise UsageError(f"no device is called {name!r}", where="--device", fix="use auto, cpu, cuda:0 or mps")
+        raise UsageError(f"no device is called {name!r}", where="device", fix="use auto, cpu, cuda:0 or mps")
     if name == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("this machine has no mps device", where="--device", fix=f"use {_present()}")
+        raise UsageError("this machine has no mps device", where="device", fix=f"use {_present()}")
     if name.startswith("cuda"):
         index = int(name.partition(":")[2] or 0)
         if index >= torch.cuda.device_count():
-            raise UsageError(f"this machine has no device {name}", where="--device", fix=f"use {_present()}")
+            raise UsageError(f"this machine has no device {name}", where="device", fix=f"use {_present()}")
         return torch.device("cuda", index)
     return torch.device(name)
 
@@ -45,13 +46,13 @@ def use_threads(threads: int | None) -> None:
     """Let torch use so many processor threads; None leaves torch's own choice.
 
     Raises:
-        UsageError: the number is not positive.
+        UsageError: the number, or that of the environment where it counts, is out of bounds.
     """
-    if threads is None:
-        return
-    if threads < 1:
-        raise UsageError(f"{threads} threads cannot compute", where="--threads", fix="give 1 or more")
-    torch.set_num_threads(threads)
+    wanted, where = (threads, "threads") if threads is not None else (torch.get_num_threads(), "OMP_NUM_THREADS")
+    if wanted not in THREADS:
+        raise UsageError(f"{wanted} threads cannot compute", where=where, fix=f"give a number {THREADS}")
+    if threads is not None:
+        torch.set_num_threads(threads)
 
 
 def keep_memory() -> None:
