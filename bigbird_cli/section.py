@@ -1,6 +1,54 @@
 """The base of everything that a recipe or a run folder stores."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+_WANTED = {
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a table of names and values",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number that fits",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "path_type": "a path",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+_BOUNDS = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "below {lt}",
+    "less_than_equal": "{le} or less",
+}
+
+
+def wanted(error: ErrorDetails) -> str:
+    """What a setting must be, in our own words as far as they go."""
+    if error["type"] in _BOUNDS:
+        return _BOUNDS[error["type"]].format(**error["ctx"])
+    if error["type"] == "literal_error":
+        return re.sub(r"'([^']*)'", r"\1", error["ctx"]["expected"])
+    return _WANTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
+
+
+def complaint(error: ValidationError) -> str:
+    """What to say of the first thing that is wrong in a section: setting, value, and what it must be."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {place}"
+    if first["type"] == "value_error":  # a validator of ours, which names the values
+        return first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    return f"{place} is {first['input']!r}; it must be {wanted(first)}"
 
 
 class Section(BaseModel):

@@ -253,9 +253,9 @@ def test_a_model_is_opened_once_until_its_folder_changes(
         ({"on_long": "trunctate"}, "on_long: there is no 'trunctate'; did you mean truncate?"),
         ({"newline": "tab"}, "newline: there is no 'tab'; use one of space, keep"),
         ({"window": 512}, "window: a window of 512 tokens is longer than the model's 256 positions"),
-        ({"overlap": 300}, "overlap 300 leaves no room"),
-        ({"max_answer_tokens": 0}, "max_answer_tokens: Input should be greater than 0"),
-        ({"no_answer_threshold": 2.0}, "no_answer_threshold: Input should be less than or equal to 1"),
+        ({"overlap": 300}, "overlap=300 leaves no room"),
+        ({"max_answer_tokens": 0}, "max_answer_tokens: it is 0; it must be above 0"),
+        ({"no_answer_threshold": 2.0}, "no_answer_threshold: it is 2.0; it must be 1"),
     ],
 )
 def test_impossible_options_are_named(tiny_qa_model: Path, options: dict[str, Any], message: str) -> None:
@@ -279,8 +279,8 @@ def test_nothing_to_ask_is_an_error(tiny_qa_model: Path) -> None:
     ("task", "message"),
     [
         ({"type": "ner"}, "the model was trained for the task 'ner', not for question answering"),
-        ({"type": "qa", "window": 0}, "window: Input should be greater than or equal to 8"),
-        ({"type": "qa", "widow": 64}, "widow: Extra inputs are not permitted"),
+        ({"type": "qa", "window": 0}, "window is 0; it must be 8 or more"),
+        ({"type": "qa", "widow": 64}, "there is no setting widow"),
     ],
 )
 def test_a_model_of_another_task_is_refused(

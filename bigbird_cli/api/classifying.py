@@ -114,7 +114,7 @@ def _results(
                 raise DataError(
                     "the model was trained on pairs, and there is no second text",
                     where=item.name,
-                    fix='give {"text": ..., "pair": ...}, or --pair TEXT',
+                    fix='give {"text": ..., "pair": ...}, or pair=TEXT',
                 )
             return None
         return task.encode_pair(item.pair, reader.tokenizer)

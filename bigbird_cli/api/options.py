@@ -1,11 +1,13 @@
 """Options that several calls take, checked alike."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import ValidationError
 
 from bigbird_cli.errors import UsageError, nearest
+from bigbird_cli.section import complaint
 from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline
 
 OnLong = Literal["window", "error", "truncate"]
@@ -30,6 +32,10 @@ def known(value: str, names: Sequence[str], where: str) -> int:
 
 def usage_error(error: ValidationError) -> UsageError:
     """What to say of a task's setting that cannot be."""
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    return UsageError(message, where=".".join(map(str, first["loc"])) or None)
+    place = ".".join(map(str, error.errors(include_url=False)[0]["loc"])) or None
+    return UsageError(as_arguments(complaint(error).replace(f"{place} is ", "it is ", 1)), where=place)
+
+
+def as_arguments(text: str) -> str:
+    """Words about a task's settings, which recipes call `task.window`, with the names of a call's arguments."""
+    return re.sub(r"\btask\.(\w+)(?: (?=\d))?", r"\1=", text)

@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from bigbird_cli.api.ahead import one_ahead
-from bigbird_cli.api.options import ON_LONG, known, newline_of, usage_error
+from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, usage_error
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
+from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
 from bigbird_cli.text.documents import (
     SUFFIXES,
@@ -304,9 +305,12 @@ def _groups(
                 n_windows += len(ready.plan)
                 n_tokens += sum(window.stop - window.start + ready.n_beside for window in ready.plan)
             except DataError as error:
-                if error.where is None:
-                    error = DataError(error.problem, where=item.name, fix=error.fix)
-                group.append(failed(item, error))
+                told = DataError(
+                    as_arguments(error.problem),
+                    where=error.where or item.name,
+                    fix=as_arguments(error.fix or "") or None,
+                )
+                group.append(failed(item, told))
         if item is None or not n_windows or n_windows >= 4 * reader.batch_size or n_tokens >= _TOKENS_TOGETHER:
             yield group
             group, n_windows, n_tokens = [], 0, 0
@@ -336,7 +340,7 @@ def _plan(reader: Reader[Any], n_tokens: int, n_beside: int) -> list[Window]:
         others = f" beside the {n_beside} others" if n_beside else ""
         raise DataError(
             f"the document has {n_tokens} tokens, and one window has room for {max(room, 0)}{others}",
-            fix="read it in several windows (on_long: window)",
+            fix='read it in several windows: on_long="window"',
         )
     task.plan_windows(min(n_tokens, room), n_beside)  # refuses what leaves no room at all
     return [Window(0, room)]
@@ -383,9 +387,7 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
     try:
         return kind.model_validate(folder.task).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ModelError(f"{place or 'the task'}: {first['msg']}", where=where, fix="restore the file") from None
+        raise ModelError(complaint(error), where=where, fix="restore the file") from None
 
 
 class _Opened:

@@ -15,8 +15,9 @@ from typing import Any, TextIO, TypeVar
 import typer
 
 from bigbird_cli.cli import signals
+from bigbird_cli.cli.naming import FLAGS, as_options
 from bigbird_cli.cli.signals import Terminated as Terminated
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError, shortage
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError, UsageError, shortage
 from bigbird_cli.messages import visible
 
 Result = TypeVar("Result")
@@ -98,9 +99,10 @@ def _insist_on_threads() -> None:
 def show_error(error: BigBirdError) -> None:
     """Write an error to stderr: what and where, then what to do."""
     in_red, bold, plain = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if in_colour(sys.stderr) else ("", "", "")
-    place = f"{bold}{visible(error.where)}{plain}  " if error.where else ""
-    lines = [visible(line) for line in error.problem.split("\n")]
-    lines += [f"  {visible(error.fix)}"] if error.fix else []
+    where = FLAGS.get(error.where or "", error.where) if isinstance(error, UsageError) else error.where
+    place = f"{bold}{visible(where)}{plain}  " if where else ""
+    lines = [visible(as_options(line)) for line in error.problem.split("\n")]
+    lines += [f"  {visible(as_options(error.fix))}"] if error.fix else []
     _print(f"{in_red}✗{plain} {place}" + "\n".join(lines))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bigbird_cli.cli.naming import as_options
 from bigbird_cli.errors import BigBirdError, DataError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def show_records(
         for record in records:
             with waiting.aside():
                 if "error" in record:
+                    record["error"] = _in_options(record["error"])
                     codes.append(int(record["error"]["exit_code"]))
                     show_error(_as_error(record["error"]))
                 else:
@@ -151,6 +153,11 @@ def _items_of_rows(*, pairs: bool, pair: str | None) -> "Iterator[TextItem | Fai
             yield TextItem(text_of(row, "text", where, example=example), where, row.get("id"), second)
         except DataError as error:
             yield FailedItem(error, name=where, id=None if isinstance(row, DataError) else row.get("id"))
+
+
+def _in_options(error: Mapping[str, Any]) -> dict[str, Any]:
+    said = {name: as_options(error[name]) for name in ("problem", "fix") if error[name]}
+    return {**error, **said}
 
 
 def _as_error(error: Mapping[str, Any]) -> BigBirdError:

@@ -23,7 +23,7 @@ LOOK_AHEAD = 16
 MAX_TOKENS_AHEAD = 262_144
 """Tokens read ahead at most."""
 
-MEMORY_FIX = "lower --batch-size, or the task's window"
+MEMORY_FIX = "lower batch_size= or window="
 
 
 class Predictor:
@@ -66,7 +66,7 @@ class Predictor:
             ResourceError: memory did not suffice.
         """
         if batch_size < 1:
-            raise UsageError(f"a batch of {batch_size} holds nothing", where="--batch-size", fix="give 1 or more")
+            raise UsageError(f"a batch of {batch_size} holds nothing", where="batch_size", fix="give 1 or more")
         for ahead in _read_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
             results: dict[int, dict[str, np.ndarray]] = {}
             for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
@@ -126,7 +126,7 @@ def open_predictor(
     place = pick_device(device)
     use_threads(threads)
     keep_memory()
-    with memory_errors("use a smaller model, or --device cpu"):
+    with memory_errors('use a smaller model, or device="cpu"'):
         model = head_named(head).model.from_pretrained(folder.path, trained=True).to(place).eval()
         if quantize is not None:
             quantise(model, quantize, device=place)

@@ -59,11 +59,11 @@ def quantise(model: PretrainedModel, mode: str, *, device: torch.device) -> None
         UsageError: no mode has this name, or the device is no processor that can.
     """
     if mode not in MODES:
-        raise UsageError(f"there is no {mode!r}", where="--quantize", fix=f"use {' or '.join(MODES)}")
+        raise UsageError(f"there is no {mode!r}", where="quantize", fix=f"use {' or '.join(MODES)}")
     if device.type != "cpu":
-        raise UsageError(f"int8 is for processors, not for {device}", where="--quantize", fix="add --device cpu")
+        raise UsageError(f"int8 is for processors, not for {device}", where="quantize", fix='add device="cpu"')
     if not hasattr(torch.ops.onednn, "qlinear_prepack"):
-        raise UsageError("this build of PyTorch has no int8 products", where="--quantize", fix="leave it out")
+        raise UsageError("this build of PyTorch has no int8 products", where="quantize", fix="leave it out")
     for module in list(model.get_submodule(f"{model.prefix}encoder").modules()):
         for name, child in list(module.named_children()):
             if type(child) is Linear:

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from bigbird_cli.errors import RecipeError, nearest
 from bigbird_cli.recipe.schema import FinetuneRecipe, PretrainRecipe, Recipe
-from bigbird_cli.section import Section
+from bigbird_cli.section import Section, wanted
 
 FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
 """Settings that change no step of a run, so that a resumed run may have others."""
@@ -384,8 +384,7 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     if known is not None:
         fix = "remove it, or give it settings" if value is None else None
         return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
-    wanted = _WANTED.get(error["type"]) or error["msg"].removeprefix("Input should be ")
-    return RecipeError(f"{name} is {_shown(value)}; it must be {wanted}", where=where, fix=_hint(error, value))
+    return RecipeError(f"{name} is {_shown(value)}; it must be {wanted(error)}", where=where, fix=_hint(error, value))
 
 
 def _wrong_tag(error: ErrorDetails, text: _Text, place: Place) -> RecipeError:
@@ -404,17 +403,6 @@ def _wrong_tag(error: ErrorDetails, text: _Text, place: Place) -> RecipeError:
     return RecipeError(f"{section}.type is {_shown(tag)}", where=text.where((*place, "type")), fix=told)
 
 
-_WANTED = {
-    "bool_type": "true or false",
-    "dict_type": "a table of names and values",
-    "float_type": "a number",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "list_type": "a list",
-    "path_type": "a path",
-    "string_type": "text",
-    "tuple_type": "a list",
-}
 _QUOTES = {"string_type": "put it in quotes", "path_type": "put it in quotes"}
 
 

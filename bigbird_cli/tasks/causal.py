@@ -31,7 +31,7 @@ class CausalLanguageModelling(LanguageTask):
     def _windows_move_on(self) -> Self:
         if self.overlap + 2 >= self.window:
             raise ValueError(
-                f"overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
             )
         return self
 

@@ -243,7 +243,7 @@ class Classification(WindowedTask):
                 f"beside a second text of {n_beside} tokens, a window of {self.window} tokens has room for"
                 f" {max(room, 0)} of the first, which is not more than the overlap {self.overlap}",
                 where=where,
-                fix="shorten the second text, raise the window, or lower the overlap",
+                fix="shorten the second text, raise task.window, or lower task.overlap",
             )
         return windows(n_tokens, room=room, overlap=min(self.overlap, room - 1))
 

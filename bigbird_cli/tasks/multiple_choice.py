@@ -109,7 +109,7 @@ class MultipleChoice(WindowedTask):
                 f"beside a question and choice of {n_beside} tokens, a window of {self.window} tokens has room for"
                 f" {max(room, 0)} of the text, which is not more than the overlap {self.overlap}",
                 where=where,
-                fix="shorten them, raise the window, or lower the overlap",
+                fix="shorten them, raise task.window, or lower task.overlap",
             )
         return windows(n_tokens, room=room, overlap=min(self.overlap, room - 1))
 

@@ -169,7 +169,7 @@ class QuestionAnswering(WindowedTask):
                 f"beside a question of {n_beside} tokens, a window of {self.window} tokens has room for"
                 f" {max(room, 0)} of the document, which is not more than the overlap {overlap}",
                 where=where,
-                fix="shorten the question, raise the window, or lower overlap and max_answer_tokens",
+                fix="shorten the question, raise task.window, or lower task.overlap and task.max_answer_tokens",
             )
         return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
 

@@ -102,12 +102,12 @@ def convert_model(
         ResourceError: memory or disk did not suffice; nothing is left behind.
     """
     out = Path(out)
-    _known(to, WRITTEN, "--to")
-    _known(positions, POSITION_RULES, "--positions")
+    _known(to, WRITTEN, "to")
+    _known(positions, POSITION_RULES, "positions")
     if dtype is not None:
-        _known(dtype, DTYPES, "--dtype")
+        _known(dtype, DTYPES, "dtype")
         if dtype == "bfloat16" and to != "safetensors":
-            raise UsageError(f"bfloat16 is not written as {to}", where="--dtype", fix="write it --to safetensors")
+            raise UsageError(f"bfloat16 is not written as {to}", where="dtype", fix='write it with to="safetensors"')
     least = {
         "max_positions": (max_positions, 1),
         "block_size": (block_size, 1),

@@ -108,7 +108,7 @@ def test_a_folder_of_transformers_is_read_by_its_labels(tmp_path: Path, tiny_qa_
         (("x.txt",), 2, "bigbird finetune classify-imdb"),
         (("x.txt", "--model", "MODEL"), 3, "there is no such file"),
         (("-", "--model", "QA"), 4, "trained for the task 'qa', not for classification"),
-        (("-", "--model", "MODEL", "--threshold", "0"), 2, "greater than 0"),
+        (("-", "--model", "MODEL", "--threshold", "0"), 2, "--threshold  it is 0.0; it must be above 0"),
     ],
 )
 def test_mistakes_are_told_with_the_right_code(

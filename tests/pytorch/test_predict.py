@@ -137,7 +137,7 @@ def test_want_of_memory_says_what_to_do(model: BigBirdForQuestionAnswering, monk
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:113] DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(model, "forward", forward)
-    with pytest.raises(ResourceError, match="--batch-size"):
+    with pytest.raises(ResourceError, match="batch_size="):
         list(Predictor(model, head="qa").predict(features(), batch_size=4))
 
 

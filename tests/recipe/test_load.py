@@ -195,7 +195,7 @@ def test_training_files_are_one_or_several(recipe_file: Path) -> None:
         ("  lr: 2e-5", "  lr: abc", ":6:7", ['optim.lr is "abc"', "a number"]),
         ("  lr: 2e-5", "  lr: '2e-5'", ":6:7", ["without quotes"]),
         ("  lr: 2e-5", "  lr: true", ":6:7", ["optim.lr is true", "a number"]),
-        ("  lr: 2e-5", "  lr: 3", ":6:7", ["less than 1"]),
+        ("  lr: 2e-5", "  lr: 3", ":6:7", ["below 1"]),
         ("  lr: 2e-5", "  clip: 1", ":5:1", ["setting optim.lr is missing"]),
         ("  lr: 2e-5", "  {lr: 2e-5, batch_size: 30}", ":5:1", ["micro_batch_size 4 does not divide batch_size 30"]),
         ("  start: some-model", "  start: 7", ":2:10", ["model.start is 7", "quotes"]),

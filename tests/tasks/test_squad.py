@@ -164,7 +164,7 @@ def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: An
         (b"", "the file is empty", ""),
         (b'{"data": [', "this is not JSON: Expecting value", ":1:11"),
         (b'{"a": 1}\n{"b"', "", ":1"),
-        (b'[{"id": ' + b"9" * 5000 + b"}]", "the number 99999999999999999999... (5000 characters) is too large", ""),
+        (b'[{"id": ' + b"9" * 5000 + b"}]", "(5,000 characters) is too large", ""),
         (b'{"id": NaN}', "NaN is no number that JSON has", ""),
         (b'{"data": \xff}', "the byte 0xff at offset 9", ""),
         ({"version": "1"}, 'an object without "data"', ""),
