@@ -117,6 +117,10 @@ class BigBirdWarning(UserWarning):
         super().__init__(shortened(message, most=2 * LONGEST_PART))  # its place and remedy stand in it
 
 
+class NewWeightsWarning(BigBirdWarning):
+    """Tensors that a checkpoint lacks are new, or some that it has are not used: wherever a head is to be trained."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely stands for, or None when none is near."""
     candidates = list(known)

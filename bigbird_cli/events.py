@@ -19,6 +19,8 @@ class Started:
     n_steps: int
     """Optimiser steps of the whole run."""
     resumed_from: Path | None = None
+    new_head: str | None = None
+    """What a head with new weights is for, such as "5 labels"; None where the start model had it, or a run goes on."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,15 @@ import typer
 from bigbird_cli.cli import signals
 from bigbird_cli.cli.naming import FLAGS, as_options
 from bigbird_cli.cli.signals import Terminated as Terminated
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ResourceError, UsageError, shortage
+from bigbird_cli.errors import (
+    BigBirdError,
+    BigBirdWarning,
+    DataError,
+    NewWeightsWarning,
+    ResourceError,
+    UsageError,
+    shortage,
+)
 from bigbird_cli.messages import visible
 
 Result = TypeVar("Result")
@@ -68,6 +76,8 @@ def as_error(error: BaseException) -> BigBirdError | None:
         return ResourceError("memory ran out", fix="close other programs, or use a machine with more memory")
     if isinstance(error, OSError) and (short := shortage(error)):
         return ResourceError(short[0], where=_path_of(error), fix=short[1])
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # Python's tempfile
+        return ResourceError("no folder for temporary files can be written to", fix="set TMPDIR to one that can")
     if _NO_THREAD.search(str(error)):
         return as_error(OSError(errno.EAGAIN, ""))
     if _NO_MEMORY.search(str(error)):
@@ -156,6 +166,8 @@ def _show_warnings(*, debug: bool, quiet: bool) -> None:
     if not debug:
         warnings.simplefilter("ignore")
     warnings.simplefilter("ignore" if quiet else "once", BigBirdWarning)
+    if not debug:
+        warnings.simplefilter("ignore", NewWeightsWarning)
     warnings.showwarning = show
 
 

@@ -252,6 +252,8 @@ class Run:
                 f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
                 f"{event.n_steps:,} steps"
             )
+            if event.new_head:
+                self._say(f"a new head for {event.new_head}")
             if event.resumed_from:
                 self._say(f"resumed from {event.resumed_from}")
             self._open_bar(event.n_steps)

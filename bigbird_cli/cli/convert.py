@@ -77,6 +77,9 @@ def convert(
     inspect: Annotated[
         bool, typer.Option("--inspect", help="Tell what SOURCE is, and write nothing.", **options.OUTPUT)
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --inspect: list every tensor.", **options.OUTPUT)
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -112,7 +115,7 @@ def convert(
         if as_json:
             write_json(inspection.to_dict())
         else:
-            _show(_inspected(inspection))
+            _show(_inspected(inspection, verbose=verbose))
         return
     if out is None:
         raise UsageError("there is no OUT", fix="name two models" if check else "name the folder to write")
@@ -154,13 +157,9 @@ def _converted(report: "ConversionReport") -> list[str]:
     return [*lines, f"model in {report.out} ({report.format})"]
 
 
-def _inspected(inspection: "Inspection") -> list[str]:
-    width = max((len(tensor.name) for tensor in inspection.tensors), default=0)
-    lines = [
-        f"{tensor.name:{width}}  {tensor.dtype:8}  {' x '.join(map(str, tensor.shape)) or 'a single number'}"
-        for tensor in inspection.tensors
-    ]
-    lines += ["", f"{inspection.path}: {inspection.format}, {len(inspection.tensors)} tensors"]
+def _inspected(inspection: "Inspection", *, verbose: bool) -> list[str]:
+    listed = "" if verbose else " (--verbose lists them)"
+    lines = [f"{inspection.path}: {inspection.format}, {len(inspection.tensors)} tensors{listed}"]
     lines.append(f"{inspection.n_parameters:,} parameters")
     lines.append(inspection.kind)
     if (config := inspection.config) is not None:
@@ -174,7 +173,14 @@ def _inspected(inspection: "Inspection") -> list[str]:
             f"{config.num_random_blocks} random ({config.pattern})"
         )
     lines += [f"left out by a conversion: {name}: {why}" for name, why in sorted((inspection.unused or {}).items())]
-    return [*lines, *inspection.notes]
+    lines += inspection.notes
+    if verbose:
+        width = max((len(tensor.name) for tensor in inspection.tensors), default=0)
+        lines += [
+            f"{tensor.name:{width}}  {tensor.dtype:8}  {' x '.join(map(str, tensor.shape)) or 'a single number'}"
+            for tensor in inspection.tensors
+        ]
+    return lines
 
 
 def _compared(comparison: "Comparison") -> list[str]:

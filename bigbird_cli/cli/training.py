@@ -1,6 +1,8 @@
 """What `bigbird pretrain` and `bigbird finetune` do alike: follow a run and show its events."""
 
+import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ def follow(
             raise typer.Exit(code)
         return
     launch.stop_with_parent()
+    _keep_compiled_code()
     if not launch.is_first():
         quiet, as_json = True, False
     place: dict[str, Any] = {"device": device, "threads": threads, "offline": offline}
@@ -58,3 +61,13 @@ def follow(
                 line = shlex.join(["bigbird", *words, "--resume", "auto", *again])
                 say(f"go on with: {line}", quiet=quiet)
             raise
+
+
+def _keep_compiled_code() -> None:
+    """Give torch's compiler a folder among our caches: by itself it leaves one among the temporary files."""
+    from bigbird_cli.tasks.features import default_folder
+
+    folder = default_folder().with_name("compiled")
+    with suppress(OSError):  # then it takes its own
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

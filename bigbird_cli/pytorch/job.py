@@ -73,6 +73,17 @@ class Job:
         return max(1, round(optim.epochs * (self.loader.steps_per_epoch or 1)))
 
     @property
+    def new_head(self) -> str | None:
+        """What the head is for, where the start model lacks it."""
+        if self.recipe.model.start is None or all(
+            name.startswith(self.model.prefix) for name in self.model.new_parameters
+        ):
+            return None
+        if self.model.label_parameters:
+            return f"{self.model.config.num_labels:,} labels"
+        return str(self.recipe.task.type).replace("_", " ")
+
+    @property
     def metric(self) -> str:
         return _metric(self.recipe, self.task)
 

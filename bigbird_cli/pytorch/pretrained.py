@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
 from bigbird_cli.bigbird.positions import tiled
-from bigbird_cli.errors import BigBirdWarning, ModelError
+from bigbird_cli.errors import ModelError, NewWeightsWarning
 from bigbird_cli.pytorch.encoder import Encoder
 from bigbird_cli.pytorch.kernels import KERNELS
 from bigbird_cli.pytorch.layers import initialise
@@ -34,6 +34,8 @@ class PretrainedModel(nn.Module):
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__()
         self.config = config.replace(architectures=[type(self).__name__])
+        self.new_parameters: tuple[str, ...] = ()
+        """Parameters that the checkpoint lacked."""
 
     @classmethod
     def from_pretrained(
@@ -139,7 +141,8 @@ class PretrainedModel(nn.Module):
         notes += [f"of other labels and new: {_enumerate(outdated)}"] if outdated else []
         notes += [f"in the checkpoint and not used: {_enumerate(unused)}"] if unused else []
         if notes:
-            warnings.warn(f"{where}: {'; '.join(notes)}", BigBirdWarning, stacklevel=3)
+            warnings.warn(f"{where}: {'; '.join(notes)}", NewWeightsWarning, stacklevel=3)
+        self.new_parameters = tuple(missing)
 
     def _settle_twins(self, found: dict[str, np.ndarray], own: Mapping[str, Tensor], *, where: str) -> None:
         """Bring together what a checkpoint holds under the two names of one parameter."""

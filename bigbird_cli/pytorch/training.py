@@ -74,6 +74,7 @@ def train(
             n_features=job.loader.n_features,
             n_steps=job.n_steps,
             resumed_from=checkpoint,
+            new_head=job.new_head if checkpoint is None else None,
         )
         stop.is_preparing = False
         yield from run.steps(stop)

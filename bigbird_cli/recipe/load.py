@@ -141,6 +141,10 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
         raise _explained(error, text, kind) from None
 
 
+DATA = re.compile(r"\.(csv|tsv|jsonl|ndjson|parquet|arrow|conll|txt|xlsx?)(\.(gz|bz2|xz|zip))?$", re.IGNORECASE)
+"""Names of files that no recipe has."""
+
+
 def find_recipe(name: str | Path) -> Path:
     """The file of a recipe: a path that exists, else a shipped recipe's name, such as `squad`.
 
@@ -153,6 +157,12 @@ def find_recipe(name: str | Path) -> Path:
         way = f"to go on with its run, name {path / 'recipe.yaml'} with --out {path} --resume auto"
         raise RecipeError(
             "this is a folder, not a recipe", where=str(name), fix=way if is_run else "name a .yaml file in it"
+        )
+    if path.exists() and DATA.search(path.name):
+        raise RecipeError(
+            "this is data, and a recipe is to be named, which says what to train on it",
+            where=str(name),
+            fix=f"take a shipped recipe (such as classify-imdb) with --set data.train={path}, or write one",
         )
     if path.exists():
         return path
