@@ -276,6 +276,20 @@ def test_nothing_to_ask_is_an_error(tiny_qa_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 100_000}, "threads: 100000 threads cannot compute; give a number between 1 and"),
+        ({"device": "gpu"}, "device: no device is called 'gpu'"),
+    ],
+)
+def test_a_machine_that_is_not_there_is_named_by_its_argument(
+    tiny_qa_model: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        answer(SHORT, "who?", model=tiny_qa_model, **options)
+
+
+@pytest.mark.parametrize(
     ("task", "message"),
     [
         ({"type": "ner"}, "the model was trained for the task 'ner', not for question answering"),

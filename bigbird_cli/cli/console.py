@@ -26,6 +26,12 @@ from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Start
 _AROUND = 240
 """Characters shown on either side of an answer at most, when its sentence is longer."""
 
+SURE = 0.5
+"""From this probability on, what was found is likelier than everything else together; below, it is shown as unsure."""
+
+CLOSE = 0.5
+"""A runner-up that is at least this times as likely as the best is shown beside it."""
+
 _SENTENCE_END = re.compile(
     r"""[.!?…]["'”’»)\]]*\s+(?=["'“‘«(\[]*[A-Z0-9À-Þ])|[ \t]*(?:\r?\n|\r)[ \t]*(?:\r?\n|\r)\s*|[。！？]"""
 )
@@ -106,7 +112,15 @@ class Reading:
 
 
 class Answers(Reading):
-    """Shows the answers of `bigbird qa`."""
+    """Shows the answers of `bigbird qa`.
+
+    Args:
+        most: answers to show of a record; one more is shown where it is nearly as likely as the only one.
+    """
+
+    def __init__(self, *, most: int = 1) -> None:
+        super().__init__()
+        self.most = most
 
     def show(self, record: Mapping[str, Any], text: str) -> None:
         """Write one record: question, answer in its sentence, score, place, and what of the document was read."""
@@ -116,19 +130,25 @@ class Answers(Reading):
             self._print(Text("no answer", style="yellow"))
             self._print_facts(f"best score {record['score']:.2f}", no_answer, record["context"])
         else:
-            for place, answer in enumerate(record.get("answers") or [record]):
-                self._print(self._in_sentence(text, answer["start"], answer["end"]))
+            answers = record.get("answers") or [record]
+            shown = answers[: self.most]
+            if self.most == 1 and len(answers) > 1 and answers[1]["score"] >= CLOSE * answers[0]["score"]:
+                shown = answers[:2]
+            for place, answer in enumerate(shown):
+                self._print(self._in_sentence(text, answer["start"], answer["end"], answer["score"]))
                 at = f"characters {answer['start']}-{answer['end']} of {record['context']}"
-                self._print_facts(f"score {answer['score']:.2f}", *([] if place else [no_answer]), at)
+                what = "runner-up, score" if place >= self.most else "score"
+                unsure = [] if place or answer["score"] >= SURE else ["unsure"]
+                self._print_facts(f"{what} {answer['score']:.2f}", *unsure, *([] if place else [no_answer]), at)
         self._receipt(record)
 
-    def _in_sentence(self, text: str, start: int, end: int) -> Text:
+    def _in_sentence(self, text: str, start: int, end: int, score: float) -> Text:
         excerpt = sentence_around(text, start, end)
         answer = shortened(_flat(text[start:end]))
         line = Text("… " if excerpt.cut_before else "")
         line.append(_flat(text[excerpt.start : start]))
         if self.in_colour:
-            line.append(answer, style="bold black on bright_yellow")
+            line.append(answer, style="bold black on bright_yellow" if score >= SURE else "bold yellow")
         else:
             line.append(f"[{answer}]")
         line.append(_flat(text[end : excerpt.stop]))
@@ -148,8 +168,10 @@ class Entities(Reading):
         for entity in found:
             line = Text(f"{visible(entity['type']):{kinds}}  ", style="cyan")
             line.append(f"{entity['start']}-{entity['end']}".ljust(places), style="dim")
+            is_sure = entity["score"] >= SURE
             line.append(f"  {entity['score']:.2f}  ", style="dim")
-            line.append(shortened(_flat(entity["text"])), style="bold")
+            line.append(shortened(_flat(entity["text"])), style="bold" if is_sure else "yellow")
+            line.append("" if is_sure else "  unsure", style="dim")
             self._print(line)
         if not found:
             self._print(Text("no names", style="yellow"))
@@ -175,12 +197,17 @@ class Labels(Reading):
             if not given:
                 self._print(Text("no label", style="yellow"))
             best = sorted(scores, key=lambda name: -scores[name])
+            is_close = "labels" not in record and len(best) > 1 and scores[best[1]] >= CLOSE * scores[best[0]]
+            is_sure = scores[best[0]] >= SURE and not is_close
             shown = [name for i, name in enumerate(best) if name in given or i < self.MOST]
-            width = max(len(visible(name)) for name in shown)
+            width = max(len(shortened(name)) for name in shown)
             for name in shown:
-                line = Text(f"{visible(name):{width}}", style="bold" if name in given else "")
+                line = Text(f"{shortened(name):{width}}", style="bold" if name in given else "")
                 line.append(f"  {scores[name]:6.1%}  ", style="dim")
-                line.append("█" * round(20 * scores[name]), style="green" if name in given else "dim")
+                colour = "green" if is_sure else "yellow"
+                line.append("█" * round(20 * scores[name]), style=colour if name in given else "dim")
+                if name == record["label"] and not is_sure:
+                    line.append("  unsure", style="dim")
                 self._print(line)
         if record["receipt"]["windows"] > 1:
             self._print_facts(f"{record['combine']} of {record['receipt']['windows']:,} windows")

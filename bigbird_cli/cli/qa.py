@@ -92,7 +92,7 @@ def qa(
     records = api.answers(
         _remembered(items, in_flight),
         model=model,
-        top_k=top_k,
+        top_k=top_k if as_json else max(2, top_k),  # a reader is shown how close the runner-up is
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
         window=window,
@@ -106,7 +106,7 @@ def qa(
         offline=offline,
         read_ahead=True,
     )
-    answers, texts = Answers(), deque[str]()
+    answers, texts = Answers(most=top_k), deque[str]()
 
     def followed() -> Iterator[dict[str, Any]]:
         for record in records:

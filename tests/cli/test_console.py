@@ -3,13 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bigbird_cli.cli.console import Run, sentence_around
+from bigbird_cli.cli.console import Answers, Entities, Labels, Run, sentence_around
 from bigbird_cli.cli.visible import to_json, visible
 from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step
 
@@ -162,3 +163,57 @@ def test_a_narrow_terminal_shows_the_step_whole(
     assert "3/3" in shown
     assert "loss 0.5000" in shown
     assert "…" in shown
+
+
+RECEIPT = {"read": 9, "tokens": 9, "windows": 1, "truncated": False, "unknown": 0, "attention": "full"}
+PLACE = {"receipt": {**RECEIPT, "device": "cpu", "model": "tiny"}}
+
+
+def answers_record(*scores: float) -> dict[str, Any]:
+    found = [{"answer": "Ada", "start": 0, "end": 3, "score": score} for score in scores]
+    asked = {"question": "Who?", "no_answer_score": 0.1, "context": "a.txt", "answers": found, "mentions": []}
+    return {**found[0], **asked, **PLACE} | {"answers": [{**one, "mentions": [1]} for one in found]}
+
+
+@pytest.mark.parametrize(
+    ("scores", "says", "says_not"),
+    [
+        ((0.9,), ["score 0.90"], ["unsure", "runner-up"]),
+        ((0.12,), ["score 0.12 · unsure"], ["runner-up"]),
+        ((0.6, 0.1), ["score 0.60"], ["unsure", "runner-up"]),
+        ((0.5, 0.3), ["score 0.50", "runner-up, score 0.30"], ["unsure"]),
+    ],
+)
+def test_a_weak_answer_is_called_unsure_and_a_close_runner_up_stands_beside_it(
+    scores: tuple[float, ...], says: list[str], says_not: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Answers().show(answers_record(*scores), "Ada lit it.")
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in says)
+    assert not any(word in shown for word in says_not)
+
+
+def test_a_word_of_an_answer_that_is_endless_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    record = answers_record(0.9)
+    record["answers"][0]["end"] = 5000
+    Answers().show(record, "x" * 5000)
+    shown = capsys.readouterr().out
+    assert len(shown) < 400
+    assert "(5,000 characters)" in shown
+
+
+def test_names_and_labels_that_are_weak_are_called_unsure(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [
+        {"type": "PER", "start": 0, "end": 3, "text": name, "score": score}
+        for name, score in (("Ada", 0.9), ("Bo", 0.2))
+    ]
+    Entities().show({"source": "a.txt", "entities": names, **PLACE})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.endswith("unsure") for line in lines[1:3]] == [False, True]
+    for scores, is_unsure in (
+        ({"a": 0.9, "b": 0.1}, False),
+        ({"a": 0.55, "b": 0.45}, True),
+        ({"a": 0.4, "b": 0.1}, True),
+    ):
+        Labels().show({"source": "a.txt", "label": "a", "score": scores["a"], "scores": scores, **PLACE})
+        assert ("unsure" in capsys.readouterr().out) == is_unsure

@@ -37,8 +37,12 @@ def test_the_record_of_a_conversion_has_every_tensor(invoke: Any, tiny_qa_model:
 
 
 def test_inspection_lists_the_tensors_and_writes_nothing(invoke: Any, tiny_qa_model: Path, tmp_path: Path) -> None:
-    result = invoke("convert", "--inspect", tiny_qa_model)
+    brief = invoke("convert", "--inspect", tiny_qa_model).stdout.splitlines()
+    assert len(brief) < 8
+    assert brief[0].endswith("tensors (--verbose lists them)")
+    result = invoke("convert", "--inspect", tiny_qa_model, "--verbose")
     assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == brief[0].removesuffix(" (--verbose lists them)")
     stored = load_file(tiny_qa_model / "model.safetensors")
     for words in (
         "bert.embeddings.word_embeddings.weight ",
@@ -60,7 +64,7 @@ def test_a_model_that_cannot_be_converted_is_listed_all_the_same(invoke: Any, tm
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/config.json").write_text('{"model_type": "distilbert"}')
     save_file({"some.weight": np.zeros((2, 3), np.float32)}, tmp_path / "odd/model.safetensors")
-    result = invoke("convert", "--inspect", "odd")
+    result = invoke("convert", "--inspect", "odd", "--verbose")
     assert result.exit_code == 0
     assert "some.weight  float32   2 x 3" in result.stdout
     assert "6 parameters" in result.stdout

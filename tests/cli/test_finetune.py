@@ -161,3 +161,29 @@ def test_a_source_that_is_no_model_cannot_be_converted(invoke: Any, tmp_path: Pa
     assert result.exit_code == 4
     assert str(tmp_path / "nothing") in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_new_head_is_told_once_and_its_tensors_under_debug_alone(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path
+) -> None:
+    rows = [{"text": "ada lit", "label": "a"}, {"text": "the lamp", "label": "b"}, {"text": "a year", "label": "c"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    text = RECIPE.format(model=tiny_qa_model).replace("type: qa", "type: classify").replace("train.json", "rows.jsonl")
+    (tmp_path / "labels.yaml").write_text(text)
+    begun = invoke("finetune", "labels.yaml")
+    assert begun.exit_code == 0, begun.stderr
+    assert begun.stderr.splitlines()[1] == "a new head for 3 labels"
+    assert "not in the checkpoint" not in begun.stderr
+    resumed = invoke("finetune", "labels.yaml", "--resume", "auto")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert "new" not in resumed.stderr
+    assert "not in the checkpoint and new: " in invoke("finetune", "labels.yaml", "--out", "other", "--debug").stderr
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.jsonl", "train.tsv.gz", "train.parquet"])
+def test_data_in_place_of_a_recipe_is_known(invoke: Any, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"text,label\n\x08,b\n")
+    result = invoke("finetune", name)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"✗ {name}  this is data, and a recipe is to be named")
+    assert f"--set data.train={name}" in result.stderr

@@ -149,6 +149,7 @@ def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path
     assert isinstance(last_step, Step)
     assert isinstance(finished, Finished)
     assert (started.n_features, started.n_steps, started.resumed_from) == (30, 12, None)
+    assert started.new_head is None  # the start model has one
     assert started.n_parameters == sum(array.size for array in weights(tmp_path / "run", 12).values())
     assert (last_step.step, last_step.epoch, last_step.eta_seconds) == (12, 2.0, 0.0)
     assert last_step.tokens_per_second > 0
