@@ -113,7 +113,7 @@ def show_error(error: BigBirdError) -> None:
     place = f"{bold}{visible(where)}{plain}  " if where else ""
     lines = [visible(as_options(line)) for line in error.problem.split("\n")]
     lines += [f"  {visible(as_options(error.fix))}"] if error.fix else []
-    _print(f"{in_red}✗{plain} {place}" + "\n".join(lines))
+    print_error(f"{in_red}✗{plain} {place}" + "\n".join(lines))
 
 
 def in_colour(stream: TextIO) -> bool:
@@ -172,10 +172,11 @@ def _show_warnings(*, debug: bool, quiet: bool) -> None:
 
 
 def _say(text: str) -> None:
-    _print(visible(text))
+    print_error(visible(text))
 
 
-def _print(text: str) -> None:
+def print_error(text: str) -> None:
+    """Write a line to stderr as it is."""
     with suppress(OSError):  # where nobody can hear it, the exit code has to do
         print(text, file=sys.stderr, flush=True)
 

@@ -4,12 +4,13 @@ Standard output carries data, standard error everything else. Colour and moving 
 NO_COLOR and TERM=dumb are honoured (by Rich).
 """
 
+import os
 import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,6 +83,16 @@ class _Output(Console):
         raise BrokenPipeError
 
 
+class _Errors(Console):
+    """Standard error: a run whose progress nobody hears any more goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 class Reading:
     """Shows records for reading: a heading each, lines below it, and what of the document was read."""
 
@@ -137,9 +148,9 @@ class Answers(Reading):
             for place, answer in enumerate(shown):
                 self._print(self._in_sentence(text, answer["start"], answer["end"], answer["score"]))
                 at = f"characters {answer['start']}-{answer['end']} of {record['context']}"
-                what = "runner-up, score" if place >= self.most else "score"
-                unsure = [] if place or answer["score"] >= SURE else ["unsure"]
-                self._print_facts(f"{what} {answer['score']:.2f}", *unsure, *([] if place else [no_answer]), at)
+                is_unsure = not place and answer["score"] < SURE
+                what = "runner-up, " if place >= self.most else "unsure, " if is_unsure else ""
+                self._print_facts(f"{what}score {answer['score']:.2f}", *([] if place else [no_answer]), at)
         self._receipt(record)
 
     def _in_sentence(self, text: str, start: int, end: int, score: float) -> Text:
@@ -251,7 +262,7 @@ class Run:
     """
 
     def __init__(self, *, quiet: bool, as_json: bool = False, every: float = 10.0) -> None:
-        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.err = _Errors()
         self.quiet = quiet
         self.as_json = as_json
         self.every = every
@@ -341,7 +352,8 @@ class Run:
 def say(line: str, *, quiet: bool = False) -> None:
     """Write one remark to standard error."""
     if not quiet:
-        print(visible(line), file=sys.stderr)
+        with suppress(OSError):  # where nobody can hear it, what is done is done all the same
+            print(visible(line), file=sys.stderr, flush=True)
 
 
 def say_all(lines: Iterable[str], *, quiet: bool = False) -> None:

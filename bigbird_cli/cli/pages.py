@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bigbird_cli.cli.boundary import close_quietly, in_colour, report
+from bigbird_cli.cli.boundary import close_quietly, in_colour, print_error, report
 from bigbird_cli.errors import UsageError, nearest
 
 PANELS = ("Input", "Model", "Learning a vocabulary", "Output", "Running")
@@ -59,7 +59,7 @@ class Commands(TyperGroup):
         except _Misuse as error:
             code = 2
             if type(error).__name__ == "NoArgsIsHelpError":
-                print(error, file=sys.stderr)
+                print_error(str(error))
             else:
                 report(usage_error(error))
         except SystemExit as end:

@@ -186,9 +186,9 @@ def test_signals_end_it_with_their_code(repository: Path, number: signal.Signals
 AGAIN = """
 import os, sys
 from bigbird_cli import cli
-from bigbird_cli.cli import boundary
+from bigbird_cli.cli import boundary, commands
 
-number, room, name = int(sys.argv[1]), {"cli": cli, "boundary": boundary}[sys.argv[2]], sys.argv[3]
+number, room, name = int(sys.argv[1]), {"commands": commands, "boundary": boundary}[sys.argv[2]], sys.argv[3]
 function = getattr(room, name)
 
 def interrupted(*args, **settings):
@@ -207,7 +207,7 @@ cli.main()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="these signals are of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("place", ["cli _run", "boundary _report", "boundary _say", "cli _leave"])
+@pytest.mark.parametrize("place", ["commands _open_streams", "boundary report", "boundary _say", "commands _leave"])
 def test_a_signal_that_comes_again_at_any_place_ends_it_without_a_traceback(
     repository: Path, number: signal.Signals, place: str
 ) -> None:
@@ -244,3 +244,24 @@ def test_a_reader_that_leaves_early_ends_it_quietly(command: str, line: str, rep
     words = ["bash", "-c", script, sys.executable, PROBE, command]
     done = subprocess.run(words, capture_output=True, text=True, cwd=repository, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (f"{line}\n", "", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are of POSIX shells")
+def test_a_run_whose_progress_nobody_reads_goes_on(repository: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from bigbird_cli.cli.console import Run, say
+from bigbird_cli.events import Saved
+reads, writes = os.pipe()
+os.dup2(writes, 2)
+os.close(reads)
+os.close(writes)
+with Run(quiet=False) as run:
+    for step in range(3):
+        run.show(Saved(step=step, path=Path("x")))
+        say("a remark")
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n")

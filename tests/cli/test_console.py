@@ -179,7 +179,7 @@ def answers_record(*scores: float) -> dict[str, Any]:
     ("scores", "says", "says_not"),
     [
         ((0.9,), ["score 0.90"], ["unsure", "runner-up"]),
-        ((0.12,), ["score 0.12 · unsure"], ["runner-up"]),
+        ((0.12,), ["unsure, score 0.12"], ["runner-up"]),
         ((0.6, 0.1), ["score 0.60"], ["unsure", "runner-up"]),
         ((0.5, 0.3), ["score 0.50", "runner-up, score 0.30"], ["unsure"]),
     ],

@@ -142,7 +142,7 @@ def test_a_long_document_is_refused_or_cut_when_that_is_wanted(invoke: Any, tiny
 def test_text_output_shows_the_answer_in_its_sentence(invoke: Any, tiny_qa_model: Path, article: Path) -> None:
     result = invoke("qa", "-c", article, *QUESTION, "-m", tiny_qa_model)
     assert result.exit_code == 0
-    question, sentence, facts, receipt = result.stdout.splitlines()
+    question, sentence, facts, *_, receipt = result.stdout.splitlines()  # with a runner-up where it is close
     assert question == QUESTION[1]
     assert re.search(r"\[[^]]+\]", sentence)
     assert re.search(r"score \d\.\d\d · no answer \d\.\d\d · characters \d+-\d+ of ", facts)
