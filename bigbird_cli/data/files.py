@@ -1,10 +1,10 @@
 """Files, folders and what is packed in them, as binary streams and blocks of text."""
 
 import bz2
-import codecs
 import gzip
 import lzma
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,20 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import FailedDocument, file_errors, files_of, not_utf8
+from bigbird_cli.text.documents import (
+    FailedDocument,
+    OnSkipped,
+    Skipped,
+    byte_lines,
+    decoded,
+    file_errors,
+    files_of,
+    is_left_out,
+    not_utf8,
+)
 
 PACKED = (".gz", ".bz2", ".xz")
 ARCHIVE = ".zip"
-_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,14 @@ class File:
             yield stream
 
 
-def files_in(source: str | Path, suffixes: Sequence[str]) -> Iterator[File]:
+def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipped | None = None) -> Iterator[File]:
     """The files that a path names: itself; the members of an archive; or what a folder holds, in the order of names.
 
     Args:
-        source: a file, an archive (*.zip), or a folder, whose subfolders are read too.
+        source: a file, an archive (*.zip), or a folder, whose subfolders are read too, but for what `is_left_out`.
         suffixes: the kinds of files to take from a folder or an archive, packed or not; a file that is named itself
             may have any.
+        on_skipped: is told of a folder's or an archive's files of other kinds.
 
     Raises:
         DataError: there is no such file, it cannot be read, or nothing of these kinds is in it.
@@ -81,18 +91,29 @@ def files_in(source: str | Path, suffixes: Sequence[str]) -> Iterator[File]:
     path = Path(source)
     # os.path: what may not be looked at is reported by the reading later
     if os.path.isdir(path):  # noqa: PTH112
-        found = files_of(path, (*suffixes, *PACKED, ARCHIVE))
-        files = [file for file in found if isinstance(file, FailedDocument) or _suffix(file) in (*suffixes, ARCHIVE)]
-        if not files:
-            raise _nothing("folder", path, suffixes)
+        files = files_of(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped)
         for file in files:
             if isinstance(file, FailedDocument):
                 raise file.error
-            yield from _members(file, suffixes) if file.suffix.lower() == ARCHIVE else [File(file)]
+            yield from _members(file, suffixes, on_skipped) if file.suffix.lower() == ARCHIVE else [File(file)]
     elif path.suffix.lower() == ARCHIVE:
-        yield from _members(path, suffixes)
+        yield from _members(path, suffixes, on_skipped)
     else:
+        refuse_special(path)
         yield File(path)
+
+
+def refuse_special(path: Path) -> None:
+    """Raise DataError if a path leads to what can be read once only, or without end; data is read several times."""
+    with file_errors(path):
+        mode = path.stat().st_mode
+    for is_kind, kind in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device")):
+        if is_kind(mode):
+            raise DataError(
+                f"this is {kind}, and data is read more than once",
+                where=str(path),
+                fix="write it to a file, and name that",
+            )
 
 
 def text_blocks(stream: BinaryIO, name: str) -> Iterator[str]:
@@ -101,48 +122,44 @@ def text_blocks(stream: BinaryIO, name: str) -> Iterator[str]:
     Raises:
         DataError: a byte is not UTF-8; it names the first.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    n_bytes = n_lines = 0
-    while True:
-        block = stream.read(_AT_ONCE)
-        begun, _ = decoder.getstate()  # of a character that the blocks cut in two
-        try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            raise not_utf8(error, name, n_bytes=n_bytes - len(begun), n_lines=n_lines) from None
-        if not block:
-            return
-        yield text.removeprefix("\ufeff") if n_bytes == 0 else text
-        n_bytes += len(block)
-        n_lines += text.count("\n")
+    for number, text in enumerate(decoded(stream, name)):
+        yield text.removeprefix("\ufeff") if number == 0 else text
 
 
-def text_lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of a UTF-8 stream with their ends, without the byte order mark that a file may begin with.
+def text_lines(stream: BinaryIO, name: str, *, errors: str = "strict") -> Iterator[str]:
+    r"""The lines of a UTF-8 stream with their ends (\n, \r\n or \r), without the byte order mark it may begin with.
+
+    Args:
+        stream: binary.
+        name: what to call it in errors.
+        errors: what to do with wrong bytes: "strict" refuses them, "surrogateescape" leaves them to the caller.
 
     Raises:
-        DataError: a byte is not UTF-8; it names the first.
+        DataError: a byte is not UTF-8; it names the first. Or a line goes on beyond LONGEST.
     """
     n_bytes = 0
-    for n_lines, line in enumerate(stream):
+    for n_lines, line in enumerate(byte_lines(stream, name)):
         try:
-            text = line.decode("utf-8")
+            text = line.decode("utf-8", errors)
         except UnicodeDecodeError as error:
             raise not_utf8(error, name, n_bytes=n_bytes, n_lines=n_lines) from None
         yield text.removeprefix("\ufeff") if n_lines == 0 else text
         n_bytes += len(line)
 
 
-def _members(path: Path, suffixes: Sequence[str]) -> list[File]:
+def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[File]:
     with file_errors(path), _packing_errors(str(path)), zipfile.ZipFile(path) as archive:
-        names = [
-            name
-            for name in archive.namelist()
-            if _suffix(PurePosixPath(name)) in suffixes and not name.startswith("__MACOSX/")
-        ]
-    if not names:
-        raise _nothing("archive", path, suffixes)
-    return [File(path, name) for name in sorted(names)]
+        names = sorted(
+            entry.filename
+            for entry in archive.infolist()
+            if not entry.is_dir() and not any(map(is_left_out, PurePosixPath(entry.filename).parts))
+        )
+    wanted = [name for name in names if _suffix(PurePosixPath(name)) in suffixes]
+    if not wanted:
+        raise _nothing(path, suffixes)
+    if on_skipped is not None and len(wanted) < len(names):
+        on_skipped(Skipped(path, tuple(sorted(set(names) - set(wanted))), tuple(suffixes)))
+    return [File(path, name) for name in wanted]
 
 
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> BinaryIO:
@@ -159,10 +176,10 @@ def _suffix(path: Path | PurePosixPath) -> str:
     return PurePosixPath(path.stem).suffix.lower() if last in PACKED else last
 
 
-def _nothing(kind: str, path: Path, suffixes: Sequence[str]) -> DataError:
+def _nothing(path: Path, suffixes: Sequence[str]) -> DataError:
     wanted = ", ".join(f"*{suffix}" for suffix in suffixes)
     return DataError(
-        f"the {kind} holds none of the files that are read here ({wanted})",
+        f"the archive holds none of the files that are read here ({wanted})",
         where=str(path),
         fix="name the files to read",
     )

@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bigbird_cli.data import hub
-from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import file_errors
+from bigbird_cli.data.files import refuse_special
+from bigbird_cli.text.documents import file_errors, walk
 
 FORMAT = 1
 """Raised whenever the same data, tokenizer and settings give other features, or they are written otherwise."""
@@ -55,7 +54,7 @@ def source_key(sources: Iterable[str | Path], *, offline: bool = False) -> str:
 
     Args:
         sources: in order, as `read_rows` takes them. Of files and folders every byte and every name below the folder
-            counts, not where they stand; of a data set of the hub its name and commit.
+            counts, but for what `is_left_out`, not where they stand; of a data set of the hub its name and commit.
         offline: a name of the hub without @REVISION is an error, since its commit would have to be looked up.
 
     Returns:
@@ -128,18 +127,11 @@ def size_key(sources: Iterable[str | Path]) -> str:
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
+        refuse_special(path)
         return [path]
-
-    def refuse(error: OSError) -> None:
-        raise DataError(f"the folder cannot be read: {error.strerror or error}", where=error.filename) from None
-
-    found = [Path(parent, name) for parent, _, names in os.walk(path, onerror=refuse) for name in names]
-    return sorted(file for file in found if file.is_file())
+    return sorted(file for file in walk(path) if file.is_file())
 
 
 def _file_digest(path: Path) -> bytes:
-    # os.path: what may not be looked at is reported by the opening
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
-        raise DataError("this is no file that can be read twice", where=str(path), fix="write its text into a file")
     with file_errors(path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()

@@ -17,7 +17,8 @@ from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
 from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import DataError, nearest
-from bigbird_cli.text.documents import json_kind, read_jsonl, refuse_surrogates
+from bigbird_cli.text.documents import byte_lines, json_kind, read_jsonl, refuse_surrogates
+from bigbird_cli.text.kinds import refuse_kinds
 
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
@@ -108,7 +109,9 @@ def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
             raise DataError("a packed Parquet file is not read", where=file.name, fix="unpack it; it is small already")
         for number, fields in enumerate(parquet_rows(file.path)):
             yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
-    elif file.suffix in JSON_LINES:
+        return
+    refuse_kinds(start, file.name)
+    if file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
     elif file.suffix == ".csv":
         yield from _csv(file)
@@ -137,7 +140,7 @@ def _start(file: File) -> bytes:
 
 def _json_lines(file: File, example: str) -> Iterator[Row]:
     with file.open() as stream:
-        for number, fields in read_jsonl(stream, file.name, example=example):
+        for number, fields in read_jsonl(byte_lines(stream, file.name), file.name, example=example):
             if isinstance(fields, DataError):
                 raise fields
             where = f"{file.name}:{number}"

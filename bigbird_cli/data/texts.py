@@ -9,6 +9,7 @@ from typing import Literal
 
 from bigbird_cli.data import hub, rows
 from bigbird_cli.data.files import File, files_in, text_blocks
+from bigbird_cli.text.documents import warn_of_skipped
 
 SUFFIXES = (".txt", ".md")
 """The kinds of plain text that are taken from a folder or an archive, besides those of rows."""
@@ -52,7 +53,7 @@ def read_texts(
     if hub.is_hub(source):
         yield from _row_texts(rows.read_rows(source, offline=offline), column)
         return
-    for file in files_in(source, (*rows.SUFFIXES, *SUFFIXES)):
+    for file in files_in(source, (*rows.SUFFIXES, *SUFFIXES), on_skipped=warn_of_skipped):
         if file.suffix in rows.SUFFIXES:
             yield from _row_texts(rows.file_rows(file), column)
         else:

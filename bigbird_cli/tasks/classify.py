@@ -26,7 +26,7 @@ from bigbird_cli.data.rows import SUFFIXES, Row, read_rows
 from bigbird_cli.errors import DataError, ModelError, nearest
 from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
-from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, read_text
+from bigbird_cli.text.documents import ReadDocument, encode_document, is_left_out, json_kind, read_text
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
@@ -413,7 +413,7 @@ class Classification(WindowedTask):
                 "a folder for each label gives one label a text", where=str(path), fix="set task.problem to single"
             )
         for folder in folders:
-            for file in sorted(each for each in folder.iterdir() if each.is_file() and not each.name.startswith(".")):
+            for file in sorted(each for each in folder.iterdir() if each.is_file() and not is_left_out(each.name)):
                 yield LabelledText(f"{folder.name}/{file.name}", read_text(file), folder.name, where=str(file))
 
     def _example_row(self) -> str:
@@ -607,12 +607,15 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 def _label_folders(path: Path) -> list[Path]:
     """The subfolders of texts of a folder that holds no rows by itself."""
-    inside = [each for each in path.iterdir() if not each.name.startswith(".")]
+    inside = [each for each in path.iterdir() if not is_left_out(each.name)]
     if any(each.is_file() and each.suffix.lower() in SUFFIXES for each in inside):
         return []
     folders = sorted(each for each in inside if each.is_dir() and each.name != UNLABELLED)
     return [
         folder
         for folder in folders
-        if any(each.is_file() and each.suffix.lower() not in SUFFIXES for each in folder.iterdir())
+        if any(
+            each.is_file() and each.suffix.lower() not in SUFFIXES and not is_left_out(each.name)
+            for each in folder.iterdir()
+        )
     ]

@@ -18,7 +18,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.tasks.tags import TagHabits, spans_of
-from bigbird_cli.text.documents import json_kind, read_text
+from bigbird_cli.text.documents import json_kind, read_text, walk
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
 SPAN_EXAMPLE = '{"text": "Ada left", "entities": [{"start": 0, "end": 3, "type": "PER"}]}'
@@ -135,7 +135,7 @@ def _examples(source: str | Path, columns: Columns, notes: _Notes, *, offline: b
         yield from _from_rows(source, columns, notes, offline=offline)
     elif path.suffix == ".ann":
         yield _brat(path, notes)
-    elif path.is_dir() and (annotations := sorted(path.rglob("*.ann"))):
+    elif path.is_dir() and (annotations := sorted(file for file in walk(path) if file.suffix == ".ann")):
         yield from (_brat(file, notes) for file in annotations)
     elif any(file.suffix in ROW_SUFFIXES for file in files_in(path, (*ROW_SUFFIXES, *conll.SUFFIXES))):
         yield from _from_rows(path, columns, notes, offline=offline)

@@ -1,6 +1,5 @@
 """A corpus of any size as a stream of short passages, and a random sample of it that fits into memory."""
 
-import codecs
 import heapq
 import os
 import random
@@ -13,13 +12,15 @@ from bigbird_cli.text.documents import (
     SUFFIXES,
     Document,
     FailedDocument,
+    byte_lines,
+    decoded,
     file_errors,
     files_of,
     json_kind,
-    not_utf8,
     read_jsonl,
     refuse_surrogates,
     standard_input,
+    warn_of_skipped,
 )
 
 Source = str | Path | Document
@@ -29,7 +30,6 @@ PASSAGE = 1000
 
 _JSONL = ".jsonl"
 _TEXT_FIELD = "text"
-_AT_ONCE = 1 << 20
 
 
 class Corpus:
@@ -40,8 +40,9 @@ class Corpus:
     be read is a DataError, as what is learned from half a corpus would not show it.
 
     Args:
-        sources: paths of files; of folders, whose *.txt, *.md and *.jsonl files are read, subfolders included; "-" for
-            standard input; or documents. A *.jsonl file has a JSON object a line, any other is plain text.
+        sources: paths of files; of folders, whose *.txt, *.md and *.jsonl files are read, subfolders included, as
+            `files_of` finds them; "-" for standard input; or documents. A *.jsonl file has a JSON object a line, any
+            other is plain text.
         text_field: the field of an object that holds the text; if given, everything but documents is read as JSON
             lines. None for "text" in *.jsonl files.
         stdin: binary stream for "-"; by default the process's own.
@@ -72,7 +73,9 @@ class Corpus:
 
     def _read_path(self, path: Path) -> Iterator[str]:
         # os.path: what may not be looked at is reported by the reading below
-        files = files_of(path, (*SUFFIXES, _JSONL)) if os.path.isdir(path) else [path]  # noqa: PTH112
+        files = (
+            files_of(path, (*SUFFIXES, _JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
+        )
         for file in files:
             if isinstance(file, FailedDocument):
                 raise file.error
@@ -88,21 +91,9 @@ class Corpus:
 
     def _decoded(self, stream: BinaryIO, name: str) -> Iterator[str]:
         """The text in blocks, without the byte order mark of the file."""
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        n_bytes = n_lines = 0
-        while True:
-            block = stream.read(_AT_ONCE)
-            begun, _ = decoder.getstate()  # of a character that the blocks cut in two
-            try:
-                text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                raise not_utf8(error, name, n_bytes=n_bytes - len(begun), n_lines=n_lines) from None
-            yield text.removeprefix("\ufeff") if n_bytes == 0 else text
-            if not block:
-                return
-            self.n_bytes += len(block)
-            n_bytes += len(block)
-            n_lines += text.count("\n")
+        for number, text in enumerate(decoded(stream, name)):
+            self.n_bytes += len(text.encode("utf-8"))
+            yield text.removeprefix("\ufeff") if number == 0 else text
 
     def _passages_of(self, text: str) -> Iterator[str]:
         self.n_bytes += len(text.encode("utf-8"))
@@ -154,7 +145,7 @@ class Sample:
 
 def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
     """The texts of JSON lines."""
-    for number, row in read_jsonl(stream, name, example=f'{{"{field}": ...}}'):
+    for number, row in read_jsonl(byte_lines(stream, name), name, example=f'{{"{field}": ...}}'):
         if isinstance(row, DataError):
             raise row
         text, where = row.get(field), f"{name}:{number}"

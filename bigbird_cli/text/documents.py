@@ -1,10 +1,12 @@
 """Files, folders, standard input and JSON lines as documents, and a document as tokens, read once."""
 
+import codecs
 import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,10 +15,17 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
-from bigbird_cli.errors import BigBirdError, DataError, nearest
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
+from bigbird_cli.text.kinds import START, kind_of, refuse_kinds, text_makers
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
 
 SUFFIXES = (".txt", ".md")
+
+LONGEST = 1 << 28
+"""Bytes of one document, or of one line of rows, at most: what goes on without end is not read until memory ends."""
+
+_AT_ONCE = 1 << 20
+_LEFT_OUT = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _QA_ROW = '{"context": ..., "question": ...}'
 
 
@@ -89,18 +98,6 @@ def encode_document(text: str, tokenizer: Tokenizer, *, name: str = "", newline:
     return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name)
 
 
-def decode_bytes(data: bytes, name: str) -> str:
-    """Decode UTF-8 and keep every character: line ends as they are, a byte order mark as U+FEFF.
-
-    Raises:
-        DataError: the bytes are not UTF-8; it names the first wrong one.
-    """
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise not_utf8(error, name) from None
-
-
 def not_utf8(error: UnicodeDecodeError, name: str, *, n_bytes: int = 0, n_lines: int = 0) -> DataError:
     """What to say of bytes that are no UTF-8, n_bytes and n_lines of the same text having been good before them."""
     data = error.object
@@ -112,20 +109,78 @@ def not_utf8(error: UnicodeDecodeError, name: str, *, n_bytes: int = 0, n_lines:
     )
 
 
-def read_text(path: str | Path) -> str:
-    """Read a UTF-8 file, every character kept.
+def decoded(stream: BinaryIO, name: str) -> Iterator[str]:
+    """A UTF-8 stream in blocks of bounded size, every character kept.
 
     Raises:
-        DataError: the file is missing, cannot be opened, or is not UTF-8.
+        DataError: it is no text in UTF-8; told at its first bytes, or at the first wrong one.
     """
-    return decode_bytes(read_bytes(path), str(path))
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    n_bytes = n_lines = 0
+    while True:
+        block = stream.read(_AT_ONCE)
+        if not n_bytes:
+            refuse_kinds(block[:START], name)
+        begun, _ = decoder.getstate()  # of a character that the blocks cut in two
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise not_utf8(error, name, n_bytes=n_bytes - len(begun), n_lines=n_lines) from None
+        if not block:
+            return
+        yield text
+        n_bytes += len(block)
+        n_lines += text.count("\n")
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """Read a file; raises DataError when it is missing or cannot be opened."""
+def byte_lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    r"""The lines of a binary stream with their ends: \n, \r\n or \r. DataError where one goes on beyond LONGEST."""
+    begun: list[bytes] = []
+    n_bytes = 0
+    while block := stream.read(_AT_ONCE):
+        while block.endswith(b"\r") and (after := stream.read(1)):
+            block += after  # it may be a \n
+        for part in block.splitlines(keepends=True):
+            begun.append(part)
+            n_bytes += len(part)
+            if n_bytes > LONGEST:
+                raise DataError(
+                    f"a line goes on beyond {LONGEST // 1_000_000} MB",
+                    where=name,
+                    fix="give a row a line, or less text",
+                )
+            if part.endswith((b"\n", b"\r")):
+                yield b"".join(begun)
+                begun, n_bytes = [], 0
+    if begun:
+        yield b"".join(begun)
+
+
+def read_stream(stream: BinaryIO, name: str) -> str:
+    """Read a UTF-8 stream whole, every character kept.
+
+    Raises:
+        DataError: it is no text in UTF-8, or goes on beyond LONGEST.
+    """
+    blocks: list[str] = []
+    for n_blocks, block in enumerate(decoded(stream, name)):
+        if n_blocks * _AT_ONCE >= LONGEST:
+            raise DataError(
+                f"the text goes on beyond {LONGEST // 1_000_000} MB", where=name, fix="split it into several"
+            )
+        blocks.append(block)
+    return "".join(blocks)
+
+
+def read_text(path: str | Path) -> str:
+    """Read a UTF-8 file, or a pipe that has a name, every character kept.
+
+    Raises:
+        DataError: the file is missing, cannot be opened, or is no text in UTF-8.
+    """
     path = Path(path)
-    with file_errors(path):
-        return path.read_bytes()
+    with file_errors(path), path.open("rb") as stream:
+        return read_stream(stream, str(path))
 
 
 @contextmanager
@@ -134,6 +189,9 @@ def file_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
+        if path.is_symlink():
+            target = os.path.realpath(path)
+            raise DataError(f"this is a link to {target}, which is not there", where=str(path)) from None
         raise DataError("there is no such file", where=str(path), fix=_nearby(path)) from None
     except IsADirectoryError:
         raise DataError("this is a folder, not a file", where=str(path), fix="name a file in it") from None
@@ -141,15 +199,48 @@ def file_errors(path: Path) -> Iterator[None]:
         raise DataError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from None
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """Files of a folder that are not read, for they are of other kinds.
+
+    Attributes:
+        folder: where they stand.
+        names: theirs, below the folder.
+        suffixes: the kinds that are read.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    suffixes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        makers = text_makers(self.names)
+        fix = f": make texts of them with {' or '.join(makers)}" if makers else ""
+        return (
+            f"{self.folder}: {len(self.names):,} skipped: {_listed(self.names)}; "
+            f"only {_patterns(self.suffixes)} are read of a folder{fix}"
+        )
+
+
+OnSkipped = Callable[[Skipped], None]
+"""Is told of the files of a folder that are not read."""
+
+
+def warn_of_skipped(skipped: Skipped) -> None:
+    """Tell of files that are not read in a warning."""
+    warnings.warn(BigBirdWarning(str(skipped)), stacklevel=3)
+
+
 def read_documents(
-    paths: Sequence[str | Path], *, stdin: BinaryIO | None = None
+    paths: Sequence[str | Path], *, stdin: BinaryIO | None = None, on_skipped: OnSkipped = warn_of_skipped
 ) -> Iterator[Document | FailedDocument]:
     """Read documents one after the other, each when it is asked for.
 
     Args:
         paths: files; folders, whose *.txt and *.md files are read in the order of their names, subfolders
-            included; "-" for standard input.
+            included, but for what `is_left_out`; "-" for standard input.
         stdin: binary stream for "-"; by default the process's own.
+        on_skipped: is told of a folder's files of other kinds.
 
     Yields:
         A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8, and
@@ -160,7 +251,7 @@ def read_documents(
             name = "-"
             try:
                 with standard_input(stdin) as stream:
-                    text = decode_bytes(stream.read(), "standard input")
+                    text = read_stream(stream, "standard input")
                 yield _filled(Document(name, text), "standard input")
             except DataError as error:
                 yield FailedDocument(name, error)
@@ -168,7 +259,7 @@ def read_documents(
         path = Path(path)
         try:
             # os.path: what may not be looked at is reported by the reading below
-            files = files_of(path) if os.path.isdir(path) else [path]  # noqa: PTH112
+            files = files_of(path, on_skipped=on_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
         except DataError as error:
             yield FailedDocument(str(path), error)
             continue
@@ -195,14 +286,20 @@ def read_jsonl(
     Yields:
         The line's number, counted from 1, and its object or a DataError. Empty lines are passed over.
     """
-    for number, line in enumerate(stream, start=1):
+    lines = (line for block in stream for line in block.splitlines())  # of bytes: at \n, \r\n and \r only
+    for number, line in enumerate(lines, start=1):
         where = f"{name}:{number}"
         if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")  # a file's own byte order mark is no part of its first object
+            try:
+                refuse_kinds(line[:START], name)
+            except DataError as error:  # no line of it is a row
+                yield number, error
+                return
+            line = line.removeprefix(codecs.BOM_UTF8)  # a file's own byte order mark is no part of its first object
         if not line.strip():
             continue
         try:
-            yield number, json_object(decode_bytes(line, where), where, example=example)
+            yield number, json_object(_line_text(line, where), where, example=example)
         except DataError as error:
             yield number, error
 
@@ -213,12 +310,11 @@ def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, o
     Raises:
         DataError: the text is not JSON, not an object, or holds a lone surrogate.
     """
+    text = text.rstrip()
     try:
         value = parse_json(text)
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"this is not JSON: {error.msg} at column {error.colno}", where=where, fix="write one JSON object a line"
-        ) from None
+        raise DataError(_not_json(error, text), where=where, fix="write one JSON object a line") from None
     except ValueError as error:
         raise DataError(str(error), where=where, fix="write it in quotes") from None
     except RecursionError:
@@ -226,6 +322,31 @@ def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, o
     if not isinstance(value, dict):
         raise DataError(f"this is {json_kind(value)}, not a JSON object", where=where, fix=f"write {example}")
     return value
+
+
+def breaks_off(error: json.JSONDecodeError) -> bool:
+    """Whether a text is JSON as far as it goes, and ends too soon."""
+    return error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+
+
+def _not_json(error: json.JSONDecodeError, text: str) -> str:
+    if not breaks_off(error):
+        return f"this is not JSON: {error.msg} at column {error.colno}"
+    begun = f", in the string that begins at column {error.colno}" if error.pos < len(text) else ""
+    return f"this is not JSON: it breaks off at column {len(text) + 1}{begun}"
+
+
+def _line_text(line: bytes, where: str) -> str:
+    """Decode a line; its place is in `where`."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        column = len(line[: error.start].decode("utf-8")) + 1
+        raise DataError(
+            f"the byte 0x{line[error.start]:02x} at column {column} is not UTF-8 text",
+            where=where,
+            fix=_encoding_hint(line),
+        ) from None
 
 
 def parse_json(text: str) -> Any:
@@ -299,34 +420,92 @@ def standard_input(stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
         raise DataError(f"it cannot be read: {error.strerror or error}", where="standard input") from None
 
 
-def files_of(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path | FailedDocument]:
-    """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read.
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder of this name is left out of the folder or archive it stands in, unless named itself.
 
-    Raises:
-        DataError: there is no file with one of the suffixes in it.
+    So are hidden ones (._lease.txt of macOS, .ipynb_checkpoints, .git) and what systems put beside people's files.
     """
-    found: dict[Path, Path | FailedDocument] = {}
+    return name.startswith(".") or name.lower() in _LEFT_OUT
+
+
+def walk(folder: Path, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Path]:
+    """The files of a folder and its subfolders, and the links to folders, which are not followed; see `is_left_out`.
+
+    Args:
+        folder: where to begin.
+        on_error: is told of a subfolder that cannot be read; None raises the error.
+    """
 
     def unreadable(error: OSError) -> None:
         problem = DataError(
             f"the folder cannot be read: {error.strerror or error}", where=error.filename, fix="check its permissions"
         )
-        found[Path(error.filename)] = FailedDocument(error.filename, problem)
+        if on_error is None:
+            raise problem from None
+        on_error(problem)
 
-    for parent, _, names in os.walk(folder, onerror=unreadable):
-        for file in (Path(parent, name) for name in names):
-            if file.suffix.lower() in suffixes and _may_be_read(file):
-                found[file] = file
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if not is_left_out(name)]
+        links = (name for name in folders if Path(parent, name).is_symlink())
+        yield from (Path(parent, name) for name in (*names, *links) if not is_left_out(name))
+
+
+def files_of(
+    folder: Path,
+    suffixes: Sequence[str] = SUFFIXES,
+    *,
+    suffix_of: Callable[[Path], str] = lambda file: file.suffix.lower(),
+    on_skipped: OnSkipped | None = None,
+) -> list[Path | FailedDocument]:
+    """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read.
+
+    Args:
+        folder: what is in it, see `walk`.
+        suffixes: kinds of files to take.
+        suffix_of: tells a file's kind.
+        on_skipped: is told of files of other kinds, and of pipes and the like.
+
+    Raises:
+        DataError: there is no file with one of the suffixes in it.
+    """
+    found: dict[Path, Path | FailedDocument] = {}
+    skipped: list[Path] = []
+
+    def unreadable(error: DataError) -> None:
+        name = str(error.where)
+        found[Path(name)] = FailedDocument(name, error)
+
+    for file in walk(folder, on_error=unreadable):
+        if suffix_of(file) in suffixes and _may_be_read(file):
+            found[file] = file
+        else:
+            skipped.append(file)
+    others = Skipped(folder, tuple(str(file.relative_to(folder)) for file in sorted(skipped)), tuple(suffixes))
     if not found:
-        wanted = " or ".join(f"*{suffix}" for suffix in suffixes)
-        raise DataError(f"the folder holds no {wanted} file", where=str(folder), fix="name the files to read")
+        makers = text_makers(others.names)
+        raise DataError(
+            f"the folder holds none of {_patterns(suffixes)}" + (f", only {_listed(others.names)}" if skipped else ""),
+            where=str(folder),
+            fix=f"make texts of them with {' or '.join(makers)}" if makers else "name the files to read",
+        )
+    if skipped and on_skipped is not None:
+        on_skipped(others)
     return [found[path] for path in sorted(found)]
 
 
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _patterns(suffixes: Sequence[str]) -> str:
+    return ", ".join(f"*{suffix}" for suffix in suffixes)
+
+
 def _may_be_read(file: Path) -> bool:
-    """Whether a name is a file's, not a pipe's or a lost link's; one that hides it is to be tried and reported."""
+    """Whether a name is a file's, not a pipe's or a folder's; one that hides it is to be tried and reported."""
     try:
-        return file.is_file()
+        return file.is_file() or not file.exists()  # a link that leads nowhere is reported
     except OSError:
         return True
 
@@ -341,8 +520,8 @@ def _nearby(path: Path) -> str | None:
 
 
 def _encoding_hint(data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "this looks like UTF-16: convert it with iconv -f UTF-16 -t UTF-8"
+    if kind := kind_of(data[:START]):
+        return kind.fix
     if b"\0" in data[:8192]:
         return "this looks like a binary file: give its text"
     return "convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"

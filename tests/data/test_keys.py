@@ -77,6 +77,9 @@ def test_of_a_folder_every_file_and_its_name_count(tmp_path: Path, tokenizer: Pa
     (folder / "deep" / "b.jsonl").rename(folder / "b.jsonl")
     found.append(key(folder, tokenizer))
     assert len(set(found)) == 3
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "b.jsonl").write_text("not read", encoding="utf-8")
+    assert key(folder, tokenizer) == found[-1]
 
 
 def test_a_data_set_of_the_hub_counts_by_its_commit(tokenizer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +103,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path, tokenizer: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
 def test_a_pipe_is_refused_since_data_is_read_more_than_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "rows.jsonl")
-    with pytest.raises(DataError, match="no file that can be read twice"):
+    with pytest.raises(DataError, match="data is read more than once"):
         source_key([tmp_path / "rows.jsonl"])
-    with pytest.raises(DataError, match="no file that can be read twice"):
+    with pytest.raises(DataError, match="data is read more than once"):
         source_key(["/dev/zero"])

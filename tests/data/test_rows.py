@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import subprocess
 import sys
 import zipfile
@@ -140,9 +141,9 @@ def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
     [
         ("a.jsonl", b"", "the file is empty", ""),
         ("a.csv", b"\xef\xbb\xbf\r\n \n", "the file is empty", ""),
-        ("a.jsonl", b'{"a": 1}\n{"a": 2', "this is not JSON: Expecting ',' delimiter", ":2"),
+        ("a.jsonl", b'{"a": 1}\n{"a": 2', "this is not JSON: it breaks off at column 8", ":2"),
         ("a.jsonl", b"[1]", "this is a list, not a JSON object", ":1"),
-        ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}', "the byte 0xff at offset 7", ":2"),
+        ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}', "the byte 0xff at column 8", ":2"),
         ("a.jsonl", b'{"a": "\\ud800 b"}', '"a" holds half a character', ":1"),
         ("a.json", b'[{"a": ["\\udc00"]}]', '"a" holds half a character', "[0]"),
         ("a.json", b'[{"a": 1},\n  {"a": 2', "Expecting ',' delimiter", ":2:10"),
@@ -193,9 +194,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     assert error.problem == "there is no such file"
     assert "rows.jsonl" in str(error.fix)
     write(tmp_path / "rows.jsonl", "{}").rename(tmp_path / "rows.txt")
-    assert "holds no" in refusal(tmp_path).problem
     write(tmp_path / "a.txt.gz", b"")
-    assert "holds none of the files" in refusal(tmp_path).problem
+    assert "holds none of *.json, *.jsonl" in refusal(tmp_path).problem
+    assert refusal(tmp_path).problem.endswith("only a.txt.gz, rows.txt")
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:
@@ -308,3 +309,53 @@ def test_plain_files_are_read_without_the_library(tmp_path: Path, repository: Pa
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repository, check=True)
     assert done.stdout.split() == [str(2 * (len(FORMS) - 1)), "False", "False"]
+
+
+def test_hidden_files_are_left_out_of_folders_and_archives(tmp_path: Path) -> None:
+    names = (
+        "a.jsonl",
+        "._a.jsonl",
+        ".ipynb_checkpoints/a-checkpoint.jsonl",
+        "__MACOSX/._a.jsonl",
+        "deep/.hidden/b.csv",
+    )
+    for name in names:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "set" / name, '{"a": 1}\n')
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in names:
+            archive.writestr(f"set/{name}", '{"a": 1}\n')
+    for source in (tmp_path / "set", tmp_path / "set.zip"):
+        assert [row.fields for row in read_rows(source)] == [{"a": 1}]
+    assert len(list(read_rows(tmp_path / "set" / "._a.jsonl"))) == 1
+
+
+def test_tables_may_end_their_lines_with_a_carriage_return(tmp_path: Path) -> None:
+    write(tmp_path / "mac.csv", 'a,b\r1,"two\rlines"\r3,x\x85y\u2028z\x0b\r')
+    assert [row.fields for row in read_rows(tmp_path / "mac.csv")] == [
+        {"a": "1", "b": "two\rlines"},
+        {"a": "3", "b": "x\x85y\u2028z\x0b"},
+    ]
+    write(tmp_path / "mac.tsv", "a\tb\r1\t2\r")
+    assert [row.fields for row in read_rows(tmp_path / "mac.tsv")] == [{"a": "1", "b": "2"}]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_what_cannot_be_read_twice_is_refused_as_data(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    assert refusal(tmp_path / "rows.jsonl").problem == "this is a pipe, and data is read more than once"
+    assert refusal(Path(os.devnull)).problem == "this is a device, and data is read more than once"
+
+
+def test_a_workbook_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "table.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    error = refusal(tmp_path / "table.xlsx")
+    assert "an Excel workbook" in error.problem
+    assert error.fix == "save it as .csv"
+
+
+def test_a_packed_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bigbird_cli.text.documents.LONGEST", 1 << 20)
+    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"a": "' + b"a" * (4 << 20)))
+    assert "a line goes on beyond 1 MB" in refusal(tmp_path / "bomb.jsonl.gz").problem

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bigbird_cli.data import texts
 from bigbird_cli.data.texts import read_texts
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import BigBirdWarning, DataError
 
 POEM = "\ufeffone\r\ntwo \n\n \t\nthree\n\n\nfour\nfive"
 
@@ -43,7 +43,7 @@ def test_pieces_are_bounded_and_together_the_text(
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(texts, "PIECE", size)
-        patch.setattr("bigbird_cli.data.files._AT_ONCE", 3)
+        patch.setattr("bigbird_cli.text.documents._AT_ONCE", 3)
         pieces = [list(document.parts) for document in read_texts(path)]
         lines = [list(document.parts) for document in read_texts(path, documents="line")]
         paragraphs = ["".join(document.parts) for document in read_texts(path, documents="paragraph")]
@@ -77,7 +77,9 @@ def test_a_folder_may_hold_texts_rows_and_packed_ones(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     with zipfile.ZipFile(tmp_path / "f.zip", "w") as archive:
         archive.writestr("x/fifth.txt", "fifth")
-    assert taken(tmp_path) == [
+    with pytest.warns(BigBirdWarning, match=r": 1 skipped: picture\.png"):
+        found = taken(tmp_path)
+    assert found == [
         ("/a.md", "first"),
         ("/b.txt.gz", "second"),
         ("/c.jsonl:1", "third"),

@@ -242,7 +242,13 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, problem: Any, row
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    for name, texts in {"pos": ["fine"], "neg": ["bad", "worse"], "unsup": ["what"], ".cache": ["x"]}.items():
+    for name, texts in {
+        "pos": ["fine"],
+        "neg": ["bad", "worse"],
+        "unsup": ["what"],
+        ".cache": ["x"],
+        "__MACOSX": ["x"],
+    }.items():
         (tmp_path / name).mkdir()
         for number, text in enumerate(texts):
             (tmp_path / name / f"{number}.txt").write_text(text, encoding="utf-8")

@@ -218,6 +218,7 @@ def test_brat_pairs_are_read(tmp_path: Path) -> None:
     write(tmp_path / "inner" / "b.ann", annotations)
     write(tmp_path / "a.txt", "nothing")
     write(tmp_path / "a.ann", "")
+    write(tmp_path / "._a.ann", "what macOS puts beside it")
     empty, example = read(tmp_path)
     assert (empty.id, empty.text, empty.entities) == ("a", "nothing", ())
     assert (example.id, example.text) == ("b", text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.text.corpus import PASSAGE, Corpus, Sample, Source
 from bigbird_cli.text.documents import Document
 
@@ -64,7 +64,8 @@ def test_folders_give_their_texts_and_jsonl_rows_give_a_field(tmp_path: Path) ->
     (tmp_path / "b.jsonl").write_text('{"text": "b\\nb"}\n\n{"id": 1, "text": ""}\n')
     (tmp_path / "c.txt").write_text('{"text": "c"}')
     (tmp_path / "d.csv").write_text("d")
-    passages, corpus = read([tmp_path])
+    with pytest.warns(BigBirdWarning, match=r": 1 skipped: d\.csv; only \*\.txt, \*\.md, \*\.jsonl are read"):
+        passages, corpus = read([tmp_path])
     assert passages == ["b\nb", '{"text": "c"}', "a\n"]
     assert corpus.n_lines == 4
     assert corpus.n_bytes == len('b\nb{"text": "c"}a\n')

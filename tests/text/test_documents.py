@@ -3,19 +3,23 @@
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.text import documents
 from bigbird_cli.text.documents import (
     Document,
     FailedDocument,
     ReadDocument,
-    decode_bytes,
+    Skipped,
+    byte_lines,
     read_documents,
     read_jsonl,
+    read_stream,
     read_text,
     refuse_surrogates,
 )
@@ -37,17 +41,17 @@ def test_a_file_is_read_character_by_character(tmp_path: Path) -> None:
 
 def test_wrong_bytes_are_named_with_their_place() -> None:
     with pytest.raises(DataError, match=r"a\.txt: the byte 0xff at offset 5 \(line 2\) is not UTF-8") as caught:
-        decode_bytes(b"ab\ncd\xff", "a.txt")
+        read_stream(io.BytesIO(b"ab\ncd\xff"), "a.txt")
     assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(
     ("data", "hint"),
-    [("hällo".encode("utf-16"), "UTF-16"), (b"\x7fELF\0\0\xff", "binary"), ("ä".encode("latin-1"), "WINDOWS-1252")],
+    [("hällo".encode("utf-16"), "UTF-16"), (b"\x7fOLF\0\0\xff", "binary"), ("ä".encode("latin-1"), "WINDOWS-1252")],
 )
 def test_the_likely_encoding_is_offered(data: bytes, hint: str) -> None:
     with pytest.raises(DataError) as caught:
-        decode_bytes(data, "x")
+        read_stream(io.BytesIO(data), "x")
     assert caught.value.fix is not None
     assert hint in caught.value.fix
 
@@ -70,14 +74,95 @@ def test_a_folder_gives_its_texts_in_order(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(name, encoding="utf-8")
-    names = [document.name for document in read_documents([tmp_path])]
+    with pytest.warns(BigBirdWarning, match=r": 1 skipped: c\.pdf; only \*\.txt, \*\.md are read .* with pdftotext"):
+        names = [document.name for document in read_documents([tmp_path])]
     assert names == [str(tmp_path / name) for name in ("a.md", "b.txt", "sub/d.TXT")]
+
+
+@pytest.mark.parametrize(
+    "name", ["._a.txt", ".hidden/b.txt", ".ipynb_checkpoints/c.txt", "__MACOSX/d.txt", "sub/.e.md", ".#lost.txt"]
+)
+def test_hidden_names_are_left_out_of_folders_and_read_when_named(tmp_path: Path, name: str) -> None:
+    for each in ("a.txt", name):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).write_text("text")
+    assert [document.name for document in read_documents([tmp_path])] == [str(tmp_path / "a.txt")]
+    assert list(read_documents([tmp_path / name])) == [Document(str(tmp_path / name), "text")]
+    assert list(read_documents([(tmp_path / name).parent])) != []
+
+
+def test_a_long_list_of_skipped_files_is_shortened(tmp_path: Path) -> None:
+    names = tuple(f"{n}.png" for n in range(1000))
+    said = str(Skipped(tmp_path, names, (".txt",)))
+    assert said.startswith(f"{tmp_path}: 1,000 skipped: 0.png, 1.png, 2.png, 3.png and 996 more; only *.txt are read")
+
+
+def test_a_link_that_leads_nowhere_names_its_target(tmp_path: Path) -> None:
+    (tmp_path / "lost.txt").symlink_to("gone.txt")
+    for path in (tmp_path / "lost.txt", tmp_path):
+        [failed] = read_documents([path])
+        assert isinstance(failed, FailedDocument)
+        assert failed.error.problem == f"this is a link to {tmp_path / 'gone.txt'}, which is not there"
+        assert failed.error.where == str(tmp_path / "lost.txt")
+
+
+def test_a_link_to_a_folder_is_told_as_skipped(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("text")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    with pytest.warns(BigBirdWarning, match="1 skipped: loop"):
+        assert len(list(read_documents([tmp_path]))) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_a_pipe_with_a_name_is_read_when_named_and_skipped_in_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.warns(BigBirdWarning, match=r"1 skipped: pipe\.txt"):
+        assert len(list(read_documents([tmp_path]))) == 1
+    writer = threading.Thread(target=(tmp_path / "pipe.txt").write_text, args=("from a pipe",))
+    writer.start()
+    assert list(read_documents([tmp_path / "pipe.txt"])) == [Document(str(tmp_path / "pipe.txt"), "from a pipe")]
+    writer.join()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such devices here")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+def test_a_device_without_end_is_refused_at_once(device: str) -> None:
+    [failed] = read_documents([device])
+    assert isinstance(failed, FailedDocument)
+    assert failed.error.exit_code == 3
+
+
+class Endless(io.RawIOBase):
+    """The same two bytes again and again."""
+
+    def __init__(self, unit: bytes) -> None:
+        self.unit = unit
+
+    def read(self, size: int = -1) -> bytes:
+        return self.unit * (size // 2)
+
+
+def test_a_text_or_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "LONGEST", 1 << 22)
+    with pytest.raises(DataError, match="the text goes on beyond 4 MB"):
+        read_stream(Endless(b"y\n"), "endless")
+    with pytest.raises(DataError, match="a line goes on beyond 4 MB"):
+        next(byte_lines(Endless(b"yy"), "endless"))
+    assert next(byte_lines(Endless(b"y\n"), "endless")) == b"y\n"
+
+
+def test_lines_end_where_files_end_them_and_nowhere_else() -> None:
+    text = "a\vb\fc\x85d\u2028e\x1c\r\r\nf\n\ng"
+    wanted = ["a\vb\fc\x85d\u2028e\x1c\r", "\r\n", "f\n", "\n", "g"]
+    assert [line.decode() for line in byte_lines(io.BytesIO(text.encode()), "x")] == wanted
 
 
 def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
     [failed] = read_documents([str(tmp_path)])
     assert isinstance(failed, FailedDocument)
-    assert "no *.txt" in failed.error.problem
+    assert "none of *.txt" in failed.error.problem
 
 
 @pytest.mark.parametrize("texts", [["a.txt", "c.txt"], []])
@@ -123,6 +208,32 @@ def test_one_bad_line_spoils_no_other() -> None:
     assert rows[0][1] == {"a": 1}
     assert rows[4][1] == {"a": "\u2028 \u2028"}
     assert [str(row).split(":")[:2] for _, row in rows[1:4]] == [["rows", "3"], ["rows", "4"], ["rows", "5"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"a": "A", "b": "B"\n', "this is not JSON: it breaks off at column 20"),
+        (b'{"a": "A", "b": "B', "this is not JSON: it breaks off at column 19, in the string that begins at column 17"),
+        (b'{"a": "A" "b"}\n', "this is not JSON: Expecting ',' delimiter at column 11"),
+        ('{"é": "é\udcff"}'.encode("utf-8", "surrogateescape"), "the byte 0xff at column 9 is not UTF-8 text"),
+    ],
+)
+def test_a_bad_line_is_told_with_the_place_where_it_breaks(line: bytes, problem: str) -> None:
+    [(number, _), (second, error)] = read_jsonl([b"{}\n", line], "rows")
+    assert (number, second) == (1, 2)
+    assert isinstance(error, DataError)
+    assert (error.where, error.problem) == ("rows:2", problem)
+
+
+def test_rows_may_end_with_a_carriage_return() -> None:
+    assert [row for _, row in read_jsonl(io.BytesIO(b'{"a": 1}\r{"a": 2}\r'), "rows")] == [{"a": 1}, {"a": 2}]
+
+
+def test_what_is_no_text_at_all_is_one_error_and_not_one_a_line() -> None:
+    [(_, error)] = read_jsonl(io.BytesIO(b"%PDF-1.4\n1 0 obj\n<< >>\nendobj\n"), "rows")
+    assert isinstance(error, DataError)
+    assert "a PDF document" in error.problem
 
 
 def test_deeply_nested_json_is_an_error_row() -> None:
