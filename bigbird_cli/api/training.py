@@ -7,6 +7,7 @@ from bigbird_cli.api.options import known
 from bigbird_cli.backend import open_backend
 from bigbird_cli.events import Checked, Event
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
+from bigbird_cli.text.places import local_path
 
 
 def finetune(
@@ -84,7 +85,7 @@ def _train(
     offline: bool,
 ) -> Iterator[Event]:
     settings = _recipe(command, recipe, overrides)
-    folder = Path("runs", Path(recipe).stem) if out is None else Path(out)
+    folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
     backend = open_backend(settings.backend)
     return backend.train(settings, folder, resume=resume, device=device, threads=threads, offline=offline)
 

@@ -18,6 +18,7 @@ def convert(
         str,
         typer.Argument(
             metavar="SOURCE",
+            parser=options.name,
             help="Model folder, name on the hub, TensorFlow checkpoint or SavedModel, or a file of weights.",
             **options.INPUT,
         ),
@@ -25,7 +26,10 @@ def convert(
     out: Annotated[
         str | None,
         typer.Argument(
-            metavar="OUT", help="Folder to write, new or empty; with --check, the other model.", **options.OUTPUT
+            metavar="OUT",
+            parser=options.name,
+            help="Folder to write, new or empty; with --check, the other model.",
+            **options.OUTPUT,
         ),
     ] = None,
     to: Annotated[
@@ -67,7 +71,13 @@ def convert(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="A config.json in place of SOURCE's own.", **options.INPUT),
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            parser=options.path,
+            help="A config.json in place of SOURCE's own.",
+            **options.INPUT,
+        ),
     ] = None,
     revision: Annotated[
         str | None,

@@ -20,12 +20,28 @@ def number(of: bounds.Bounds, *, least: float | None = None) -> dict[str, Any]:
     return {"metavar": "N", "min": of.least if least is None else least, "max": of.most}
 
 
+def name(value: str) -> str:
+    """A path, or a name of a model or a recipe, from the command line.
+
+    An empty one is an unset variable of the shell; taken for a path, it would be the current folder.
+    """
+    if not value:
+        raise typer.BadParameter("the path is empty; is a variable of the shell not set?")
+    return value
+
+
+def path(value: str) -> Path:
+    """A path from the command line; see `name`."""
+    return Path(name(value))
+
+
 Model = Annotated[
     str,
     typer.Option(
         "--model",
         "-m",
         metavar="NAME",
+        parser=name,
         autocompletion=completion.models,
         help="Shipped model, model folder, or name on the hub.",
         **MODEL,
@@ -37,6 +53,7 @@ TrainedModel = Annotated[
         "--model",
         "-m",
         metavar="NAME",
+        parser=name,
         autocompletion=completion.model_folders,
         help="Run or model folder, or name on the hub.",
         **MODEL,
@@ -44,7 +61,7 @@ TrainedModel = Annotated[
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Text files, folders of them, or - for standard input.", **INPUT),
+    typer.Argument(metavar="FILE", parser=name, help="Text files, folders of them, or - for standard input.", **INPUT),
 ]
 Window = Annotated[
     int | None,
@@ -95,6 +112,7 @@ RecipeFile = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
+        parser=name,
         autocompletion=completion.recipes,
         help="A recipe file, or the name of a shipped recipe.",
         **INPUT,
@@ -111,7 +129,10 @@ Overrides = Annotated[
     ),
 ]
 RunFolder = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Run folder.  [default: runs/<recipe name>]", **OUTPUT)
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="DIR", parser=path, help="Run folder.  [default: runs/<recipe name>]", **OUTPUT
+    ),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Check recipe, data and one step, then stop.", **RUNNING)]
 Resume = Annotated[
@@ -119,6 +140,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         metavar="auto|PATH",
+        parser=name,
         help="Go on from the run's newest checkpoint, or from this one.",
         **RUNNING,
     ),

@@ -44,7 +44,12 @@ def tokenize(
     context: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="Text files, folders of them, or - for standard input.", **options.INPUT),
+        typer.Argument(
+            metavar="PATH",
+            parser=options.name,
+            help="Text files, folders of them, or - for standard input.",
+            **options.INPUT,
+        ),
     ] = None,
     model: options.Model = "qa-mini",
     ids: Annotated[bool, typer.Option("--ids", help="Show ids instead of pieces.", **options.OUTPUT)] = False,
@@ -66,7 +71,10 @@ def tokenize(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder to write.", **options.LEARNING)
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", parser=options.path, help="New folder to write.", **options.LEARNING
+        ),
     ] = None,
     split: Annotated[
         Literal["whitespace", "none"],

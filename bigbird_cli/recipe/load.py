@@ -151,6 +151,8 @@ def find_recipe(name: str | Path) -> Path:
     Raises:
         RecipeError: there is neither.
     """
+    if not str(name):
+        raise RecipeError("the recipe's name is empty", fix="name a .yaml file, or a shipped recipe")
     path = Path(name)
     if path.is_dir():
         is_run = (path / "recipe.yaml").is_file()

@@ -22,6 +22,7 @@ from bigbird_cli.text.documents import (
     standard_input,
     warn_of_skipped,
 )
+from bigbird_cli.text.places import empty_path
 
 Source = str | Path | Document
 
@@ -68,6 +69,8 @@ class Corpus:
             elif str(source) == "-":
                 with standard_input(self._stdin) as stream:
                     yield from self._read(stream, "standard input", is_jsonl=False)
+            elif not str(source):
+                raise empty_path()
             else:
                 yield from self._read_path(Path(source))
 

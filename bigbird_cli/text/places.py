@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from bigbird_cli.errors import ModelError
+from bigbird_cli.errors import ModelError, UsageError
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
 """The models that come with the program, each in a folder of its name."""
@@ -20,19 +20,31 @@ _T = TypeVar("_T")
 def is_local(name: str | Path) -> bool:
     """Whether a name is a folder's, so that it is looked up nowhere else.
 
-    A Path is, and so is a name that begins with `.`, `/` or `~`, or that exists on disk.
+    A Path is, and so is a name that begins with `.`, `/` or `~`, or that exists on disk; an empty one is to be refused.
     """
     if isinstance(name, Path):
         return True
-    return name.startswith((".", "/", "~", "\\")) or bool(Path(name).drive) or os.path.lexists(name)
+    return not name or name.startswith((".", "/", "~", "\\")) or bool(Path(name).drive) or os.path.lexists(name)
 
 
 def local_path(name: str | Path) -> Path:
-    """The path that a name says, `~` read as a home folder; ModelError where there is no such home."""
+    """The path that a name says, `~` read as a home folder.
+
+    Raises:
+        UsageError: the name is empty, which as a path would be the current folder.
+        ModelError: there is no such home.
+    """
+    if not str(name):
+        raise empty_path()
     try:
         return Path(name).expanduser()
     except RuntimeError:
         raise ModelError("there is no such home folder", where=str(name), fix="write the path out") from None
+
+
+def empty_path() -> UsageError:
+    """What to say of a path without a character in it."""
+    return UsageError("the path is empty", fix="name a file or a folder; is a variable of the shell not set?")
 
 
 def within(seconds: float, call: Callable[[], _T]) -> _T:
