@@ -17,7 +17,7 @@ install: .venv/installed
 	@touch $@
 
 demo: install
-	$(BIN)/bigbird qa --context $(DEMO_TEXT) --question "$(DEMO_QUESTION)"
+	$(BIN)/bigbird qa $(DEMO_TEXT) --question "$(DEMO_QUESTION)"
 
 test: install
 	$(BIN)/python -m pytest -q

@@ -103,7 +103,7 @@ def test_records_come_document_by_document_with_failures_in_place(tiny_qa_model:
 def test_a_single_failure_is_raised(tiny_qa_model: Path) -> None:
     with pytest.raises(DataError, match="the document is empty"):
         answer("", "who?", model=tiny_qa_model)
-    with pytest.raises(DataError, match=r"beside a question of 301 tokens, a window of 256 tokens has room for 0"):
+    with pytest.raises(UsageError, match=r"question: beside a question of 301 tokens, a window of 256 tokens has room"):
         answer(SHORT, "who " * 300 + "?", model=tiny_qa_model)
     with pytest.raises(DataError, match=r"text: .* half of a surrogate pair"):
         answer("a\ud83d", "who?", model=tiny_qa_model)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
+    from bigbird_cli.api.items import RowItem as RowItem
     from bigbird_cli.api.items import TextItem as TextItem
     from bigbird_cli.api.items import items_of as items_of
+    from bigbird_cli.api.items import read_inputs as read_inputs
     from bigbird_cli.api.naming import entities as entities
     from bigbird_cli.api.naming import ner as ner
     from bigbird_cli.api.reading import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
@@ -31,6 +33,7 @@ _HOMES = {
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reading",
     "FailedItem": "bigbird_cli.api.reading",
     "QAItem": "bigbird_cli.api.answering",
+    "RowItem": "bigbird_cli.api.items",
     "TextItem": "bigbird_cli.api.items",
     "answer": "bigbird_cli.api.answering",
     "answers": "bigbird_cli.api.answering",
@@ -46,6 +49,7 @@ _HOMES = {
     "ner": "bigbird_cli.api.naming",
     "pair": "bigbird_cli.api.answering",
     "pretrain": "bigbird_cli.api.training",
+    "read_inputs": "bigbird_cli.api.items",
     "tokenize": "bigbird_cli.api.tokenizing",
     "tokenize_documents": "bigbird_cli.api.tokenizing",
     "train_tokenizer": "bigbird_cli.api.tokenizing",

@@ -1,23 +1,24 @@
 """`bigbird qa` as plain Python calls: questions on documents of any length."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
+from bigbird_cli.api.items import Input, RowItem, documents_of, is_table
 from bigbird_cli.api.reading import (
     DEFAULT_QA_MODEL,
     FailedItem,
     Reader,
     ReadingOptions,
-    documents_of,
     failed_record,
     open_reader,
     read_items,
+    refuse_beside,
 )
-from bigbird_cli.errors import UsageError
+from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.tasks.qa import QAPrediction, QuestionAnswering
 from bigbird_cli.text.documents import Document, FailedDocument
 
@@ -54,24 +55,28 @@ def answer(
     """Answer one question about one document, or several about several.
 
     Args:
-        context: a text; a Path to a file or a folder; a Document; or a list of these. A string is always a text.
-        question: a question or a list of them.
+        context: a text; a Path to a file, a folder, or a file of rows (*.jsonl, *.csv ...) with a "context" each; a
+            Document; or a list of these. A string is always a text.
+        question: a question or a list of them, asked of each document, and of each row that has no "question".
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         **options: as in `answers`: top_k, window, device, ...
 
     Returns:
-        The record of `answers`; for several documents or questions a list of them, document by document.
+        The record of `answers`; for several documents or questions, and for rows, a list of them, document by document.
 
     Raises:
         BigBirdError: a single question failed; among several, the failed ones are records with an "error".
     """
-    single = isinstance(context, str | Path | Document) and isinstance(question, str)
+    is_one = isinstance(context, str | Document) or (isinstance(context, Path) and not is_table(context))
+    single = is_one and isinstance(question, str)
     contexts = [context] if isinstance(context, str | Path | Document) else list(context)
     questions = [question] if isinstance(question, str) else list(question)
     if not contexts or not questions:
         raise UsageError("there is nothing to ask", fix="give a context and a question")
+    if not all(question.strip() for question in questions):
+        raise UsageError("a question is empty", where="question", fix='ask something, such as "Who signed?"')
     items = pair(documents_of(contexts, what="context"), questions)
-    results = list(_results(items, model=model, **options))
+    results = list(_results(items, model=model, asked=dict.fromkeys(questions, "question"), **options))
     if single and len(results) == 1:
         if isinstance(results[0], FailedItem):
             raise results[0].error
@@ -83,6 +88,7 @@ def answers(
     items: Iterable[QAItem | FailedItem | None],
     *,
     model: str | Path = DEFAULT_QA_MODEL,
+    asked: Mapping[str, str] | None = None,
     top_k: int = 1,
     max_answer_tokens: int | None = None,
     no_answer_threshold: float | None = None,
@@ -96,6 +102,8 @@ def answers(
     Args:
         items: read lazily. None among them says that the next may be long in coming: what was gathered is answered.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        asked: questions asked of every document, each with what to call it in errors: one that cannot be asked is
+            refused before the first document is read.
         top_k: spans to give; with more than 1, records have "answers", best first, no two sharing a token.
         max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next.
         no_answer_threshold: no answer is given when its probability is above this.
@@ -115,6 +123,7 @@ def answers(
     results = _results(
         items,
         model=model,
+        asked=asked,
         top_k=top_k,
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
@@ -123,9 +132,15 @@ def answers(
     return map(_record, results)
 
 
-def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
-    """Ask every question of every document, document by document."""
+def pair(documents: Iterable[Input], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
+    """Ask every question of every document, document by document; of a row its own question, if it has one."""
     for document in documents:
+        if isinstance(document, FailedItem):
+            yield document
+            continue
+        if isinstance(document, RowItem):
+            yield from _of_row(document, questions)
+            continue
         for question in questions:
             if isinstance(document, FailedDocument):
                 yield FailedItem(document.error, name=document.name, question=question)
@@ -133,10 +148,22 @@ def pair(documents: Iterable[Document | FailedDocument], questions: Sequence[str
                 yield QAItem(document.text, question, name=document.name)
 
 
+def _of_row(row: RowItem, questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
+    example = '{"context": ..., "question": ..., "id": ...}'
+    try:
+        context = row.text("context", example=example)
+        own = "question" in row.fields or not questions
+        for question in [row.text("question", example=example)] if own else questions:
+            yield QAItem(context, question, name=row.name, id=row.id)
+    except DataError as error:
+        yield FailedItem(error, name=row.name, id=row.id)
+
+
 def _results(
     items: Iterable[QAItem | FailedItem | None],
     *,
     model: str | Path = DEFAULT_QA_MODEL,
+    asked: Mapping[str, str] | None = None,
     top_k: int = 1,
     max_answer_tokens: int | None = None,
     no_answer_threshold: float | None = None,
@@ -155,6 +182,7 @@ def _results(
         no_answer_threshold=no_answer_threshold,
     )
     task = reader.task
+    refuse_beside(asked or {}, reader, lambda text: task.encode_question(text, reader.tokenizer))
 
     def question(item: QAItem) -> np.ndarray:
         return task.encode_question(item.question, reader.tokenizer)

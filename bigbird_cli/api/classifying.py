@@ -6,15 +6,15 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bigbird_cli.api.items import TextItem, failed_text, items_of
+from bigbird_cli.api.items import RowItem, TextItem, documents_of, failed_text, is_table, items_of, texts_of
 from bigbird_cli.api.reading import (
     FailedItem,
     Reader,
     ReadingOptions,
-    documents_of,
     failed_record,
     open_reader,
     read_items,
+    refuse_beside,
 )
 from bigbird_cli.errors import DataError
 from bigbird_cli.tasks.classify import Classification, ClassPrediction
@@ -31,24 +31,21 @@ def classify(
     """Tell what one document is, or several.
 
     Args:
-        text: a text; a Path to a file or a folder; a Document; or a list of these. A string is always a text.
+        text: a text; a Path to a file, a folder, or a file of rows such as *.jsonl or *.csv; a Document; or a list of
+            these. A string is always a text.
         model: a model folder, or a name on the Hugging Face hub.
         pair: a second text to stand beside each, for a model of pairs.
         **options: as in `classes`: threshold, combine, window, device, ...
 
     Returns:
-        The record of `classes`; for several documents a list of them.
+        The record of `classes`; for several documents, and for rows, a list of them.
 
     Raises:
         BigBirdError: a single document failed; among several, the failed ones are records with an "error".
     """
-    single = isinstance(text, str | Path | Document)
     texts = [text] if isinstance(text, str | Path | Document) else list(text)
-    items = (
-        TextItem(item.text, item.name, item.id, pair) if isinstance(item, TextItem) else item
-        for item in items_of(documents_of(texts, what="text"))
-    )
-    results = list(_results(items, model=model, **options))
+    single = isinstance(text, str | Document) or (isinstance(text, Path) and not is_table(text))
+    results = list(_results(items_of(documents_of(texts, what="text")), model=model, pair=pair, **options))
     if single and len(results) == 1:
         if isinstance(results[0], FailedItem):
             raise results[0].error
@@ -57,9 +54,10 @@ def classify(
 
 
 def classes(
-    items: Iterable[TextItem | FailedItem | None],
+    items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
+    pair: str | None = None,
     threshold: float | None = None,
     combine: str | None = None,
     **options: Unpack[ReadingOptions],
@@ -67,10 +65,12 @@ def classes(
     """Tell what documents are, one after the other, each read whole.
 
     Args:
-        items: read lazily. None among them says that the next may be long in coming: what was gathered is read.
+        items: read lazily. A row's texts stand in the columns that the model was trained on, else in "text" and "pair".
+            None among them says that the next may be long in coming: what was gathered is read.
         threshold: of a model of several labels: those at least so likely are given; None for its own setting.
         combine: mean, max or first: how a document's windows are made one; None for the model's own setting.
         model: a model folder, or a name on the Hugging Face hub.
+        pair: the second text of every item that has none of its own.
         options: see ReadingOptions.
 
     Returns:
@@ -85,13 +85,14 @@ def classes(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    return map(_record, _results(items, model=model, threshold=threshold, combine=combine, **options))
+    return map(_record, _results(items, model=model, pair=pair, threshold=threshold, combine=combine, **options))
 
 
 def _results(
-    items: Iterable[TextItem | FailedItem | None],
+    items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
+    pair: str | None = None,
     threshold: float | None = None,
     combine: str | None = None,
     **options: Unpack[ReadingOptions],
@@ -107,9 +108,12 @@ def _results(
         combine=combine,
     )
     task = reader.task
+    if pair is not None:
+        refuse_beside({pair: "pair"}, reader, lambda text: task.encode_pair(text, reader.tokenizer))
 
-    def pair(item: TextItem) -> np.ndarray | None:
-        if item.pair is None:
+    def second(item: TextItem) -> np.ndarray | None:
+        text = pair if item.pair is None else item.pair
+        if text is None:
             if task.pair_column is not None:
                 raise DataError(
                     "the model was trained on pairs, and there is no second text",
@@ -117,12 +121,14 @@ def _results(
                     fix='give {"text": ..., "pair": ...}, or pair=TEXT',
                 )
             return None
-        return task.encode_pair(item.pair, reader.tokenizer)
+        return task.encode_pair(text, reader.tokenizer)
 
+    # a folder of another program does not say whether it knows pairs
+    pairs = "pair" if reader.opened.folder.task is None else task.pair_column
     results = read_items(
-        items,
+        texts_of(items, text=task.text_column, pair=pairs, id_=task.id_column),
         reader,
-        beside=pair,
+        beside=second,
         decoder=lambda name: task.decoder_for([name]),
         failed=failed_text,
     )

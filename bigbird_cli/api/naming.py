@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from bigbird_cli.api.items import TextItem, failed_text, items_of
+from bigbird_cli.api.items import RowItem, TextItem, documents_of, failed_text, is_table, items_of, texts_of
 from bigbird_cli.api.reading import (
     FailedItem,
     Reader,
     ReadingOptions,
-    documents_of,
     failed_record,
     open_reader,
     read_items,
@@ -25,18 +24,19 @@ def ner(
     """Find the named entities of one document, or of several.
 
     Args:
-        text: a text; a Path to a file or a folder; a Document; or a list of these. A string is always a text.
+        text: a text; a Path to a file, a folder, or a file of rows such as *.jsonl or *.csv; a Document; or a list of
+            these. A string is always a text.
         model: a model folder, or a name on the Hugging Face hub.
         **options: as in `entities`: min_score, window, device, ...
 
     Returns:
-        The record of `entities`; for several documents a list of them.
+        The record of `entities`; for several documents, and for rows, a list of them.
 
     Raises:
         BigBirdError: a single document failed; among several, the failed ones are records with an "error".
     """
-    single = isinstance(text, str | Path | Document)
     texts = [text] if isinstance(text, str | Path | Document) else list(text)
+    single = isinstance(text, str | Document) or (isinstance(text, Path) and not is_table(text))
     results = list(_results(items_of(documents_of(texts, what="text")), model=model, **options))
     if single and len(results) == 1:
         if isinstance(results[0], FailedItem):
@@ -46,7 +46,7 @@ def ner(
 
 
 def entities(
-    items: Iterable[TextItem | FailedItem | None],
+    items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
     min_score: float = 0.0,
@@ -55,7 +55,8 @@ def entities(
     """Find the named entities of documents one after the other, each read whole.
 
     Args:
-        items: read lazily. None among them says that the next may be long in coming: what was gathered is read.
+        items: read lazily. A row's text stands in the column that the model was trained on, else in "text". None among
+            them says that the next may be long in coming: what was gathered is read.
         min_score: entities less likely than this are left out.
         model: a model folder, or a name on the Hugging Face hub.
         options: see ReadingOptions.
@@ -76,7 +77,7 @@ def entities(
 
 
 def _results(
-    items: Iterable[TextItem | FailedItem | None],
+    items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
     min_score: float = 0.0,
@@ -87,7 +88,7 @@ def _results(
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")
     reader = open_reader(NamedEntities, model, head=NamedEntities.head, what="named entities", options=options)
     results = read_items(
-        items,
+        texts_of(items, text=reader.task.text_column),
         reader,
         beside=lambda _: None,
         decoder=lambda name: reader.task.decoder_for([name]),

@@ -3,8 +3,7 @@
 Windows of several items are read together, which changes no result, and each record is given as soon as it is ready.
 """
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,17 +16,10 @@ from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, usage_error
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
+from bigbird_cli.errors import BigBirdError, DataError, ModelError, UsageError
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
-from bigbird_cli.text.documents import (
-    SUFFIXES,
-    Document,
-    FailedDocument,
-    ReadDocument,
-    encode_document,
-    read_documents,
-)
+from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.places import local_path
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
@@ -429,20 +421,17 @@ def stamps(model: str | Path) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*")))
 
 
-def documents_of(contexts: Iterable[str | Path | Document], *, what: str) -> Iterator[Document | FailedDocument]:
-    """Texts, files, folders and documents as documents; `what` is the argument's name, for a warning."""
-    for context in contexts:
-        if isinstance(context, Document):
-            yield context
-        elif isinstance(context, Path):
-            yield from read_documents([context])
-        else:
-            if len(context) < 256 and "\n" not in context and context.endswith(SUFFIXES) and Path(context).is_file():
-                warnings.warn(
-                    BigBirdWarning(f"the {what} {context!r} is read as a text; to read the file, give a pathlib.Path"),
-                    stacklevel=4,
-                )
-            yield Document("text", context)
+def refuse_beside(texts: Mapping[str, str], reader: Reader[Any], encode: Callable[[str], np.ndarray]) -> None:
+    """Raise UsageError for a text that can stand beside no document, each with what to call it in errors.
+
+    What is asked of every document is checked before the first is read: the mistake is none of the documents'.
+    """
+    task: ReadingTask = reader.task
+    for text, where in texts.items():
+        try:
+            task.plan_windows(1, len(encode(text)))
+        except DataError as error:
+            raise UsageError(error.problem, where=where, fix=error.fix) from None
 
 
 def failed_record(failed: FailedItem, **fields: Any) -> dict[str, Any]:

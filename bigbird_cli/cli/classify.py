@@ -6,6 +6,8 @@ import typer
 
 from bigbird_cli.cli import options, reading
 
+_EXAMPLE = '{"text": ..., "pair": ..., "id": ...}'
+
 
 def classify(
     files: options.Files = None,
@@ -13,7 +15,11 @@ def classify(
     pair: Annotated[
         str | None,
         typer.Option(
-            "--pair", metavar="TEXT", help="A second text beside each, for a model of pairs.", **options.INPUT
+            "--pair",
+            metavar="TEXT",
+            parser=options.text,
+            help="A second text beside each, for a model of pairs.",
+            **options.INPUT,
         ),
     ] = None,
     threshold: Annotated[
@@ -48,17 +54,20 @@ def classify(
 ) -> None:
     """Tell what documents of any length are: a label, several, or a number, as the model was trained.
 
-    Without FILE, standard input is read as JSON lines: {"text": ..., "pair": ..., "id": ...}
+    A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the columns that the model was
+    trained on, else "text" and "pair". Without FILE, standard input is read: rows of JSON, or one text.
 
     \b
     Examples:
       bigbird classify article.txt --model runs/classify
       bigbird classify contracts/ --model runs/classify --json
+      bigbird classify new.csv --model runs/classify --json
       cat article.txt | bigbird classify - --model runs/classify
       bigbird classify --model runs/classify --json < texts.jsonl
     """
     name = reading.need_model(model, command="classify", recipe="classify-imdb")
-    items = reading.text_items(files or [], pairs=True, pair=pair)
+    skipped = reading.SkippedFiles()
+    items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.console import Labels
@@ -66,6 +75,7 @@ def classify(
     records = api.classes(
         items,
         model=name,
+        pair=pair,
         threshold=threshold,
         combine=combine,
         window=window,
@@ -79,4 +89,4 @@ def classify(
         offline=offline,
         read_ahead=True,
     )
-    reading.show_records(records, Labels().show, as_json=as_json, quiet=quiet)
+    reading.show_records(records, Labels().show, skipped=skipped, as_json=as_json, quiet=quiet)

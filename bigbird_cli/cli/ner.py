@@ -6,6 +6,8 @@ import typer
 
 from bigbird_cli.cli import options, reading
 
+_EXAMPLE = '{"text": ..., "id": ...}'
+
 
 def ner(
     files: options.Files = None,
@@ -36,7 +38,8 @@ def ner(
 ) -> None:
     """Find the named entities of documents of any length.
 
-    Without FILE, standard input is read as JSON lines: {"text": ..., "id": ...}
+    A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the column that the model was
+    trained on, else "text". Without FILE, standard input is read: rows of JSON, or one text.
 
     \b
     Examples:
@@ -46,7 +49,8 @@ def ner(
       bigbird ner --model runs/ner --json < texts.jsonl
     """
     name = reading.need_model(model, command="ner", recipe="ner-redocred")
-    items = reading.text_items(files or [])
+    skipped = reading.SkippedFiles()
+    items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.console import Entities
@@ -66,4 +70,4 @@ def ner(
         offline=offline,
         read_ahead=True,
     )
-    reading.show_records(records, Entities().show, as_json=as_json, quiet=quiet)
+    reading.show_records(records, Entities().show, skipped=skipped, as_json=as_json, quiet=quiet)

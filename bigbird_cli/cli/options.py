@@ -35,6 +35,14 @@ def path(value: str) -> Path:
     return Path(name(value))
 
 
+def text(value: str) -> str:
+    """A text from the command line, in UTF-8."""
+    for place, character in enumerate(value):
+        if "\udc80" <= character <= "\udcff":  # how Python keeps a byte that is not UTF-8
+            raise typer.BadParameter(f"the byte 0x{ord(character) - 0xDC00:02x} at character {place} is not UTF-8")
+    return value
+
+
 Model = Annotated[
     str,
     typer.Option(
@@ -61,7 +69,12 @@ TrainedModel = Annotated[
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", parser=name, help="Text files, folders of them, or - for standard input.", **INPUT),
+    typer.Argument(
+        metavar="FILE",
+        parser=name,
+        help="Text files, folders of them, files of rows (*.jsonl, *.csv, ...), or - for standard input.",
+        **INPUT,
+    ),
 ]
 Window = Annotated[
     int | None,

@@ -1,5 +1,7 @@
 """`bigbird qa`: answer questions about documents of any length."""
 
+import os
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,22 +16,37 @@ if TYPE_CHECKING:
     from bigbird_cli.api import FailedItem, QAItem
 
 _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
+_FIX = "name a text file, or - for standard input"
 
 
 def qa(
+    files: options.Files = None,
     context: Annotated[
         list[str] | None,
         typer.Option(
-            "--context", "-c", metavar="PATH", help="A text file, a folder of them, or -; repeatable.", **options.INPUT
+            "--context",
+            "-c",
+            metavar="PATH",
+            parser=options.name,
+            help="The same as FILE; repeatable.",
+            **options.INPUT,
         ),
     ] = None,
     question: Annotated[
         list[str] | None,
-        typer.Option("--question", "-q", metavar="TEXT", help="A question; repeatable.", **options.INPUT),
+        typer.Option(
+            "--question", "-q", metavar="TEXT", parser=options.text, help="A question; repeatable.", **options.INPUT
+        ),
     ] = None,
     questions: Annotated[
         str | None,
-        typer.Option("--questions", metavar="FILE", help="A file of questions, one a line.", **options.INPUT),
+        typer.Option(
+            "--questions",
+            metavar="FILE",
+            parser=options.name,
+            help="A file of questions, one a line, or -.",
+            **options.INPUT,
+        ),
     ] = None,
     model: options.Model = "qa-mini",
     top_k: Annotated[
@@ -73,25 +90,34 @@ def qa(
 ) -> None:
     """Answer questions about documents of any length.
 
-    Without --context, standard input is read as JSON lines: {"context": ..., "question": ..., "id": ...}
+    Without FILE, standard input is read: a text, or rows of JSON: {"context": ..., "question": ..., "id": ...}
 
     \b
     Examples:
-      bigbird qa --context article.txt --question "Who signed the lease?"
-      bigbird qa --context contracts/ --questions questions.txt --json
-      cat article.txt | bigbird qa --context - --question "When was it built?" --top-k 3
+      bigbird qa article.txt --question "Who signed the lease?"
+      bigbird qa contracts/ --questions questions.txt --json
+      cat article.txt | bigbird qa --question "When was it built?" --top-k 3
       bigbird qa --json < rows.jsonl
     """
+    paths = [*(files or []), *(context or [])]
+    reading.refuse_two_stdins([*paths, *([questions] if questions else [])])
     asked = _questions(question or [], questions)
-    items = _from_files(context, asked) if context else _from_rows(asked)
+    skipped = reading.SkippedFiles()
+    if not paths and questions == "-":
+        raise UsageError("standard input holds the questions, and no text is named", where="--questions", fix=_FIX)
+    if not paths:
+        reading.refuse_terminal(_FIX)
+    elif not asked:
+        _refuse_no_question(paths)
 
     from bigbird_cli import api
     from bigbird_cli.cli.console import Answers
 
     in_flight: deque[str] = deque()
     records = api.answers(
-        _remembered(items, in_flight),
+        _remembered(_items(paths, [question for question, _ in asked], skipped), in_flight),
         model=model,
+        asked=dict(asked),
         top_k=top_k if as_json else max(2, top_k),  # a reader is shown how close the runner-up is
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
@@ -114,66 +140,62 @@ def qa(
             yield record
             texts.clear()
 
-    reading.show_records(followed(), lambda record: answers.show(record, texts[0]), as_json=as_json, quiet=quiet)
+    reading.show_records(
+        followed(),
+        lambda record: answers.show(record, texts[0]),
+        skipped=skipped,
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
-def _questions(given: Sequence[str], file: str | None) -> list[str]:
-    asked = list(given)
-    if file is not None:
-        from bigbird_cli.text.documents import read_text
-
-        lines = [line.strip() for line in read_text(file).removeprefix("\ufeff").splitlines()]
-        asked += [line for line in lines if line]
-        if not asked:
-            raise DataError("the file holds no question", where=file, fix="write one question a line")
-    if any(not question.strip() for question in asked):
+def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:
+    """The questions, and what to call each in errors."""
+    if any(not question.strip() for question in given):
         raise UsageError("a question is empty", where="--question", fix='ask something: --question "Who signed?"')
-    return asked
+    asked = [(question, "--question") for question in given]
+    if file is None:
+        return asked
+    lines = [line.strip() for line in re.split(r"\r\n|\n|\r", _text_of(file).removeprefix("\ufeff"))]
+    found = [(line, f"--questions {file}:{number}") for number, line in enumerate(lines, start=1) if line]
+    if not found:
+        raise DataError("the file holds no question", where=file, fix="write one question a line")
+    return asked + found
 
 
-def _from_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
-    if not asked:
-        raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
-    reading.refuse_two_stdins(paths)
-    return _read_files(paths, asked)
+def _text_of(file: str) -> str:
+    from bigbird_cli.text.documents import read_stream, read_text, standard_input
+
+    if file != "-":
+        return read_text(file)
+    with standard_input() as stream:
+        return read_stream(stream, reading.STDIN)
 
 
-def _read_files(paths: Sequence[str], asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
-    from bigbird_cli.api import pair
-    from bigbird_cli.text.documents import read_documents
+def _refuse_no_question(paths: Sequence[str]) -> None:
+    """Refuse to read what brings no question with it, as rows do."""
+    from bigbird_cli.api.items import is_table
 
-    return pair(read_documents(paths), asked)
+    if all(map(is_table, paths)):
+        return
+    last = paths[-1]
+    if len(paths) > 1 and not os.path.lexists(last) and re.search(r"[\s?]", last):
+        raise UsageError("no question is asked", fix=f'did you mean --question "{last}"?')
+    raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
 
 
-def _from_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
-    reading.refuse_terminal("name a text file with --context FILE, or - for standard input")
-    return _read_rows(asked)
+def _items(
+    paths: Sequence[str], asked: Sequence[str], skipped: reading.SkippedFiles
+) -> "Iterator[QAItem | FailedItem | None]":
+    from bigbird_cli.api import pair, read_inputs
 
-
-def _read_rows(asked: Sequence[str]) -> "Iterator[QAItem | FailedItem | None]":
-    from bigbird_cli.api import FailedItem
-
-    for found in reading.read_rows(_EXAMPLE):
-        if found is None:
+    as_text = None if asked else 'ask something of it: --question "Who signed?"'
+    found = read_inputs(paths, on_skipped=skipped) if paths else reading.read_stdin(_EXAMPLE, as_text=as_text)
+    for each in found:
+        if each is None:
             yield None
-            continue
-        where, row = found
-        if isinstance(row, DataError):
-            yield FailedItem(row, name=where)
-            continue
-        try:
-            yield from _items_of(row, where, asked)
-        except DataError as error:
-            yield FailedItem(error, name=where, id=row.get("id"))
-
-
-def _items_of(row: dict[str, Any], where: str, asked: Sequence[str]) -> "Iterator[QAItem]":
-    from bigbird_cli.api import QAItem
-
-    context = reading.text_of(row, "context", where, example=_EXAMPLE)
-    given = "question" in row or not asked
-    for question in [reading.text_of(row, "question", where, example=_EXAMPLE)] if given else asked:
-        yield QAItem(context, question, name=where, id=row.get("id"))
+        else:
+            yield from pair([each], asked)
 
 
 def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]) -> "Iterator[Any]":

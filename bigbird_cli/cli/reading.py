@@ -1,26 +1,52 @@
 """What the commands that read documents do alike: items of files or of rows on standard input, records in order."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import typer
 
 from bigbird_cli.cli.naming import as_options
-from bigbird_cli.errors import BigBirdError, DataError, UsageError, nearest
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, UsageError
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import FailedItem, TextItem
+    from bigbird_cli.api import FailedItem, RowItem, TextItem
+    from bigbird_cli.api.items import Input
+    from bigbird_cli.cli.lines import Lines
+    from bigbird_cli.data.json_stream import JsonStream
+    from bigbird_cli.text.documents import Skipped
+
+STDIN = "standard input"
+
+
+class SkippedFiles:
+    """Tells of files in folders that are not read, and counts them."""
+
+    def __init__(self) -> None:
+        self.n_files = 0
+
+    def __call__(self, skipped: "Skipped") -> None:
+        from bigbird_cli.text.documents import warn_of_skipped
+
+        self.n_files += len(skipped.names)
+        warn_of_skipped(skipped)
 
 
 def show_records(
-    records: Iterable[dict[str, Any]], show: Callable[[dict[str, Any]], None], *, as_json: bool, quiet: bool
+    records: Iterable[dict[str, Any]],
+    show: Callable[[dict[str, Any]], None],
+    *,
+    skipped: SkippedFiles,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Show records as they come, failed ones as errors, and end with the code that they ask for.
 
     Args:
         records: from one of the api's calls.
         show: shows one for reading; it is called for each record, and its work is left out where JSON is wanted.
+        skipped: the files that were found and not read; counted at the end.
         as_json: write records as JSON lines, failed ones too.
         quiet: no moving sign.
 
@@ -29,7 +55,7 @@ def show_records(
         DataError: there was no record.
     """
     from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import Waiting, write_json
+    from bigbird_cli.cli.console import Waiting, say, write_json
 
     n_done, codes = 0, []
     with Waiting(quiet=quiet) as waiting:
@@ -45,6 +71,9 @@ def show_records(
                     write_json(record)
                 elif "error" not in record:
                     show(record)
+    if skipped.n_files:
+        failed = f"{len(codes):,} failed, " if codes else ""
+        say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=quiet)
     if codes:
         raise typer.Exit(1 if n_done else codes[0])
     if not n_done:
@@ -62,20 +91,89 @@ def need_model(model: str | None, *, command: str, recipe: str) -> str:
     return model
 
 
-def read_rows(example: str) -> Iterator[tuple[str, dict[str, Any] | DataError] | None]:
-    """JSON lines of standard input, each with its place; None where the next line is not there yet."""
+def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input | None]":
+    """Standard input: rows, as JSON lines, a JSON list or JSON over several lines; if it is none of these, one text.
+
+    Args:
+        example: a row as it should be, for errors.
+        as_text: how to ask for it to be read as a text, where a text alone will not do.
+
+    Yields:
+        Rows, or the text, or what could not be read; None where the next row is not there yet.
+
+    Raises:
+        UsageError: it is no JSON, and a text will not do.
+        DataError: it cannot be read.
+    """
     from bigbird_cli.cli.lines import Lines
+    from bigbird_cli.text.documents import standard_input
+
+    with standard_input() as stream:
+        lines = Lines(stream)
+        form = lines.form()
+        if form == "lines":
+            yield from _json_lines(lines, example)
+        elif form == "values":
+            yield from _json_values(lines, example)
+        else:
+            if as_text is not None:
+                raise UsageError("this is a text, not rows of JSON", where=STDIN, fix=as_text)
+            yield _one_text(lines)
+
+
+def _one_text(lines: "Lines") -> "Input":
+    from bigbird_cli.api import FailedItem
+    from bigbird_cli.text.documents import Document, read_stream
+
+    try:
+        text = read_stream(cast(BinaryIO, lines), STDIN)
+    except DataError as error:
+        return FailedItem(error, name="-")
+    warnings.warn(BigBirdWarning(f"{STDIN} is no JSON: it is read as one text, as with -"), stacklevel=2)
+    return Document("-", text)
+
+
+def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
+    from bigbird_cli.api import FailedItem, RowItem
     from bigbird_cli.text.documents import read_jsonl
 
-    lines = Lines(sys.stdin.buffer)
-    rows = read_jsonl(lines, "standard input", example=example)
+    rows = read_jsonl(lines, STDIN, example=example)
     while True:
         if lines.would_wait():
             yield None  # whoever writes may wait for the answers to what came so far
         number, row = next(rows, (0, None))
         if row is None:
             return
-        yield f"standard input:{number}", row
+        where = f"{STDIN}:{number}"
+        yield FailedItem(row, name=where) if isinstance(row, DataError) else RowItem(row, where)
+
+
+def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
+    from bigbird_cli.api import FailedItem, RowItem
+    from bigbird_cli.data.files import text_blocks
+    from bigbird_cli.data.json_stream import JsonStream
+    from bigbird_cli.text.documents import json_kind
+
+    json = JsonStream(text_blocks(cast(BinaryIO, lines), STDIN), STDIN, hint=f"write rows such as {example}")
+    try:
+        values = json.items() if json.peek() == "[" else _until_end(json)
+        for number, value in enumerate(values):
+            where = f"{STDIN}[{number}]"
+            if isinstance(value, dict):
+                yield RowItem(value, where)
+            else:
+                problem = f"this is {json_kind(value)}, not a JSON object"
+                yield FailedItem(DataError(problem, where=where, fix=f"write {example}"), name=where)
+            if lines.would_wait():
+                yield None
+        json.end()
+    except DataError as error:
+        yield FailedItem(error, name=STDIN)
+
+
+def _until_end(json: "JsonStream") -> Iterator[Any]:
+    while json.peek():
+        yield json.value()
 
 
 def refuse_terminal(fix: str) -> None:
@@ -90,69 +188,33 @@ def refuse_two_stdins(paths: Sequence[str]) -> None:
         raise UsageError("standard input can be read once only", where="-")
 
 
-def text_of(row: Mapping[str, Any], key: str, where: str, *, example: str) -> str:
-    """The text that a row has under a key.
-
-    Raises:
-        DataError: it has none, or something else.
-    """
-    from bigbird_cli.text.documents import json_kind, refuse_surrogates
-
-    if key not in row:
-        near = nearest(key, row)
-        raise DataError(
-            f"the row has no {key!r}", where=where, fix=f"did you mean {near!r}?" if near else f"write {example}"
-        )
-    value = row[key]
-    if not isinstance(value, str):
-        raise DataError(f"{key!r} is {json_kind(value)}, not a string", where=where, fix="write its text in quotes")
-    if not value.strip():
-        raise DataError(f"{key!r} is empty", where=where, fix="give it a text")
-    refuse_surrogates(value, f"{key!r}", where)
-    return value
-
-
 def text_items(
-    files: Sequence[str], *, pairs: bool = False, pair: str | None = None
-) -> "Iterator[TextItem | FailedItem | None]":
-    """Documents to label: of files and folders, or of rows on standard input.
+    files: Sequence[str], *, skipped: SkippedFiles, example: str
+) -> "Iterator[TextItem | RowItem | FailedItem | None]":
+    """Documents to label: of files and folders, or of standard input.
 
     Args:
-        files: what the user named; none for rows.
-        pairs: a row may have a second text, `pair`.
-        pair: the second text of every document whose row has none.
+        files: what the user named; none for standard input.
+        skipped: is told of the files of folders that are not read.
+        example: a row as it should be, for errors.
     """
     if not files:
         refuse_terminal("name a text file, or - for standard input")
-        return _items_of_rows(pairs=pairs, pair=pair)
     refuse_two_stdins(files)
-    return _items_of_files(files, pair)
+    return _text_items(files, skipped, example)
 
 
-def _items_of_files(files: Sequence[str], pair: str | None) -> "Iterator[TextItem | FailedItem | None]":
-    from bigbird_cli.api import TextItem, items_of
-    from bigbird_cli.text.documents import read_documents
+def _text_items(
+    files: Sequence[str], skipped: SkippedFiles, example: str
+) -> "Iterator[TextItem | RowItem | FailedItem | None]":
+    from bigbird_cli.api import items_of, read_inputs
 
-    for item in items_of(read_documents(files)):
-        yield TextItem(item.text, item.name, item.id, pair) if isinstance(item, TextItem) else item
-
-
-def _items_of_rows(*, pairs: bool, pair: str | None) -> "Iterator[TextItem | FailedItem | None]":
-    from bigbird_cli.api import FailedItem, TextItem
-
-    example = '{"text": ..., "pair": ..., "id": ...}' if pairs else '{"text": ..., "id": ...}'
-    for found in read_rows(example):
-        if found is None:
+    found = read_inputs(files, on_skipped=skipped) if files else read_stdin(example)
+    for each in found:
+        if each is None:
             yield None
-            continue
-        where, row = found
-        try:
-            if isinstance(row, DataError):
-                raise row
-            second = text_of(row, "pair", where, example=example) if pairs and "pair" in row else pair
-            yield TextItem(text_of(row, "text", where, example=example), where, row.get("id"), second)
-        except DataError as error:
-            yield FailedItem(error, name=where, id=None if isinstance(row, DataError) else row.get("id"))
+        else:
+            yield from items_of([each])
 
 
 def _in_options(error: Mapping[str, Any]) -> dict[str, Any]:

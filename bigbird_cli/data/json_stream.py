@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import json_decoder
+from bigbird_cli.text.documents import json_decoder, json_problem
 
 _SPACE = " \t\n\r"
 _NEAR = 64
@@ -58,7 +58,7 @@ class JsonStream:
                 cut = error.msg.startswith("Unterminated string") or error.pos > len(self._held) - _NEAR
                 if cut and self._double():
                     continue
-                self._fail(error.msg, error.pos)
+                self._fail(json_problem(error), error.pos)
             except ValueError as error:
                 raise DataError(str(error), where=self._name, fix="write it in quotes") from None
             except RecursionError:

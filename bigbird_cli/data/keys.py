@@ -8,6 +8,7 @@ from typing import Any
 
 from bigbird_cli.data import hub
 from bigbird_cli.data.files import refuse_special
+from bigbird_cli.errors import DataError
 from bigbird_cli.text.documents import file_errors, walk
 
 FORMAT = 1

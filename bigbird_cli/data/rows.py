@@ -101,6 +101,32 @@ def read_rows(
 
 def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
     """Read the rows of one file, see `read_rows`."""
+    for row in _file_rows(file, example):
+        if isinstance(row, DataError):
+            raise row
+        yield _whole(row)
+
+
+def rows_and_errors(file: File, example: str = _EXAMPLE) -> Iterator[Row | DataError]:
+    """Read the rows of one file, see `read_rows`; a broken one becomes an error in its place, and the others are read.
+
+    What cannot be read on from, such as a comma that is missing between two objects of a list, is the last.
+    """
+    try:
+        for row in _file_rows(file, example):
+            yield row if isinstance(row, DataError) else _whole_or_error(row)
+    except DataError as error:
+        yield error
+
+
+def _whole_or_error(row: Row) -> Row | DataError:
+    try:
+        return _whole(row)
+    except DataError as error:
+        return error
+
+
+def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
     start = _start(file)
     if not start.strip():
         raise DataError("the file is empty", where=file.name, fix=f"give rows such as {example}")
@@ -138,17 +164,16 @@ def _start(file: File) -> bytes:
     return start
 
 
-def _json_lines(file: File, example: str) -> Iterator[Row]:
+def _json_lines(file: File, example: str) -> Iterator[Row | DataError]:
     with file.open() as stream:
         for number, fields in read_jsonl(byte_lines(stream, file.name), file.name, example=example):
             if isinstance(fields, DataError):
-                raise fields
-            where = f"{file.name}:{number}"
-            _refuse_halves(fields, where)
-            yield Row(fields, where, file.name, f"{number}")
+                yield fields
+                continue
+            yield Row(fields, f"{file.name}:{number}", file.name, f"{number}")
 
 
-def _json(file: File, example: str) -> Iterator[Row]:
+def _json(file: File, example: str) -> Iterator[Row | DataError]:
     hint = f'give a list of rows, or {{"data": [...]}}, or a row a line; a row such as {example}'
     with file.open() as stream:
         json = JsonStream(text_blocks(stream, file.name), file.name, hint=hint)
@@ -172,37 +197,38 @@ def _json(file: File, example: str) -> Iterator[Row]:
             json.end()
             return
         if not json.peek():
-            _refuse_halves(fields, file.name)
             yield Row(fields, file.name, file.name, "data[0]")
             return
     yield from _json_lines(file, example)
 
 
-def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[Row]:
+def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[Row | DataError]:
     for number, fields in enumerate(json.items()):
         where = f"{name}, {prefix}[{number}]" if prefix else f"{name}[{number}]"
         if not isinstance(fields, dict):
-            raise DataError(f"this is {json_kind(fields)}, not an object", where=where, fix=f"write {example}")
-        _refuse_halves(fields, where)
+            yield DataError(f"this is {json_kind(fields)}, not an object", where=where, fix=f"write {example}")
+            continue
         yield Row(fields, where, name, f"data[{number}]")
 
 
-def _csv(file: File) -> Iterator[Row]:
+def _csv(file: File) -> Iterator[Row | DataError]:
     if csv.field_size_limit() < LONGEST_FIELD:
         csv.field_size_limit(LONGEST_FIELD)  # the whole process's; a document does not fit into Python's 131,072
     with file.open() as stream:
-        lines = csv.reader(text_lines(stream, file.name), strict=True)
+        lines = csv.reader(text_lines(stream, file.name, errors="surrogateescape"), strict=True)
         begun = 1
         columns: list[str] = []
         while True:
             try:
                 values = next(lines, None)
             except csv.Error as error:
-                raise DataError(
+                yield DataError(
                     f"the row that begins here is not CSV: {error}",
                     where=f"{file.name}:{begun}",
                     fix='put a field with a comma, a quotation mark or a line end between "", and double its own "',
-                ) from None
+                )
+                begun = lines.line_num + 1
+                continue
             if values is None:
                 return
             if values and not columns:
@@ -212,11 +238,11 @@ def _csv(file: File) -> Iterator[Row]:
             begun = lines.line_num + 1
 
 
-def _tsv(file: File) -> Iterator[Row]:
+def _tsv(file: File) -> Iterator[Row | DataError]:
     """A row a line; a field that is quoted from end to end is unquoted, any other `"` is text."""
     with file.open() as stream:
         columns: list[str] = []
-        for number, line in enumerate(text_lines(stream, file.name), start=1):
+        for number, line in enumerate(text_lines(stream, file.name, errors="surrogateescape"), start=1):
             line = line.rstrip("\r\n")
             if not line:
                 continue
@@ -234,6 +260,8 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 def _columns(names: list[str], name: str, line: int) -> list[str]:
     where = f"{name}:{line}"
+    if wrong := _wrong_byte(names, where):
+        raise wrong
     twice = [column for column, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -242,19 +270,38 @@ def _columns(names: list[str], name: str, line: int) -> list[str]:
     return names
 
 
-def _row(columns: list[str], values: list[str], name: str, line: int) -> Row:
+def _row(columns: list[str], values: list[str], name: str, line: int) -> Row | DataError:
     where = f"{name}:{line}"
     if len(values) != len(columns):
-        raise DataError(
+        return DataError(
             f"the row has {len(values)} fields, the first line names {len(columns)} columns",
             where=where,
             fix="the row is torn, or one of its fields holds a separator and is not quoted",
         )
-    return Row(dict(zip(columns, values, strict=True)), where, name, f"{line}")
+    fields = dict(zip(columns, values, strict=True))
+    return _wrong_byte(values, where) or Row(fields, where, name, f"{line}")
+
+
+def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
+    """What to say of values with a byte that is not UTF-8, read as a surrogate so that the other rows are read."""
+    try:
+        "".join(values).encode("utf-8")
+    except UnicodeEncodeError as error:
+        return DataError(
+            f"the byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8 text",
+            where=where,
+            fix="convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8",
+        )
+    return None
+
+
+def _whole(row: Row) -> Row:
+    """The row; DataError where half a character stands in it, which JSON alone can write and no tokenizer takes."""
+    _refuse_halves(row.fields, row.where)
+    return row
 
 
 def _refuse_halves(fields: dict[str, Any], where: str) -> None:
-    """JSON alone can write half a character, which no tokenizer takes."""
     for column, value in fields.items():
         texts: Iterable[Any] = (value,) if isinstance(value, str) else value if isinstance(value, list) else ()
         for text in texts:

@@ -329,9 +329,14 @@ def breaks_off(error: json.JSONDecodeError) -> bool:
     return error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
 
 
+def json_problem(error: json.JSONDecodeError) -> str:
+    """What is wrong, without the place, of which Python's own words keep a part: "Invalid control character at"."""
+    return error.msg.removesuffix(" at").removesuffix(" starting").rstrip(": ")
+
+
 def _not_json(error: json.JSONDecodeError, text: str) -> str:
     if not breaks_off(error):
-        return f"this is not JSON: {error.msg} at column {error.colno}"
+        return f"this is not JSON: {json_problem(error)} at column {error.colno}"
     begun = f", in the string that begins at column {error.colno}" if error.pos < len(text) else ""
     return f"this is not JSON: it breaks off at column {len(text) + 1}{begun}"
 

@@ -70,6 +70,7 @@ def workshop(
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for part in ("train", "dev"):
         write_squad(tmp_path / "data" / f"{part}.json")
+    (tmp_path / "new.csv").write_text('id,text\n1,"Ada lit the lamp, again."\n')
     (tmp_path / "texts.jsonl").write_text(json.dumps({"text": ARTICLE, "id": 1}) + "\n")
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "squad.yaml").write_text(yaml.safe_dump(RECIPE))

@@ -160,7 +160,7 @@ def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
         ("a.csv", b"a,b\n1,2\n3\n", "the row has 1 fields, the first line names 2 columns", ":3"),
         ("a.csv", b'a,b\n1,2\n3,"4\n5', "the row that begins here is not CSV", ":3"),
         ("a.csv", b'a,b\n1,2\n3,"4"5\n', "the row that begins here is not CSV", ":3"),
-        ("a.csv", b"a,b\n1,2\n\n3,\xe9\n", "the byte 0xe9 at offset 11 (line 4)", ""),
+        ("a.csv", b"a,b\n1,2\n\n3,\xe9\n", "the byte 0xe9 is not UTF-8 text", ":4"),
         ("a.csv", b"a,b,a\n", "two columns are called 'a'", ":1"),
         ("a.tsv", b"a\tb\n1\t2\t3\n", "the row has 3 fields", ":2"),
         ("a.parquet", b"nothing of the kind", "this is not a Parquet file", ""),

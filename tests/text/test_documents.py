@@ -216,6 +216,8 @@ def test_one_bad_line_spoils_no_other() -> None:
         (b'{"a": "A", "b": "B"\n', "this is not JSON: it breaks off at column 20"),
         (b'{"a": "A", "b": "B', "this is not JSON: it breaks off at column 19, in the string that begins at column 17"),
         (b'{"a": "A" "b"}\n', "this is not JSON: Expecting ',' delimiter at column 11"),
+        (b'{"a": "A\tB"}\n', "this is not JSON: Invalid control character at column 9"),
+        (b'{"a": "\\x"}\n', "this is not JSON: Invalid \\escape at column 8"),
         ('{"é": "é\udcff"}'.encode("utf-8", "surrogateescape"), "the byte 0xff at column 9 is not UTF-8 text"),
     ],
 )
