@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bigbird_cli.api.items import Input, RowItem, documents_of, is_table
+from bigbird_cli.api.items import Input, RowItem, documents_of, is_table, refuse_tables
 from bigbird_cli.api.reading import (
     DEFAULT_QA_MODEL,
     FailedItem,
@@ -132,10 +132,13 @@ def answers(
     return map(_record, results)
 
 
-def pair(documents: Iterable[Input], questions: Sequence[str]) -> Iterator[QAItem | FailedItem]:
-    """Ask every question of every document, document by document; of a row its own question, if it has one."""
-    for document in documents:
-        if isinstance(document, FailedItem):
+def pair(documents: Iterable[Input | None], questions: Sequence[str]) -> Iterator[QAItem | FailedItem | None]:
+    """Ask every question of every document, document by document; of a row its own question, if it has one.
+
+    None is passed on.
+    """
+    for document in refuse_tables(documents, ("context",)):
+        if document is None or isinstance(document, FailedItem):
             yield document
             continue
         if isinstance(document, RowItem):

@@ -16,7 +16,7 @@ from bigbird_cli.api.reading import (
     read_items,
     refuse_beside,
 )
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.tasks.classify import Classification, ClassPrediction
 from bigbird_cli.text.documents import Document
 
@@ -58,6 +58,7 @@ def classes(
     *,
     model: str | Path,
     pair: str | None = None,
+    text_column: str | None = None,
     threshold: float | None = None,
     combine: str | None = None,
     **options: Unpack[ReadingOptions],
@@ -71,6 +72,7 @@ def classes(
         combine: mean, max or first: how a document's windows are made one; None for the model's own setting.
         model: a model folder, or a name on the Hugging Face hub.
         pair: the second text of every item that has none of its own.
+        text_column: the column of a row's text; None for that of training.
         options: see ReadingOptions.
 
     Returns:
@@ -85,7 +87,12 @@ def classes(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    return map(_record, _results(items, model=model, pair=pair, threshold=threshold, combine=combine, **options))
+    return map(
+        _record,
+        _results(
+            items, model=model, pair=pair, text_column=text_column, threshold=threshold, combine=combine, **options
+        ),
+    )
 
 
 def _results(
@@ -93,6 +100,7 @@ def _results(
     *,
     model: str | Path,
     pair: str | None = None,
+    text_column: str | None = None,
     threshold: float | None = None,
     combine: str | None = None,
     **options: Unpack[ReadingOptions],
@@ -109,6 +117,8 @@ def _results(
     )
     task = reader.task
     if pair is not None:
+        if not pair.strip():
+            raise UsageError("the second text is empty", where="pair", fix="give it a text, or leave it out")
         refuse_beside({pair: "pair"}, reader, lambda text: task.encode_pair(text, reader.tokenizer))
 
     def second(item: TextItem) -> np.ndarray | None:
@@ -126,7 +136,9 @@ def _results(
     # a folder of another program does not say whether it knows pairs
     pairs = "pair" if reader.opened.folder.task is None else task.pair_column
     results = read_items(
-        texts_of(items, text=task.text_column, pair=pairs, id_=task.id_column),
+        texts_of(
+            items, text=(text_column,) if text_column else (task.text_column, "text"), pair=pairs, id_=task.id_column
+        ),
         reader,
         beside=second,
         decoder=lambda name: task.decoder_for([name]),

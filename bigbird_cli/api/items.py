@@ -1,14 +1,14 @@
 """Documents and rows to read, as the commands and calls take them."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bigbird_cli.api.reading import FailedItem
 from bigbird_cli.data.files import File
-from bigbird_cli.data.rows import SUFFIXES, rows_and_errors
+from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, rows_and_errors
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
 from bigbird_cli.text.documents import SUFFIXES as TEXTS
 from bigbird_cli.text.documents import (
@@ -20,6 +20,8 @@ from bigbird_cli.text.documents import (
     refuse_surrogates,
     warn_of_skipped,
 )
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,21 @@ class RowItem:
     Attributes:
         fields: the row's values by their column.
         name: where it stands, as "file:line"; a record's "source".
+        table: the file whose rows all have these columns; None for a row of its own.
     """
 
     fields: Mapping[str, Any]
     name: str = "row"
+    table: str | None = None
 
     @property
     def id(self) -> Any:
         """Its owner's name for it; given back in the record as it is."""
         return self.fields.get("id")
+
+    def first_of(self, columns: Sequence[str]) -> str | None:
+        """The first of these columns that the row has."""
+        return next((column for column in columns if column in self.fields), None)
 
     def text(self, column: str, *, example: str) -> str:
         """The text of a column.
@@ -80,6 +88,9 @@ class RowItem:
         return value
 
 
+_OBJECTS = (".json", *JSON_LINES)
+"""Files of rows each of which names its columns itself."""
+
 Input = Document | RowItem | FailedDocument | FailedItem
 """A document or a row to read, or what could not be read."""
 
@@ -98,11 +109,13 @@ def read_inputs(paths: Iterable[str | Path], *, on_skipped: OnSkipped = warn_of_
         if str(path) == "-" or not is_table(path) or Path(path).is_dir():
             yield from read_documents([path], on_skipped=on_skipped)
             continue
-        for row in rows_and_errors(File(Path(path))):
+        file = File(Path(path))
+        has_columns = file.suffix not in _OBJECTS
+        for row in rows_and_errors(file):
             if isinstance(row, DataError):
                 yield FailedItem(row, name=row.where)
             else:
-                yield RowItem(row.fields, row.where)
+                yield RowItem(row.fields, row.where, row.file if has_columns else None)
 
 
 def documents_of(contexts: Iterable[str | Path | Document], *, what: str) -> Iterator[Input]:
@@ -122,47 +135,61 @@ def documents_of(contexts: Iterable[str | Path | Document], *, what: str) -> Ite
             yield Document("text", context)
 
 
-def items_of(documents: Iterable[Input]) -> Iterator[TextItem | RowItem | FailedItem]:
-    """Documents and rows as items."""
+def items_of(documents: Iterable[Input | None]) -> Iterator[TextItem | RowItem | FailedItem | None]:
+    """Documents and rows as items; None is passed on."""
     for document in documents:
         if isinstance(document, FailedDocument):
             yield FailedItem(document.error, name=document.name)
-        elif isinstance(document, RowItem | FailedItem):
-            yield document
-        else:
+        elif isinstance(document, Document):
             yield TextItem(document.text, name=document.name)
+        else:
+            yield document
 
 
 def texts_of(
     items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
-    text: str,
+    text: Sequence[str],
     pair: str | None = None,
     id_: str = "id",
 ) -> Iterator[TextItem | FailedItem | None]:
-    """Take the texts of rows out of their columns: those of training, else the usual "text", "pair" and "id".
+    """Take the texts of rows out of their columns.
 
     Args:
         items: rows, and what is passed on as it is.
-        text, pair, id_: the columns of training; None for a model that knows no second text.
+        text: where a row's text stands: in the first of these columns that it has.
+        pair: the column of a second text, which may be called "pair" too; None for a model that knows none.
+        id_: the column of a row's name, which may be called "id" too.
     """
-    for item in items:
+    example = f'{{"{text[0]}": ..., "id": ...}}'
+    for item in refuse_tables(items, text):
         if not isinstance(item, RowItem):
             yield item
             continue
         name = item.fields.get(id_, item.id)
-        example = f'{{"{text}": ..., "id": ...}}'
-        second = None if pair is None else _known(item, pair, "pair")
+        second = None if pair is None else item.first_of((pair, "pair"))
         try:
-            first = item.text(_known(item, text, "text") or text, example=example)
+            first = item.text(item.first_of(text) or text[0], example=example)
             beside = None if second is None else item.text(second, example=example)
             yield TextItem(first, item.name, name, beside)
         except DataError as error:
             yield FailedItem(error, name=item.name, id=name)
 
 
-def _known(item: RowItem, *columns: str) -> str | None:
-    return next((column for column in columns if column in item.fields), None)
+def refuse_tables(items: Iterable[_T | RowItem], columns: Sequence[str]) -> Iterator[_T | RowItem | FailedItem]:
+    """Put one error in the place of a table's rows that have none of the columns: the mistake is not each row's."""
+    refused: str | None = None
+    for item in items:
+        if not isinstance(item, RowItem) or item.table is None or item.first_of(columns) is not None:
+            yield item
+        elif item.table != refused:
+            refused = item.table
+            error = DataError(
+                f"the table has no column {columns[0]!r}; it has {', '.join(map(repr, item.fields)) or 'none'}",
+                where=item.table,
+                fix=f"call the column of the text {columns[0]!r}, or name another where the command has --text-column",
+            )
+            yield FailedItem(error, name=item.table)
 
 
 def failed_text(item: TextItem, error: DataError) -> FailedItem:

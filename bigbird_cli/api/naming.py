@@ -49,6 +49,7 @@ def entities(
     items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
+    text_column: str | None = None,
     min_score: float = 0.0,
     **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any]]:
@@ -59,6 +60,7 @@ def entities(
             them says that the next may be long in coming: what was gathered is read.
         min_score: entities less likely than this are left out.
         model: a model folder, or a name on the Hugging Face hub.
+        text_column: the column of a row's text; None for that of training.
         options: see ReadingOptions.
 
     Returns:
@@ -73,13 +75,14 @@ def entities(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    return map(_record, _results(items, model=model, min_score=min_score, **options))
+    return map(_record, _results(items, model=model, text_column=text_column, min_score=min_score, **options))
 
 
 def _results(
     items: Iterable[TextItem | RowItem | FailedItem | None],
     *,
     model: str | Path,
+    text_column: str | None = None,
     min_score: float = 0.0,
     **options: Unpack[ReadingOptions],
 ) -> Iterator[dict[str, Any] | FailedItem]:
@@ -88,7 +91,7 @@ def _results(
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")
     reader = open_reader(NamedEntities, model, head=NamedEntities.head, what="named entities", options=options)
     results = read_items(
-        texts_of(items, text=reader.task.text_column),
+        texts_of(items, text=(text_column,) if text_column else (reader.task.text_column, "text")),
         reader,
         beside=lambda _: None,
         decoder=lambda name: reader.task.decoder_for([name]),

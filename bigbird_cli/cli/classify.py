@@ -22,6 +22,7 @@ def classify(
             **options.INPUT,
         ),
     ] = None,
+    text_column: options.TextColumn = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -76,6 +77,7 @@ def classify(
         items,
         model=name,
         pair=pair,
+        text_column=text_column,
         threshold=threshold,
         combine=combine,
         window=window,

@@ -33,6 +33,7 @@ FLAGS = {
             "sample_mb",
             "split",
             "algorithm",
+            "text_column",
             "text_field",
             "threads",
             "threshold",

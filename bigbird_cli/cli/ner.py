@@ -12,6 +12,7 @@ _EXAMPLE = '{"text": ..., "id": ...}'
 def ner(
     files: options.Files = None,
     model: options.TrainedModel = None,
+    text_column: options.TextColumn = None,
     min_score: Annotated[
         float,
         typer.Option(
@@ -58,6 +59,7 @@ def ner(
     records = api.entities(
         items,
         model=name,
+        text_column=text_column,
         min_score=min_score,
         window=window,
         overlap=overlap,

@@ -76,6 +76,16 @@ Files = Annotated[
         **INPUT,
     ),
 ]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        metavar="NAME",
+        parser=text,
+        help="Column of a row that holds its text.  [default: as trained]",
+        **INPUT,
+    ),
+]
 Window = Annotated[
     int | None,
     typer.Option(

@@ -191,11 +191,7 @@ def _items(
 
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
     found = read_inputs(paths, on_skipped=skipped) if paths else reading.read_stdin(_EXAMPLE, as_text=as_text)
-    for each in found:
-        if each is None:
-            yield None
-        else:
-            yield from pair([each], asked)
+    yield from pair(found, asked)
 
 
 def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]) -> "Iterator[Any]":

@@ -209,12 +209,7 @@ def _text_items(
 ) -> "Iterator[TextItem | RowItem | FailedItem | None]":
     from bigbird_cli.api import items_of, read_inputs
 
-    found = read_inputs(files, on_skipped=skipped) if files else read_stdin(example)
-    for each in found:
-        if each is None:
-            yield None
-        else:
-            yield from items_of([each])
+    yield from items_of(read_inputs(files, on_skipped=skipped) if files else read_stdin(example))
 
 
 def _in_options(error: Mapping[str, Any]) -> dict[str, Any]:

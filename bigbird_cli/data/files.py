@@ -25,6 +25,7 @@ from bigbird_cli.text.documents import (
     is_left_out,
     not_utf8,
 )
+from bigbird_cli.text.kinds import START, refuse_kinds
 
 PACKED = (".gz", ".bz2", ".xz")
 ARCHIVE = ".zip"
@@ -135,10 +136,12 @@ def text_lines(stream: BinaryIO, name: str, *, errors: str = "strict") -> Iterat
         errors: what to do with wrong bytes: "strict" refuses them, "surrogateescape" leaves them to the caller.
 
     Raises:
-        DataError: a byte is not UTF-8; it names the first. Or a line goes on beyond LONGEST.
+        DataError: it is no text, or a byte is not UTF-8; it names the first. Or a line goes on beyond LONGEST.
     """
     n_bytes = 0
     for n_lines, line in enumerate(byte_lines(stream, name)):
+        if n_lines == 0:
+            refuse_kinds(line[:START], name)
         try:
             text = line.decode("utf-8", errors)
         except UnicodeDecodeError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import json_decoder, json_problem
+from bigbird_cli.text.documents import LONGEST, json_decoder, json_problem
 
 _SPACE = " \t\n\r"
 _NEAR = 64
@@ -107,6 +107,8 @@ class JsonStream:
     def _double(self) -> bool:
         """Hold twice as much, so that a long value is parsed a few times only; False at the end of the text."""
         wanted = 2 * (len(self._held) - self._at)
+        if wanted > 2 * LONGEST:
+            self._fail(f"a value goes on beyond {LONGEST // 1_000_000} MB", self._at)
         grown = False
         while len(self._held) - self._at < wanted and self._more():
             grown = True

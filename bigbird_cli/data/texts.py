@@ -1,5 +1,6 @@
 """Documents for language models, in pieces: a file of any size never stands in memory as a whole."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -69,11 +70,25 @@ def _row_texts(found: Iterable[rows.Row], column: str) -> Iterator[Text]:
 
 def _plain(file: File, documents: Literal["file", "line", "paragraph"]) -> Iterator[Text]:
     with file.open() as stream:
-        pieces = _numbered(text_blocks(stream, file.name), documents)
+        blocks = text_blocks(stream, file.name)
+        pieces = _numbered(blocks if documents == "file" else _with_line_feeds(blocks), documents)
         for line, group in groupby(pieces, key=itemgetter(0)):
             yield Text(
                 file.name if documents == "file" else f"{file.name}:{line}", _joined(piece for _, piece in group)
             )
+
+
+def _with_line_feeds(blocks: Iterable[str]) -> Iterator[str]:
+    r"""Blocks in which every line ends with \n: a lone \r, which ends lines too, becomes one."""
+    held = ""  # a \r whose \n may be in the next block
+    for block in blocks:
+        text = held + block
+        held = "\r" if text.endswith("\r") else ""
+        yield _LONE_RETURN.sub("\n", text.removesuffix(held))
+    yield held.replace("\r", "\n")
+
+
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def _joined(pieces: Iterable[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
 """Settings that change no step of a run, so that a resumed run may have others."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_LONGEST = 1 << 20
 _SHIPPED = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # in the wheel; in the repository
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -127,9 +128,12 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
     """
     file = find_recipe(path)
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(_LONGEST + 1)
     except OSError as error:
         raise RecipeError(f"the recipe cannot be read: {error.strerror}", where=str(path)) from error
+    if len(data) > _LONGEST:
+        raise RecipeError(f"the file is longer than {_LONGEST:,} bytes, and no recipe", where=str(path))
     name = str(path) if Path(path) == file else str(file)
     text = _parse(data, name)
     for override in overrides:

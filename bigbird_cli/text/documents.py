@@ -428,9 +428,9 @@ def standard_input(stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
 def is_left_out(name: str) -> bool:
     """Whether a file or folder of this name is left out of the folder or archive it stands in, unless named itself.
 
-    So are hidden ones (._lease.txt of macOS, .ipynb_checkpoints, .git) and what systems put beside people's files.
+    So are hidden ones (._lease.txt of macOS, .ipynb_checkpoints, .git), and what systems and Office put beside files.
     """
-    return name.startswith(".") or name.lower() in _LEFT_OUT
+    return name.startswith((".", "~$")) or name.lower() in _LEFT_OUT
 
 
 def walk(folder: Path, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Path]:

@@ -104,12 +104,13 @@ def test_a_pair_is_refused_before_any_document(invoke: Any, tiny_qa_model: Path,
     folder = write_labeller(tmp_path / "pairs", tiny_qa_model, "BigBirdForSequenceClassification", task, LABELS)
     result = invoke("classify", "gone.txt", "--pair", "caf\udce9", "-m", folder)
     assert result.exit_code == 2
-    assert "'--pair': the byte 0xe9" in result.stderr
+    assert "--pair: the byte 0xe9" in result.stderr
     result = invoke("classify", "gone.txt", "lost.txt", "--pair", "lamp " * 100, "-m", folder)
     assert result.exit_code == 2
     assert result.stderr.startswith("✗ --pair  ")
-    with pytest.raises(UsageError, match="pair: "):
-        bb.classify("ada", model=folder, pair="caf\udce9")
+    for pair in ("caf\udce9", " "):
+        with pytest.raises(UsageError, match="pair: "):
+            bb.classify("ada", model=folder, pair=pair)
 
 
 def test_questions_end_where_lines_end_and_nowhere_else(invoke: Any, tiny_qa_model: Path, tmp_path: Path) -> None:
@@ -203,6 +204,22 @@ def test_every_kind_of_table_gives_a_record_a_row(suffix: str, reviews: Path, tm
     assert [str(record["id"]) for record in found] == ["0", "1", "2"]
     [same] = classes([RowItem(rows[0] | {"text": "not this"})], model=reviews)
     assert found[0]["scores"] == pytest.approx(same["scores"], abs=1e-6)
+
+
+def test_another_column_may_be_named_and_a_missing_one_is_told_once(
+    invoke: Any, tiny_qa_model: Path, tiny_ner_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("body\nada lit it\nbel lit it\n")
+    (tmp_path / "a.txt").write_text("ada lit it")
+    result = invoke("ner", "new.csv", "a.txt", "-m", tiny_ner_model, "--json")
+    found = records(result.stdout)
+    assert [("error" in record) for record in found] == [True, False]
+    assert found[0]["error"]["where"] == "new.csv"
+    assert "no column 'text'; it has 'body'" in found[0]["error"]["problem"]
+    named = records(invoke("ner", "new.csv", "--text-column", "body", "-m", tiny_ner_model, "--json").stdout)
+    assert [("error" in record) for record in named] == [False, False]
+    asked = invoke("qa", "new.csv", "-q", "who?", "-m", tiny_qa_model)
+    assert (asked.exit_code, asked.stderr.count("✗")) == (3, 1)
 
 
 def test_names_are_found_in_tables_too(invoke: Any, tiny_ner_model: Path, tmp_path: Path) -> None:

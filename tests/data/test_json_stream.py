@@ -1,5 +1,6 @@
 """JSON that comes in pieces is what it is as a whole, wherever the pieces are cut."""
 
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bigbird_cli.data import json_stream
 from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.errors import DataError
 
@@ -66,3 +68,10 @@ def test_a_value_far_longer_than_a_piece_is_parsed_a_few_times_only(monkeypatch:
     [value] = stream.items()
     assert len(value) == 100 * n_blocks
     assert len(parsed) <= 12
+
+
+def test_a_value_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "LONGEST", 1000)
+    stream = JsonStream(itertools.chain(['["'], itertools.repeat("a" * 100)), "x")
+    with pytest.raises(DataError, match="a value goes on beyond"):
+        next(stream.items())

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def test_pieces_are_bounded_and_together_the_text(
     assert all(0 < len(piece) <= size for parts in pieces + lines for piece in parts)
     assert sum(len(parts) > 0 for parts in pieces) == bool(text.strip())
     assert text.endswith("".join(map("".join, pieces)))
-    stripped = [line.strip() for line in text.split("\n")]
+    stripped = [line.strip() for line in re.split(r"\r\n|\n|\r", text)]
     assert ["".join(parts).strip() for parts in lines] == [line for line in stripped if line]
     assert "".join("".join(paragraphs).split()) == "".join(text.split())
 
@@ -86,6 +87,14 @@ def test_a_folder_may_hold_texts_rows_and_packed_ones(tmp_path: Path) -> None:
         ("/d.csv:2", "fourth"),
         ("/f.zip/x/fifth.txt", "fifth"),
     ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1 << 20])
+def test_lines_end_with_a_carriage_return_too(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bigbird_cli.text.documents._AT_ONCE", size)
+    (tmp_path / "a.txt").write_bytes(b"one\rtwo\r\nthree\x0b\xc2\x85\n\r\rfour\r")
+    whole = [text for _, text in taken(tmp_path / "a.txt", documents="line")]
+    assert whole == ["one", "two", "three\x0b\x85", "four"]
 
 
 def test_any_other_suffix_is_plain_text(tmp_path: Path) -> None:
