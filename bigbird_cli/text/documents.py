@@ -24,7 +24,7 @@ SUFFIXES = (".txt", ".md")
 LONGEST = 1 << 28
 """Bytes of one document, or of one line of rows, at most: what goes on without end is not read until memory ends."""
 
-_AT_ONCE = 1 << 20
+_BLOCK = 1 << 20
 _LEFT_OUT = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _QA_ROW = '{"context": ..., "question": ...}'
 
@@ -118,7 +118,7 @@ def decoded(stream: BinaryIO, name: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     n_bytes = n_lines = 0
     while True:
-        block = stream.read(_AT_ONCE)
+        block = stream.read(_BLOCK)
         if not n_bytes:
             refuse_kinds(block[:START], name)
         begun, _ = decoder.getstate()  # of a character that the blocks cut in two
@@ -137,7 +137,7 @@ def byte_lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
     r"""The lines of a binary stream with their ends: \n, \r\n or \r. DataError where one goes on beyond LONGEST."""
     begun: list[bytes] = []
     n_bytes = 0
-    while block := stream.read(_AT_ONCE):
+    while block := stream.read(_BLOCK):
         while block.endswith(b"\r") and (after := stream.read(1)):
             block += after  # it may be a \n
         for part in block.splitlines(keepends=True):
@@ -164,7 +164,7 @@ def read_stream(stream: BinaryIO, name: str) -> str:
     """
     blocks: list[str] = []
     for n_blocks, block in enumerate(decoded(stream, name)):
-        if n_blocks * _AT_ONCE >= LONGEST:
+        if n_blocks * _BLOCK >= LONGEST:
             raise DataError(
                 f"the text goes on beyond {LONGEST // 1_000_000} MB", where=name, fix="split it into several"
             )

@@ -190,6 +190,8 @@ def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a settings file that may be missing; ModelError when it is something else."""
     if not path.is_file():
+        if path.exists():
+            raise ModelError("this is a folder, a pipe or a device, not a file", where=str(path), fix="restore it")
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

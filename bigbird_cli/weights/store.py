@@ -79,7 +79,7 @@ def open_folder(name: str | Path, *, offline: bool = False, revision: str | None
     """
     path = find_folder(name, offline=offline, revision=revision)
     config = BigBirdConfig.from_file(path / CONFIG)
-    task = read_json_object(path / TASK) if (path / TASK).is_file() else None
+    task = read_json_object(path / TASK) if (path / TASK).exists() else None
     return ModelFolder(path=path, config=config, task=task)
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +242,26 @@ def test_skipped_files_are_told_and_counted(invoke: Any, tiny_qa_model: Path, tm
     assert invoke("qa", folder, "-q", "who?", "-m", tiny_qa_model, "--quiet").stderr == ""
     with pytest.warns(BigBirdWarning, match="2 skipped"):
         bb.answer(folder, "who?", model=tiny_qa_model)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+@pytest.mark.parametrize("name", ["task.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_in_a_model_folder_is_named(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path, name: str, kind: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_qa_model, folder)
+    (folder / name).unlink()
+    if kind == "folder":
+        (folder / name).mkdir()
+    elif kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    result = invoke("qa", "a.txt", "-q", "who?", "-m", folder)
+    assert result.exit_code == 4
+    assert f"{folder / name}  this is a folder, a pipe or a device" in result.stderr
 
 
 # standard input
