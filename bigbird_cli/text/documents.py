@@ -22,7 +22,7 @@ from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
 SUFFIXES = (".txt", ".md")
 
 LONGEST = 1 << 28
-"""Bytes of one document, or of one line of rows, at most: what goes on without end is not read until memory ends."""
+"""Characters of a document, or bytes of a line of rows, at most: what has no end is not read until memory ends."""
 
 _BLOCK = 1 << 20
 _LEFT_OUT = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
@@ -98,6 +98,19 @@ def encode_document(text: str, tokenizer: Tokenizer, *, name: str = "", newline:
     return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name)
 
 
+def decode_bytes(data: bytes, name: str) -> str:
+    """Decode UTF-8 and keep every character: line ends as they are, a byte order mark as U+FEFF.
+
+    Raises:
+        DataError: the bytes are no text in UTF-8; it names what they are, or the first wrong one.
+    """
+    refuse_kinds(data[:START], name)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(error, name) from None
+
+
 def not_utf8(error: UnicodeDecodeError, name: str, *, n_bytes: int = 0, n_lines: int = 0) -> DataError:
     """What to say of bytes that are no UTF-8, n_bytes and n_lines of the same text having been good before them."""
     data = error.object
@@ -163,8 +176,10 @@ def read_stream(stream: BinaryIO, name: str) -> str:
         DataError: it is no text in UTF-8, or goes on beyond LONGEST.
     """
     blocks: list[str] = []
-    for n_blocks, block in enumerate(decoded(stream, name)):
-        if n_blocks * _BLOCK >= LONGEST:
+    n_characters = 0
+    for block in decoded(stream, name):
+        n_characters += len(block)
+        if n_characters > LONGEST:
             raise DataError(
                 f"the text goes on beyond {LONGEST // 1_000_000} MB", where=name, fix="split it into several"
             )
@@ -455,11 +470,15 @@ def walk(folder: Path, *, on_error: Callable[[DataError], None] | None = None) -
         yield from (Path(parent, name) for name in (*names, *links) if not is_left_out(name))
 
 
+def _suffix(file: Path) -> str:
+    return file.suffix.lower()
+
+
 def files_of(
     folder: Path,
     suffixes: Sequence[str] = SUFFIXES,
     *,
-    suffix_of: Callable[[Path], str] = lambda file: file.suffix.lower(),
+    suffix_of: Callable[[Path], str] = _suffix,
     on_skipped: OnSkipped | None = None,
 ) -> list[Path | FailedDocument]:
     """The texts in a folder and its subfolders, in the order of their names, and what of it cannot be read.

@@ -15,6 +15,7 @@ import bigbird_cli as bb
 from bigbird_cli.api import QAItem, RowItem, answers, classes
 from bigbird_cli.cli.lines import Lines, form_of
 from bigbird_cli.errors import BigBirdWarning, UsageError
+from bigbird_cli.text.documents import read_stream
 from tests.conftest import write_labeller
 
 ROWS = [{"context": "ada lit the lamp", "question": "who?", "id": n} for n in range(3)]
@@ -301,6 +302,15 @@ def test_a_text_on_standard_input_is_read_as_one(invoke: Any, tiny_qa_model: Pat
     assert "is read as one text" in result.stderr
     named = ("ner", "-m", tiny_ner_model, "--json")
     assert invoke(*named, stdin=text).stdout == invoke(*named, "-", stdin=text).stdout != ""
+
+
+def test_a_text_comes_whole_however_it_is_cut() -> None:
+    text = "Ada lit the lamp.\n" * 20_000
+    lines = Lines(io.BytesIO(text.encode()))
+    assert lines.form() == "text"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bigbird_cli.text.documents.LONGEST", len(text))
+        assert read_stream(lines, "standard input") == text  # type: ignore[arg-type]
 
 
 def test_a_text_that_nothing_is_asked_of_is_refused_once(invoke: Any, tiny_qa_model: Path) -> None:

@@ -17,6 +17,7 @@ from bigbird_cli.text.documents import (
     ReadDocument,
     Skipped,
     byte_lines,
+    decode_bytes,
     read_documents,
     read_jsonl,
     read_stream,
@@ -41,7 +42,7 @@ def test_a_file_is_read_character_by_character(tmp_path: Path) -> None:
 
 def test_wrong_bytes_are_named_with_their_place() -> None:
     with pytest.raises(DataError, match=r"a\.txt: the byte 0xff at offset 5 \(line 2\) is not UTF-8") as caught:
-        read_stream(io.BytesIO(b"ab\ncd\xff"), "a.txt")
+        decode_bytes(b"ab\ncd\xff", "a.txt")
     assert caught.value.exit_code == 3
 
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors import SafetensorError
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError
+from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
 from bigbird_cli.weights import folders, store
 from bigbird_cli.weights.store import CONVERTIBLE, find_folder, open_folder, read_tensors, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
@@ -359,10 +359,12 @@ def test_a_shipped_model_is_opened_by_name_unless_a_folder_has_it(
         open_folder("./tinny")
 
 
-@pytest.mark.parametrize("name", ["a b", "", "a/b/c", "-x", "a\nb", "http://host/x"])
+@pytest.mark.parametrize("name", ["a b", "a/b/c", "-x", "a\nb", "http://host/x"])
 def test_a_name_that_no_model_can_have_is_refused(name: str, no_hub: None) -> None:  # noqa: ARG001
     with pytest.raises(ModelError, match="neither a folder nor"):
         open_folder(name)
+    with pytest.raises(UsageError, match="the path is empty"):
+        open_folder("")
 
 
 # the hub
