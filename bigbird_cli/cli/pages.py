@@ -49,19 +49,18 @@ class Commands(TyperGroup):
         words = list(sys.argv[1:] if args is None else args)
         if words and words[-1] in ("--install-completion", "--show-completion"):
             words.append("auto")
-        from_shell = "_BIGBIRD_COMPLETE"
-        try:
-            if from_shell in os.environ:
-                from typer.completion import completion_init
+        if "_BIGBIRD_COMPLETE" in os.environ:  # a shell asks
+            from typer.completion import completion_init
 
-                completion_init()
+            completion_init()
+        try:
             code = super().main(words, *others, **{**settings, "standalone_mode": False})
         except _Misuse as error:
             code = 2
             if type(error).__name__ == "NoArgsIsHelpError":
                 print_error(str(error))
             else:
-                report(usage_error(error))
+                report(usage_error(error, f"bigbird {words[0]}" if words[0] in self.commands else "bigbird"))
         except SystemExit as end:
             code = end.code
             if isinstance(end.__context__, BrokenPipeError):  # of a help page
@@ -72,14 +71,15 @@ class Commands(TyperGroup):
         raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def usage_error(error: Any) -> UsageError:
-    """What Typer says of a wrong use, as one of our errors."""
+def usage_error(error: Any, command: str) -> UsageError:
+    """What Typer says of a wrong use of a command, as one of our errors."""
     context = error.ctx
-    see = f"see {context.command_path if context is not None else 'bigbird'} --help"
-    if (name := getattr(error, "option_name", None)) is not None:
-        if "argument" in error.message or "value" in error.message:
-            needs = "takes no value" if "not take" in error.message else "needs a value"
-            return UsageError(f"{name} {needs}", fix=see)
+    see = f"see {command} --help"
+    name = getattr(error, "option_name", None)
+    if type(error).__name__ == "BadOptionUsage":
+        needs = "takes no value" if "does not take" in error.message else "needs a value"
+        return UsageError(f"{name} {needs}", fix=see)
+    if name is not None:
         known = [option for parameter in context.command.get_params(context) for option in parameter.opts]
         near = nearest(name, [option for option in known if option.startswith("--")])
         return UsageError(f"there is no option {name}", fix=f"did you mean {near}?" if near else see)
@@ -91,7 +91,7 @@ def usage_error(error: Any) -> UsageError:
         near = nearest(found[1], context.command.commands)
         return UsageError(f"there is no command {found[1]!r}", fix=f"did you mean {near}?" if near else see)
     if found := re.match(r"Got unexpected extra argument\S* \((.*)\)", message, re.DOTALL):
-        return UsageError(f"{context.command_path} has no use for {found[1]!r}", fix=see)
+        return UsageError(f"{command} has no use for {found[1]!r}", fix=see)
     return UsageError(_decapitalised(message), fix=see)
 
 
@@ -105,8 +105,8 @@ def _parameter_error(error: Any, parameter: Any, see: str) -> UsageError:
         help_text = (parameter.get_help_record(error.ctx) or ("", ""))[1]
         extent = _EXTENT.search(help_text)
         number = "a number" if extent and "." in extent[0] else "a whole number"
-        wanted = f"{number}, {_in_words(extent)}" if extent else number
-        return UsageError(f"{name} is {value}; it must be {wanted}", fix=see)
+        wanted = f"{number}, {_in_words(extent, longest=20)}" if extent else number
+        return UsageError(f"{name} is {value or repr(value)}; it must be {wanted}", fix=see)
     choices = re.search(r"is not one of (.*)", error.message)
     if choices and isinstance(value, str):
         known = re.findall(r"'([^']*)'", choices[1])
@@ -202,10 +202,10 @@ def _argument_name(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name.upper()).strip("[]").removesuffix("]...")
 
 
-def _in_words(extent: re.Match[str]) -> str:
-    """`1<=x<=8` in words."""
+def _in_words(extent: re.Match[str], *, longest: int = _LONG) -> str:
+    """`1<=x<=8` in words; an upper bound of more digits is left out."""
     low, high = extent["low"] or extent["least"], extent["high"]
-    if not high or len(high) > _LONG:
+    if not high or len(high) > longest:
         return f"{low} or more"
     return f"{low} to {high}" if low else f"{high} or less"
 

@@ -393,7 +393,9 @@ def _explain(error: ErrorDetails, text: _Text, kind: type[BaseModel]) -> RecipeE
     where = text.where(place)
     if error["type"] == "value_error":  # a validator of ours, which names the values
         told = error["msg"].removeprefix("Value error, ")
-        return RecipeError(f"{name}: {told}" if name else told, where=text.where(place, key=True))
+        return RecipeError(
+            f"{name}: {told}" if name and not told.startswith(f"{name}.") else told, where=text.where(place, key=True)
+        )
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_tag(error, text, place)
     known = _fields(kind, tagged)

@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_a_page_fits_its_width_and_cuts_no_word(
     whole = [word for word in page.split() if len(word) > width - 8]  # a long name has a line of its own
     lines = [line for line in page.splitlines() if not any(word in line for word in whole)]
     assert all(len(line) <= width for line in lines if '"' not in line)
-    assert "..." not in re.sub(r'": \.\.\.|\]\.\.\.', "", " ".join(page.split()))
+    assert not re.search(r"\w\.\.\.", page)
     assert "\x1b" not in page
 
 
@@ -39,7 +40,7 @@ def test_an_example_that_is_broken_over_lines_is_still_the_command(
     monkeypatch.setenv("COLUMNS", "40")
     page = invoke("qa", "--help").stdout
     joined = re.sub(r" \\\n\s+", " ", page)
-    assert 'bigbird qa --context article.txt --question "Who signed the lease?"\n' in joined
+    assert 'bigbird qa article.txt --question "Who signed the lease?"\n' in joined
 
 
 def test_every_option_stands_under_a_heading(invoke: Any) -> None:
@@ -58,7 +59,10 @@ def test_every_option_stands_under_a_heading(invoke: Any) -> None:
         (("qa", "--zzz"), "✗ there is no option --zzz\n  see bigbird qa --help\n"),
         (("qa", "--top-k", "0"), "✗ --top-k is 0; it must be a whole number, 1 to 100000\n  see bigbird qa --help\n"),
         (("qa", "-k", "many"), "✗ --top-k is many; it must be a whole number, 1 to 100000\n  see bigbird qa --help\n"),
-        (("qa", "--window", "3"), "✗ --window is 3; it must be a whole number, 16 or more\n  see bigbird qa --help\n"),
+        (
+            ("qa", "--window", "3"),
+            "✗ --window is 3; it must be a whole number, 16 to 16777216\n  see bigbird qa --help\n",
+        ),
         (
             ("ner", "--min-score", "7"),
             "✗ --min-score is 7; it must be a number, 0.0 to 1.0\n  see bigbird ner --help\n",
@@ -67,9 +71,9 @@ def test_every_option_stands_under_a_heading(invoke: Any) -> None:
             ("qa", "--on-long", "windo"),
             "✗ --on-long is 'windo'; it may be window, error, truncate\n  did you mean window?\n",
         ),
-        (("qa", "--question"), "✗ --question needs a value\n  see bigbird --help\n"),
+        (("qa", "--question"), "✗ --question needs a value\n  see bigbird qa --help\n"),
         (("finetune",), "✗ RECIPE is missing\n  see bigbird finetune --help\n"),
-        (("qa", "x"), "✗ bigbird qa has no use for 'x'\n  see bigbird qa --help\n"),
+        (("convert", "a", "b", "c"), "✗ bigbird convert has no use for 'c'\n  see bigbird convert --help\n"),
     ],
 )
 def test_a_wrong_use_is_told_with_what_and_remedy(invoke: Any, args: tuple[str, ...], says: str) -> None:
@@ -126,6 +130,7 @@ def test_arguments_are_named_as_options(said: str, shown: str) -> None:
 def test_pages_and_errors_have_colour_on_a_terminal(environment: dict[str, str], is_coloured: bool) -> None:
     own, other = pty.openpty()
     settings = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    shown = ""
     for arguments in (["--help"], ["qa", "--zzz"]):
         subprocess.run(
             [sys.executable, "-m", "bigbird_cli", *arguments],
@@ -135,7 +140,8 @@ def test_pages_and_errors_have_colour_on_a_terminal(environment: dict[str, str],
             env={**settings, "TERM": "xterm", **environment},
             check=False,
         )
-    shown = os.read(own, 100_000).decode()
+        time.sleep(0.1)  # for what is on its way
+        shown += os.read(own, 100_000).decode()
     os.close(own)
     os.close(other)
     assert "Start with" in shown
