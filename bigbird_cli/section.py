@@ -1,8 +1,9 @@
 """The base of everything that a recipe or a run folder stores."""
 
 import re
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 _WANTED = {
@@ -49,6 +50,15 @@ def complaint(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{place} is missing"
     return f"{place} is {first['input']!r}; it must be {wanted(first)}"
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=list[str])]
+"""Several names. A recipe is validated strictly; in a section with a validator before it, which gets Python values for
+JSON's, strictness would take no list for a tuple."""
 
 
 class Section(BaseModel):

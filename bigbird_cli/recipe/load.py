@@ -196,9 +196,19 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def dump_recipe(recipe: Section) -> str:
-    """A recipe as YAML text that `load_recipe` reads as the same recipe; settings that are None are left out."""
-    values = recipe.model_dump(mode="json", exclude_none=True)
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    """A recipe as YAML text that `load_recipe` reads as the same recipe; what is None by default and is None is left out."""
+    return yaml.dump(_told(recipe), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def _told(section: Section) -> dict[str, Any]:
+    values = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        below = getattr(section, name)
+        if isinstance(below, Section):
+            values[name] = _told(below)
+        elif below is None and field.default is None:
+            del values[name]
+    return values
 
 
 def recipe_changes(before: Mapping[str, Any], recipe: Section) -> list[str]:

@@ -24,6 +24,7 @@ from pydantic import Field, field_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import SUFFIXES, Row, read_rows
 from bigbird_cli.errors import DataError, ModelError, nearest
+from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, is_left_out, json_kind, read_text
@@ -117,7 +118,7 @@ class Classification(WindowedTask):
     problem: Literal["single", "multi", "regression"] = "single"
     """One label a document, any number of labels, or a number."""
 
-    labels: tuple[str, ...] | None = Field(default=None, min_length=2)
+    labels: Names | None = Field(default=None, min_length=2)
     """The labels; by default those of the training data, sorted."""
 
     text_column: str = "text"

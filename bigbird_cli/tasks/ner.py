@@ -23,6 +23,7 @@ from pydantic import Field, field_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
+from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
@@ -103,14 +104,14 @@ class NamedEntities(WindowedTask):
     type: Literal["ner"] = "ner"
     """The task's name."""
 
-    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
+    labels: Names | None = Field(default=None, min_length=1)
     """Types of entities, such as PER and LOC; by default those of the training data, sorted."""
 
     scheme: Scheme = "iob2"
     """How the model's tags write an entity: iob2 (B- begins, I- goes on) or bioes (with E- for the last word and S- for
     an entity of one). Data may be written in any scheme; iob1 and plain are for models that were trained elsewhere."""
 
-    tags: tuple[str, ...] | None = Field(default=None, min_length=1)
+    tags: Names | None = Field(default=None, min_length=1)
     """Names of the model's outputs in their order; by default O and the scheme's marks for each label."""
 
     words_column: str | int | None = None

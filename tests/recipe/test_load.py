@@ -1,7 +1,11 @@
 """A recipe is read as YAML 1.2, checked whole, and each mistake is shown where it stands."""
 
+import dataclasses
 import json
 import math
+import types
+import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import RecipeError
 from bigbird_cli.recipe import (
     FinetuneRecipe,
@@ -20,7 +26,8 @@ from bigbird_cli.recipe import (
     recipe_changes,
     shipped_recipes,
 )
-from bigbird_cli.recipe.load import _override_value, _parse, _Text
+from bigbird_cli.recipe.load import COMMANDS, _override_value, _parse, _sections_of, _Text
+from bigbird_cli.recipe.schema import ModelSection
 from bigbird_cli.tasks.qa import QuestionAnswering
 
 MINIMAL = """\
@@ -282,6 +289,56 @@ def test_a_wrong_override_is_named(override: str, words: str, tmp_path: Path) ->
     assert error.where == f"--set {override}"
 
 
+# lists
+
+
+def tuple_fields(kind: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[str, str | None]]:
+    """Each setting that is a tuple, with the `task.type` that has it."""
+    for name, field in kind.model_fields.items():
+        for section in _sections_of(field.annotation):
+            for path, _ in tuple_fields(section, (*place, name)):
+                yield path, section.model_fields["type"].default if "type" in section.model_fields else None
+        if is_tuple(field.annotation):
+            yield ".".join((*place, name)), None
+
+
+def is_tuple(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is tuple or any(map(is_tuple, typing.get_args(annotation)))
+
+
+TUPLES = [(command, path, task) for command, kind in COMMANDS.items() for path, task in tuple_fields(kind)]
+
+
+def test_the_settings_that_are_lists_are_found() -> None:
+    assert {("finetune", "task.labels", "classify"), ("finetune", "task.tags", "ner")} < set(TUPLES)
+
+
+@pytest.mark.parametrize(("command", "path", "task"), TUPLES)
+def test_a_list_is_taken_in_yaml_on_the_command_line_and_in_python(
+    command: str, path: str, task: str | None, tmp_path: Path
+) -> None:
+    task = task or {"finetune": "qa", "pretrain": "mlm"}[command]
+    file = tmp_path / "r.yaml"
+    file.write_text(MINIMAL.replace("type: qa", f"type: {task}"), encoding="utf-8")
+    section, name = path.split(".")
+    by_override = load_recipe(file, COMMANDS[command], [f"{path}=[neg, 'pos']"])
+    written = dump_recipe(by_override)
+    assert "- neg\n" in written
+    file.write_text(written, encoding="utf-8")
+    by_yaml = load_recipe(file, COMMANDS[command])
+    in_python = COMMANDS[command].model_validate({**by_override.model_dump(), "seed": 0})
+    for recipe in (by_override, by_yaml, in_python):
+        assert getattr(getattr(recipe, section), name) == ("neg", "pos")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"), [("[neg, 1]", "is 1; it must be text"), ("neg", "list"), ("{a: b}", "list")]
+)
+def test_a_list_of_names_holds_nothing_else(wrong: str, words: str, tmp_path: Path) -> None:
+    text = MINIMAL.replace("type: qa", f"type: classify\n  labels: {wrong}")
+    assert words in str(refused(text, tmp_path))
+
+
 # files
 
 
@@ -349,6 +406,75 @@ def test_a_text_that_looks_like_something_else_is_quoted_for_every_yaml(text: st
     dumped = dump_recipe(_recipe(text))
     assert values_of(dumped)["model"]["start"] == text
     assert yaml.safe_load(dumped)["model"]["start"] == text
+
+
+def values_for(annotation: Any) -> st.SearchStrategy[Any]:
+    """Random values of a setting's type, within the bounds that settings have."""
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        bool: st.booleans(),
+        int: st.sampled_from([1, 2, 4, 32, 2048]),
+        float: st.floats(0.001, 0.999),
+        str: st.text(min_size=1),
+        Path: st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).map(Path),
+        type(None): st.none(),
+    }
+    if annotation in simple:
+        return simple[annotation]
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return st.sampled_from(parts)
+    if origin is tuple:
+        return st.lists(st.text(min_size=2).filter(str.strip), min_size=2, max_size=3, unique=True)
+    if origin is typing.Annotated:
+        return values_for(parts[0])
+    assert origin in (typing.Union, types.UnionType), annotation
+    return st.one_of([values_for(part) for part in parts])
+
+
+def settings_of(kind: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
+    fields = {name: values_for(field.annotation) for name, field in kind.model_fields.items() if name != "config"}
+    if kind is ModelSection:
+        fields["start"], fields["tokenizer"] = st.text(min_size=1), st.none()
+        names = st.sampled_from([field.name for field in dataclasses.fields(BigBirdConfig) if field.name != "extra"])
+        single = st.none() | st.booleans() | st.integers() | st.text()
+        below = single | st.lists(single, max_size=2) | st.dictionaries(st.text(), single, max_size=2)
+        fields["config"] = st.dictionaries(names, below, max_size=3)
+    needed = {name for name, field in kind.model_fields.items() if field.is_required()} | {"start", "type"}
+    always = {name: fields.pop(name) for name in sorted(needed & fields.keys())}
+    return st.fixed_dictionaries(always, optional=fields).filter(lambda values: is_valid(kind, values))
+
+
+def is_valid(kind: type[BaseModel], values: dict[str, Any]) -> bool:
+    try:
+        kind.model_validate(values)
+    except ValidationError:
+        return False
+    return True
+
+
+TASKS = [(kind, task) for kind in COMMANDS.values() for task in _sections_of(kind.model_fields["task"].annotation)]
+
+
+@pytest.mark.parametrize(("kind", "task"), TASKS)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_recipe_that_is_written_is_read_as_the_same(
+    kind: Any, task: Any, data: st.DataObject, tmp_path: Path
+) -> None:
+    sections = {name: _sections_of(field.annotation) for name, field in kind.model_fields.items()} | {"task": [task]}
+    drawn = st.fixed_dictionaries({name: settings_of(below[0]) for name, below in sections.items() if below})
+    values = data.draw(drawn.filter(lambda values: is_valid(kind, values)))
+    recipe = kind.model_validate(values)
+    file = tmp_path / "again.yaml"
+    file.write_text(dump_recipe(recipe), encoding="utf-8")
+    assert load_recipe(file, kind) == recipe
+
+
+def test_a_null_stands_against_a_default_and_no_other_is_written() -> None:
+    values = _recipe("m").model_dump() | {"task": {"type": "multiple_choice", "question_column": None}}
+    written = dump_recipe(FinetuneRecipe.model_validate(values))
+    assert "question_column: null" in written
+    assert written.count("null") == 1
 
 
 def _recipe(start: str) -> FinetuneRecipe:
