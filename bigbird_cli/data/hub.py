@@ -1,8 +1,9 @@
 """Rows of the Hugging Face hub, through `datasets`, which takes seconds to import."""
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,44 +75,56 @@ def refuse_offline(source: str, *, offline: bool) -> None:
 
 
 def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:
-    names = _class_names(found.features or {})
+    classes = _classes(found.features or {})
     entries = iter(found)
     try:
-        while True:
+        for number in itertools.count():
             with library_errors(name, problem, fix):
                 fields = next(entries, None)
             if fields is None:
                 return
-            for column, named in names.items():
-                fields[column] = named(fields[column])
-            yield fields
+            yield with_names(fields, classes, f"{name}[{number}]")
     finally:
         entries.close()  # lets go of its files now
 
 
-def _class_names(features: Any) -> dict[str, Callable[[Any], Any]]:
-    """For each column of class labels, or of lists of them, what turns its numbers into names."""
+def _classes(features: Any) -> dict[str, list[str]]:
+    """The names of the classes of each column of class labels, or of lists of them."""
     from datasets import ClassLabel
 
     found = {}
     for column, feature in features.items():
         inner = getattr(feature, "feature", feature[0] if isinstance(feature, list) else None)
-        if isinstance(feature, ClassLabel):
-            found[column] = namer(feature.names)
-        elif isinstance(inner, ClassLabel):
-            found[column] = list_namer(inner.names)
+        label = feature if isinstance(feature, ClassLabel) else inner
+        if isinstance(label, ClassLabel):
+            found[column] = label.names
     return found
 
 
-def namer(names: list[str]) -> Callable[[Any], Any]:
-    return lambda number: (
-        names[number] if number is not None and number >= 0 else None
-    )  # -1: a test set's missing label
+def with_names(fields: dict[str, Any], classes: Mapping[str, Sequence[str]], where: str) -> dict[str, Any]:
+    """A row with names for its classes' numbers, also in lists; DataError where a class has none."""
+    named = {}
+    for column in classes.keys() & fields.keys():
+        value, names = fields[column], classes[column]
+        place = f'{where}, "{column}"'
+        is_list = isinstance(value, list)
+        named[column] = [_name(each, names, place) for each in value] if is_list else _name(value, names, place)
+    return fields | named
 
 
-def list_namer(names: list[str]) -> Callable[[Any], Any]:
-    name = namer(names)
-    return lambda numbers: None if numbers is None else [name(number) for number in numbers]
+def _name(value: Any, names: Sequence[str], where: str) -> str | None:
+    if value in names:
+        return str(value)
+    if value is None or value != value:  # NaN stands for a missing number
+        return None
+    number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
+    if isinstance(number, int | float) and -1 <= number < len(names) and number == int(number):
+        return None if number == -1 else names[int(number)]  # -1: a test set's missing label
+    raise DataError(
+        f"the class {value!r} is none of the {len(names)} that the data set names",
+        where=where,
+        fix="correct it, or write the data set's features again",
+    )
 
 
 @contextmanager

@@ -4,12 +4,14 @@ Through pyarrow itself: `datasets` decodes whole row groups beside each other, a
 stops in the middle of a file from ending.
 """
 
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bigbird_cli.data.hub import library_errors, list_namer, namer
+from bigbird_cli.data.hub import library_errors, with_names
+from bigbird_cli.errors import DataError
 from bigbird_cli.text.documents import file_errors
 
 _AT_ONCE = 64
@@ -24,9 +26,11 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         from pyarrow.parquet import ParquetFile
 
         file = ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
-        names = _class_names(file.schema_arrow.metadata or {})
+        metadata = dict(file.schema_arrow.metadata or {})
         batches = file.iter_batches(batch_size=_AT_ONCE, use_threads=False)
     with file:
+        classes = _classes(metadata, str(path))
+        numbers = itertools.count()
         while True:
             with library_errors(str(path), "this Parquet file cannot be read", "fetch it again"):
                 batch = next(batches, None)
@@ -34,20 +38,32 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             if batch is None:
                 return
             for fields in found:
-                for column, named in names.items():
-                    fields[column] = named(fields[column])
-                yield fields
+                yield with_names(fields, classes, f"{path}[{next(numbers)}]")
 
 
-def _class_names(metadata: dict[bytes, bytes]) -> dict[str, Callable[[Any], Any]]:
-    """What turns the numbers of a column into names, as `datasets` writes them beside the schema."""
+def _classes(metadata: Mapping[bytes, bytes], where: str) -> dict[str, Sequence[str]]:
+    """The names of the classes of each column that has some, as `datasets` writes them beside the schema."""
     if b"huggingface" not in metadata:
         return {}
-    found = {}
-    for column, feature in json.loads(metadata[b"huggingface"])["info"].get("features", {}).items():
-        inner = feature[0] if isinstance(feature, list) else feature.get("feature")
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-            found[column] = namer(feature["names"])
-        elif isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
-            found[column] = list_namer(inner["names"])
-    return found
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"].get("features") or {}
+        columns = {column: _class_names(feature) for column, feature in features.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise DataError(
+            "the file's Hugging Face metadata is not as `datasets` writes it",
+            where=where,
+            fix="write the file again with datasets, or without the metadata",
+        ) from None
+    return {column: names for column, names in columns.items() if names is not None}
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """The names of a feature's classes; None where it has none, TypeError where they are no names."""
+    inner = feature[0] if isinstance(feature, list) else feature.get("feature")
+    for label in (feature, inner):
+        if isinstance(label, dict) and label.get("_type") == "ClassLabel":
+            names = label["names"]
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise TypeError("the names of classes are strings")
+            return names
+    return None

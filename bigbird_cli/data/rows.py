@@ -4,11 +4,14 @@ Whatever the file's size, one row is held at a time (of Parquet a few, of `{"dat
 """
 
 import csv
+import math
 import os
 import re
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from bigbird_cli.data import hub
 from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
 from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.data.parquet import parquet_rows
-from bigbird_cli.errors import DataError, nearest
+from bigbird_cli.errors import BigBirdWarning, DataError, nearest
 from bigbird_cli.text.documents import byte_lines, json_kind, read_jsonl, refuse_surrogates
 from bigbird_cli.text.kinds import refuse_kinds
 
@@ -27,8 +30,19 @@ SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
 LONGEST_FIELD = 1 << 26
 """Characters of one CSV field at most; what is longer is a quotation mark that was never closed."""
 
+DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+"""What may separate the columns of CSV and TSV, in the order of preference where the first lines allow several."""
+
+_USUAL = {".csv": ",", ".tsv": "\t"}
+_SAMPLED = 50
+"""Lines by which the delimiter is found out."""
+
 _PARQUET_MAGIC = b"PAR1"
 _EXAMPLE = '{"text": ...}'
+
+
+class EmptyValue(DataError):
+    """A row lacks a text or a label: the error after which the other rows may be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,32 +54,61 @@ class Row:
         where: "file:line" or "file[number of the row, from 0]", for messages.
         file: the file, as `where` names it.
         place: a name that no other row of the source has, for a row without one of its own.
+        decimal: the decimal mark of numbers that are written as strings.
     """
 
     fields: dict[str, Any]
     where: str
     file: str = ""
     place: str = ""
+    decimal: str = "."
 
-    def value(self, column: str) -> Any:
-        """The value of a column; DataError where the row lacks it."""
+    def value(self, column: str, *, setting: str | None = None) -> Any:
+        """The value of a column; DataError where the row lacks it, with the recipe's setting that names the column."""
         if column not in self.fields:
             meant = nearest(column, self.fields)
+            fix = f'add "{column}", or ' + (f"set {setting} to" if setting else "name") + " the column that holds it"
+            if meant:
+                fix = f'did you mean "{meant}"?' + (f" Then set {setting}: {meant}" if setting else "")
             raise DataError(
                 f'there is no "{column}" here, only {", ".join(list(self.fields)[:8]) or "nothing"}',
                 where=self.where,
-                fix=f'did you mean "{meant}"?' if meant else f'add "{column}", or name the column that holds it',
+                fix=fix,
             )
         return self.fields[column]
 
-    def text(self, column: str) -> str:
-        """The string of a column; DataError where the row lacks it or it is something else."""
-        value = self.value(column)
+    def filled(self, column: str, *, setting: str | None = None) -> Any:
+        """The value of a column; EmptyValue where it is null, not a number (NaN) or nothing but white space."""
+        value = self.value(column, setting=setting)
+        if is_empty(value):
+            said = "an empty string" if isinstance(value, str) else "null" if value is None else "NaN, not a number"
+            raise EmptyValue(f'"{column}" is {said}', where=self.where, fix=FILL)
+        return value
+
+    def text(self, column: str, *, setting: str | None = None) -> str:
+        """The string of a column, which may be empty; DataError where the row lacks it or it is something else."""
+        value = self.value(column, setting=setting)
         if not isinstance(value, str):
+            value = self.filled(column)
             raise DataError(
-                f'"{column}" is {json_kind(value)}, not a string', where=self.where, fix="write it in quotes"
+                f'"{column}" is {json_kind(value)}, not a string', where=self.where, fix="give it as a string"
             )
         return value
+
+    def filled_text(self, column: str, *, setting: str | None = None) -> str:
+        """The string of a column; EmptyValue where there is none, DataError where the row lacks it or it is no text."""
+        self.filled(column, setting=setting)
+        return self.text(column)
+
+
+FILL = "fill it in or take the row out, or set task.on_empty: skip to leave such rows out"
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value stands for none: null, NaN, or a string of nothing but white space."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def read_rows(
@@ -75,7 +118,8 @@ def read_rows(
 
     Args:
         source: a file: JSON (a list of objects, one object, or `{"data": [...]}`), JSON lines, CSV or TSV with the
-            columns' names in the first line, Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
+            columns' names in the first line, by which another delimiter than the suffix says is found out and told in a
+            warning; Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
             Or a folder: its files of those kinds in the order of their names. Or a data set of the Hugging Face hub,
             streamed: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`.
         split: of a data set of the hub whose source names none.
@@ -91,7 +135,7 @@ def read_rows(
     if hub.is_hub(source):
         name = str(source)
         for number, fields in enumerate(hub.rows(name, split, offline=offline)):
-            yield Row(fields, f"{name}[{number}]", name, f"{number}")
+            yield _whole(Row(fields, f"{name}[{number}]", name, f"{number}"))
         return
     for file in files_in(source, SUFFIXES):
         within = file.name.removeprefix(str(Path(source))).lstrip(os.sep)
@@ -139,10 +183,8 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
     refuse_kinds(start, file.name)
     if file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
-    elif file.suffix == ".csv":
-        yield from _csv(file)
-    elif file.suffix == ".tsv":
-        yield from _tsv(file)
+    elif file.suffix in _USUAL:
+        yield from _separated(file)
     elif file.suffix == ".json" or start.lstrip()[:1] in (b"{", b"["):
         yield from _json(file, example)
     elif file.suffix == ".parquet":
@@ -211,12 +253,52 @@ def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[R
         yield Row(fields, where, name, f"data[{number}]")
 
 
-def _csv(file: File) -> Iterator[Row | DataError]:
+def _separated(file: File) -> Iterator[Row | DataError]:
     if csv.field_size_limit() < LONGEST_FIELD:
         csv.field_size_limit(LONGEST_FIELD)  # the whole process's; a document does not fit into Python's 131,072
     with file.open() as stream:
-        lines = csv.reader(text_lines(stream, file.name, errors="surrogateescape"), strict=True)
-        begun = 1
+        lines = list(islice(text_lines(stream, file.name, errors="surrogateescape"), _SAMPLED))
+    usual = _USUAL[file.suffix]
+    said = _SAID.fullmatch(lines[0].rstrip("\r\n"))
+    delimiter = said[1] if said else _delimiter(lines, usual)
+    if delimiter != usual:
+        told = f"{DELIMITERS.get(delimiter, repr(delimiter))} separate the columns of this {file.suffix} file"
+        warnings.warn(BigBirdWarning(f"{file.name}: {told}"), stacklevel=2)
+    if (delimiter, file.suffix) == ("\t", ".tsv"):
+        yield from _tsv(file)
+    else:
+        yield from _csv(file, delimiter, n_before=int(said is not None))
+
+
+_SAID = re.compile(r"sep=([^\w\s\"']|\t)", re.IGNORECASE)
+"""A first line by which spreadsheets tell each other the delimiter."""
+
+
+def _delimiter(lines: Sequence[str], usual: str) -> str:
+    """The delimiter that the first line has; if that may be one of several, the first by which all lines fit."""
+    order = sorted(DELIMITERS, key=lambda one: one != usual)
+    records = {one: found for one in order if (found := _records(lines, one)) and len(found[0]) > 1}
+    fitting = [one for one, found in records.items() if all(len(each) == len(found[0]) for each in found[:-1] if each)]
+    return next(iter([*fitting, *records]), usual)
+
+
+def _records(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The first records, as far as they are CSV; the last may be cut off."""
+    found: list[list[str]] = []
+    try:
+        for record in csv.reader((line for line in lines if line.strip()), delimiter=delimiter, strict=True):
+            found.append(record)
+    except csv.Error:
+        pass
+    return found
+
+
+def _csv(file: File, delimiter: str, *, n_before: int = 0) -> Iterator[Row | DataError]:
+    """Read the rows behind the first `n_before` lines."""
+    with file.open() as stream:
+        text = islice(text_lines(stream, file.name, errors="surrogateescape"), n_before, None)
+        lines = csv.reader(text, delimiter=delimiter, strict=True)
+        begun = n_before + 1
         columns: list[str] = []
         while True:
             try:
@@ -225,17 +307,19 @@ def _csv(file: File) -> Iterator[Row | DataError]:
                 yield DataError(
                     f"the row that begins here is not CSV: {error}",
                     where=f"{file.name}:{begun}",
-                    fix='put a field with a comma, a quotation mark or a line end between "", and double its own "',
+                    fix='put a field with a separator, a quotation mark or a line end between "", and double its own "',
                 )
-                begun = lines.line_num + 1
+                begun = n_before + lines.line_num + 1
                 continue
             if values is None:
                 return
             if values and not columns:
                 columns = _columns(values, file.name, begun)
             elif values:
-                yield _row(columns, values, file.name, begun)
-            begun = lines.line_num + 1
+                # where commas are decimal marks, semicolons separate
+                row = _row(columns, values, file.name, begun)
+                yield replace(row, decimal=",") if isinstance(row, Row) and delimiter == ";" else row
+            begun = n_before + lines.line_num + 1
 
 
 def _tsv(file: File) -> Iterator[Row | DataError]:
@@ -296,14 +380,23 @@ def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
 
 
 def _whole(row: Row) -> Row:
-    """The row; DataError where half a character stands in it, which JSON alone can write and no tokenizer takes."""
-    _refuse_halves(row.fields, row.where)
+    """The row; DataError where half a character stands in it: no tokenizer takes it, and it cannot be written again."""
+    waiting: list[tuple[str, Any]] = list(row.fields.items())
+    _refuse_half_names(row.fields, row.where)
+    while waiting:  # a stack, since what is nested deeply may be no error
+        name, value = waiting.pop()
+        if isinstance(value, str):
+            if not value.isascii():
+                refuse_surrogates(value, f'"{name}"', row.where)
+        elif isinstance(value, dict):
+            _refuse_half_names(value, row.where)
+            waiting.extend((f"{name}.{key}", below) for key, below in value.items())
+        elif isinstance(value, list):
+            waiting.extend((f"{name}[{k}]", below) for k, below in enumerate(value))
     return row
 
 
-def _refuse_halves(fields: dict[str, Any], where: str) -> None:
-    for column, value in fields.items():
-        texts: Iterable[Any] = (value,) if isinstance(value, str) else value if isinstance(value, list) else ()
-        for text in texts:
-            if isinstance(text, str) and not text.isascii():
-                refuse_surrogates(text, f'"{column}"', where)
+def _refuse_half_names(fields: dict[str, Any], where: str) -> None:
+    for name in fields:
+        if not str(name).isascii():
+            refuse_surrogates(str(name), "a field's name", where)

@@ -38,6 +38,7 @@ def read_texts(
     *,
     column: str = "text",
     documents: Literal["file", "line", "paragraph"] = "file",
+    skip_null: bool = False,
     offline: bool = False,
 ) -> Iterator[Text]:
     """Read documents lazily; those of nothing but white space are passed over.
@@ -46,24 +47,27 @@ def read_texts(
         source: as `read_rows` takes it; a file of any other suffix, such as *.txt and *.md, is plain text.
         column: which column of rows holds the text; a row is a document.
         documents: what is a document in plain text: the whole file, each line, or what stands between blank lines.
+        skip_null: pass over a row whose text is null or NaN, too.
         offline: a name of the hub is an error, and nothing is looked up.
 
     Raises:
         DataError: a file is missing or not UTF-8, a row is broken or lacks the column; it names the place.
     """
     if hub.is_hub(source):
-        yield from _row_texts(rows.read_rows(source, offline=offline), column)
+        yield from _row_texts(rows.read_rows(source, offline=offline), column, skip_null=skip_null)
         return
     for file in files_in(source, (*rows.SUFFIXES, *SUFFIXES), on_skipped=warn_of_skipped):
         if file.suffix in rows.SUFFIXES:
-            yield from _row_texts(rows.file_rows(file), column)
+            yield from _row_texts(rows.file_rows(file), column, skip_null=skip_null)
         else:
             yield from _plain(file, documents)
 
 
-def _row_texts(found: Iterable[rows.Row], column: str) -> Iterator[Text]:
+def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool) -> Iterator[Text]:
     for row in found:
-        text = row.text(column)
+        if skip_null and rows.is_empty(row.value(column, setting="task.text_column")):
+            continue
+        text = row.text(column, setting="task.text_column")
         if text.strip():
             yield Text(row.where, (piece for piece, _ in _pieces([text])))
 

@@ -196,7 +196,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def dump_recipe(recipe: Section) -> str:
-    """A recipe as YAML text that `load_recipe` reads as the same recipe; what is None by default and is None is left out."""
+    """A recipe as YAML text that `load_recipe` reads as the same recipe, without what is None by default."""
     return yaml.dump(_told(recipe), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 

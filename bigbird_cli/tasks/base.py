@@ -17,15 +17,17 @@ and wherever a model is judged::
     scores = task.score(predictions, examples)  # {"f1": ..., ...}; task.main_metric names the one to keep the best by
 """
 
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, model_validator
 
+from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.section import Section
 from bigbird_cli.text.documents import ReadDocument
@@ -33,6 +35,11 @@ from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
 
 NOWHERE = Window(0, 0)
+
+OnEmpty = Literal["error", "skip"]
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,10 +185,54 @@ def insist_on_same(predictions: Sequence[Any], examples: Sequence[Any], things: 
         raise ValueError("there is nothing to score")
 
 
+def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Path, on_empty: OnEmpty) -> Iterator[T]:
+    """Make an example of each row or file; with on_empty "skip" a warning counts those without a text or a label.
+
+    Raises:
+        EmptyValue: one lacks a text or a label, and on_empty is "error".
+    """
+    n_empty = 0
+    for item in items:
+        try:
+            example = make(item)
+        except EmptyValue:
+            if on_empty == "error":
+                raise
+            n_empty += 1
+        else:
+            yield example
+    tell_empty(n_empty, source)
+
+
+def tell_empty(n_empty: int, source: str | Path) -> None:
+    """Warn of rows that were left out."""
+    if n_empty:
+        problem = f"{source}: {n_empty} rows or texts are left out because they are empty (task.on_empty: skip)"
+        warnings.warn(BigBirdWarning(problem), stacklevel=3)
+
+
+def tell_alike(names: Iterable[str]) -> None:
+    """Warn of labels that differ by case, white space or their Unicode form alone."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(names):
+        alike.setdefault(" ".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    pairs = [", ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
+    if pairs:
+        more = f", and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+        told = "; ".join(pairs[:3]) + more
+        warnings.warn(
+            BigBirdWarning(f"labels that look alike are learnt as different ones: {told}; write each in one way"),
+            stacklevel=3,
+        )
+
+
 class TaskSection(Section):
     """What tasks share that learn from labelled data and need no luck: nothing is drawn, nothing to change."""
 
     falling: ClassVar[frozenset[str]] = frozenset()
+
+    on_empty: OnEmpty = "error"
+    """What to do about a row whose text or label is null, NaN or empty: stop, or leave the row out."""
 
     def fitted(self, examples: Iterable[Any]) -> Self:
         """The task itself: it has no labels to collect."""

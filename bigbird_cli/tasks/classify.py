@@ -11,9 +11,12 @@ short and for long documents:
 """
 
 import math
+import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -22,12 +25,28 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.data.rows import SUFFIXES, Row, read_rows
-from bigbird_cli.errors import DataError, ModelError, nearest
+from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.base import (
+    Feature,
+    FeatureList,
+    Features,
+    WindowedTask,
+    examples_of,
+    insist_on_same,
+    names_of_scores,
+    tell_alike,
+)
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
-from bigbird_cli.text.documents import ReadDocument, encode_document, is_left_out, json_kind, read_text
+from bigbird_cli.text.documents import (
+    ReadDocument,
+    encode_document,
+    is_left_out,
+    json_kind,
+    read_text,
+    refuse_surrogates,
+)
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
@@ -39,6 +58,9 @@ VALUE = "value"
 
 UNLABELLED = "unsup"
 """Subfolder of texts without a label, beside those of the labels."""
+
+MOST_GRADES = 10
+"""Labels that are numbers and more than this are probably measurements."""
 
 Label = str | tuple[str, ...] | float
 """Of one problem each: a label, several (or none), a number."""
@@ -195,8 +217,8 @@ class Classification(WindowedTask):
         if path.is_dir() and (folders := _label_folders(path)):
             yield from self._read_folders(path, folders)
             return
-        for row in read_rows(source, offline=offline, example=self._example_row()):
-            yield self._example(row)
+        rows = read_rows(source, offline=offline, example=self._example_row())
+        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
 
     def fitted(self, examples: Iterable[LabelledText]) -> Self:
         """The task with the labels of these examples, sorted, unless it has labels.
@@ -213,6 +235,12 @@ class Classification(WindowedTask):
             raise DataError(
                 f"the training data has {len(found)} label{'s' * (len(found) != 1)}, and there must be two at least",
                 fix="check task.label_column, or name all of them in task.labels",
+            )
+        tell_alike(found)
+        if all(map(_is_number, found)) and (len(found) > MOST_GRADES or any("." in name for name in found)):
+            problem = f"the {len(found)} labels are numbers: each is learnt as a class of its own"
+            warnings.warn(
+                BigBirdWarning(f"{problem}; set task.problem: regression if they measure something"), stacklevel=2
             )
         return self.model_copy(update={"labels": tuple(_in_order(found))})
 
@@ -414,8 +442,9 @@ class Classification(WindowedTask):
                 "a folder for each label gives one label a text", where=str(path), fix="set task.problem to single"
             )
         for folder in folders:
-            for file in sorted(each for each in folder.iterdir() if each.is_file() and not is_left_out(each.name)):
-                yield LabelledText(f"{folder.name}/{file.name}", read_text(file), folder.name, where=str(file))
+            refuse_surrogates(folder.name, "the folder's name, which is a label,", str(path))
+        files = [file for folder in folders for file in sorted(folder.iterdir()) if _is_text(file)]
+        yield from examples_of(files, _labelled_file, source=path, on_empty=self.on_empty)
 
     def _example_row(self) -> str:
         label = {"single": '"a label"', "multi": '["a label", ...]', "regression": "0.5"}[self.problem]
@@ -423,26 +452,24 @@ class Classification(WindowedTask):
         return f'{{"{self.text_column}": ...{pair}, "{self.label_column}": {label}}}'
 
     def _example(self, row: Row) -> LabelledText:
-        text = row.text(self.text_column)
-        if not text.strip():
-            raise DataError(
-                f'"{self.text_column}" is empty', where=row.where, fix="give it a text, or take the row out"
-            )
+        text = row.filled_text(self.text_column, setting="task.text_column")
         name = row.fields.get(self.id_column)
         return LabelledText(
             id=row.where if name is None else str(name),
             text=text,
             label=self._label(row),
-            pair=None if self.pair_column is None else row.text(self.pair_column),
+            pair=None if self.pair_column is None else row.text(self.pair_column, setting="task.pair_column"),
             where=row.where,
         )
 
     def _label(self, row: Row) -> Label:
-        value = row.value(self.label_column)
         if self.problem == "regression":
-            return self._number(value, row)
+            return self._number(row.filled(self.label_column, setting="task.label_column"), row)
         if self.problem == "single":
-            return self._name(value, row)
+            return self._name(row.filled(self.label_column, setting="task.label_column"), row)
+        value = row.value(self.label_column, setting="task.label_column")
+        if value is None:
+            raise EmptyValue(f'"{self.label_column}" is null', where=row.where, fix=f"write [] for none, or {FILL}")
         if isinstance(value, str):
             if self.label_separator is None:
                 raise DataError(
@@ -464,17 +491,20 @@ class Classification(WindowedTask):
             return str(value).lower()
         if isinstance(value, int):
             return str(value)
+        if isinstance(value, float) and value.is_integer():  # as a table keeps whole numbers beside missing ones
+            return str(int(value))
         if not isinstance(value, str) or not value.strip():
             kind = "an empty string" if isinstance(value, str) else json_kind(value)
-            raise DataError(
-                f'"{self.label_column}" is {kind}, not a label\'s name', where=row.where, fix="write the name in quotes"
-            )
+            fix = "set task.problem: regression to learn numbers" if isinstance(value, float) else "give a string"
+            raise DataError(f'"{self.label_column}" is {kind}, not a label\'s name', where=row.where, fix=fix)
         return value.strip()
 
     def _number(self, value: Any, row: Row) -> float:
+        if isinstance(value, str):
+            value = value.replace(row.decimal, ".")
         try:
             number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise DataError(
@@ -601,22 +631,39 @@ def _names_of(label: Label) -> tuple[str, ...]:
 
 def _in_order(names: Iterable[str]) -> list[str]:
     """Sorted; numbers by their value."""
-    names = list(names)
-    numbers = all(name.lstrip("-").isdecimal() for name in names)
-    return sorted(names, key=int) if numbers else sorted(names)
+    names = sorted(names)
+    return sorted(names, key=Decimal) if all(map(_is_number, names)) else names
+
+
+def _is_number(name: str) -> bool:
+    return _NUMBER.fullmatch(name) is not None
+
+
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+
+
+def _labelled_file(file: Path) -> LabelledText:
+    text = read_text(file)
+    if not text.strip():
+        raise EmptyValue("the text is empty", where=str(file), fix=FILL)
+    return LabelledText(f"{file.parent.name}/{file.name}", text, file.parent.name, where=str(file))
+
+
+def _is_text(file: Path) -> bool:
+    return file.is_file() and not is_left_out(file.name)
 
 
 def _label_folders(path: Path) -> list[Path]:
     """The subfolders of texts of a folder that holds no rows by itself."""
     inside = [each for each in path.iterdir() if not is_left_out(each.name)]
-    if any(each.is_file() and each.suffix.lower() in SUFFIXES for each in inside):
-        return []
-    folders = sorted(each for each in inside if each.is_dir() and each.name != UNLABELLED)
-    return [
+    folders = [
         folder
-        for folder in folders
-        if any(
-            each.is_file() and each.suffix.lower() not in SUFFIXES and not is_left_out(each.name)
-            for each in folder.iterdir()
-        )
+        for folder in sorted(each for each in inside if each.is_dir() and each.name != UNLABELLED)
+        if any(_is_text(each) and each.suffix.lower() not in SUFFIXES for each in folder.iterdir())
     ]
+    rows = [each.name for each in inside if each.is_file() and each.suffix.lower() in SUFFIXES]
+    if folders and rows:
+        names = ", ".join(folder.name for folder in folders[:4]) + ", ..." * (len(folders) > 4)
+        problem = f"{path} is read as rows, since {rows[0]} is there: the folders {names} give no labels"
+        warnings.warn(BigBirdWarning(problem), stacklevel=2)
+    return [] if rows else folders

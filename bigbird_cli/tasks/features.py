@@ -124,7 +124,9 @@ class FeatureFile:
             window=Window(start, stop),
             first=first,
             owned=range(owned_start, owned_stop),
-            name=bytes(self._names[self._name_begins[index] : self._name_begins[index + 1]]).decode("utf-8"),
+            name=bytes(self._names[self._name_begins[index] : self._name_begins[index + 1]]).decode(
+                "utf-8", "surrogateescape"
+            ),
             mask=None if self._mask is None else np.array(self._mask[begin:end]).reshape(shape),
         )
 
@@ -237,7 +239,7 @@ class _Writer:
         window, owned = feature.window, feature.owned
         for number in (feature.example, window.start, window.stop, feature.first, owned.start, owned.stop):
             self._places.add_number(number)
-        self._names.add(np.frombuffer(feature.name.encode("utf-8"), dtype=np.uint8))
+        self._names.add(np.frombuffer(feature.name.encode("utf-8", "surrogateescape"), dtype=np.uint8))
         self._name_begins.add_number(self._names.size)
         for name, value in feature.labels.items():
             values, begins = self._labels[name]

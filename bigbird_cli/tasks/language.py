@@ -106,7 +106,14 @@ class LanguageTask(TaskSection):
         Raises:
             DataError: something cannot be read; the error names the place.
         """
-        for text in read_texts(source, column=self.text_column, documents=self.documents, offline=offline):
+        texts = read_texts(
+            source,
+            column=self.text_column,
+            documents=self.documents,
+            skip_null=self.on_empty == "skip",
+            offline=offline,
+        )
+        for text in texts:
             for number, part in enumerate(text.parts):
                 yield Piece(text.name, part, begins=number == 0)
 

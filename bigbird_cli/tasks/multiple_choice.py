@@ -15,9 +15,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.base import (
+    Feature,
+    FeatureList,
+    Features,
+    WindowedTask,
+    examples_of,
+    insist_on_same,
+    names_of_scores,
+)
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind
 from bigbird_cli.text.tokenizer import Tokenizer
@@ -94,8 +102,8 @@ class MultipleChoice(WindowedTask):
         Raises:
             DataError: something cannot be used; the error names the place.
         """
-        for row in read_rows(source, offline=offline, example=_EXAMPLE):
-            yield self._example(row)
+        rows = read_rows(source, offline=offline, example=_EXAMPLE)
+        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
 
     def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
         """Plan the windows of a text of n_tokens beside a longest choice, question included, of n_beside.
@@ -203,33 +211,29 @@ class MultipleChoice(WindowedTask):
             )
 
     def _example(self, row: Row) -> Question:
-        context = row.text(self.context_column)
-        if not context.strip():
-            raise DataError(
-                f'"{self.context_column}" is empty', where=row.where, fix="give it a text, or take the row out"
-            )
+        context = row.filled_text(self.context_column, setting="task.context_column")
         choices = self._choices(row)
-        for number, choice in enumerate(choices):
-            if not choice.strip():
-                raise DataError(
-                    f"choice {number} is empty", where=row.where, fix="give it a text, or take it out of the choices"
-                )
         name = row.fields.get(self.id_column)
         return Question(
             id=row.where if name is None else str(name),
             context=context,
-            question="" if self.question_column is None else row.text(self.question_column),
+            question=""
+            if self.question_column is None
+            else row.text(self.question_column, setting="task.question_column"),
             choices=choices,
-            label=self._label(row.value(self.label_column), choices, row),
+            label=self._label(row.filled(self.label_column, setting="task.label_column"), choices, row),
             where=row.where,
         )
 
     def _choices(self, row: Row) -> tuple[str, ...]:
         if "," in self.choices_column:
-            return tuple(row.text(name.strip()) for name in self.choices_column.split(","))
-        value = row.value(self.choices_column)
+            names = [name.strip() for name in self.choices_column.split(",")]
+            return tuple(row.filled_text(name, setting="task.choices_column") for name in names)
+        value = row.filled(self.choices_column, setting="task.choices_column")
         if isinstance(value, Mapping) and isinstance(value.get("text"), list):
             value = value["text"]  # as the hub keeps ARC and others
+        if isinstance(value, list) and (empty := [number for number, each in enumerate(value) if is_empty(each)]):
+            raise EmptyValue(f"choice {empty[0]} is empty", where=row.where, fix=FILL)
         if not isinstance(value, list) or len(value) < 2 or not all(isinstance(each, str) for each in value):
             kind = f"a list of {len(value)}" if isinstance(value, list) else json_kind(value)
             raise DataError(
@@ -246,7 +250,9 @@ class MultipleChoice(WindowedTask):
             letter = value.strip().upper()
             if len(letter) == 1 and letter in LETTERS[: len(choices)]:
                 return LETTERS.index(letter)
-            value = int(value) if value.strip().isdecimal() else value
+            value = int(value) if value.strip().isdecimal() and len(value) < 10 else value
+        if isinstance(value, float) and value.is_integer():  # as a table keeps whole numbers beside missing ones
+            value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(choices):
             return value
         raise DataError(

@@ -126,7 +126,9 @@ class QuestionAnswering(WindowedTask):
         Raises:
             DataError: the file cannot be used; the error names the place.
         """
-        n_skipped = yield from iterate_examples(source, on_bad_answer=self.on_bad_answer, offline=offline)
+        n_skipped = yield from iterate_examples(
+            source, on_bad_answer=self.on_bad_answer, on_empty=self.on_empty, offline=offline
+        )
         if n_skipped:
             warnings.warn(
                 BigBirdWarning(f"{source}: {n_skipped} questions with wrong answers are left out"), stacklevel=2

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import json_kind, refuse_surrogates
+from bigbird_cli.tasks.base import OnEmpty, tell_empty
+from bigbird_cli.text.documents import json_kind
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
@@ -48,11 +50,15 @@ class QAExample:
 
 
 def read_examples(
-    source: str | Path, *, on_bad_answer: Literal["error", "skip"] = "error", offline: bool = False
+    source: str | Path,
+    *,
+    on_bad_answer: Literal["error", "skip"] = "error",
+    on_empty: OnEmpty = "error",
+    offline: bool = False,
 ) -> tuple[list[QAExample], int]:
     """Read every question at once, see `iterate_examples`; gives the examples and how many were left out."""
     examples: list[QAExample] = []
-    reading = iterate_examples(source, on_bad_answer=on_bad_answer, offline=offline)
+    reading = iterate_examples(source, on_bad_answer=on_bad_answer, on_empty=on_empty, offline=offline)
     while True:
         try:
             examples.append(next(reading))
@@ -61,7 +67,11 @@ def read_examples(
 
 
 def iterate_examples(
-    source: str | Path, *, on_bad_answer: Literal["error", "skip"] = "error", offline: bool = False
+    source: str | Path,
+    *,
+    on_bad_answer: Literal["error", "skip"] = "error",
+    on_empty: OnEmpty = "error",
+    offline: bool = False,
 ) -> Generator[QAExample, None, int]:
     """Read questions one after the other; of a file of any size one row is held, of SQuAD JSON one article.
 
@@ -70,13 +80,14 @@ def iterate_examples(
             answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text, with its place
             in answer_start, or found by search if it stands in the context once), and may have id and is_impossible.
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
+        on_empty: "skip" leaves out questions that are empty, or on an empty context, and warns of their number.
         offline: a name of the hub is an error, and nothing is looked up.
 
     Yields:
         The examples in order.
 
     Returns:
-        How many were left out.
+        How many were left out for their answers.
 
     Raises:
         DataError: a file is missing, not UTF-8, not JSON, of another shape, or holds no questions; or, unless they are
@@ -84,8 +95,14 @@ def iterate_examples(
     """
     seen = array("q")  # a number for each id: of millions of ids, these take little memory
     n_bad = 0
+    n_empty = 0
     first_bad: _BadAnswer | None = None
     for row in _rows(source, offline=offline):
+        if isinstance(row, EmptyValue):
+            if on_empty == "error":
+                raise row
+            n_empty += 1
+            continue
         try:
             answers = _answers(row.fields, row.context, row.where)
         except _BadAnswer as error:
@@ -101,6 +118,7 @@ def iterate_examples(
     if not seen:
         raise DataError("the file holds no questions", where=str(source), fix=SHAPE_HINT)
     _refuse_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
+    tell_empty(n_empty, source)
     return n_bad
 
 
@@ -112,7 +130,7 @@ def _refuse_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str,
     suspects = set(numbers[counts > 1].tolist())
     found: Counter[str] = Counter()
     for row in _rows(source, offline=offline):
-        if hash(row.id) in suspects and (on_bad_answer == "error" or _is_good(row)):
+        if isinstance(row, _Row) and hash(row.id) in suspects and (on_bad_answer == "error" or _is_good(row)):
             found[row.id] += 1
     twice = [id_ for id_, count in found.items() if count > 1]
     if twice:
@@ -143,53 +161,46 @@ class _Row:
     where: str
 
 
-def _rows(source: str | Path, *, offline: bool) -> Iterator[_Row]:
+def _rows(source: str | Path, *, offline: bool) -> Iterator[_Row | EmptyValue]:
     for row in read_rows(source, offline=offline, example=_ROW):
         if "paragraphs" in row.fields:
             yield from _article(row)
         elif row.where == row.file and not row.fields.keys() & {"context", "question"}:
             raise DataError('an object without "data" is not a set of questions', where=row.where, fix=SHAPE_HINT)
         else:
-            yield _flat(row.fields, row.where, row.place)
+            yield _row(row.fields, row.fields, row.file, row.where, row.place)
 
 
-def _article(row: Row) -> Iterator[_Row]:
+def _article(row: Row) -> Iterator[_Row | EmptyValue]:
     """The questions of an entry of SQuAD's JSON."""
-    place, name, where = row.place, row.file, row.where
-    for p, paragraph in enumerate(_field(row.fields, "paragraphs", list, where)):
+    for p, paragraph in enumerate(_field(row.fields, "paragraphs", list, row.where)):
         where = f"{row.where}.paragraphs[{p}]"
         if not isinstance(paragraph, dict):
             raise DataError(f"this is {json_kind(paragraph)}, not an object", where=where, fix=SHAPE_HINT)
-        context = _field(paragraph, "context", str, where)
-        refuse_surrogates(context, "the context", where)
+        _field(paragraph, "context", str | None, where)
         for q, qa in enumerate(_field(paragraph, "qas", list, where)):
             inner = f"{where}.qas[{q}]"
             if not isinstance(qa, dict):
                 raise DataError(f"this is {json_kind(qa)}, not an object", where=inner, fix=SHAPE_HINT)
-            yield _row(qa, context, name, inner, f"{place}.paragraphs[{p}].qas[{q}]")
+            yield _row(qa, paragraph, row.file, inner, f"{row.place}.paragraphs[{p}].qas[{q}]")
 
 
-def _flat(row: Mapping[str, Any], where: str, place: str) -> _Row:
-    context = _field(row, "context", str, where)
-    refuse_surrogates(context, "the context", where)
-    return _row(row, context, where, where, place)
-
-
-def _row(fields: Mapping[str, Any], context: str, name: str, where: str, place: str) -> _Row:
+def _row(fields: Mapping[str, Any], around: Mapping[str, Any], name: str, where: str, place: str) -> _Row | EmptyValue:
+    """A question, its context in `around`; or the error that one of the two is empty."""
     id_ = fields.get("id")
     if id_ is not None:
         if isinstance(id_, bool) or not isinstance(id_, str | int):
             raise DataError(f'"id" is {json_kind(id_)}, not a string', where=where)
-        refuse_surrogates(str(id_), "the id", where)
         where = f"{name}, question {id_}"
-    question = _field(fields, "question", str, where)
-    refuse_surrogates(question, "the question", where)
-    if not question.strip():
-        raise DataError("the question is empty", where=where)
-    return _Row(place if id_ is None else str(id_), question, context, fields, where)
+    texts = []
+    for key, at in (("context", around), ("question", fields)):
+        if is_empty(at.get(key, "?")):
+            return EmptyValue(f"the {key} is empty", where=where, fix=FILL)
+        texts.append(_field(at, key, str, where))
+    return _Row(place if id_ is None else str(id_), texts[1], texts[0], fields, where)
 
 
-def _field(value: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+def _field(value: Mapping[str, Any], key: str, kind: type | UnionType, where: str) -> Any:
     if key not in value:
         named = ", ".join(str(known) for known in list(value)[:6]) or "nothing"
         raise DataError(f'there is no "{key}" here, only {named}', where=where, fix=SHAPE_HINT)
@@ -255,7 +266,8 @@ def _number(start: Any) -> Any:
     """A place as CSV writes it, in digits or not at all, as a number or None; anything else as it is."""
     if not isinstance(start, str):
         return start
-    return int(start) if start.isascii() and start.isdigit() else start or None
+    is_number = start.isascii() and start.isdigit() and len(start) < 10  # no context is as long as that
+    return int(start) if is_number else start or None
 
 
 def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
@@ -263,7 +275,6 @@ def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
         raise DataError(f"an answer is {json_kind(text)}, not a string", where=where, fix=SHAPE_HINT)
     if start is not None and (isinstance(start, bool) or not isinstance(start, int)):
         raise DataError(f'"answer_start" is {json_kind(start)}, not a whole number', where=where, fix=SHAPE_HINT)
-    refuse_surrogates(text, "an answer", where)
     if not text.strip():
         raise _BadAnswer("an answer has no text", where=where, fix="leave it out" + _OR_SKIP)
     if start is None:

@@ -4,9 +4,11 @@ import bz2
 import gzip
 import json
 import lzma
+import math
 import os
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,8 @@ from typing import Any
 import pytest
 
 from bigbird_cli.data import hub
-from bigbird_cli.data.rows import Row, read_rows
-from bigbird_cli.errors import DataError
+from bigbird_cli.data.rows import EmptyValue, Row, read_rows
+from bigbird_cli.errors import BigBirdWarning, DataError
 
 ROWS = [{"text": 'ada, "bel"\r\ncora', "label": "x"}, {"text": "e\u0301 \u2028 \U0001f525 \ufeff", "label": "y"}]
 CSV = '\ufefftext,label\r\n"ada, ""bel""\r\ncora",x\r\n\r\ne\u0301 \u2028 \U0001f525 \ufeff,y'
@@ -111,6 +113,60 @@ def test_a_field_of_tab_separated_rows_is_unquoted_only_as_a_whole(tmp_path: Pat
     assert fields(path) == [{"a": 'x "y"', "b": '"no" end'}, {"a": '"', "b": '5" nails'}, {"a": '"', "b": ""}]
 
 
+def told(source: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", BigBirdWarning)
+        return fields(source), [str(one.message) for one in caught]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "text,label\none; two | three,x\n", None),
+        ("a.csv", "text;label\none, two;x\n", "semicolons"),
+        ("a.csv", "\ufefftext;label\r\none, two;x\r\n", "semicolons"),
+        ("a.csv", 'text;label\n"one; two\n\n";x\n', "semicolons"),
+        ("a.csv", '"text, all of it";label\none;x\n', "semicolons"),
+        ("a.csv", "text, all of it;label\none;x\na, b, c;y\n", "semicolons"),
+        ("a.csv", "text|label\none, two; three|x\n", "bars"),
+        ("a.csv", "text\tlabel\none, two\tx\n", "tabs"),
+        ("a.csv", "sep=;\ntext;label\none;x\n", "semicolons"),
+        ("a.csv", "sep=,\ntext,label\none;x,y\n", None),
+        ("a.csv", "text\none; two\n", None),
+        ("a.tsv", "text\tlabel\none, two;\tx\n", None),
+        ("a.tsv", "text,label\none,x\n", "commas"),
+    ],
+)
+def test_the_delimiter_is_told_by_the_first_lines(tmp_path: Path, name: str, content: str, words: str | None) -> None:
+    rows, remarks = told(write(tmp_path / name, content))
+    assert len(rows[0]) == (1 if content.startswith("text\n") else 2)
+    assert all("\ufeff" not in column for column in rows[0])
+    assert [words in remark for remark in remarks] == [True] * (words is not None)
+
+
+def test_a_torn_row_is_named_under_another_delimiter_too(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.csv", "sep=;\ntext;label\none;x\ntwo\n")
+    with pytest.warns(BigBirdWarning, match="semicolons"):
+        error = refusal(source)
+    assert error.where == f"{source}:4"
+
+
+def test_a_value_that_is_none_is_told_with_what_helps() -> None:
+    row = Row({"a": None, "b": math.nan, "c": " ", "d": "x", "e": 7}, "rows.jsonl:1")
+    for column, words in (("a", "null"), ("b", "NaN"), ("c", "an empty string")):
+        with pytest.raises(EmptyValue, match=f'"{column}" is {words}.*task.on_empty: skip'):
+            row.filled_text(column)
+    assert row.filled_text("d") == "x"
+    assert row.text("c") == " "
+    with pytest.raises(DataError, match='"e" is a number, not a string; give it as a string'):
+        row.filled_text("e")
+
+
+def test_a_missing_column_names_the_setting() -> None:
+    with pytest.raises(DataError, match=r"set task\.text_column to the column that holds it"):
+        Row({"body": "a"}, "rows.csv:2").text("text", setting="task.text_column")
+
+
 def test_long_fields_are_no_error(tmp_path: Path) -> None:
     text = "lamp " * 100_000
     assert fields(write(tmp_path / "long.csv", f"text\n{text}\n")) == [{"text": text}]
@@ -145,7 +201,10 @@ def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
         ("a.jsonl", b"[1]", "this is a list, not a JSON object", ":1"),
         ("a.jsonl", b'{"a": 1}\n{"a": "\xff"}', "the byte 0xff at column 8", ":2"),
         ("a.jsonl", b'{"a": "\\ud800 b"}', '"a" holds half a character', ":1"),
-        ("a.json", b'[{"a": ["\\udc00"]}]', '"a" holds half a character', "[0]"),
+        ("a.json", b'[{"a": ["\\udc00"]}]', '"a[0]" holds half a character', "[0]"),
+        ("a.jsonl", b'{"a": [{"b": {"c": "\\ud800"}}]}', '"a[0].b.c" holds half a character, U+D800', ":1"),
+        ("a.json", b'{"data": [{"a": {"\\ud800": 1}}]}', "a field's name holds half a character", ", data[0]"),
+        ("a.jsonl", b'{"\\udfff b": 1}', "a field's name holds half a character", ":1"),
         ("a.json", b'[{"a": 1},\n  {"a": 2', "Expecting ',' delimiter", ":2:10"),
         ("a.json", b'[{"a": 1}\n{"a": 2}]', "Expecting ',' delimiter", ":2:1"),
         ("a.json", b'[{"a": 1}] x', "Extra data", ":1:12"),
@@ -232,6 +291,55 @@ def test_class_labels_of_parquet_come_as_their_names(parquet: Path) -> None:
         {"text": "c", "label": None, "tags": None},
     ]
     assert [row.where for row in rows] == [f"{parquet}[{k}]" for k in range(3)]
+
+
+def rewritten(parquet: Path, metadata: object, column: Any = ()) -> Path:
+    """The same file with other metadata, and perhaps other labels."""
+    import pyarrow
+    from pyarrow.parquet import read_table, write_table
+
+    table = read_table(parquet)
+    if column:
+        table = table.set_column(1, "label", pyarrow.array(column))
+    data = metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode()
+    write_table(table.replace_schema_metadata({b"huggingface": data}), parquet)
+    return parquet
+
+
+def names_of(names: object) -> dict[str, object]:
+    return {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"\xff{",
+        b"[" * 5000,
+        b"[]",
+        {"info": None},
+        {"info": {"features": [1]}},
+        {"info": {"features": {"label": 3}}},
+        {"info": {"features": {"label": []}}},
+        *map(names_of, (None, 5, "ab", ["a", 2], {"0": "a"})),
+        {"info": {"features": {"label": {"_type": "ClassLabel"}}}},
+    ],
+)
+def test_metadata_that_names_no_classes_is_refused(parquet: Path, metadata: object) -> None:
+    assert "metadata is not as `datasets` writes it" in refusal(rewritten(parquet, metadata)).problem
+
+
+@pytest.mark.parametrize("column", [[1.0, 0.0, math.nan], ["1", "0", None], ["pos", "neg", None], [True, False, None]])
+def test_classes_are_named_whatever_their_numbers_are_written_as(parquet: Path, column: list[Any]) -> None:
+    metadata = names_of(["neg", "pos"]) | {"more": 1}
+    assert [row["label"] for row in fields(rewritten(parquet, metadata, column))] == ["pos", "neg", None]
+
+
+@pytest.mark.parametrize("wrong", [2, -2, 0.5, "2", "x", "9" * 5000, math.inf])
+def test_a_class_without_a_name_is_named_with_its_row(parquet: Path, wrong: Any) -> None:
+    good = {int: 0, float: 0.0, str: "0"}[type(wrong)]
+    error = refusal(rewritten(parquet, names_of(["neg", "pos"]), [good, wrong, good]))
+    assert error.where == f'{parquet}[1], "label"'
+    assert "none of the 2" in error.problem
 
 
 def test_a_folder_may_hold_parquet_besides_others(parquet: Path) -> None:

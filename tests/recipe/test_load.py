@@ -214,7 +214,7 @@ def test_training_files_are_one_or_several(recipe_file: Path) -> None:
         ("optim:", "run: {gradient_checkpointing: no}\noptim:", ":5:31", ['"no"', "true or false"]),
         ("type: qa", "type: nerr", ":8:9", ['task.type is "nerr"', "«ner»", "may be qa"]),
         ("type: qa", "type: qa\n  windw: 3", ":9:3", ["«window»", "max_answer_tokens"]),
-        ("type: qa", "type: ner\n  max_answer_tokens: 3", ":9:3", ["«max_answer_tokens»", "It has window"]),
+        ("type: qa", "type: ner\n  max_answer_tokens: 3", ":9:3", ["«max_answer_tokens»", "It has on_empty, window"]),
         ("type: qa", "window: 64", ":7:1", ["task.type is missing"]),
     ],
 )

@@ -1,6 +1,8 @@
 """Classification: labels from rows and folders, windows and how they are combined, scores on the gold."""
 
 import json
+import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from scipy import stats
 from sklearn import metrics
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText
+from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText, _in_order
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 
 TASK = Classification(labels=("blue", "green", "red"), window=16, overlap=4)
@@ -134,6 +137,44 @@ def test_labels_that_are_numbers_are_sorted_by_value(tmp_path: Path) -> None:
     assert task.fitted(task.read(source)).names == ("-1", "9", "10")
 
 
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["--5", "3"], ["--5", "3"]),
+        (["10", "9", "-1"], ["-1", "9", "10"]),
+        (["9" * 5000, "8"], ["8", "9" * 5000]),
+        (["b", "10", "9"], ["10", "9", "b"]),
+        (["\u00b2", "1"], ["1", "\u00b2"]),
+    ],
+)
+def test_labels_are_put_in_order_whatever_they_are(names: list[str], order: list[str]) -> None:
+    assert _in_order(names) == order
+
+
+def labelled(*labels: str) -> list[LabelledText]:
+    return [LabelledText(str(k), "x", label) for k, label in enumerate(labels)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["good", "Good"], r"'Good', 'good'"),
+        (["caf\u00e9", "cafe\u0301", "tea"], "look alike"),
+        (["a b", "a  b"], "look alike"),
+        ([str(k) for k in range(12)], "the 12 labels are numbers.*task.problem: regression"),
+        (["0.5", "1"], "the 2 labels are numbers"),
+    ],
+)
+def test_labels_that_are_probably_meant_otherwise_are_remarked_upon(labels: list[str], words: str) -> None:
+    with pytest.warns(BigBirdWarning, match=words):
+        assert len(Classification().fitted(labelled(*labels)).names) == len(labels)
+
+
+def test_stars_and_distinct_names_are_remarked_upon_by_nobody() -> None:
+    for labels in (["1", "2", "3", "4", "5"], ["0", "1"], ["a", "b"]):
+        assert Classification().fitted(labelled(*labels)).names == tuple(labels)
+
+
 def test_labels_of_several_are_gathered() -> None:
     task = Classification(problem="multi")
     assert task.fitted([of("x", ("b", "a")), of("x", ()), of("x", ("c",))]).names == ("a", "b", "c")
@@ -209,20 +250,26 @@ def test_numbers_come_as_numbers_or_as_strings(tmp_path: Path) -> None:
     [
         ("single", '{"txt": "x", "label": "a"}', 'no "text" here', 'did you mean "txt"?'),
         ("single", '{"text": "x", "labels": "a"}', 'no "label" here', 'did you mean "labels"?'),
-        ("single", '{"text": " ", "label": "a"}', '"text" is empty', "give it a text"),
-        ("single", '{"text": 5, "label": "a"}', '"text" is a number', "quotes"),
-        ("single", '{"text": "x", "label": ["a"]}', '"label" is a list', "quotes"),
-        ("single", '{"text": "x", "label": " "}', '"label" is an empty string', "quotes"),
-        ("single", '{"text": "x", "label": null}', '"label" is null', "quotes"),
-        ("single", '{"text": "x", "label": 0.5}', '"label" is a number', "quotes"),
+        ("single", '{"text": " ", "label": "a"}', '"text" is an empty string', "task.on_empty: skip"),
+        ("single", '{"text": null, "label": "a"}', '"text" is null', "task.on_empty: skip"),
+        ("single", '{"text": 5, "label": "a"}', '"text" is a number', "as a string"),
+        ("single", '{"text": "x", "label": ["a"]}', '"label" is a list', "a string"),
+        ("single", '{"text": "x", "label": " "}', '"label" is an empty string', "task.on_empty: skip"),
+        ("single", '{"text": "x", "label": null}', '"label" is null', "task.on_empty: skip"),
+        ("single", '{"text": "x", "label": 0.5}', '"label" is a number', "task.problem: regression"),
+        ("single", '{"text": "x", "lines": "a"}', 'no "label" here', "set task.label_column"),
         ("multi", '{"text": "x", "label": "a,b"}', "is one string", "task.label_separator"),
         ("multi", '{"text": "x", "label": 3}', '"label" is a number', "[]"),
-        ("multi", '{"text": "x", "label": ["a", null]}', '"label" is null', "quotes"),
+        ("multi", '{"text": "x", "label": null}', '"label" is null', "[] for none"),
+        ("multi", '{"text": "x", "label": ["a", null]}', '"label" is null', "a string"),
         ("regression", '{"text": "x", "label": "high"}', "'high', not a number", "2.5"),
         ("regression", '{"text": "x", "label": "nan"}', "'nan', not a number", "2.5"),
         ("regression", '{"text": "x", "label": "inf"}', "'inf', not a number", "2.5"),
         ("regression", '{"text": "x", "label": true}', "True, not a number", "2.5"),
-        ("regression", '{"text": "x", "label": null}', "None, not a number", "2.5"),
+        ("regression", '{"text": "x", "label": null}', '"label" is null', "task.on_empty: skip"),
+        pytest.param(
+            "regression", f'{{"text": "x", "label": "{"9" * 5000}"}}', "not a number", "2.5", id="5000 digits"
+        ),
     ],
 )
 def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, problem: Any, row: str, message: str, fix: str) -> None:
@@ -235,6 +282,69 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, problem: Any, row
     assert message in caught.value.problem
     assert caught.value.fix is not None
     assert fix in caught.value.fix
+
+
+EMPTY = [
+    {"text": "a", "label": "x"},
+    {"text": None, "label": "y"},
+    {"text": "b", "label": None},
+    {"text": "", "label": "x"},
+    {"text": "c", "label": "y"},
+]
+
+
+def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write rows as the suffix says, null as each kind of file has it."""
+    if path.suffix == ".parquet":
+        import pyarrow
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif path.suffix == ".csv":
+        lines = [list(rows[0]), *([str(v) if v is not None else "" for v in row.values()] for row in rows)]
+        path.write_text("".join(",".join(line) + "\n" for line in lines), encoding="utf-8")
+    else:
+        write(path, *rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "labels"),
+    [
+        *((name, "single", ("x", "y")) for name in ("a.csv", "a.jsonl", "a.parquet")),
+        *((name, "regression", (1.0, 2.5)) for name in ("a.csv", "a.jsonl", "a.parquet")),
+        *((name, "multi", (("x",), ("y",))) for name in ("a.jsonl", "a.parquet")),  # an empty field names no label
+    ],
+)
+def test_empty_rows_are_left_out_on_demand_whatever_the_file(
+    tmp_path: Path, name: str, problem: Any, labels: tuple[Any, ...]
+) -> None:
+    named = dict(zip(("x", "y", None), (*labels, None), strict=True))
+    rows = [row | {"label": named[row["label"]]} for row in EMPTY]
+    source = write_table(tmp_path / name, rows)
+    task = Classification(problem=problem)
+    with pytest.raises(EmptyValue, match=r"task\.on_empty: skip"):
+        list(task.read(source))
+    skipping = task.model_copy(update={"on_empty": "skip"})
+    with pytest.warns(BigBirdWarning, match=r"3 rows or texts are left out"):
+        assert [example.label for example in skipping.read(source)] == list(labels)
+
+
+def test_whole_numbers_of_a_table_that_lacks_some_are_labels(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": number} for number in (1.0, math.nan, 0.0)]
+    source = write_table(tmp_path / "a.parquet", rows)
+    with pytest.warns(BigBirdWarning, match="1 rows"):
+        assert [example.label for example in Classification(on_empty="skip").read(source)] == ["1", "0"]
+
+
+def test_a_decimal_comma_is_one_where_semicolons_separate(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("text;label\nx;2,5\ny;-1\n", encoding="utf-8")
+    with pytest.warns(BigBirdWarning, match="semicolons"):
+        assert [example.label for example in NUMBER.read(source)] == [2.5, -1.0]
+    source.write_text('text,label\nx,"2,5"\n', encoding="utf-8")
+    with pytest.raises(DataError, match="not a number"):
+        list(NUMBER.read(source))
 
 
 # folders
@@ -267,9 +377,16 @@ def test_a_folder_for_each_label_is_read(folders: Path) -> None:
     assert examples[2].where == str(folders / "pos" / "0.txt")
 
 
-def test_a_folder_with_rows_is_read_as_rows(folders: Path) -> None:
+def test_a_folder_with_rows_is_read_as_rows_and_says_so(folders: Path) -> None:
     write(folders / "train.jsonl", {"text": "ada", "label": "yes"})
-    assert [example.label for example in Classification().read(folders)] == ["yes"]
+    with pytest.warns(BigBirdWarning, match=r"since train\.jsonl is there: the folders neg, pos give no labels"):
+        assert [example.label for example in Classification().read(folders)] == ["yes"]
+
+
+def test_a_folder_whose_name_cannot_be_written_is_no_label(folders: Path) -> None:
+    (folders / "pos").rename(folders / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(DataError, match="half a character"):
+        list(Classification().read(folders))
 
 
 def test_folders_give_one_label_only(folders: Path) -> None:
@@ -283,6 +400,8 @@ def test_an_empty_or_broken_file_of_a_folder_is_named(folders: Path, tokenizer: 
     with pytest.raises(DataError, match="the text is empty") as caught:
         list(task.training_features(task.read(folders), tokenizer))
     assert caught.value.where == str(folders / "pos" / "0.txt")
+    with pytest.warns(BigBirdWarning, match="1 rows or texts are left out"):
+        assert len(list(task.model_copy(update={"on_empty": "skip"}).read(folders))) == 2
     (folders / "neg" / "1.txt").write_bytes(b"caf\xe9")
     with pytest.raises(DataError, match="UTF-8") as caught:
         list(task.read(folders))

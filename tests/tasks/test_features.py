@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,11 @@ def test_a_cache_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyt
     FeatureFile.cached(KEY, some, folder=tmp_path)
     monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
     check_equal(FeatureFile.cached(KEY, lambda: some(3), folder=tmp_path), some(3))
+
+
+def test_a_name_is_kept_whatever_bytes_its_file_is_called_by(tmp_path: Path) -> None:
+    one = replace(feature(0), name="caf\udce9.jsonl:1")
+    assert FeatureFile.cached(KEY, lambda: [one], folder=tmp_path)[0].name == one.name
 
 
 RACER = """

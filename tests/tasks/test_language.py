@@ -120,6 +120,14 @@ def test_texts_are_tokenised_as_they_come() -> None:
 # ---- packing
 
 
+def test_rows_without_a_text_are_passed_over_on_demand(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": null}\n{"text": "ada"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r'"text" is null.*task\.on_empty: skip'):
+        list(CausalLanguageModelling().read(source))
+    assert [piece.text for piece in CausalLanguageModelling(on_empty="skip").read(source)] == ["ada"]
+
+
 @settings(deadline=None, max_examples=50)
 @given(CORPORA, st.integers(8, 40))
 def test_every_token_stands_in_one_window(corpus: list[list[str]], window: int) -> None:

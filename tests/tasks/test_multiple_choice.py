@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, Question
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 
@@ -79,7 +79,10 @@ def test_choices_with_their_letters_are_read_as_the_hub_keeps_them(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"context": "  "}, '"context" is empty'),
+        ({"context": "  "}, '"context" is an empty string'),
+        ({"context": None}, '"context" is null'),
+        ({"choices": None}, '"choices" is null'),
+        ({"choices": ["ada", None]}, "choice 1 is empty"),
         ({"question": 3}, '"question" is a number'),
         ({"choices": "ada"}, '"choices" is a string, not a list'),
         ({"choices": ["ada"]}, '"choices" is a list of 1'),
@@ -89,8 +92,9 @@ def test_choices_with_their_letters_are_read_as_the_hub_keeps_them(tmp_path: Pat
         ({"label": -1}, "is -1, which"),
         ({"label": "C"}, "is 'C', which"),
         ({"label": True}, "is True, which"),
-        ({"label": None}, "is None, which"),
-        ({"label": 1.0}, "is 1.0, which"),
+        ({"label": None}, '"label" is null'),
+        ({"label": 0.5}, "is 0.5, which"),
+        ({"label": "9" * 5000}, "which names none"),
         ({"label": "ada", "choices": ["ada", "ada"]}, "is 'ada', which"),
         ({"label": 30, "choices": [f"w{i}" for i in range(30)]}, "none of the 30 choices"),
     ],
@@ -105,11 +109,19 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, changes: dict[str
     assert caught.value.fix
 
 
+def test_empty_rows_are_left_out_on_demand(tmp_path: Path) -> None:
+    good = {"context": "it was lit", "question": "who", "choices": ["ada", "bel"], "label": 1.0}
+    empty = [good | {name: None} for name in ("context", "choices", "label")] + [good | {"choices": ["a", ""]}]
+    source = write(tmp_path / "a.jsonl", good, *empty)
+    with pytest.warns(BigBirdWarning, match="4 rows or texts are left out"):
+        assert [each.label for each in TASK.model_copy(update={"on_empty": "skip"}).read(source)] == [1]
+
+
 def test_a_missing_column_is_named_with_the_nearest(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", {"context": "it", "question": "who", "choice": ["a", "b"], "label": 0})
     with pytest.raises(DataError, match='no "choices" here') as caught:
         list(TASK.read(source))
-    assert caught.value.fix == 'did you mean "choice"?'
+    assert caught.value.fix == 'did you mean "choice"? Then set task.choices_column: choice'
 
 
 # windows

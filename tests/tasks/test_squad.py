@@ -176,6 +176,7 @@ def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: An
         ({"data": [{"paragraphs": [{"context": "x", "qas": [3]}]}]}, "this is a number", ".qas[0]"),
         (squad(qa(question=5)), '"question" is a number, not a string', ", question q1"),
         (squad(qa(question=" ")), "the question is empty", ", question q1"),
+        (squad(qa(), context=" "), "the context is empty", ", question q1"),
         (squad(qa(id=[1])), '"id" is a list', ".qas[0]"),
         (squad({"id": "q", "question": "?"}), 'there is no "answers"', ", question q"),
         (squad(qa(answers=[{"answer_start": 1}])), 'an answer has no "text"', ", question q1"),
@@ -186,7 +187,7 @@ def test_bad_answers_are_counted_and_may_be_left_out(tmp_path: Path, answers: An
         (squad(qa(is_impossible=False, answers=[])), "marked possible but has no answers", ", question q1"),
         (squad(qa(is_impossible="no")), '"is_impossible" is a string', ", question q1"),
         (squad(qa("a"), qa("b"), qa("a")), "1 question ids stand more than once: 'a'", ""),
-        (squad(qa(), context="\ud83d x"), "the context holds half a character", ".paragraphs[0]"),
+        (squad(qa(), context="\ud83d x"), '.context" holds half a character', ", data[0]"),
         (b'{"context": "x", "question": "y", "answers": []}\nnot json', "this is not JSON", ":2"),
     ],
 )
@@ -194,6 +195,31 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, value: Any, problem: s
     error = refusal(tmp_path, value)
     assert problem in error.problem
     assert str(error.where).endswith(where)
+
+
+@pytest.mark.parametrize("start", [99_999_999, 10**30, -(10**30)])
+def test_a_place_far_out_is_a_wrong_place(tmp_path: Path, start: int) -> None:
+    for row in (squad(qa(answers=[{"text": "1820", "answer_start": start}])),):
+        assert f"not at character {start} of its context" in refusal(tmp_path, row).problem
+
+
+@pytest.mark.parametrize("start", ["9" * 5000, "99999999", "-1", "2.0", "\u0663"])
+def test_a_place_in_csv_that_is_none_is_named(tmp_path: Path, start: str) -> None:
+    source = tmp_path / "rows.csv"
+    source.write_text(f"context,question,answers,answer_start\nin 1820,when,1820,{start}\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_examples(source)
+    assert str(caught.value.where) == f"{source}:2"
+
+
+def test_empty_texts_may_be_left_out(tmp_path: Path) -> None:
+    value = squad(qa("a"), qa("b", question=None), qa("c", question=" "))
+    value["data"].append({"paragraphs": [{"context": None, "qas": [qa("d")]}]})
+    error = refusal(tmp_path, value)
+    assert error.problem == "the question is empty"
+    assert "task.on_empty: skip" in str(error.fix)
+    with pytest.warns(BigBirdWarning, match="3 rows or texts are left out"):
+        assert [example.id for example in read(tmp_path, value, on_empty="skip")] == ["a"]
 
 
 def test_a_line_with_a_number_that_json_lacks_is_named(tmp_path: Path) -> None:
