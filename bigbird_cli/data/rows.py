@@ -138,17 +138,17 @@ def read_rows(
             yield _whole(Row(fields, f"{name}[{number}]", name, f"{number}"))
         return
     for file in files_in(source, SUFFIXES):
-        within = file.name.removeprefix(str(Path(source))).lstrip(os.sep)
-        for row in file_rows(file, example):
-            yield replace(row, place=f"{within}:{row.place}") if within else row
+        yield from file_rows(file, example, source=source)
 
 
-def file_rows(file: File, example: str = _EXAMPLE) -> Iterator[Row]:
-    """Read the rows of one file, see `read_rows`."""
+def file_rows(file: File, example: str = _EXAMPLE, *, source: str | Path = "") -> Iterator[Row]:
+    """Read the rows of one file, see `read_rows`; in their places it is named below the source that it comes from."""
+    within = file.name.removeprefix(str(Path(source))).lstrip(os.sep) if source else ""
     for row in _file_rows(file, example):
         if isinstance(row, DataError):
             raise row
-        yield _whole(row)
+        whole = _whole(row)
+        yield replace(whole, place=f"{within}:{row.place}") if within else whole
 
 
 def rows_and_errors(file: File, example: str = _EXAMPLE) -> Iterator[Row | DataError]:

@@ -7,28 +7,36 @@ pieces is taken from its first character to its last. How often that was done is
 import re
 import warnings
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from itertools import chain, groupby, islice
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeGuard
 
 from bigbird_cli.data import conll
-from bigbird_cli.data.files import files_in
+from bigbird_cli.data.files import File, files_in, text_lines
 from bigbird_cli.data.hub import is_hub
-from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.tags import TagHabits, spans_of
-from bigbird_cli.text.documents import json_kind, read_text, walk
+from bigbird_cli.tasks.base import OnEmpty, examples_of
+from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of
+from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
 SPAN_EXAMPLE = '{"text": "Ada left", "entities": [{"start": 0, "end": 3, "type": "PER"}]}'
 
-ROW_SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet")
-"""Files of rows; any other file is read as CoNLL, .tsv and .txt included."""
+ROW_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".parquet")
+"""Files of rows; any other file is read as CoNLL, .txt included, and .tsv unless it holds lists."""
 
-WORDS_COLUMNS = ("tokens", "words")
-TAGS_COLUMNS = ("tags", "ner_tags", "labels")
-ENTITIES_COLUMNS = ("entities", "spans")
+BRAT = ".ann"
+
+WORDS_COLUMNS = ("tokens", "words", "token", "word")
+TAGS_COLUMNS = ("tags", "ner_tags", "labels", "ner_tag", "tag", "ner", "label")
+ENTITIES_COLUMNS = ("entities", "spans", "ents", "label", "labels")
+SENTENCE_COLUMNS = ("sentence", "sentence_id", "sentence_idx", "sentence_number", "sent_id", "sent")
+"""The usual names of columns, however they are capitalised and with whatever signs between their letters."""
 
 
 class GoldEntity(NamedTuple):
@@ -58,12 +66,16 @@ class NERExample:
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the words, tags, text and entities stand: names for rows, numbers for CoNLL; None for the usual ones."""
+    """Where the words, tags, text and entities stand: names for rows, numbers for CoNLL; None for the usual ones.
+
+    `names` are those of tags that are written as numbers, in their order.
+    """
 
     words: str | int | None = None
     tags: str | int | None = None
     text: str = "text"
     entities: str | None = None
+    names: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -72,6 +84,8 @@ class _Notes:
 
     n_overlapping: int = 0
     n_in_pieces: int = 0
+    n_trimmed: int = 0
+    n_blank: int = 0
     habits: TagHabits = field(default_factory=TagHabits)
 
     def warn(self, source: str) -> None:
@@ -80,6 +94,10 @@ class _Notes:
             told.append(f"{self.n_overlapping} entities are left out because a longer one holds some of their text")
         if self.n_in_pieces:
             told.append(f"{self.n_in_pieces} entities in several pieces are taken from their first to their last")
+        if self.n_trimmed:
+            told.append(f"{self.n_trimmed} entities are taken without the white space at their ends")
+        if self.n_blank:
+            told.append(f"{self.n_blank} entities are left out because they hold nothing but white space")
         if self.habits.n_illegal:
             told.append(
                 f"{self.habits.n_illegal} of {self.habits.n_tags} tags break {self.habits.scheme.upper()} and are read"
@@ -89,26 +107,45 @@ class _Notes:
             warnings.warn(BigBirdWarning(f"{source}: {'; '.join(told)}"), stacklevel=3)
 
 
-def read_examples(source: str | Path, columns: Columns, *, offline: bool = False) -> Iterator[NERExample]:
+def read_examples(
+    source: str | Path, columns: Columns, *, on_empty: OnEmpty = "error", offline: bool = False
+) -> Iterator[NERExample]:
     """Read texts with entities, one after the other.
 
     Args:
         source: CoNLL (a document up to the next -DOCSTART- or `# newdoc`, else the whole file); rows as JSON, JSON
             lines, CSV, Parquet or `hub:NAME`, with tokens and tags, or with a text and its entities
-            ({"start", "end", "type" or "label"}, or [start, end, type]); a folder of such files; a folder of brat's
-            .txt and .ann files. Compressed files are unpacked.
+            ({"start", "end", "type" or "label"}, or [start, end, type]), lists being JSON in CSV; rows of one word and
+            its tag, a sentence number beside them; brat's .txt and .ann files; a folder of any of these. Compressed
+            files are unpacked.
         columns: where in a row or line to look.
+        on_empty: "skip" leaves out rows without a text, words or tags, and warns of their number.
         offline: never ask the network.
 
     Raises:
         DataError: something is not as it should be; the error names the place.
     """
     notes = _Notes()
-    for example, entities in _examples(source, columns, notes, offline=offline):
+    for example, given in _examples(source, columns, notes, on_empty, offline=offline):
+        entities = _trimmed(given, example.text, notes)
         kept = outermost(entities)
         notes.n_overlapping += len(entities) - len(kept)
         yield NERExample(example.id, example.text, tuple(kept), example.where)
     notes.warn(str(source))
+
+
+def _trimmed(entities: Iterable[GoldEntity], text: str, notes: _Notes) -> list[GoldEntity]:
+    """The entities without white space at their ends, where no word is, and without those of nothing else."""
+    found = []
+    for entity in entities:
+        covered = text[entity.start : entity.end]
+        start, end = entity.end - len(covered.lstrip()), entity.start + len(covered.rstrip())
+        if start >= end:
+            notes.n_blank += 1
+            continue
+        notes.n_trimmed += (start, end) != (entity.start, entity.end)
+        found.append(GoldEntity(entity.type, start, end))
+    return found
 
 
 def outermost(entities: Iterable[GoldEntity]) -> list[GoldEntity]:
@@ -129,43 +166,68 @@ def outermost(entities: Iterable[GoldEntity]) -> list[GoldEntity]:
 _Read = tuple[NERExample, list[GoldEntity]]
 
 
-def _examples(source: str | Path, columns: Columns, notes: _Notes, *, offline: bool) -> Iterator[_Read]:
-    path = Path(source)
+def _examples(
+    source: str | Path, columns: Columns, notes: _Notes, on_empty: OnEmpty, *, offline: bool
+) -> Iterator[_Read]:
     if is_hub(source):
-        yield from _from_rows(source, columns, notes, offline=offline)
-    elif path.suffix == ".ann":
-        yield _brat(path, notes)
-    elif path.is_dir() and (annotations := sorted(file for file in walk(path) if file.suffix == ".ann")):
-        yield from (_brat(file, notes) for file in annotations)
-    elif any(file.suffix in ROW_SUFFIXES for file in files_in(path, (*ROW_SUFFIXES, *conll.SUFFIXES))):
-        yield from _from_rows(path, columns, notes, offline=offline)
-    else:
-        yield from _from_conll(path, columns, notes)
+        yield from _from_rows(read_rows(source, offline=offline, example=ROW_EXAMPLE), source, columns, notes, on_empty)
+        return
+    files = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
+    has_brat = any(file.suffix == BRAT for file in files)
+    for file in files:
+        if file.suffix == BRAT:
+            yield _brat(file, notes)
+        elif file.suffix == ".txt" and has_brat:
+            pass  # the text of an .ann file, or one that nobody has annotated
+        elif file.suffix in ROW_SUFFIXES or (file.suffix == ".tsv" and _holds_lists(file)):
+            rows = file_rows(file, ROW_EXAMPLE, source=source)
+            yield from _from_rows(rows, source, columns, notes, on_empty)
+        else:
+            yield from _from_conll(file, columns, notes)
 
 
 # rows
 
 
-def _from_rows(source: str | Path, columns: Columns, notes: _Notes, *, offline: bool) -> Iterator[_Read]:
-    for row in read_rows(source, offline=offline, example=ROW_EXAMPLE):
-        yield _row(row, columns, notes)
+def _holds_lists(file: File) -> bool:
+    """Whether the second line of tab-separated columns has a list in JSON, which no tag is."""
+    with file.open() as stream:
+        lines = list(islice(text_lines(stream, file.name), 2))
+    return any(cell.lstrip('"').startswith("[") for line in lines[1:] for cell in line.split("\t")[1:])
+
+
+def _from_rows(
+    rows: Iterable[Row], source: str | Path, columns: Columns, notes: _Notes, on_empty: OnEmpty
+) -> Iterator[_Read]:
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        return
+    found = chain([first], rows)
+    word, tag = _word_and_tag(first, columns)
+    if word is None or tag is None:
+        make = partial(_row, columns=columns, notes=notes)
+        yield from examples_of(found, make, source=source, on_empty=on_empty)
+    else:
+        join = partial(_sentence, word=word, tag=tag, notes=notes)
+        sentences = _sentences(found, _column(first, None, SENTENCE_COLUMNS))
+        yield from examples_of(sentences, join, source=source, on_empty=on_empty)
 
 
 def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
-    entities = _column(row, columns.entities, ENTITIES_COLUMNS)
     words = _column(row, columns.words, WORDS_COLUMNS)
     tags = _column(row, columns.tags, TAGS_COLUMNS)
+    # labels beside words are tags
+    entities = _column(row, columns.entities, [name for name in ENTITIES_COLUMNS if words is None or name != tags])
     id_ = row.fields.get("id")
     id_ = row.place if id_ is None else str(id_)
     if columns.text in row.fields and entities is not None:
         text = row.text(columns.text)
-        given = row.fields[entities]
-        if not isinstance(given, list):
-            raise DataError(f'"{entities}" is {json_kind(given)}, not a list', where=row.where, fix=SPAN_FIX)
+        given = _list(row, entities)
         found = [_span(value, text, f"{row.where}, {entities}[{k}]") for k, value in enumerate(given)]
         return NERExample(id_, text, where=row.where), found
     if words is not None and tags is not None:
-        pair = _strings(row, words), _strings(row, tags)
+        pair = _strings(row, words), _tags(row, tags, columns.names)
         if len(pair[0]) != len(pair[1]):
             raise DataError(
                 f'"{words}" has {len(pair[0])} words and "{tags}" {len(pair[1])} tags',
@@ -173,6 +235,10 @@ def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
                 fix="give each word one tag",
             )
         return _joined([pair], id_, row.where, notes)
+    usual = (*WORDS_COLUMNS, *TAGS_COLUMNS, *ENTITIES_COLUMNS)
+    asked = [str(name) for name in (columns.words, columns.tags, columns.entities, *usual) if name is not None]
+    if null := [name for name in asked if name in row.fields and row.fields[name] is None]:
+        raise EmptyValue(f'"{null[0]}" is null', where=row.where, fix=FILL)
     named = ", ".join(list(row.fields)[:6]) or "nothing"
     raise DataError(
         f"a row with names needs words and tags, or a text and its entities; here is {named}",
@@ -185,14 +251,35 @@ SPAN_FIX = f"write {SPAN_EXAMPLE}"
 
 
 def _column(row: Row, wanted: str | int | None, usual: Sequence[str]) -> str | None:
+    """The column wanted, else the first usual one, if the row has it and it is not null."""
     names = usual if wanted is None else (str(wanted),)
-    return next((name for name in names if row.fields.get(name) is not None), None)
+    found = next((name for name in names if row.fields.get(name) is not None), None)
+    if found is not None or wanted is not None:
+        return found
+    called = {_letters(name): name for name, value in row.fields.items() if value is not None}
+    return next((called[_letters(name)] for name in names if _letters(name) in called), None)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name.lower()))
+
+
+def _list(row: Row, column: str) -> list[Any]:
+    """The list of a column; in a string, as CSV has it, it is JSON."""
+    value = row.fields[column]
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = parse_json(value)
+        except (ValueError, RecursionError):
+            fix = 'write it as JSON, with double quotes: ["Ada", "left"]'
+            raise DataError(f'"{column}" is a list that is not JSON', where=row.where, fix=fix) from None
+    if not isinstance(value, list):
+        raise DataError(f'"{column}" is {json_kind(value)}, not a list', where=row.where, fix=f"write {ROW_EXAMPLE}")
+    return value
 
 
 def _strings(row: Row, column: str) -> list[str]:
-    values = row.fields[column]
-    if not isinstance(values, list):
-        raise DataError(f'"{column}" is {json_kind(values)}, not a list', where=row.where, fix=f"write {ROW_EXAMPLE}")
+    values = _list(row, column)
     for k, value in enumerate(values):
         where = f"{row.where}, {column}[{k}]"
         if not isinstance(value, str):
@@ -202,10 +289,71 @@ def _strings(row: Row, column: str) -> list[str]:
     return values
 
 
+def _tags(row: Row, column: str, names: Sequence[str] | None) -> list[str]:
+    """The tags of a row; those that are numbers by their names."""
+    values = _list(row, column)
+    if not any(map(_whole, values)):
+        return _strings(row, column)
+    if names is None:
+        raise DataError(
+            f'"{column}" holds numbers, not tags',
+            where=row.where,
+            fix="say what they stand for, in their order: task.tags: [O, B-PER, I-PER, ...]",
+        )
+    for k, value in enumerate(values):
+        if not _whole(value) or not 0 <= value < len(names):
+            problem = f"the tag {value!r} is no number from 0 to {len(names) - 1}, as task.tags has names"
+            raise DataError(problem, where=f"{row.where}, {column}[{k}]", fix="correct it, or name more tags")
+    return [names[value] for value in values]
+
+
+# rows of one word each, as tables have them
+
+
+def _word_and_tag(row: Row, columns: Columns) -> tuple[str, str] | tuple[None, None]:
+    """The columns of a row that has one word and its tag, not lists of them or a text."""
+    word = _column(row, columns.words, WORDS_COLUMNS)
+    tag = _column(row, columns.tags, TAGS_COLUMNS)
+    if word is None or tag is None or columns.text in row.fields:
+        return None, None
+    values = row.fields[word], row.fields[tag]
+    is_one = all(isinstance(value, str) for value in values) and not values[1].lstrip().startswith("[")
+    return (word, tag) if is_one else (None, None)
+
+
+def _sentences(rows: Iterable[Row], column: str | None) -> Iterator[tuple[Row, ...]]:
+    """Rows of one sentence number each, which may stand in a sentence's first row alone, or between empty rows."""
+    last: Any = None
+    n_breaks = 0
+
+    def sentence_of(row: Row) -> tuple[Any, int]:
+        nonlocal last, n_breaks
+        if column is not None and not is_empty(row.fields.get(column)):
+            last = row.fields[column]
+        n_breaks += _is_blank(row)
+        return last, n_breaks
+
+    for _, group in groupby(rows, key=sentence_of):
+        sentence = tuple(row for row in group if not _is_blank(row))
+        if sentence:
+            yield sentence
+
+
+def _is_blank(row: Row) -> bool:
+    return all(map(is_empty, row.fields.values()))
+
+
+def _sentence(rows: Sequence[Row], word: str, tag: str, notes: _Notes) -> _Read:
+    words, tags = zip(*((row.filled_text(word), row.filled_text(tag)) for row in rows), strict=True)
+    return _joined([(words, tags)], rows[0].place, rows[0].where, notes)
+
+
 def _span(value: Any, text: str, where: str) -> GoldEntity:
     if isinstance(value, Mapping):
-        type_ = value.get("type", value.get("label"))
-        start, end = value.get("start"), value.get("end")
+        start, end = value.get("start", value.get("start_offset")), value.get("end", value.get("end_offset"))
+        type_ = value.get("type", value.get("label", value.get("labels")))
+        if isinstance(type_, list) and len(type_) == 1:  # as Label Studio has it
+            [type_] = type_
         said = value.get("text")
     elif isinstance(value, list) and len(value) == 3:
         (start, end, type_), said = value, None
@@ -241,25 +389,44 @@ def _elsewhere(said: Any, text: str, start: int, end: int, where: str) -> DataEr
 # words with tags
 
 
-def _from_conll(source: Path, columns: Columns, notes: _Notes) -> Iterator[_Read]:
-    word = _number(columns.words, 0, "words_column")
-    tag = _number(columns.tags, -1, "tags_column")
-    for document in conll.read_sentences(source, word=word, tag=tag):
+def _from_conll(file: File, columns: Columns, notes: _Notes) -> Iterator[_Read]:
+    word = _number(columns.words, "words_column")
+    tag = _number(columns.tags, "tags_column")
+    first: conll.Token | None = None
+    tags: Counter[str] = Counter()
+    for document in conll.file_sentences(file, word=word, tag=tag):
         sentences = [
             tuple(zip(*((token.word, token.tag) for token in each), strict=True)) for each in document.sentences
         ]
         if all(words == tuple(map(str, range(1, len(words) + 1))) for words, _ in sentences):
             raise DataError(
-                f"the words in column {word} only count: 1, 2, 3",
+                f"the words in column {word or 0} only count: 1, 2, 3",
                 where=document.where,
                 fix="say where words and tags stand, as in task.words_column: 1 and task.tags_column: 2",
             )
+        first = first or document.sentences[0][0]
+        for _, found in sentences:
+            tags.update(found)
         yield _joined([(words, tags) for words, tags in sentences], document.name, document.where, notes)
+    if first is not None:
+        _refuse_header(first, tags, file)
 
 
-def _number(column: str | int | None, usual: int, name: str) -> int:
+def _refuse_header(first: conll.Token, tags: Mapping[str, int], file: File) -> None:
+    """DataError where the first tag of a file stands there alone, unmarked, and all others are marked."""
+    others = [read_tag(tag) for tag in tags if tag not in (OUTSIDE, first.tag)]
+    is_odd = first.tag != OUTSIDE and tags[first.tag] == 1 and not read_tag(first.tag).marked
+    if is_odd and others and all(tag.marked for tag in others):
+        raise DataError(
+            f"the first word {first.word!r} has the tag {first.tag!r}, and all other tags have marks as B- and I-",
+            where=f"{file.name}:{first.line}",
+            fix="take the line out if it names the columns, or correct the tag",
+        )
+
+
+def _number(column: str | int | None, name: str) -> int | None:
     if column is None or isinstance(column, int):
-        return usual if column is None else column
+        return column
     raise DataError(
         f"task.{name} is {column!r}, but CoNLL columns have numbers", fix="count from 0, or from the right: -1, -2, ..."
     )
@@ -291,26 +458,34 @@ def _joined(sentences: Sequence[tuple[Sequence[str], Sequence[str]]], id_: str, 
 _FRAGMENTS = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 
 
-def _brat(annotations: Path, notes: _Notes) -> _Read:
+def _brat(annotations: File, notes: _Notes) -> _Read:
     """A text and the entities (lines T...) of the .ann file beside it."""
-    text = read_text(annotations.with_suffix(".txt"))
+    name = PurePosixPath(annotations.member) if annotations.member is not None else annotations.path
+    beside = name.with_suffix(".txt")
+    is_member = annotations.member is not None
+    text = _text_of(File(annotations.path, str(beside)) if is_member else File(Path(beside)))
     entities: list[GoldEntity] = []
-    for number, line in enumerate(read_text(annotations).split("\n"), start=1):
+    for number, line in enumerate(_text_of(annotations).split("\n"), start=1):
         if not line.startswith("T"):
             continue  # relations, events, attributes, notes
-        where = f"{annotations}:{number}"
+        where = f"{annotations.name}:{number}"
         cells = line.rstrip("\r").split("\t")
         match = _FRAGMENTS.fullmatch(cells[1]) if len(cells) > 1 else None
         if match is None:
             raise DataError("this is no entity", where=where, fix="write T1<tab>PER 0 3<tab>Ada")
-        bounds = [int(number) for number in re.findall(r"\d+", match[2])]
+        bounds = [int(number[:20]) for number in re.findall(r"\d+", match[2])]  # far beyond any text all the same
         entity = _span([min(bounds), max(bounds), match[1]], text, where)
         if len(bounds) > 2:
             notes.n_in_pieces += 1
         elif len(cells) > 2 and _flat(cells[2]) != _flat(text[entity.start : entity.end]):
             raise _elsewhere(cells[2], text, entity.start, entity.end, where)
         entities.append(entity)
-    return NERExample(annotations.stem, text, where=str(annotations)), entities
+    return NERExample(name.stem, text, where=annotations.name), entities
+
+
+def _text_of(file: File) -> str:
+    with file.open() as stream:
+        return decode_bytes(stream.read(), file.name)
 
 
 def _flat(text: str) -> str:

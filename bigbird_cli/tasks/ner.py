@@ -24,7 +24,15 @@ from pydantic import Field, field_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
-from bigbird_cli.tasks.base import Feature, FeatureList, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.base import (
+    Feature,
+    FeatureList,
+    Features,
+    WindowedTask,
+    insist_on_same,
+    names_of_scores,
+    tell_alike,
+)
 from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
@@ -112,7 +120,8 @@ class NamedEntities(WindowedTask):
     an entity of one). Data may be written in any scheme; iob1 and plain are for models that were trained elsewhere."""
 
     tags: Names | None = Field(default=None, min_length=1)
-    """Names of the model's outputs in their order; by default O and the scheme's marks for each label."""
+    """Names of the model's outputs in their order, by which data may number their tags; by default O and the scheme's
+    marks for each label."""
 
     words_column: str | int | None = None
     """Column of the words: a row's field (by default tokens or words), or the number of a CoNLL column (0)."""
@@ -178,9 +187,13 @@ class NamedEntities(WindowedTask):
             DataError: something cannot be used; the error names the place.
         """
         columns = Columns(
-            words=self.words_column, tags=self.tags_column, text=self.text_column, entities=self.entities_column
+            words=self.words_column,
+            tags=self.tags_column,
+            text=self.text_column,
+            entities=self.entities_column,
+            names=self.tags,
         )
-        return read_examples(source, columns, offline=offline)
+        return read_examples(source, columns, on_empty=self.on_empty, offline=offline)
 
     def fitted(self, examples: Iterable[NERExample]) -> Self:
         """The task with the types of these examples as labels, sorted, unless it has labels.
@@ -195,6 +208,7 @@ class NamedEntities(WindowedTask):
             raise DataError(
                 "the training data holds no entity", fix="name files with tagged words, or check task.tags_column"
             )
+        tell_alike(found)
         return self.model_copy(update={"labels": tuple(sorted(found))})
 
     def config_changes(self) -> dict[str, object]:

@@ -4,6 +4,7 @@ import gzip
 import json
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -152,7 +153,11 @@ def test_rows_have_their_columns_named(tmp_path: Path) -> None:
     [
         ({"text": "Ada"}, r"a.jsonl:1: a row with names needs words and tags.*here is text"),
         ({"tokens": ["Ada", "left"], "tags": ["O"]}, r'"tokens" has 2 words and "tags" 1 tags'),
-        ({"tokens": ["Ada"], "tags": [3]}, r"a.jsonl:1, tags\[0\]: this is a number, not a string"),
+        ({"tokens": ["Ada"], "tags": [3]}, r'a.jsonl:1: "tags" holds numbers, not tags; .*task\.tags: \[O, B-PER'),
+        ({"tokens": [3], "tags": ["O"]}, r"a.jsonl:1, tokens\[0\]: this is a number, not a string"),
+        ({"tokens": None, "tags": None}, r'"tokens" is null.*task\.on_empty: skip'),
+        ({"text": "Ada", "entities": None}, r'"entities" is null.*task\.on_empty: skip'),
+        ({"text": None, "entities": []}, r'"text" is null.*task\.on_empty: skip'),
         ({"tokens": ["Ada", ""], "tags": ["O", "O"]}, r"a.jsonl:1, tokens\[1\]: this is empty"),
         ({"tokens": "Ada", "tags": ["O"]}, r'"tokens" is a string, not a list'),
         ({"text": 3, "entities": []}, r'"text" is a number, not a string'),
@@ -171,6 +176,176 @@ def test_rows_have_their_columns_named(tmp_path: Path) -> None:
 def test_a_row_that_cannot_be_is_named(tmp_path: Path, row: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(rows(tmp_path, row))
+
+
+def test_numbers_are_tags_by_the_names_that_the_recipe_gives(tmp_path: Path) -> None:
+    path = rows(tmp_path, {"tokens": ["Ada", "left"], "ner_tags": [1, 0]})
+    assert [named(example) for example in read(path, names=("O", "B-PER"))] == [[("PER", "Ada")]]
+    path = rows(tmp_path, {"tokens": ["Ada", "left"], "ner_tags": [2, 0]})
+    with pytest.raises(DataError, match=r"ner_tags\[0\]: the tag 2 is no number from 0 to 1"):
+        read(path, names=("O", "B-PER"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"entities": [{"id": 1, "label": "PER", "start_offset": 4, "end_offset": 7}], "relations": []},
+        {"label": [[4, 7, "PER"]]},
+        {"labels": [[4, 7, "PER"]]},
+        {"ents": [{"start": 4, "end": 7, "label": "PER"}]},
+        {"entities": [{"start": 4, "end": 7, "labels": ["PER"], "text": "Ada"}]},
+    ],
+)
+def test_what_annotation_tools_write_is_read(tmp_path: Path, row: dict[str, Any]) -> None:
+    [example] = read(rows(tmp_path, {"text": "saw Ada", **row}))
+    assert named(example) == [("PER", "Ada")]
+
+
+def test_rows_that_lack_something_are_left_out_on_demand(tmp_path: Path) -> None:
+    good = {"tokens": ["Ada"], "tags": ["B-PER"]}
+    path = rows(tmp_path, good | {"tokens": None}, good, good | {"tags": None}, {"text": None, "entities": []})
+    with pytest.warns(BigBirdWarning, match="3 rows or texts are left out"):
+        assert [example.text for example in read_examples(path, Columns(), on_empty="skip")] == ["Ada"]
+
+
+def test_white_space_at_the_ends_of_entities_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    text = "so  Ada\u00a0Bel \n left"
+    entities = [[2, 12, "PER"], [12, 14, "PER"], [14, 18, "X"]]
+    with pytest.warns(BigBirdWarning, match=r"1 entities are taken without.*1 entities are left out because they hold"):
+        [example] = read(rows(tmp_path, {"text": text, "entities": entities}))
+    assert named(example) == [("PER", "Ada\u00a0Bel"), ("X", "left")]
+
+
+# CSV
+
+KAGGLE = """Sentence #,Word,POS,Tag
+Sentence: 1,Ada,NNP,B-per
+,left,VBD,O
+,",",",",O
+Sentence: 2,[,-,O
+,Rome,NNP,B-geo
+"""
+
+
+def test_a_table_of_words_becomes_sentences(tmp_path: Path) -> None:
+    examples = read(write(tmp_path / "ner_dataset.csv", KAGGLE))
+    assert [example.text for example in examples] == ["Ada left ,", "[ Rome"]
+    assert [named(example) for example in examples] == [[("per", "Ada")], [("geo", "Rome")]]
+    assert examples[1].where == f"{tmp_path}/ner_dataset.csv:5"
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("sentence_idx,word,tag\n1,Ada,B-PER\n1,left,O\n2,Bel,B-PER\n", ["Ada left", "Bel"]),
+        ("word,tag\nAda,B-PER\nleft,O\n", ["Ada left"]),
+        ("token,label\nAda,B-PER\n,\n,\nBel,B-PER\n,\n", ["Ada", "Bel"]),
+        ("tokens,tags\n[,O\nAda,B-PER\n", ["[ Ada"]),
+        ('tokens,tags\n"[""Ada"", ""left""]","[""B-PER"", ""O""]"\n', ["Ada left"]),
+        ('text,entities\nAda left,"[{""start"": 0, ""end"": 3, ""type"": ""PER""}]"\n', ["Ada left"]),
+        ('text,labels\nAda left,"[[0, 3, ""PER""]]"\n', ["Ada left"]),
+    ],
+)
+def test_csv_has_a_word_a_row_or_lists_in_json(tmp_path: Path, content: str, texts: list[str]) -> None:
+    examples = read(write(tmp_path / "a.csv", content))
+    assert [example.text for example in examples] == texts
+    assert named(examples[-1])[-1] in [("PER", "Ada"), ("PER", "Bel")]
+
+
+def test_tab_separated_rows_may_hold_lists(tmp_path: Path) -> None:
+    [example] = read(write(tmp_path / "a.tsv", 'tokens\ttags\n["Ada", "left"]\t["B-PER", "O"]\n'))
+    assert named(example) == [("PER", "Ada")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("tokens,tags\n\"['Ada']\",\"['B-PER']\"\n", r'a\.csv:2: "tokens" is a list that is not JSON'),
+        ("Sentence #,Word,Tag\n1,Ada,B-PER\n,,O\n", r'a\.csv:3: "Word" is an empty string'),
+        ("Ada,B-PER\nleft,O\n", r"a\.csv:2: a row with names needs words and tags.*here is Ada, B-PER"),
+    ],
+)
+def test_csv_that_cannot_be_is_named(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path / "a.csv", content))
+
+
+# folders
+
+
+def test_a_folder_of_several_kinds_of_files_is_read_whole(tmp_path: Path) -> None:
+    write(tmp_path / "a.conll", "Ada B-PER\n")
+    rows(tmp_path, {"tokens": ["Bel"], "tags": ["B-PER"]})
+    write(tmp_path / "b.csv", "word,tag\nCora,B-PER\n")
+    write(tmp_path / "c.ann", "T1\tPER 0 3\tDov\n")
+    write(tmp_path / "c.txt", "Dov")
+    examples = read(tmp_path)
+    assert [example.text for example in examples] == ["Ada", "Bel", "Cora", "Dov"]
+    assert len({example.id for example in examples}) == 4
+
+
+def test_brat_is_read_from_an_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "brat.zip", "w") as archive:
+        archive.writestr("set/a.txt", "Ada left")
+        archive.writestr("set/a.ann", "T1\tPER 0 3\tAda\n")
+    [example] = read(tmp_path / "brat.zip")
+    assert (example.id, named(example)) == ("a", [("PER", "Ada")])
+
+
+# headers and comments
+
+GERMEVAL = """#\thttp://de.wikipedia.org/wiki/Ada [2009-10-17]
+1\tAda\tB-PER\tO
+2\tlebt\tO\tO
+
+#\tn/a
+1\t#\tO\tO
+2\tRom\tB-LOC\tO
+"""
+HIPE = """TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tMISC
+# hipe2022:document_id = one
+# language = de
+Ada\tB-pers\tO\t_
+# segment_iiif_link = http://x
+lebt\tO\tO\tEndOfLine
+
+# hipe2022:document_id = two
+Rom\tB-loc\tO\t_
+"""
+
+
+def test_comments_of_germeval_are_no_words(tmp_path: Path) -> None:
+    [example] = read(write(tmp_path / "a.tsv", GERMEVAL), words=1, tags=2)
+    assert (example.text, named(example)) == ("Ada lebt\n# Rom", [("PER", "Ada"), ("LOC", "Rom")])
+
+
+def test_hipe_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None:
+    one, two = read(write(tmp_path / "a.tsv", HIPE))
+    assert (one.id, one.text, named(one)) == ("one", "Ada lebt", [("pers", "Ada")])
+    assert (two.id, named(two)) == ("two", [("loc", "Rom")])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["word\tlabel", "token pos tag", "Token\tPOS\tTag", "# global.columns = FORM UPOS NER", "TOKEN UPOS ner MISC", "x"],
+)
+def test_a_header_names_columns_and_is_no_entity(tmp_path: Path, header: str) -> None:
+    n_columns = max(2, len(header.removeprefix("# global.columns = ").split()))
+    sep = "\t" if "\t" in header else " "
+    tag = {"TOKEN UPOS ner MISC": 2}.get(header, -1)
+    lines = [[word, *(["_"] * (n_columns - 1))] for word in ("Ada", "left")]
+    lines[0][tag], lines[1][tag] = "B-PER", "O"
+    content = "".join(sep.join(line) + "\n" for line in lines)
+    first = "" if header == "x" else header + "\n"
+    [example] = read(write(tmp_path / "a.conll", first + content))
+    assert (example.text, named(example)) == ("Ada left", [("PER", "Ada")])
+
+
+def test_a_header_of_unknown_words_is_named_with_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.conll", "\nWort\tEtikett\nAda\tB-PER\nlebt\tO\n")
+    with pytest.raises(DataError, match="the first word 'Wort' has the tag 'Etikett'") as caught:
+        read(path)
+    assert caught.value.where == f"{path}:2"
 
 
 # overlapping entities
