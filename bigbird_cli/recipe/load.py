@@ -376,7 +376,9 @@ def _override_value(value: str, where: str) -> Any:
 
 
 def _explained(error: ValidationError, text: _Text, kind: type[BaseModel]) -> RecipeError:
-    found = [_explain(one, text, kind) for one in error.errors(include_url=False)]
+    errors = error.errors(include_url=False)
+    # a default that depends on other settings is not made when one of them is wrong, which is told already
+    found = [_explain(one, text, kind) for one in errors if one["type"] != "default_factory_not_called"]
     if len(found) == 1:
         return found[0]
     found.sort(key=lambda one: [int(number) for number in re.findall(r":(\d+)", one.where or "")[-2:]] or [10**9])

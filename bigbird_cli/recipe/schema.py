@@ -124,6 +124,14 @@ class DataSection(Section):
     ~/.cache/bigbird."""
 
 
+def _usual_micro_batch(settings: dict[str, Any]) -> int:
+    return max(size for size in range(1, MOST_BY_DEFAULT + 1) if settings["batch_size"] % size == 0)
+
+
+MOST_BY_DEFAULT = 4
+"""Windows of a forward pass, where the recipe does not say how many."""
+
+
 class Optim(Section):
     """AdamW and its learning rate."""
 
@@ -142,8 +150,9 @@ class Optim(Section):
     batch_tokens: PositiveInt | None = None
     """Padded tokens per optimiser step: batches are filled up to it, and batch_size is not used."""
 
-    micro_batch_size: PositiveInt = 4
-    """Windows per forward pass. Lower it when memory runs out: the result stays the same."""
+    micro_batch_size: PositiveInt = Field(default_factory=_usual_micro_batch)
+    """Windows per forward pass; by default the largest number up to 4 that divides batch_size. Lower it when memory runs
+    out: the result stays the same."""
 
     max_tokens_per_micro_batch: PositiveInt | None = None
     """Padded tokens per forward pass: micro-batches are filled up to it, and micro_batch_size is not used."""
@@ -170,7 +179,10 @@ class Optim(Section):
     def _micro_batches_fill_the_batch(self) -> Self:
         by_size = self.max_tokens_per_micro_batch is None and self.batch_tokens is None
         if by_size and self.batch_size % self.micro_batch_size:
-            raise ValueError(f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}")
+            raise ValueError(
+                f"micro_batch_size {self.micro_batch_size} does not divide batch_size {self.batch_size}; leave"
+                " micro_batch_size out, or set one that does"
+            )
         return self
 
 

@@ -55,3 +55,9 @@ def test_micro_batches_divide_the_batch_unless_tokens_fill_them() -> None:
     with pytest.raises(ValidationError, match="micro_batch_size 5 does not divide batch_size 32"):
         Optim(lr=1e-3, micro_batch_size=5)
     assert Optim(lr=1e-3, micro_batch_size=5, max_tokens_per_micro_batch=4096).batch_size == 32
+
+
+@pytest.mark.parametrize(("batch", "micro"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 1), (6, 3), (30, 3), (32, 4), (7, 1)])
+def test_a_micro_batch_is_by_default_the_largest_of_four_that_divides_the_batch(batch: int, micro: int) -> None:
+    assert Optim(lr=1e-3, batch_size=batch).micro_batch_size == micro
+    assert Optim(lr=1e-3, batch_size=batch, batch_tokens=512).micro_batch_size == micro
