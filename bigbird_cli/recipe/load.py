@@ -17,12 +17,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bigbird_cli.data import conll, rows, texts
 from bigbird_cli.errors import RecipeError, nearest
 from bigbird_cli.recipe.schema import FinetuneRecipe, PretrainRecipe, Recipe
 from bigbird_cli.section import Section, wanted
 
 FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
 """Settings that change no step of a run, so that a resumed run may have others."""
+
+_DATA = frozenset({*rows.SUFFIXES, *texts.SUFFIXES, *conll.SUFFIXES}) - {".json"}  # JSON is YAML, too
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LONGEST = 1 << 20
@@ -107,7 +110,7 @@ class _Text:
         for length in range(len(place) - 1, 0, -1):
             if place[:length] in self.keys:
                 return self.keys[place[:length]]
-        return self.name
+        return self.at.get((), f"{self.name}:1:1")
 
 
 COMMANDS: dict[str, type[Recipe]] = {"pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
@@ -135,7 +138,13 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
     if len(data) > _LONGEST:
         raise RecipeError(f"the file is longer than {_LONGEST:,} bytes, and no recipe", where=str(path))
     name = str(path) if Path(path) == file else str(file)
-    text = _parse(data, name)
+    try:
+        text = _parse(data, name)
+    except RecipeError as error:
+        if file.suffix.lower() not in _DATA:
+            raise
+        fix = "name the data in a recipe, as data.train, and give the recipe"
+        raise RecipeError(f"this is no recipe: {error.problem}", where=error.where, fix=fix) from None
     for override in overrides:
         _override(text, override, kind)
     try:
@@ -237,7 +246,9 @@ def _parse(data: bytes, name: str) -> _Text:
     try:
         source = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"byte {error.start} is not UTF-8", where=name, fix="save the recipe as UTF-8") from None
+        before = data[: error.start].decode("utf-8-sig", "ignore")
+        where = _place_after(before, name)
+        raise RecipeError(f"byte {error.start} is not UTF-8", where=where, fix="save the recipe as UTF-8") from None
     text = _Text(values={}, keys={}, at={}, name=name)
     node = _compose(source, name)
     if node is None:
@@ -251,10 +262,10 @@ def _parse(data: bytes, name: str) -> _Text:
 def _compose(source: str, name: str) -> yaml.Node | None:
     try:
         loader = _Loader(source)
-        try:
-            return loader.get_single_node()
-        finally:
-            loader.dispose()
+    except yaml.reader.ReaderError as error:
+        raise _bad_character(error, source, name) from None
+    try:
+        return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or "this is not YAML"
@@ -265,20 +276,38 @@ def _compose(source: str, name: str) -> yaml.Node | None:
             problem = f"{problem} ({error.context})"
         raise RecipeError(problem, where=_position(name, mark), fix=fix) from None
     except yaml.reader.ReaderError as error:
-        before = source[: error.position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        character = error.character if isinstance(error.character, int) else ord(error.character)
-        raise RecipeError(
-            f"the character U+{character:04X} may not stand in YAML", where=f"{name}:{line}:{column}"
-        ) from None
+        raise _bad_character(error, source, name) from None
     except RecursionError:
-        raise RecipeError("the recipe is nested too deeply", where=name) from None
+        raise _too_deep(_position(name, loader.get_mark())) from None
     except (ValueError, OverflowError) as error:  # an escape beyond Unicode
-        raise RecipeError(f"this is not YAML ({error})", where=name) from None
+        raise RecipeError(f"this is not YAML ({error})", where=_position(name, loader.get_mark())) from None
+    finally:
+        loader.dispose()
+
+
+def _bad_character(error: yaml.reader.ReaderError, source: str, name: str) -> RecipeError:
+    character = error.character if isinstance(error.character, int) else ord(error.character)
+    where = _place_after(source[: error.position], name)
+    return RecipeError(f"the character U+{character:04X} may not stand in YAML", where=where)
+
+
+def _place_after(before: str, name: str) -> str:
+    """The position behind the text that stands before it."""
+    return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+MOST_NESTED = 50
+"""Levels of settings, far more than any recipe has."""
+
+
+def _too_deep(where: str) -> RecipeError:
+    return RecipeError("the recipe is nested too deeply", where=where, fix=f"nest {MOST_NESTED} levels at most")
 
 
 def _build(node: yaml.Node, place: Place, text: _Text) -> Any:
     where = text.at[place] = _position(text.name, node.start_mark)
+    if len(place) > MOST_NESTED:
+        raise _too_deep(where)
     if not isinstance(node, yaml.ScalarNode) and node.tag not in (_TAG + "map", _TAG + "seq"):
         raise _foreign_tag(node, where)
     if isinstance(node, yaml.MappingNode):
@@ -287,7 +316,7 @@ def _build(node: yaml.Node, place: Place, text: _Text) -> Any:
             key_where = _position(text.name, key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
                 raise RecipeError("a setting's name must be a word", where=key_where)
-            key = key_node.value
+            key = _text_of(key_node.value, key_where)
             if key in values:
                 first = text.keys[(*place, key)].rpartition(":")[0].rpartition(":")[2]
                 raise RecipeError(
@@ -305,8 +334,7 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     tag, value = node.tag.removeprefix(_TAG), str(node.value)
     try:
         if tag == "str":
-            value.encode("utf-8")  # "\\ud800" is half a character
-            return value
+            return _text_of(value, where)
         if tag == "null":
             return None
         if tag == "bool":
@@ -321,7 +349,17 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     raise _foreign_tag(node, where)
 
 
-_TAG_WORDS = {"str": "text", "bool": "true or false", "int": "whole number that fits", "float": "number"}
+def _text_of(value: str, where: str) -> str:
+    r"""A text; RecipeError where it holds what no path and no file may: half a character ("\ud800") or U+0000."""
+    if "\0" in value or not value.isascii():
+        for character in value:
+            if character == "\0" or "\ud800" <= character <= "\udfff":
+                problem = f"the character U+{ord(character):04X} may not stand in a recipe"
+                raise RecipeError(problem, where=where, fix="take it out")
+    return value
+
+
+_TAG_WORDS = {"bool": "true or false", "int": "whole number that fits", "float": "number"}
 
 
 def _foreign_tag(node: yaml.Node, where: str) -> RecipeError:
@@ -341,6 +379,8 @@ def _override(text: _Text, override: str, kind: type[BaseModel]) -> None:
     keys = tuple(path.strip().split("."))
     if not equals or not all(keys):
         raise RecipeError("a change is written section.setting=value", where=where, fix="e.g. --set optim.lr=3e-5")
+    if len(keys) > MOST_NESTED:
+        raise _too_deep(where)
     section = text.values
     for depth, key in enumerate(keys[:-1], 1):
         below = section.setdefault(key, {})

@@ -151,8 +151,8 @@ class Optim(Section):
     """Padded tokens per optimiser step: batches are filled up to it, and batch_size is not used."""
 
     micro_batch_size: PositiveInt = Field(default_factory=_usual_micro_batch)
-    """Windows per forward pass; by default the largest number up to 4 that divides batch_size. Lower it when memory runs
-    out: the result stays the same."""
+    """Windows per forward pass; by default the largest number up to 4 that divides batch_size. Lower it when memory
+    runs out: the result stays the same."""
 
     max_tokens_per_micro_batch: PositiveInt | None = None
     """Padded tokens per forward pass: micro-batches are filled up to it, and micro_batch_size is not used."""

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -138,8 +140,10 @@ def test_an_override_is_a_plain_scalar_unless_it_is_bracketed_or_quoted(override
         ("model: !!python/object:os.system x\n", ":1:8", "tag"),
         ("model: !!python/object/apply:os.system [ls]\n", ":1:8", "tag"),
         ("model: !!set {a}\n", ":1:8", "tag"),
-        ('a: "\\ud800"\n', ":1:4", "no text"),
-        ('a: "\\UFFFFFFFF"\n', "", "not YAML"),
+        ('a: "\\ud800"\n', ":1:4", "U+D800"),
+        ('a: "\\0"\n', ":1:4", "U+0000"),
+        ('a: 1\n"\\udfff": 2\n', ":2:1", "U+DFFF"),
+        ('b: 1\na: "x\\UFFFFFFFF"\n', ":2:8", "not YAML"),
         ("a: " + "9" * 5000, ":1:4", "no whole number"),
         ("model: !mine x\n", ":1:8", "tag"),
         ("seed: !!int abc\n", ":1:7", "tag"),
@@ -148,14 +152,29 @@ def test_an_override_is_a_plain_scalar_unless_it_is_bracketed_or_quoted(override
         ("a: 1\n---\nb: 1\n", ":2:1", "document"),
         ("? [a, b]\n: 1\n", ":1:3", "word"),
         ("a: 1\nb: \x07\n", ":2:4", "U+0007"),
-        (b"a: \xff\n", "", "byte 3 is not UTF-8"),
-        ("a: " + "[" * 500 + "]" * 500, "", "nested"),
+        (b"a: 1\nb: \xc3\xa9 \xff\n", ":2:6", "byte 11 is not UTF-8"),
+        ("a: " + "[" * 60 + "]" * 60, ":1:54", "nested"),
+        ("a: &x [1]\nb: &y [*x, *x]\n", ":1:4", "anchor"),
     ],
 )
 def test_bad_yaml_is_refused_at_its_place(text: str | bytes, place: str, words: str, tmp_path: Path) -> None:
     error = refused(text, tmp_path)
     assert words in str(error)
     assert place_of(error) == place
+
+
+def test_nesting_of_any_depth_is_refused_at_its_place(tmp_path: Path) -> None:
+    error = refused("a: 1\nb: " + "[" * 5000, tmp_path)
+    assert "nested too deeply" in str(error)
+    assert re.fullmatch(r":2:\d+", place_of(error))
+
+
+@pytest.mark.parametrize("content", ["text,label\nfine,good\n", "text,label\n\x08,good\n"])
+def test_data_in_the_place_of_a_recipe_is_told(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "train.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"train\.csv:\d+:\d+: .*name the data in a recipe, as data\.train"):
+        load_recipe(file)
 
 
 @given(st.one_of(st.text(), st.text(alphabet=":-[]{}!&*\n\t \"'#|>%@`ab1.e?,")))
@@ -169,6 +188,87 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_a_byte_order_mark_is_allowed() -> None:
     assert values_of(b"\xef\xbb\xbfa: 1") == {"a": 1}
+
+
+ODD = [
+    "",
+    "~",
+    "[]",
+    "{a: b}",
+    "-1",
+    "1e400",
+    ".nan",
+    "'",
+    '"\\0"',
+    '"\\ud800"',
+    "9" * 5000,
+    "&a b",
+    "*a",
+    "!x y",
+    "x" * 300,
+]
+ODD += [
+    "!!int a",
+    "\t",
+    "\x07",
+    "\x85",
+    "a: b: c",
+    "[[[",
+    "{",
+    "- a",
+    "? a",
+    "%T",
+    "\ufeff",
+    "type: 3",
+    "|",
+    "<<: {a: 1}",
+]
+
+
+def mutated(text: str, random: Random) -> str:
+    """A recipe with one to three of its lines broken."""
+    lines = text.split("\n")
+    for _ in range(random.randint(1, 3)):
+        at = random.randrange(len(lines))
+        line, odd = lines[at], random.choice(ODD)
+        cut = random.randint(0, len(line))
+        key, _, value = line.partition(":")
+        ways = [line[:cut] + odd + line[cut:], f"{key}: {odd}", f"{odd}:{value}", line[:cut] + line[cut + 1 :], odd]
+        ways += [line.lstrip(), f"\t{line}", f"{line}\n{line}", line.replace(":", "", 1), f"   {line}"]
+        lines[at] = random.choice(ways)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_recipe_that_is_refused_is_refused_at_a_line_and_a_column(seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    file = tmp_path / "m.yaml"
+    for name, shipped in shipped_recipes().items():
+        kind = PretrainRecipe if "pretrain" in name or "causal" in name else FinetuneRecipe
+        for _ in range(3):
+            file.write_text(mutated(shipped.read_text(encoding="utf-8"), random), encoding="utf-8", newline="")
+            try:
+                load_recipe(file, kind)
+            except RecipeError as error:
+                told = str(error).splitlines()
+                for line in told[1:] or told:  # after the first come the single mistakes
+                    assert re.match(r" *\S*m\.yaml:\d+:\d+: ", line), line
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (".".join("a" * 1000) + "=1", "nested too deeply"),
+        ("model.config.id2label=" + "[" * 60 + "]" * 60, "nested too deeply"),
+        ("model.config.id2label=" + "[" * 900 + "]" * 900, "nested too deeply"),
+        ("data.train=a\0b", "U+0000"),
+        ("model.start=caf\udce9", "U+DCE9"),
+        ("x" * 1_000_000 + "=1", "no setting"),
+        ("optim.lr=" + "x" * 1_000_000, "a number"),
+    ],
+)
+def test_an_override_of_any_size_is_refused_quickly(override: str, words: str, tmp_path: Path) -> None:
+    assert words in str(refused(MINIMAL, tmp_path, (override,)))
 
 
 # settings
@@ -397,7 +497,10 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
         load_recipe(tmp_path)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+@given(TEXTS)
 @example("a\x85b")
 @settings(max_examples=60, deadline=None)
 def test_any_text_survives_dump_and_load(text: str) -> None:
@@ -420,8 +523,8 @@ def values_for(annotation: Any) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         int: st.sampled_from([1, 2, 4, 32, 2048]),
         float: st.floats(0.001, 0.999),
-        str: st.text(min_size=1),
-        Path: st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).map(Path),
+        str: TEXTS,
+        Path: TEXTS.map(Path),
         type(None): st.none(),
     }
     if annotation in simple:
@@ -430,7 +533,7 @@ def values_for(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is typing.Literal:
         return st.sampled_from(parts)
     if origin is tuple:
-        return st.lists(st.text(min_size=2).filter(str.strip), min_size=2, max_size=3, unique=True)
+        return st.lists(TEXTS.filter(str.strip), min_size=2, max_size=3, unique=True)
     if origin is typing.Annotated:
         return values_for(parts[0])
     assert origin in (typing.Union, types.UnionType), annotation
@@ -440,10 +543,10 @@ def values_for(annotation: Any) -> st.SearchStrategy[Any]:
 def settings_of(kind: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     fields = {name: values_for(field.annotation) for name, field in kind.model_fields.items() if name != "config"}
     if kind is ModelSection:
-        fields["start"], fields["tokenizer"] = st.text(min_size=1), st.none()
+        fields["start"], fields["tokenizer"] = TEXTS, st.none()
         names = st.sampled_from([field.name for field in dataclasses.fields(BigBirdConfig) if field.name != "extra"])
-        single = st.none() | st.booleans() | st.integers() | st.text()
-        below = single | st.lists(single, max_size=2) | st.dictionaries(st.text(), single, max_size=2)
+        single = st.none() | st.booleans() | st.integers() | TEXTS
+        below = single | st.lists(single, max_size=2) | st.dictionaries(TEXTS, single, max_size=2)
         fields["config"] = st.dictionaries(names, below, max_size=3)
     needed = {name for name, field in kind.model_fields.items() if field.is_required()} | {"start", "type"}
     always = {name: fields.pop(name) for name in sorted(needed & fields.keys())}
@@ -506,7 +609,7 @@ def test_only_changes_that_matter_to_a_run_are_told(recipe_file: Path) -> None:
 def test_positions_fall_back_to_what_stands_around() -> None:
     text = _Text(values={}, keys={("a",): "f:1:1"}, at={}, name="f")
     assert text.where(("a", "b", "c")) == "f:1:1"
-    assert text.where(("x",)) == "f"
+    assert text.where(("x",)) == "f:1:1"
 
 
 def test_a_run_folder_is_no_recipe_and_the_way_to_go_on_is_told(tmp_path: Path) -> None:
