@@ -46,7 +46,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "sentencepiece": {"text"},
     "sklearn": {"tasks"},
     "scipy": {"tasks"},
-    "huggingface_hub": {"weights", "text"},  # text: BigBirdTokenizer.from_pretrained
+    "huggingface_hub": {"data", "text", "weights"},  # text: BigBirdTokenizer.from_pretrained
 }
 NOWHERE = {"click", "transformers", "pickle"}
 

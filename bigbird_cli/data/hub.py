@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.text.places import HUB_SECONDS, offline_variable, within
 
 PREFIX = "hub:"
 _NAME = re.compile(
     r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?:#(?P<config>[^:]+))?(?::(?P<split>.+))?"
 )
-_ON = frozenset({"1", "true", "yes", "on"})
+_FIX = "check its name, its config and the network"
 
 
 class HubName(NamedTuple):
@@ -44,14 +45,15 @@ def parse_name(source: str) -> HubName:
 
 
 def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
-    """Stream a data set of the hub; DataError where it cannot be had."""
+    """Stream a data set of the hub; DataError where it cannot be had, or the hub does not answer within 5 seconds."""
     hub = parse_name(source)
     refuse_offline(source, offline=offline)
-    with library_errors(source, "this data set cannot be read", "check its name, its config and the network"):
+    _insist_on_answer(hub, source)
+    with library_errors(source, "this data set cannot be read", _FIX):
         from datasets import load_dataset
 
         found = load_dataset(hub.name, hub.config, revision=hub.revision, split=hub.split or split, streaming=True)
-    yield from _rows(found, source, "this data set cannot be read", "check its name, its config and the network")
+    yield from _rows(found, source, "this data set cannot be read", _FIX)
 
 
 def revision_of(source: str, *, offline: bool) -> str:
@@ -60,7 +62,8 @@ def revision_of(source: str, *, offline: bool) -> str:
     if hub.revision is not None:
         return hub.revision
     refuse_offline(source, offline=offline)
-    with library_errors(source, "this data set cannot be found", "check its name, its config and the network"):
+    _insist_on_answer(hub, source)
+    with library_errors(source, "this data set cannot be found", _FIX):
         from datasets import load_dataset_builder
 
         return str(load_dataset_builder(hub.name, hub.config).hash)
@@ -68,10 +71,29 @@ def revision_of(source: str, *, offline: bool) -> str:
 
 def refuse_offline(source: str, *, offline: bool) -> None:
     """DataError if nothing may be looked up: `offline`, or the hub's own environment variables say so."""
-    variables = [name for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE") if os.environ.get(name, "").lower() in _ON]
-    if offline or variables:
-        why = "nothing may be looked up" + (f" ({variables[0]} is set)" if variables and not offline else "")
+    variable = offline_variable()
+    if offline or variable:
+        why = "nothing may be looked up" + (f" ({variable} is set)" if variable and not offline else "")
         raise DataError(f"this data set is on the hub, and {why}", where=source, fix="fetch its files and name those")
+
+
+def _insist_on_answer(hub: HubName, source: str) -> None:
+    """DataError where the hub has no such data set, or cannot be asked: `datasets` tries for half a minute, aloud."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import HfApi, errors
+
+    try:
+        within(HUB_SECONDS, lambda: HfApi().dataset_info(hub.name, revision=hub.revision, timeout=HUB_SECONDS))
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        what = "revision of this data set" if isinstance(error, errors.RevisionNotFoundError) else "public data set"
+        raise DataError(f"the hub has no such {what}", where=source, fix="check its name") from error
+    except Exception as error:  # whatever the network and its library come up with
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise DataError(
+            f"the Hugging Face hub cannot be reached ({said})",
+            where=source,
+            fix="connect to the network, or name files",
+        ) from error
 
 
 def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:

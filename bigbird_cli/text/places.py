@@ -14,6 +14,9 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
 HUB_SECONDS: Final = 5.0
 """How long the Hugging Face hub may take to say what it has."""
 
+OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
+"""Variables of the environment by which Hugging Face's libraries ask no network; here each holds for everything."""
+
 _T = TypeVar("_T")
 
 
@@ -45,6 +48,11 @@ def local_path(name: str | Path) -> Path:
 def empty_path() -> UsageError:
     """What to say of a path without a character in it."""
     return UsageError("the path is empty", fix="name a file or a folder; is a variable of the shell not set?")
+
+
+def offline_variable() -> str | None:
+    """The variable of the environment that says that nothing may be looked up, or None."""
+    return next((name for name in OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), None)
 
 
 def within(seconds: float, call: Callable[[], _T]) -> _T:

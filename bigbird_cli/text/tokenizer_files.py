@@ -9,7 +9,7 @@ from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files import replace_file
-from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, within
+from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
 from bigbird_cli.text.special_tokens import ROLES, added_token
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
@@ -100,6 +100,8 @@ def _fetched(name: str, **hub: Any) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = [SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS]
+    if offline_variable():
+        hub["local_files_only"] = True
     if not hub.get("local_files_only"):
         hub["local_files_only"] = not _hub_answers(
             name, **{key: hub[key] for key in ("revision", "token") if key in hub}

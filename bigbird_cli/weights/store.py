@@ -13,7 +13,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, within
+from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
 from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
@@ -265,8 +265,7 @@ def _did_you_mean(name: str) -> str:
 
 
 def _environment_is_offline() -> bool:
-    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return told.upper() in {"1", "ON", "YES", "TRUE"}
+    return offline_variable() is not None
 
 
 def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, revision: str | None) -> Path:

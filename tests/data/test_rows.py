@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -372,18 +373,53 @@ def test_a_wrong_name_of_the_hub_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_nothing_is_looked_up_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "datasets", None)  # whoever imports it fails
+    monkeypatch.setitem(sys.modules, "datasets", None)  # whoever imports them fails
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     error = refusal("hub:squad", offline=True)
     assert (error.where, error.problem) == ("hub:squad", "this data set is on the hub, and nothing may be looked up")
-    assert "HF_HUB_OFFLINE is set" in refusal("hub:squad").problem
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-    assert "HF_DATASETS_OFFLINE is set" in refusal("hub:squad").problem
-    monkeypatch.delenv("HF_DATASETS_OFFLINE")
-    assert "this data set cannot be read" in refusal("hub:squad").problem  # here it is asked for
+    for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.setenv(variable, "1")
+        assert f"{variable} is set" in refusal("hub:squad").problem
+        monkeypatch.delenv(variable)
+    with pytest.raises(ImportError):  # here it is asked for
+        list(read_rows("hub:squad"))
 
 
-def test_the_hub_is_streamed_by_name_config_revision_and_split(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def hub_answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Sets what happens when the hub is asked for a data set."""
+    import huggingface_hub
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setattr(hub, "HUB_SECONDS", 0.3)
+
+    def answer(how: Callable[[], object]) -> None:
+        monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: how())
+
+    return answer
+
+
+def test_a_hub_that_cannot_be_asked_is_told_in_one_line_and_soon(
+    hub_answers: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # which would try for half a minute
+
+    def unreachable() -> None:
+        raise OSError("no route to host\nand more")
+
+    for how, words in ((unreachable, "(no route to host)"), (threading.Event().wait, "(no answer within 0 s)")):
+        hub_answers(how)
+        for ask in (lambda: list(read_rows("hub:squad")), lambda: hub.revision_of("hub:squad", offline=False)):
+            with pytest.raises(DataError) as caught:
+                ask()
+            assert caught.value.problem == f"the Hugging Face hub cannot be reached {words}"
+
+
+def test_the_hub_is_streamed_by_name_config_revision_and_split(
+    hub_answers: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import datasets
 
     asked = []
@@ -393,7 +429,7 @@ def test_the_hub_is_streamed_by_name_config_revision_and_split(monkeypatch: pyte
         features = datasets.Features({"label": datasets.ClassLabel(names=["neg", "pos"])})
         return datasets.Dataset.from_dict({"label": [1, 0]}, features=features).to_iterable_dataset()
 
-    monkeypatch.delenv("HF_HUB_OFFLINE")
+    hub_answers(lambda: None)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     rows = list(read_rows("hub:user/set@abc#de", split="dev"))
     assert [(row.fields, row.where) for row in rows] == [

@@ -409,7 +409,7 @@ def test_a_hub_name_is_fetched_at_the_commit_that_was_looked_up(hub: SimpleNames
     assert not any(pattern.endswith((".bin", ".py", "*")) for pattern in options["allow_patterns"])
 
 
-@pytest.mark.parametrize("how", ["option", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+@pytest.mark.parametrize("how", ["option", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"])
 def test_offline_asks_no_network(
     hub: SimpleNamespace, how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
