@@ -1,13 +1,14 @@
 """Words and their tags from CoNLL files: a word a line, its columns behind it, a blank line between sentences."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from bigbird_cli.data.files import File, files_in, text_lines
+from bigbird_cli.data.rows import FILL, EmptyValue
 from bigbird_cli.errors import DataError
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".txt", ".tsv")
@@ -72,17 +73,26 @@ def read_sentences(source: str | Path, *, word: int | None = None, tag: int | No
         yield from file_sentences(file, word=word, tag=tag)
 
 
-def file_sentences(file: File, *, word: int | None = None, tag: int | None = None) -> Iterator[Sentences]:
-    """Read the documents of one file, see `read_sentences`."""
+def file_sentences(
+    file: File,
+    *,
+    word: int | None = None,
+    tag: int | None = None,
+    on_empty: Callable[[EmptyValue], None] | None = None,
+) -> Iterator[Sentences]:
+    """Read the documents of one file, see `read_sentences`; on_empty takes the error of a line to be left out."""
     with file.open() as stream:
-        yield from _Reader(file, word, tag).read(text_lines(stream, file.name))
+        yield from _Reader(file, word, tag, on_empty).read(text_lines(stream, file.name))
 
 
 class _Reader:
     """Reads one file; holds the present document."""
 
-    def __init__(self, file: File, word: int | None, tag: int | None) -> None:
+    def __init__(
+        self, file: File, word: int | None, tag: int | None, on_empty: Callable[[EmptyValue], None] | None
+    ) -> None:
         self.file, self.word, self.tag = file.name, word, tag
+        self.on_empty = on_empty
         self.n_columns = 0
         self.has_tabs = False
         self.has_header = False
@@ -101,12 +111,17 @@ class _Reader:
                 yield from self._end_document()
                 self.name = line.partition("=")[2].strip()
             elif line.startswith(_NAMES):
-                self._is_header(line.removeprefix(_NAMES).split())
+                self._take_names(line.removeprefix(_NAMES).split())
             elif self._is_comment(line, following.rstrip("\r\n")):
                 pass
-            elif found or self.has_header or not self._is_header(_split(line)):
+            elif found or self.has_header or not self._take_names(_split(line)):
                 self.begun = self.begun or number
-                self.sentence.append(self._token(line, number))
+                try:
+                    self.sentence.append(self._token(line, number))
+                except EmptyValue as error:
+                    if self.on_empty is None:
+                        raise
+                    self.on_empty(error)
                 found = True
         yield from self._end_document()
         if not found:
@@ -122,7 +137,7 @@ class _Reader:
             return n_columns != (self.n_columns or len(_split(following)) or n_columns) or "://" in line
         return self.has_tabs or n_columns != self.n_columns
 
-    def _is_header(self, names: Sequence[str]) -> bool:
+    def _take_names(self, names: Sequence[str]) -> bool:
         """Whether a line names the columns; those of words and tags are taken from it unless they are known."""
         lowered = [name.lower() for name in names]
         words = [lowered.index(name) for name in WORD_NAMES if name in lowered]
@@ -155,9 +170,7 @@ class _Reader:
             )
         word, tag = columns[at_word], columns[at_tag]
         if not word or not tag:
-            raise DataError(
-                f"the {'word' if not word else 'tag'} is empty", where=where, fix="write it, or O for no tag"
-            )
+            raise EmptyValue(f"the {'word' if not word else 'tag'} is empty", where=where, fix=FILL)
         return Token(word, tag, number)
 
     def _end_sentence(self) -> None:

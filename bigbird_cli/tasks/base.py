@@ -207,7 +207,7 @@ def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Pat
 def tell_empty(n_empty: int, source: str | Path) -> None:
     """Warn of rows that were left out."""
     if n_empty:
-        problem = f"{source}: {n_empty} rows or texts are left out because they are empty (task.on_empty: skip)"
+        problem = f"{source}: {n_empty} rows, lines or texts are left out because they are empty (task.on_empty: skip)"
         warnings.warn(BigBirdWarning(problem), stacklevel=3)
 
 

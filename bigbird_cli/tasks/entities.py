@@ -20,7 +20,7 @@ from bigbird_cli.data.files import File, files_in, text_lines
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.base import OnEmpty, examples_of
+from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
 from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of
 from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json
 
@@ -183,7 +183,7 @@ def _examples(
             rows = file_rows(file, ROW_EXAMPLE, source=source)
             yield from _from_rows(rows, source, columns, notes, on_empty)
         else:
-            yield from _from_conll(file, columns, notes)
+            yield from _from_conll(file, columns, notes, on_empty)
 
 
 # rows
@@ -389,12 +389,14 @@ def _elsewhere(said: Any, text: str, start: int, end: int, where: str) -> DataEr
 # words with tags
 
 
-def _from_conll(file: File, columns: Columns, notes: _Notes) -> Iterator[_Read]:
+def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnEmpty) -> Iterator[_Read]:
     word = _number(columns.words, "words_column")
     tag = _number(columns.tags, "tags_column")
     first: conll.Token | None = None
     tags: Counter[str] = Counter()
-    for document in conll.file_sentences(file, word=word, tag=tag):
+    empty: list[DataError] = []
+    skip = None if on_empty == "error" else empty.append
+    for document in conll.file_sentences(file, word=word, tag=tag, on_empty=skip):
         sentences = [
             tuple(zip(*((token.word, token.tag) for token in each), strict=True)) for each in document.sentences
         ]
@@ -408,6 +410,7 @@ def _from_conll(file: File, columns: Columns, notes: _Notes) -> Iterator[_Read]:
         for _, found in sentences:
             tags.update(found)
         yield _joined([(words, tags) for words, tags in sentences], document.name, document.where, notes)
+    tell_empty(len(empty), file.name)
     if first is not None:
         _refuse_header(first, tags, file)
 

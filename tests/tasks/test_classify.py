@@ -326,7 +326,7 @@ def test_empty_rows_are_left_out_on_demand_whatever_the_file(
     with pytest.raises(EmptyValue, match=r"task\.on_empty: skip"):
         list(task.read(source))
     skipping = task.model_copy(update={"on_empty": "skip"})
-    with pytest.warns(BigBirdWarning, match=r"3 rows or texts are left out"):
+    with pytest.warns(BigBirdWarning, match=r"3 rows, lines or texts are left out"):
         assert [example.label for example in skipping.read(source)] == list(labels)
 
 
@@ -400,7 +400,7 @@ def test_an_empty_or_broken_file_of_a_folder_is_named(folders: Path, tokenizer: 
     with pytest.raises(DataError, match="the text is empty") as caught:
         list(task.training_features(task.read(folders), tokenizer))
     assert caught.value.where == str(folders / "pos" / "0.txt")
-    with pytest.warns(BigBirdWarning, match="1 rows or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="1 rows, lines or texts are left out"):
         assert len(list(task.model_copy(update={"on_empty": "skip"}).read(folders))) == 2
     (folders / "neg" / "1.txt").write_bytes(b"caf\xe9")
     with pytest.raises(DataError, match="UTF-8") as caught:

@@ -94,6 +94,15 @@ def test_columns_are_chosen_by_number(tmp_path: Path) -> None:
         read(tmp_path / "a.iob2", words="form")
 
 
+def test_lines_without_a_word_are_left_out_on_demand(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.conll", "Ada\tB-PER\n \tO\nleft\tO\nx\t\n")
+    with pytest.raises(DataError, match=r"a\.conll:2: the word is empty; .*task\.on_empty: skip"):
+        read(path)
+    with pytest.warns(BigBirdWarning, match="2 rows, lines or texts are left out"):
+        [example] = read_examples(path, Columns(), on_empty="skip")
+    assert example.text == "Ada left"
+
+
 def test_tags_that_break_their_scheme_are_read_with_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.conll", "Ada B-PER\nsaw O\nRome I-LOC\n")
     with pytest.warns(BigBirdWarning, match="1 of 2 tags break IOB2 and are read as conlleval reads them"):
@@ -204,7 +213,7 @@ def test_what_annotation_tools_write_is_read(tmp_path: Path, row: dict[str, Any]
 def test_rows_that_lack_something_are_left_out_on_demand(tmp_path: Path) -> None:
     good = {"tokens": ["Ada"], "tags": ["B-PER"]}
     path = rows(tmp_path, good | {"tokens": None}, good, good | {"tags": None}, {"text": None, "entities": []})
-    with pytest.warns(BigBirdWarning, match="3 rows or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="3 rows, lines or texts are left out"):
         assert [example.text for example in read_examples(path, Columns(), on_empty="skip")] == ["Ada"]
 
 

@@ -218,7 +218,7 @@ def test_empty_texts_may_be_left_out(tmp_path: Path) -> None:
     error = refusal(tmp_path, value)
     assert error.problem == "the question is empty"
     assert "task.on_empty: skip" in str(error.fix)
-    with pytest.warns(BigBirdWarning, match="3 rows or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="3 rows, lines or texts are left out"):
         assert [example.id for example in read(tmp_path, value, on_empty="skip")] == ["a"]
 
 
