@@ -380,20 +380,24 @@ def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
 
 
 def _whole(row: Row) -> Row:
-    """The row; DataError where half a character stands in it: no tokenizer takes it, and it cannot be written again."""
-    waiting: list[tuple[str, Any]] = list(row.fields.items())
-    _refuse_half_names(row.fields, row.where)
+    refuse_halves(row.fields, row.where)
+    return row
+
+
+def refuse_halves(fields: dict[str, Any], where: str) -> None:
+    """DataError where half a character stands in values or names: no tokenizer takes it, and it cannot be written."""
+    waiting: list[tuple[str, Any]] = list(fields.items())
+    _refuse_half_names(fields, where)
     while waiting:  # a stack, since what is nested deeply may be no error
         name, value = waiting.pop()
         if isinstance(value, str):
             if not value.isascii():
-                refuse_surrogates(value, f'"{name}"', row.where)
+                refuse_surrogates(value, f'"{name}"', where)
         elif isinstance(value, dict):
-            _refuse_half_names(value, row.where)
+            _refuse_half_names(value, where)
             waiting.extend((f"{name}.{key}", below) for key, below in value.items())
         elif isinstance(value, list):
             waiting.extend((f"{name}[{k}]", below) for k, below in enumerate(value))
-    return row
 
 
 def _refuse_half_names(fields: dict[str, Any], where: str) -> None:

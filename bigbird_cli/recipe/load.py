@@ -17,15 +17,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bigbird_cli.data import conll, rows, texts
 from bigbird_cli.errors import RecipeError, nearest
 from bigbird_cli.recipe.schema import FinetuneRecipe, PretrainRecipe, Recipe
 from bigbird_cli.section import Section, wanted
 
 FREE_ON_RESUME = frozenset({"run.keep", "run.log_every", "run.save_every"})
 """Settings that change no step of a run, so that a resumed run may have others."""
-
-_DATA = frozenset({*rows.SUFFIXES, *texts.SUFFIXES, *conll.SUFFIXES}) - {".json"}  # JSON is YAML, too
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _LONGEST = 1 << 20
@@ -138,13 +135,7 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
     if len(data) > _LONGEST:
         raise RecipeError(f"the file is longer than {_LONGEST:,} bytes, and no recipe", where=str(path))
     name = str(path) if Path(path) == file else str(file)
-    try:
-        text = _parse(data, name)
-    except RecipeError as error:
-        if file.suffix.lower() not in _DATA:
-            raise
-        fix = "name the data in a recipe, as data.train, and give the recipe"
-        raise RecipeError(f"this is no recipe: {error.problem}", where=error.where, fix=fix) from None
+    text = _parse(data, name)
     for override in overrides:
         _override(text, override, kind)
     try:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeGuard
 from bigbird_cli.data import conll
 from bigbird_cli.data.files import File, files_in, text_lines
 from bigbird_cli.data.hub import is_hub
-from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
+from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows, refuse_halves
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
 from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of
@@ -273,6 +273,7 @@ def _list(row: Row, column: str) -> list[Any]:
         except (ValueError, RecursionError):
             fix = 'write it as JSON, with double quotes: ["Ada", "left"]'
             raise DataError(f'"{column}" is a list that is not JSON', where=row.where, fix=fix) from None
+        refuse_halves({column: value}, row.where)
     if not isinstance(value, list):
         raise DataError(f'"{column}" is {json_kind(value)}, not a list', where=row.where, fix=f"write {ROW_EXAMPLE}")
     return value

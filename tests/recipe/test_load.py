@@ -169,14 +169,6 @@ def test_nesting_of_any_depth_is_refused_at_its_place(tmp_path: Path) -> None:
     assert re.fullmatch(r":2:\d+", place_of(error))
 
 
-@pytest.mark.parametrize("content", ["text,label\nfine,good\n", "text,label\n\x08,good\n"])
-def test_data_in_the_place_of_a_recipe_is_told(content: str, tmp_path: Path) -> None:
-    file = tmp_path / "train.csv"
-    file.write_text(content, encoding="utf-8")
-    with pytest.raises(RecipeError, match=r"train\.csv:\d+:\d+: .*name the data in a recipe, as data\.train"):
-        load_recipe(file)
-
-
 @given(st.one_of(st.text(), st.text(alphabet=":-[]{}!&*\n\t \"'#|>%@`ab1.e?,")))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_read_or_refused(text: str) -> None:

@@ -270,6 +270,7 @@ def test_tab_separated_rows_may_hold_lists(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("tokens,tags\n\"['Ada']\",\"['B-PER']\"\n", r'a\.csv:2: "tokens" is a list that is not JSON'),
+        ('tokens,tags\n"[""Ada""]","[""B-\\ud800""]"\n', r'a\.csv:2: "tags\[0\]" holds half a character'),
         ("Sentence #,Word,Tag\n1,Ada,B-PER\n,,O\n", r'a\.csv:3: "Word" is an empty string'),
         ("Ada,B-PER\nleft,O\n", r"a\.csv:2: a row with names needs words and tags.*here is Ada, B-PER"),
     ],
@@ -424,6 +425,7 @@ def test_an_entity_in_pieces_is_taken_whole_with_a_warning(tmp_path: Path) -> No
         ("T1\tPER 4 7\tAda", r"a.ann:2: the entity 'Ada' is not at characters 4 to 7 of its text; 'saw' stands there"),
         ("T1 PER 0 3", r"a.ann:2: this is no entity"),
         ("T1\tPER 0 99\tAda", r"at characters 0 to 99 of a text of 8"),
+        pytest.param(f"T1\tPER 0 {'9' * 5000}\tAda", "of a text of 8", id="5000 digits"),
     ],
 )
 def test_a_line_that_brat_would_not_write_is_named(tmp_path: Path, line: str, message: str) -> None:
