@@ -5,10 +5,12 @@ Shape letters: B documents, S sequence, D width, N heads, E tokens of the text t
 C choices, L labels.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
+import torch.utils._pytree as pytree
 from torch import Tensor
 
 States = tuple[Tensor, ...] | None
@@ -22,27 +24,77 @@ Cache = Sequence[tuple[Tensor, ...]] | None
 """`past_key_values`: one tuple (keys, values) a block, and the other text's where that is read; None where not kept."""
 
 
-@dataclass(frozen=True)
-class ModelOutput:
-    """Fields in order; a field that is None counts as absent in `to_tuple` and in positions."""
+@dataclass(eq=False)
+class ModelOutput(dict[str, Any]):
+    """Fields in order, as attributes and as a dictionary of those that are not None.
+
+    Positions and slices count the fields that are there too. What is assigned to a name is assigned to the attribute;
+    a field that is set to None, or deleted, is absent. The first argument may also be a mapping of names to values, or
+    an iterator of such pairs: what torch.nn.DataParallel and others build a dictionary from.
+    """
+
+    def __init_subclass__(cls) -> None:
+        """Let torch's tools look inside: torch.export, torch.func, DistributedDataParallel."""
+        pytree.register_pytree_node(
+            cls,
+            lambda output: (list(output.values()), tuple(output)),
+            lambda values, names: cls(zip(names, values, strict=True)),
+            serialized_type_name=f"{cls.__module__}.{cls.__qualname__}",
+            to_dumpable_context=list,
+            from_dumpable_context=tuple,
+            flatten_with_keys_fn=lambda output: (
+                [(pytree.MappingKey(name), value) for name, value in output.items()],
+                tuple(output),
+            ),
+        )
+
+    def __post_init__(self) -> None:
+        first = fields(self)[0].name
+        given = getattr(self, first)
+        if isinstance(given, Mapping | Iterator):
+            setattr(self, first, None)
+            self.update(given)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._need_field(name, AttributeError)
+        super().__setattr__(name, value)
+        there = {field.name: vars(self).get(field.name) for field in fields(self)}
+        dict.clear(self)
+        dict.update(self, {name: value for name, value in there.items() if value is not None})
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._need_field(name, KeyError)
+        setattr(self, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        setattr(self, name, None)
+
+    def __getitem__(self, key: str | int | slice) -> Any:
+        return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]
+
+    # by way of the three above, as dict's own are not
+    clear = MutableMapping.clear
+    pop = MutableMapping.pop
+    popitem = MutableMapping.popitem
+    setdefault = MutableMapping.setdefault
+    update = MutableMapping.update
+
+    def copy(self) -> Self:
+        """Another output of the same values."""
+        return copy.copy(self)
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the fields that are there, in order."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return tuple(value for value in values if value is not None)
+        return tuple(self.values())
 
-    def __getitem__(self, key: str | int | slice) -> Any:
-        if isinstance(key, str):
-            if key not in self:
-                raise KeyError(key)
-            return getattr(self, key)
-        return self.to_tuple()[key]
-
-    def __contains__(self, name: object) -> bool:
-        return any(field.name == name and getattr(self, field.name) is not None for field in fields(self))
+    def _need_field(self, name: str, kind: type[Exception]) -> None:
+        if all(field.name != name for field in fields(self)):
+            raise kind(f"{type(self).__name__} has no field {name!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
     """Of the bare encoder or decoder."""
 
@@ -56,7 +108,7 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
     cross_attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BigBirdForPreTrainingOutput(ModelOutput):
     """Of the pretraining heads."""
 
@@ -70,7 +122,7 @@ class BigBirdForPreTrainingOutput(ModelOutput):
     attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CausalLMOutputWithCrossAttentions(ModelOutput):
     """Of the causal-LM head."""
 
@@ -83,7 +135,7 @@ class CausalLMOutputWithCrossAttentions(ModelOutput):
     cross_attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MaskedLMOutput(ModelOutput):
     """Of the masked-LM head."""
 
@@ -94,7 +146,7 @@ class MaskedLMOutput(ModelOutput):
     attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class SequenceClassifierOutput(ModelOutput):
     """Of the head that labels a document."""
 
@@ -105,7 +157,7 @@ class SequenceClassifierOutput(ModelOutput):
     attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MultipleChoiceModelOutput(ModelOutput):
     """Of the multiple-choice head. The states and weights have B * C rows, the choices of a question in a row."""
 
@@ -116,7 +168,7 @@ class MultipleChoiceModelOutput(ModelOutput):
     attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TokenClassifierOutput(ModelOutput):
     """Of the head that labels tokens."""
 
@@ -127,7 +179,7 @@ class TokenClassifierOutput(ModelOutput):
     attentions: Attentions = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class BigBirdForQuestionAnsweringModelOutput(ModelOutput):
     """Of the question-answering head."""
 
