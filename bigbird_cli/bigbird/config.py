@@ -1,14 +1,18 @@
 """What a BigBird is built from, and the config.json that says so."""
 
 import dataclasses
+import functools
+import importlib
+import inspect
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
-from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files import replace_file
 
 MODEL_TYPE: Final = "big_bird"
@@ -18,10 +22,56 @@ ATTENTION_TYPES: Final = ("block_sparse", "original_full")
 PROBLEM_TYPES: Final = ("regression", "single_label_classification", "multi_label_classification")
 CONFIG_NAME: Final = "config.json"
 
+SHARED_SETTINGS: Final[dict[str, Any]] = {
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "return_dict": True,
+    "is_encoder_decoder": False,
+    "name_or_path": "",
+    "torch_dtype": None,
+    "dtype": None,
+    "gradient_checkpointing": False,
+    "position_embedding_type": "absolute",
+    "transformers_version": None,
+    "finetuning_task": None,
+    "task_specific_params": None,
+    "decoder_start_token_id": None,
+    "mask_token_id": None,
+    "cls_token_id": None,
+}
+"""Settings that Hugging Face's configurations of every kind have, with their defaults; `extra` keeps them."""
 
-@dataclass(frozen=True)
+_Config = TypeVar("_Config", bound="type[BigBirdConfig]")
+
+
+def _taking_extra(config: _Config) -> _Config:
+    """Let a config be called with settings of others, which go to `extra`; a slip of the pen is no such setting."""
+    build: Any = config.__init__
+
+    @functools.wraps(build)
+    def __init__(self: Any, *values: Any, extra: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        others = {name: settings.pop(name) for name in list(settings) if name not in _FIELDS}
+        for name in others:
+            _refuse_slip(name)
+        if unread := sorted(others.keys() - SHARED_SETTINGS.keys()):
+            message = f"kept in the config, but no BigBird reads it: {', '.join(unread)}"
+            warnings.warn(message, BigBirdWarning, stacklevel=2)
+        build(self, *values, **settings, extra={**(extra or {}), **others})
+
+    documented = inspect.signature(build)
+    others = inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD)
+    __init__.__signature__ = documented.replace(parameters=[*documented.parameters.values(), others])  # type: ignore[attr-defined]
+    config.__init__ = __init__  # type: ignore[method-assign]
+    return config
+
+
+@_taking_extra
+@dataclass
 class BigBirdConfig:
-    """The settings of a BigBird model, under Hugging Face's names and with its defaults.
+    """The settings of a BigBird model, under Hugging Face's names, in its order and with its defaults.
+
+    Each may be set later: its own value is checked at once, whether it goes with the others when a model is built. A
+    model has a copy of its own; what steers a call, such as `use_cache` and `output_attentions`, may be set there.
 
     Attributes:
         vocab_size: tokens in the vocabulary.
@@ -55,11 +105,13 @@ class BigBirdConfig:
         id2label, label2id: names of the classes; by default LABEL_0, LABEL_1, ...
         architectures: names of the classes that Hugging Face opens the weights with.
         pattern: which random blocks are read, one of bigbird.pattern.VARIANTS; a setting of ours.
-        extra: keys of a config.json that are none of the above, kept as they are.
+        extra: keys of a config.json, and keywords, that are none of the above, kept as they are; attributes too.
 
     Raises:
         ModelError: a value is of the wrong type or out of range; it names the setting and the value.
     """
+
+    model_type: ClassVar[str] = MODEL_TYPE
 
     vocab_size: int = 50358
     hidden_size: int = 768
@@ -69,7 +121,6 @@ class BigBirdConfig:
     hidden_act: str = "gelu_new"
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
-    sparse_attention_dropout_prob: float = 0.0
     max_position_embeddings: int = 4096
     type_vocab_size: int = 2
     initializer_range: float = 0.02
@@ -84,8 +135,9 @@ class BigBirdConfig:
     rescale_embeddings: bool = False
     block_size: int = 64
     num_random_blocks: int = 3
-    num_window_blocks: int = WINDOW_BLOCKS
     classifier_dropout: float | None = None
+    num_window_blocks: int = WINDOW_BLOCKS
+    sparse_attention_dropout_prob: float = 0.0
     is_decoder: bool = False
     add_cross_attention: bool = False
     tie_word_embeddings: bool = True
@@ -99,9 +151,40 @@ class BigBirdConfig:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        vars(self)["extra"] = dict(self.extra)  # its own: each may be set without the other
         self._check_types()
         self._check_ranges()
+        self._check_together()
         self._fill_labels()
+
+    def __getattr__(self, name: str) -> Any:
+        """A setting that `extra` keeps, or that configurations of every kind have."""
+        if name in vars(self).get("extra", {}):
+            return self.extra[name]
+        if name in SHARED_SETTINGS:
+            return SHARED_SETTINGS[name]
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "extra" not in vars(self) or name == "extra" or name.startswith("_"):  # the last of what __init__ sets
+            super().__setattr__(name, value)
+        elif name in _LABEL_FIELDS:
+            relabelled = BigBirdConfig(**{name: value})
+            vars(self).update({field: getattr(relabelled, field) for field in _LABEL_FIELDS})
+        elif name in _FIELDS:
+            before = vars(self)[name]
+            vars(self)[name] = value
+            try:
+                self._check_types()
+                self._check_ranges()
+            except ModelError:
+                vars(self)[name] = before
+                raise
+        elif name in vars(type(self)):
+            super().__setattr__(name, value)
+        else:
+            _refuse_slip(name)
+            self.extra[name] = value
 
     def _check_types(self) -> None:
         for name, (kind, none_allowed) in _PLAIN_FIELDS.items():
@@ -126,22 +209,24 @@ class BigBirdConfig:
             _need(name, share, share is None or 0 <= share <= 1, "between 0 and 1")
         window = self.num_window_blocks
         _need("num_window_blocks", window, window >= 1 and window % 2 == 1, "odd: a block and its neighbours")
-        pad = self.pad_token_id
+        _need_one_of("attention_type", self.attention_type, ATTENTION_TYPES)
+        _need_one_of("pattern", self.pattern, VARIANTS)
+        if self.problem_type is not None:
+            _need_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
+
+    def _check_together(self) -> None:
+        pad, window = self.pad_token_id, self.num_window_blocks
         _need("pad_token_id", pad, pad is None or 0 <= pad < self.vocab_size, f"between 0 and {self.vocab_size - 1}")
         if self.hidden_size % self.num_attention_heads:
             raise ModelError(
                 f"hidden_size {self.hidden_size} is no multiple of num_attention_heads {self.num_attention_heads}",
                 fix="change one of them",
             )
-        _need_one_of("attention_type", self.attention_type, ATTENTION_TYPES)
-        _need_one_of("pattern", self.pattern, VARIANTS)
         if self.pattern != "original" and window != WINDOW_BLOCKS:
             raise ModelError(
                 f"pattern {self.pattern!r} copies a model whose window is {WINDOW_BLOCKS} blocks, not {window}",
                 fix='set pattern to "original" to choose num_window_blocks',
             )
-        if self.problem_type is not None:
-            _need_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
 
     def _fill_labels(self) -> None:
         """Make num_labels, id2label and label2id say the same; id2label has the last word, as in Hugging Face."""
@@ -158,14 +243,17 @@ class BigBirdConfig:
                 f"id2label {self.id2label!r} and label2id {self.label2id!r} do not map class numbers to names",
                 fix='write them as {"0": "first", "1": "second"} and the reverse',
             ) from error
-        object.__setattr__(self, "id2label", names)
-        object.__setattr__(self, "label2id", ids)
-        object.__setattr__(self, "num_labels", len(names))
+        vars(self).update(id2label=names, label2id=ids, num_labels=len(names))
 
     @property
     def head_width(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def use_return_dict(self) -> bool:
+        """Whether models give their outputs by name, where a call does not say."""
+        return bool(self.return_dict)
 
     @property
     def full_attention_limit(self) -> int:
@@ -181,6 +269,7 @@ class BigBirdConfig:
         Raises:
             ModelError: no such setting, or a bad value.
         """
+        others = {name: changes.pop(name) for name in list(changes) if name in SHARED_SETTINGS or name in self.extra}
         for name in changes:
             if name not in _FIELDS:
                 near = nearest(name, _FIELDS)
@@ -189,11 +278,40 @@ class BigBirdConfig:
                 )
         if any(name in changes for name in _LABEL_FIELDS):
             changes = dict.fromkeys(_LABEL_FIELDS) | changes
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **changes, extra=self.extra | others)
+
+    def update(self, settings: Mapping[str, Any]) -> None:
+        """Set several settings."""
+        for name, value in settings.items():
+            setattr(self, name, value)
 
     @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+    def from_pretrained(cls, name: str | Path, **settings: Any) -> Self:
+        """Read the config.json of a model folder, a shipped model or a hub name, or that file itself.
+
+        Args:
+            name: folder, file or name; a name that starts with `.`, `/` or `~` or exists on disk is never looked up.
+            settings: changes; and revision=, cache_dir=, token=, local_files_only= for a hub name.
+
+        Raises:
+            ModelError: there is no such model, or a setting that it does not have.
+        """
+        # no plain import: to find a model's folder is the business of a room above
+        store = importlib.import_module("bigbird_cli.weights.store")
+        hub = store.hub_options(settings)
+        path = Path(name)
+        return cls.from_file(path if path.is_file() else store.find_folder(name, weights=(), **hub)).replace(**settings)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json into a folder, which is made where it is missing."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.save(folder)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any], **changes: Any) -> Self:
         """Read what a config.json says; a missing key takes its default, an unknown one goes to `extra`.
+
+        `changes` are settings that take the place of those.
 
         Raises:
             ModelError: another kind of model, or a bad value.
@@ -206,7 +324,8 @@ class BigBirdConfig:
             )
         known = {name: value for name, value in settings.items() if name in _FIELDS}
         extra = {name: value for name, value in settings.items() if name not in _FIELDS and name != "model_type"}
-        return cls(**known, extra=extra)
+        config = cls(**known, extra=extra)
+        return config.replace(**changes) if changes else config
 
     def to_dict(self) -> dict[str, Any]:
         """Everything a config.json says, ready for JSON. Labels are left out where they are the default ones."""
@@ -220,6 +339,19 @@ class BigBirdConfig:
             if settings[name] is None:
                 del settings[name]
         return {"model_type": MODEL_TYPE} | settings | self.extra
+
+    @classmethod
+    def from_json_file(cls, path: str | Path) -> Self:
+        """As `from_file`."""
+        return cls.from_file(path)
+
+    def to_json_file(self, path: str | Path) -> None:
+        """As `save`."""
+        self.save(path)
+
+    def to_json_string(self) -> str:
+        """As `to_json`."""
+        return self.to_json()
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -253,7 +385,15 @@ class BigBirdConfig:
 
     def to_json(self) -> str:
         """The text of a config.json."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        # torch's types are the only settings in use that JSON lacks
+        text = json.dumps(
+            self.to_dict(),
+            indent=2,
+            sort_keys=True,
+            ensure_ascii=False,
+            default=lambda value: str(value).removeprefix("torch."),
+        )
+        return text + "\n"
 
 
 _FIELDS: Final = tuple(f.name for f in dataclasses.fields(BigBirdConfig) if f.name != "extra")
@@ -295,6 +435,12 @@ def _plain_fields() -> dict[str, tuple[type, bool]]:
 _PLAIN_FIELDS: Final = _plain_fields()
 
 
+def _refuse_slip(name: str) -> None:
+    """Refuse the name of another setting that is nearly one of a BigBird's."""
+    if name not in SHARED_SETTINGS and (near := nearest(name, _FIELDS)):
+        raise ModelError(f"the model has no setting {name!r}", fix=f"did you mean {near!r}?")
+
+
 def _need(name: str, value: object, holds: bool, range_words: str) -> None:
     if not holds:
         raise ModelError(f"{name} is {value!r}", fix=f"it must be {range_words}")
@@ -305,3 +451,7 @@ def _need_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
         near = nearest(value, known)
         hint = f"did you mean {near!r}? " if near else ""
         raise ModelError(f"{name} is {value!r}", fix=f"{hint}it must be one of {', '.join(known)}")
+
+
+AutoConfig = BigBirdConfig
+"""The name that samples open a config by, whatever its kind; one of another kind is an error here."""

@@ -71,13 +71,13 @@ class SavesFiles(Protocol):
     def save(self, folder: Path) -> None: ...
 
 
-def open_folder(name: str | Path, *, offline: bool = False, revision: str | None = None) -> ModelFolder:
+def open_folder(name: str | Path, *, offline: bool = False, revision: str | None = None, **hub: Any) -> ModelFolder:
     """Find a BigBird by its folder or name and read its configuration; `find_folder` says how.
 
     Raises:
         ModelError: no such model, or the folder holds none, or one that is no BigBird.
     """
-    path = find_folder(name, offline=offline, revision=revision)
+    path = find_folder(name, offline=offline, revision=revision, **hub)
     config = BigBirdConfig.from_file(path / CONFIG)
     task = read_json_object(path / TASK) if (path / TASK).exists() else None
     return ModelFolder(path=path, config=config, task=task)
@@ -89,6 +89,7 @@ def find_folder(
     offline: bool = False,
     revision: str | None = None,
     weights: Sequence[Sequence[str]] = (SAFETENSORS,),
+    **hub: Any,
 ) -> Path:
     """The folder of a model of any kind, with a config.json in it.
 
@@ -99,6 +100,7 @@ def find_folder(
         revision: branch, tag or commit of a hub model.
         weights: kinds of weights to take from the hub, each by the patterns of its files: the first that is there. None
             at all where only the tokenizer is wanted.
+        hub: cache_dir= and token=, as huggingface_hub has them.
 
     Raises:
         ModelError: there is no such folder or model, or the hub did not answer within 5 seconds.
@@ -114,12 +116,18 @@ def find_folder(
     elif (SHIPPED / name / CONFIG).is_file():
         path = SHIPPED / name
     elif _HUB_NAME.fullmatch(str(name)):
-        path = _from_hub(str(name), weights, offline=offline or _environment_is_offline(), revision=revision)
+        path = _from_hub(str(name), weights, offline=offline or _environment_is_offline(), revision=revision, hub=hub)
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
         raise ModelError(f"the folder holds no model: {CONFIG} is missing", where=str(name), fix="name a model folder")
     return path
+
+
+def hub_options(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take out of settings, as Hugging Face's users name them, what `find_folder` takes for a hub name."""
+    hub = {name: settings.pop(name) for name in ("revision", "cache_dir", "token") if settings.get(name) is not None}
+    return {**hub, "offline": settings.pop("offline", False) or settings.pop("local_files_only", False)}
 
 
 def shipped_models() -> list[str]:
@@ -268,7 +276,9 @@ def _environment_is_offline() -> bool:
     return offline_variable() is not None
 
 
-def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, revision: str | None) -> Path:
+def _from_hub(
+    name: str, weights: Sequence[Sequence[str]], *, offline: bool, revision: str | None, hub: Mapping[str, Any]
+) -> Path:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub  # only here: it is slow to import, and few commands need it
     from huggingface_hub import errors, utils
@@ -277,10 +287,13 @@ def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, rev
         utils.disable_progress_bars()
     if offline:
         problem = "there is no such folder, the model is not in this machine's cache, and the network is off"
-        return _from_cache(name, weights, revision, problem=problem)
+        return _from_cache(name, weights, revision, problem=problem, hub=hub)
     try:
         info = within(
-            HUB_SECONDS, lambda: huggingface_hub.HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS)
+            HUB_SECONDS,
+            lambda: huggingface_hub.HfApi(token=hub.get("token")).model_info(
+                name, revision=revision, timeout=HUB_SECONDS
+            ),
         )
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
         what = "the hub has no such revision of it" if isinstance(error, errors.RevisionNotFoundError) else None
@@ -291,13 +304,13 @@ def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, rev
         ) from error
     except Exception as error:  # whatever the network and its library come up with
         problem = f"there is no such folder, and the Hugging Face hub cannot be reached ({_first_line(error)})"
-        path = _from_cache(name, weights, revision, problem=problem)
+        path = _from_cache(name, weights, revision, problem=problem, hub=hub)
         warnings.warn(f"{name}: the hub cannot be reached, so the cached copy is used", BigBirdWarning, stacklevel=2)
         return path
     chosen = _choose_weights(name, weights, {sibling.rfilename for sibling in info.siblings or []})
     try:
         folder = huggingface_hub.snapshot_download(
-            name, revision=info.sha, allow_patterns=[*_SMALL_FILES, *chosen], etag_timeout=HUB_SECONDS
+            name, revision=info.sha, allow_patterns=[*_SMALL_FILES, *chosen], etag_timeout=HUB_SECONDS, **hub
         )
     except Exception as error:
         raise ModelError(
@@ -306,13 +319,17 @@ def _from_hub(name: str, weights: Sequence[Sequence[str]], *, offline: bool, rev
     return Path(folder)
 
 
-def _from_cache(name: str, weights: Sequence[Sequence[str]], revision: str | None, *, problem: str) -> Path:
+def _from_cache(
+    name: str, weights: Sequence[Sequence[str]], revision: str | None, *, problem: str, hub: Mapping[str, Any]
+) -> Path:
     import huggingface_hub
 
     patterns = [*_SMALL_FILES, *(pattern for kind in weights for pattern in kind)]
     try:
         folder = Path(
-            huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True)
+            huggingface_hub.snapshot_download(
+                name, revision=revision, allow_patterns=patterns, local_files_only=True, **hub
+            )
         )
     except Exception as error:  # several kinds, by what the cache lacks
         raise ModelError(problem, where=name, fix=f"connect to the network, or give a folder; {_ships()}") from error
