@@ -18,8 +18,9 @@ from bigbird_cli.files import replace_file
 from bigbird_cli.text.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.special_tokens import ROLES, Stretch, described
-from bigbird_cli.text.spiece_file import SPIECE_MODEL
+from bigbird_cli.text.spiece_file import SPIECE_MODEL, spiece_bytes
 from bigbird_cli.text.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
+from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json
 from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, trimmed, whole_characters
 
 _USUAL_SETTINGS: dict[str, Any] = {
@@ -83,22 +84,20 @@ class BigBirdTokenizer(ModelInputs):
         model_input_names: Sequence[str] | None = None,
         **settings: Any,
     ) -> None:
-        for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
-            if side not in ("right", "left"):
-                raise ValueError(f'{name} is {side!r}; it may be "right" or "left"')
+        self._configure(
+            model_max_length=model_max_length,
+            padding_side=padding_side,
+            truncation_side=truncation_side,
+            clean_up_tokenization_spaces=clean_up_tokenization_spaces,
+            split_special_tokens=split_special_tokens,
+            model_input_names=model_input_names,
+            **settings,
+        )
         self.vocab_file = "" if isinstance(vocab_file, bytes) else str(vocab_file)
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = _opened(vocab_file, self.sp_model_kwargs)
         numbers = list(range(self.sp_model.get_piece_size()))
         self._byte_ids = frozenset(number for number in numbers if self.sp_model.is_byte(number))
-        self.model_max_length = NO_LIMIT if model_max_length is None else model_max_length
-        self.padding_side = padding_side
-        self.truncation_side = truncation_side
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
-        self.split_special_tokens = split_special_tokens
-        self.model_input_names = list(model_input_names or _USUAL_SETTINGS["model_input_names"])
-        self._settings = copy.deepcopy(settings)
-        self._warned = set()
         given = (bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token)
         super().__init__(
             self.sp_model.id_to_piece(numbers),
@@ -107,6 +106,30 @@ class BigBirdTokenizer(ModelInputs):
             additional=additional_special_tokens,
             added=added_tokens_decoder or {},
         )
+
+    def _configure(
+        self,
+        *,
+        model_max_length: int | None = None,
+        padding_side: str = "right",
+        truncation_side: str = "right",
+        clean_up_tokenization_spaces: bool = True,
+        split_special_tokens: bool = False,
+        model_input_names: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Take the settings that have nothing to do with the vocabulary."""
+        for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
+            if side not in ("right", "left"):
+                raise ValueError(f'{name} is {side!r}; it may be "right" or "left"')
+        self.model_max_length = NO_LIMIT if model_max_length is None else model_max_length
+        self.padding_side = padding_side
+        self.truncation_side = truncation_side
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
+        self.split_special_tokens = split_special_tokens
+        self.model_input_names = list(model_input_names or _USUAL_SETTINGS["model_input_names"])
+        self._settings = copy.deepcopy(settings)
+        self._warned = set()
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -131,12 +154,7 @@ class BigBirdTokenizer(ModelInputs):
         self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
     ) -> list[tuple[list[str], list[Span]]]:
         """Pieces of each text, and their spans if they are wanted."""
-        whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
-        cut: list[list[Stretch]] = []
-        for text in texts:
-            if not text.isascii():
-                code_points(text)  # refuses lone surrogates
-            cut.append([Stretch(text, range(len(text)))] if whole else self._stretches(text))
+        cut = [self._cut(text, split_special_tokens) for text in texts]
         # all in one call: sentencepiece shares a list among threads, without Python's lock
         plain = [stretch.text for stretches in cut for stretch in stretches if not stretch.is_token]
         threads: dict[str, int] = {}
@@ -160,6 +178,13 @@ class BigBirdTokenizer(ModelInputs):
                     pieces += next(encoded)
             read.append((pieces, spans))
         return read
+
+    def _cut(self, text: str, split_special_tokens: bool | None) -> list[Stretch]:
+        """A text cut at its added tokens, unless those are to be read as text."""
+        if not text.isascii():
+            code_points(text)  # refuses lone surrogates
+        whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
+        return [Stretch(text, range(len(text)))] if whole else self._stretches(text)
 
     def _spans(self, encoding: Mapping[str, Any], stretch: Stretch) -> list[Span]:
         """Where a stretch's pieces stand in the whole text."""
@@ -246,28 +271,47 @@ class BigBirdTokenizer(ModelInputs):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **settings: Any) -> "BigBirdTokenizer":
-        """Open the spiece.model of a folder, with the settings that stand beside it, or of a model on the hub.
+        """Open the tokenizer of a folder, with the settings that stand beside it, of a shipped model or of the hub.
+
+        That is its spiece.model, else the same vocabulary in its tokenizer.json. A tokenizer.json of another kind, of
+        a BigBird that was made of a BERT or a RoBERTa, gives a tokenizer of the same calls.
 
         Args:
-            pretrained_model_name_or_path: a folder, a spiece.model file, or a hub name such as
-                "google/bigbird-roberta-base". A Path, a name that begins with `.`, `/` or `~`, one that exists on
-                disk, and a shipped model's name are never looked up on the hub.
+            pretrained_model_name_or_path: a folder, a file of the two, a shipped model's name such as "qa-mini", or a
+                hub name such as "google/bigbird-roberta-base". A Path, a name that begins with `.`, `/` or `~`, one
+                that exists on disk, and a shipped model's name are never looked up on the hub.
             settings: of the tokenizer, before the folder's; and revision=, local_files_only=, cache_dir=, token=
                 for a hub name.
 
         Raises:
-            ModelError: there is no such folder or name, or it holds no spiece.model.
+            ModelError: there is no such folder or name, or it holds no tokenizer.
         """
         path = found(pretrained_model_name_or_path, settings)
+        if path.suffix == ".json" and path.is_file():
+            return cls._of_json(path, **settings)
         if path.is_file():
             return cls(path, **settings)
-        if not (path / SPIECE_MODEL).is_file():
-            raise ModelError(
-                f"the folder holds no {SPIECE_MODEL}",
-                where=str(pretrained_model_name_or_path),
-                fix="open other vocabularies with bigbird_cli.load_tokenizer",
-            )
-        return cls(path / SPIECE_MODEL, **stored_settings(path, settings))
+        stored = stored_settings(path, settings)
+        if (path / SPIECE_MODEL).is_file():
+            return cls(path / SPIECE_MODEL, **stored)
+        if is_sentencepiece(path / TOKENIZER_JSON):
+            return cls._of_json(path / TOKENIZER_JSON, **stored)
+        return cls._called(path, stored)
+
+    @classmethod
+    def _of_json(cls, path: Path, **settings: Any) -> "BigBirdTokenizer":
+        spiece, added = read_tokenizer_json(path)
+        return cls(
+            spiece_bytes(spiece), **{**settings, "added_tokens_decoder": settings.get("added_tokens_decoder") or added}
+        )
+
+    @staticmethod
+    def _called(folder: Path, settings: dict[str, Any]) -> "BigBirdTokenizer":
+        """The same calls over whatever tokenizer a folder holds."""
+        from bigbird_cli.text.called_tokenizer import CalledTokenizer  # here: it is a kind of this one
+        from bigbird_cli.text.tokenizer import load_tokenizer
+
+        return CalledTokenizer(load_tokenizer(folder), **settings)
 
     def save_pretrained(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write the vocabulary and the settings so that `from_pretrained` and transformers open the folder.

@@ -15,7 +15,7 @@ from bigbird_cli.files import replace_file
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.spiece_file import SPIECE_MODEL, spiece_bytes
 from bigbird_cli.text.tokenizer_files import found, stored_settings
-from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, read_tokenizer_json, tokenizer_json
+from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json, tokenizer_json
 
 
 class BigBirdTokenizerFast(BigBirdTokenizer):
@@ -100,27 +100,23 @@ class BigBirdTokenizerFast(BigBirdTokenizer):
         )
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **settings: Any) -> "BigBirdTokenizerFast":
-        """Open the spiece.model, the tokenizer.json or both of a folder, or of a model on the hub.
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **settings: Any) -> BigBirdTokenizer:
+        """Open the spiece.model, the tokenizer.json or both of a folder, of a shipped model or of the hub.
 
         Args:
             pretrained_model_name_or_path, settings: as of `BigBirdTokenizer.from_pretrained`; a file may be either.
 
         Raises:
-            ModelError: there is no such folder or name, or it holds neither file.
+            ModelError: there is no such folder or name, or it holds no tokenizer.
         """
         path = found(pretrained_model_name_or_path, settings)
         if path.is_file():
             is_json = path.suffix == ".json"
             return cls(None if is_json else path, path if is_json else None, **settings)
         vocab_file, tokenizer_file = ((path / name).is_file() for name in (SPIECE_MODEL, TOKENIZER_JSON))
-        if not (vocab_file or tokenizer_file):
-            raise ModelError(
-                f"the folder holds neither {SPIECE_MODEL} nor {TOKENIZER_JSON}",
-                where=str(pretrained_model_name_or_path),
-                fix="copy one of them from the model that the vocabulary belongs to",
-            )
         stored = stored_settings(path, settings)
+        if not (vocab_file or is_sentencepiece(path / TOKENIZER_JSON)):
+            return cls._called(path, stored)
         if not stored["added_tokens_decoder"]:
             del stored["added_tokens_decoder"]
         return cls(

@@ -13,6 +13,7 @@ from bigbird_cli.files import replace_file
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
+    CalledLikeTransformers,
     Newline,
     Tokens,
     checked_ids,
@@ -39,7 +40,7 @@ USUAL = {
 }
 
 
-class FastTokenizer:
+class FastTokenizer(CalledLikeTransformers):
     """A tokenizer read from `tokenizer.json`.
 
     Truncation and padding that the file stores are off: a document is never cut behind the caller's back.
@@ -52,6 +53,7 @@ class FastTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         path = folder / TOKENIZER_JSON
         self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
         try:
@@ -83,6 +85,7 @@ class FastTokenizer:
         self.unk_id = found["unk"]
 
         added = self._tokenizer.get_added_tokens_decoder()
+        self.added_tokens = added
         special = {number for number, token in added.items() if token.special}
         special |= {self.cls_id, self.sep_id, self.pad_id}
         special |= set() if self.mask_id is None else {self.mask_id}

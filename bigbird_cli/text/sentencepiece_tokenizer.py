@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece
+from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files import replace_file
@@ -13,6 +14,7 @@ from bigbird_cli.text.spiece_file import BYTE, CONTROL, SPIECE_MODEL, USER_DEFIN
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
+    CalledLikeTransformers,
     Newline,
     Tokens,
     checked_ids,
@@ -36,7 +38,7 @@ USUAL = {
 }
 
 
-class SentencePieceTokenizer:
+class SentencePieceTokenizer(CalledLikeTransformers):
     """A tokenizer read from `spiece.model`.
 
     Args:
@@ -47,6 +49,7 @@ class SentencePieceTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         path = folder / SPIECE_MODEL
         self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
         declared = declared_special_tokens(folder)
@@ -73,6 +76,11 @@ class SentencePieceTokenizer:
         self.mask_id = found["mask"]
         self.unk_id: int | None = self._model.unk_id()
         self._byte_ids = frozenset(number for number, piece in enumerate(pieces) if piece.kind == BYTE)
+        roles = [self.cls_id, self.sep_id, self.pad_id, *([] if self.mask_id is None else [self.mask_id])]
+        self.added_tokens = {
+            number: AddedToken(pieces[number].name, lstrip=number == self.mask_id, normalized=False, special=True)
+            for number in roles
+        }
         self.special_ids = frozenset(
             number
             for number, piece in enumerate(pieces)

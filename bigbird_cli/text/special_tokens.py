@@ -47,7 +47,7 @@ class SpecialTokens:
 
     Args:
         pieces: the vocabulary's names in the order of their ids.
-        roles: role ("cls", "mask", ...) -> its token; one that the vocabulary lacks is added at its end.
+        roles: role ("cls", "mask", ...) -> its token, or None; one that the vocabulary lacks is added at its end.
         additional: more tokens that are never split.
         added: id -> token added earlier.
         unknown_id: id of whatever is no token.
@@ -58,7 +58,7 @@ class SpecialTokens:
         pieces: Sequence[str],
         *,
         unknown_id: int,
-        roles: Mapping[str, str | AddedToken],
+        roles: Mapping[str, str | AddedToken | None],
         additional: Sequence[str | AddedToken],
         added: Mapping[int, AddedToken],
     ) -> None:
@@ -70,7 +70,7 @@ class SpecialTokens:
         self._ids = {**self._piece_ids, **self._added_ids}
         # the mask stands for a word, so it takes the word's leading space with it
         self._special: dict[str, AddedToken | None] = {
-            role: added_token(token, lstrip=role == "mask") for role, token in roles.items()
+            role: None if token is None else added_token(token, lstrip=role == "mask") for role, token in roles.items()
         }
         self._additional: list[str | AddedToken] = list(additional)
         self._add((token for token in self._special_tokens() if str(token) not in self._added_ids), special=True)

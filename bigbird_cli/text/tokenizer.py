@@ -1,15 +1,18 @@
 """The one door to tokenizers: a model folder's vocabulary, whatever its format, behind one interface."""
 
 from pathlib import Path
+from typing import Any
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
+from bigbird_cli.text.tokenizer_files import found
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 
 __all__ = [
     "NEWLINE_RULES",
     "TOKENIZER_FILES",
+    "AutoTokenizer",
     "BigBirdTokenizer",
     "BigBirdTokenizerFast",
     "Newline",
@@ -22,17 +25,27 @@ TOKENIZER_FILES = ("spiece.model", "tokenizer.json")
 """Files that `load_tokenizer` opens, the first that is there."""
 
 
+class AutoTokenizer:
+    """The name that the documentation's samples open a tokenizer by."""
+
+    @staticmethod
+    def from_pretrained(
+        pretrained_model_name_or_path: str | Path, *, use_fast: bool = True, **settings: Any
+    ) -> BigBirdTokenizer:
+        """Open a tokenizer as `BigBirdTokenizerFast.from_pretrained` does, or without use_fast `BigBirdTokenizer`'s."""
+        kind = BigBirdTokenizerFast if use_fast else BigBirdTokenizer
+        return kind.from_pretrained(pretrained_model_name_or_path, **settings)
+
+
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """Open the tokenizer of a model folder: its spiece.model, else its tokenizer.json.
+    """Open the tokenizer of a model folder, a shipped model or a hub name: its spiece.model, else its tokenizer.json.
 
     Raises:
-        ModelError: the folder is not there, holds neither file, or holds a broken one.
+        ModelError: there is no such folder or name, or it holds neither file, or a broken one.
     """
-    folder = Path(folder)
+    folder = found(folder, {})
     if not folder.is_dir():
-        raise ModelError(
-            "there is no such folder", where=str(folder), fix="name a model folder with its tokenizer in it"
-        )
+        raise ModelError("this is a file", where=str(folder), fix="name the model folder that it stands in")
     # imported here: each library costs start-up time, and a folder needs only one of them
     if (folder / "spiece.model").is_file():
         from bigbird_cli.text.sentencepiece_tokenizer import SentencePieceTokenizer

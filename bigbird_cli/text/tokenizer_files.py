@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import AddedToken
 
-from bigbird_cli.errors import ModelError
+from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.files import replace_file
 from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
 from bigbird_cli.text.special_tokens import ROLES, added_token
@@ -34,7 +34,7 @@ def found(name: str | Path, settings: dict[str, Any]) -> Path:
     if is_local(name) or text.count("/") > 1:
         path = local_path(text)
         if not path.exists():
-            raise ModelError("there is no such folder", where=text, fix="name a folder with a spiece.model in it")
+            raise ModelError("there is no such folder", where=text, fix="name a model folder with its tokenizer in it")
         return path
     if (SHIPPED / text).is_dir():
         return SHIPPED / text
@@ -112,7 +112,9 @@ def _fetched(name: str, **hub: Any) -> Path:
         raise ModelError(
             f"no folder of this name, and the hub does not give it: {next(iter(str(error).splitlines()), repr(error))}",
             where=name,
-            fix="check the name and the network, or fetch the files and name their folder",
+            fix=f"did you mean {near}?"
+            if (near := nearest(name, [folder.name for folder in SHIPPED.iterdir()]))
+            else "check the name and the network, or fetch the files and name their folder",
         ) from error
 
 

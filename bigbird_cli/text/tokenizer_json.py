@@ -104,6 +104,14 @@ def tokenizer_json(
     return str(tokenizer.to_str(pretty=True))
 
 
+def is_sentencepiece(path: Path) -> bool:
+    """Whether a tokenizer.json is there whose vocabulary is of sentencepiece's kind, as far as it says so."""
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["model"]["type"] == "Unigram")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def read_tokenizer_json(path: Path) -> tuple[Spiece, dict[int, AddedToken]]:
     """The vocabulary of a tokenizer.json, and its added tokens: of one of ours, or of transformers' conversion.
 
