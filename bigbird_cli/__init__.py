@@ -8,6 +8,16 @@ from bigbird_cli.lazy import lazy_names
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AutoConfig": "bigbird_cli.bigbird.config",
+    "AutoModel": "bigbird_cli.pytorch.models",
+    "AutoModelForCausalLM": "bigbird_cli.pytorch.models",
+    "AutoModelForMaskedLM": "bigbird_cli.pytorch.models",
+    "AutoModelForMultipleChoice": "bigbird_cli.pytorch.models",
+    "AutoModelForPreTraining": "bigbird_cli.pytorch.models",
+    "AutoModelForQuestionAnswering": "bigbird_cli.pytorch.models",
+    "AutoModelForSequenceClassification": "bigbird_cli.pytorch.models",
+    "AutoModelForTokenClassification": "bigbird_cli.pytorch.models",
+    "AutoTokenizer": "bigbird_cli.text.tokenizer",
     "BigBirdConfig": "bigbird_cli.bigbird.config",
     "BigBirdTokenizer": "bigbird_cli.text.tokenizer",
     "BigBirdTokenizerFast": "bigbird_cli.text.tokenizer",

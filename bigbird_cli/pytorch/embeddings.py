@@ -50,10 +50,10 @@ class Embeddings(nn.Module):
         Types default to 0, positions to the S that follow `n_before` tokens read earlier.
 
         Raises:
-            ModelError: a document is longer than there are positions.
+            ModelError: a document is longer than there are positions, or an id is out of range.
         """
         if words_BSD is None:
-            words_BSD = self.word_embeddings(ids_BS)
+            words_BSD = _looked_up(self.word_embeddings, ids_BS, "input_ids", "vocab_size")
         x_BSD = words_BSD * self.scale if self.scale != 1.0 else words_BSD
         n_tokens, n_positions = x_BSD.shape[1], self.position_embeddings.num_embeddings
         if positions_BS is None:
@@ -65,9 +65,34 @@ class Embeddings(nn.Module):
                 )
             x_BSD = x_BSD + self.position_embeddings.weight[n_before : n_before + n_tokens]
         else:
-            x_BSD = x_BSD + self.position_embeddings(positions_BS)
+            x_BSD = x_BSD + _looked_up(
+                self.position_embeddings, positions_BS, "position_ids", "max_position_embeddings"
+            )
         if types_BS is None:
             x_BSD = x_BSD + self.token_type_embeddings.weight[0]
         else:
-            x_BSD = x_BSD + self.token_type_embeddings(types_BS.to(torch.long))
+            types_BS = types_BS.to(torch.long)
+            x_BSD = x_BSD + _looked_up(self.token_type_embeddings, types_BS, "token_type_ids", "type_vocab_size")
         return self.LayerNorm(self.dropout(x_BSD))
+
+
+def _looked_up(table: nn.Embedding, ids_BS: Tensor | None, name: str, size_name: str) -> Tensor:
+    """The vectors of ids, (B, S, D).
+
+    Raises:
+        ModelError: an id is out of range. On a processor only: a GPU stops the whole program, with a message of its
+            own, and to look at the ids first would be to wait for it at each call.
+    """
+    try:
+        return table(ids_BS)
+    except IndexError:
+        assert ids_BS is not None
+        n_rows = table.num_embeddings
+        is_wrong_BS = (ids_BS < 0) | (ids_BS >= n_rows)
+        raise ModelError(
+            f"{name} hold {ids_BS[is_wrong_BS][0].item()}, but the model's {size_name} is {n_rows}",
+            fix="use the tokenizer that belongs to the model, or model.resize_token_embeddings(len(tokenizer)) for "
+            "tokens that were added to it"
+            if name == "input_ids"
+            else f"they must be from 0 to {n_rows - 1}",
+        ) from None

@@ -122,6 +122,7 @@ class Encoder(nn.Module):
         self.attention_type = attention_type
         self.documents_alike = documents_alike
         self.gradient_checkpointing = False
+        self.checkpointing_options: dict[str, Any] = {"use_reentrant": False}
         self.sparse_kernel = "gather"
 
     def forward(
@@ -202,7 +203,7 @@ class Encoder(nn.Module):
     ) -> BlockOutput:
         inputs = (x_BSD, request, None if head_mask is None else head_mask[number], past)
         if self.gradient_checkpointing and torch.is_grad_enabled():
-            return cast(BlockOutput, checkpoint(self.layer[number], *inputs, use_reentrant=False))
+            return cast(BlockOutput, checkpoint(self.layer[number], *inputs, **self.checkpointing_options))
         return cast(BlockOutput, self.layer[number](*inputs))
 
     def _groups(

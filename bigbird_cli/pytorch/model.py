@@ -4,13 +4,16 @@ Arguments and outputs have the names of the Hugging Face documentation (v4.44); 
 checkpoints. Shape letters: B documents, S sequence, D width.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature, get_annotations
 from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.pytorch.cache import KeyValueCache
 from bigbird_cli.pytorch.embeddings import Embeddings
 from bigbird_cli.pytorch.encoder import build_encoder
@@ -48,10 +51,53 @@ class EncoderInputs(TypedDict, total=False):
     """Return the states between the blocks too."""
 
 
+OURS = "global_attention_mask"
+FIRST = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "head_mask", "inputs_embeds")
+ACROSS = ("encoder_hidden_states", "encoder_attention_mask")
+LAST = ("output_attentions", "output_hidden_states", "return_dict")
+"""Names of arguments as the documentation orders them: those that stand first, in the middle, and last."""
+
+
+def documented(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a forward be called with these arguments, by position in this order or by name, and with no others.
+
+    Each is None by default. `global_attention_mask`, which is ours, may be given by name. `inspect.signature` and
+    `help` show all of them.
+    """
+
+    def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
+        kinds = {**get_annotations(EncoderInputs), **get_annotations(forward)}
+        known = {
+            name: Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kinds[name])
+            for name in names
+        }
+        ours = Parameter(OURS, Parameter.KEYWORD_ONLY, default=None, annotation=kinds[OURS])
+
+        @functools.wraps(forward)
+        def called(self: Any, *values: Any, **arguments: Any) -> Any:
+            if len(values) > len(names):
+                raise TypeError(f"{type(self).__name__} takes {len(names)} arguments, not {len(values)}")
+            given = dict(zip(names, values, strict=False))
+            for name in arguments:
+                if name in given:
+                    raise TypeError(f"{type(self).__name__} is given {name!r} twice, by position and by name")
+                if name not in known and name != OURS:
+                    near = nearest(name, known)
+                    hint = f"; did you mean {near!r}?" if near else ""
+                    raise TypeError(f"{type(self).__name__} takes no argument {name!r}{hint}")
+            return forward(self, **given, **arguments)
+
+        itself = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        called.__signature__ = Signature([itself, *known.values(), ours])  # type: ignore[attr-defined]
+        return called
+
+    return decorate
+
+
 def pack(output: ModelOutput, return_dict: bool | None, config: BigBirdConfig) -> Any:
     """Return the output as it is, or as a tuple where `return_dict`, or else the config, says False."""
     if return_dict is None:
-        return_dict = config.extra.get("return_dict", True)
+        return_dict = config.use_return_dict
     return output if return_dict else output.to_tuple()
 
 
@@ -76,6 +122,7 @@ class BigBirdModel(PretrainedModel):
         self.pooler = Linear(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self._initialise_all()
 
+    @documented(*FIRST, *ACROSS, "past_key_values", "use_cache", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -102,8 +149,11 @@ class BigBirdModel(PretrainedModel):
                 decoders given to an encoder or the reverse.
             TypeError: an argument that is not known.
         """
-        if unknown := inputs.keys() - EncoderInputs.__annotations__.keys():
-            raise TypeError(f"{type(self).__name__} takes no argument {min(unknown)!r}")
+        if torch.jit.is_tracing():
+            raise ModelError(
+                "torch.jit.trace would write this input's lengths down for all others",
+                fix="use torch.export.export(model, (input_ids,)), whose program checks the length",
+            )
         self._refuse_misplaced(inputs)
         words_BSD = inputs.get("inputs_embeds")
         B, S = batch_shape(input_ids, words_BSD)
@@ -143,7 +193,7 @@ class BigBirdModel(PretrainedModel):
     def _setting(self, inputs: EncoderInputs, name: Literal["output_attentions", "output_hidden_states"]) -> Any:
         """What the call says, else what the checkpoint's config.json says."""
         asked = inputs.get(name)
-        return self.config.extra.get(name, False) if asked is None else asked
+        return getattr(self.config, name) if asked is None else asked
 
     def _keeps(self, use_cache: bool | None) -> bool:
         if not self.config.is_decoder:

@@ -25,7 +25,17 @@ from bigbird_cli.pytorch.heads import (
     question_mask,
     zero_of,
 )
-from bigbird_cli.pytorch.model import BigBirdModel, EncoderInputs, batch_shape, pack, token_mask
+from bigbird_cli.pytorch.model import (
+    ACROSS,
+    FIRST,
+    LAST,
+    BigBirdModel,
+    EncoderInputs,
+    batch_shape,
+    documented,
+    pack,
+    token_mask,
+)
 from bigbird_cli.pytorch.outputs import (
     BigBirdForPreTrainingOutput,
     BigBirdForQuestionAnsweringModelOutput,
@@ -84,6 +94,7 @@ class BigBirdForPreTraining(PretrainedModel):
         self.cls = PretrainingHead(predictions=build_predictions(config), width=config.hidden_size)
         self._initialise_all()
 
+    @documented(*FIRST, "labels", "next_sentence_label", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -135,6 +146,7 @@ class BigBirdForMaskedLM(PretrainedModel):
         self.cls = LanguageModelHead(predictions=build_predictions(config))
         self._initialise_all()
 
+    @documented(*FIRST, *ACROSS, "labels", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -174,6 +186,7 @@ class BigBirdForCausalLM(PretrainedModel):
         self.cls = LanguageModelHead(predictions=build_predictions(config))
         self._initialise_all()
 
+    @documented(*FIRST, *ACROSS, "past_key_values", "labels", "use_cache", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -237,6 +250,7 @@ class BigBirdForSequenceClassification(PretrainedModel):
         )
         self._initialise_all()
 
+    @documented(*FIRST, "labels", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -289,6 +303,7 @@ class BigBirdForMultipleChoice(PretrainedModel):
         self.classifier = build_classifier(config, n_labels=1)
         self._initialise_all()
 
+    @documented(*FIRST, "labels", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -345,6 +360,7 @@ class BigBirdForTokenClassification(PretrainedModel):
         self.classifier = build_classifier(config, n_labels=_n_labels(config))
         self._initialise_all()
 
+    @documented(*FIRST, "labels", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -391,6 +407,7 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         )
         self._initialise_all()
 
+    @documented(*FIRST[:2], "question_lengths", *FIRST[2:], "start_positions", "end_positions", *LAST)
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -433,3 +450,14 @@ class BigBirdForQuestionAnswering(PretrainedModel):
             loss, start_BS, end_BS, encoded.pooler_output, encoded.hidden_states, encoded.attentions
         )
         return pack(output, return_dict, self.config)
+
+
+# The names that samples open a model by, whatever its kind; a model of another kind is an error here.
+AutoModel = BigBirdModel
+AutoModelForCausalLM = BigBirdForCausalLM
+AutoModelForMaskedLM = BigBirdForMaskedLM
+AutoModelForMultipleChoice = BigBirdForMultipleChoice
+AutoModelForPreTraining = BigBirdForPreTraining
+AutoModelForQuestionAnswering = BigBirdForQuestionAnswering
+AutoModelForSequenceClassification = BigBirdForSequenceClassification
+AutoModelForTokenClassification = BigBirdForTokenClassification

@@ -1,9 +1,10 @@
 """A module with a config, and its way from and to a model folder."""
 
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,70 +14,143 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, NewWeightsWarning
-from bigbird_cli.pytorch.encoder import Encoder
-from bigbird_cli.pytorch.kernels import KERNELS
+from bigbird_cli.pytorch.configured import ConfiguredModel
 from bigbird_cli.pytorch.layers import initialise
-from bigbird_cli.weights.store import open_folder, read_tensors, write_model
+from bigbird_cli.weights.store import hub_options, open_folder, read_tensors, write_model
 
 ENCODER_PARTS = ("embeddings.", "encoder.")
 """Parameters that a checkpoint must have; all others can be trained anew."""
 
 
-class PretrainedModel(nn.Module):
-    """A module with a config, and its way from and to a folder."""
+SETTLED = {"low_cpu_mem_usage": True, "use_safetensors": True, "trust_remote_code": False, "force_download": False}
+"""Arguments of transformers that leave no choice here: weights are read once and from safetensors, no code is run."""
 
-    prefix: ClassVar[str] = "bert."
-    """What stands before the encoder's parameter names."""
+
+class Loaded(NamedTuple):
+    """What became of the tensors of a checkpoint, by name."""
+
+    missing: list[str]
+    """Those that it lacks; they are new."""
+    unused: list[str]
+    """Those that the model does not have."""
+    mismatched: list[tuple[str, list[int], list[int]]]
+    """Those of another shape, each with the checkpoint's and the model's; they are new."""
+
+
+class PretrainedModel(ConfiguredModel):
+    """A module with a config, and its way from and to a folder."""
 
     label_parameters: ClassVar[tuple[str, ...]] = ()
     """Names of the parameters that have a row a label."""
 
     def __init__(self, config: BigBirdConfig) -> None:
-        super().__init__()
-        self.config = config.replace(architectures=[type(self).__name__])
+        super().__init__(config)
         self.new_parameters: tuple[str, ...] = ()
         """Parameters that the checkpoint lacked."""
 
     @classmethod
     def from_pretrained(
         cls,
-        name: str | Path,
+        pretrained_model_name_or_path: str | Path,
         *,
+        config: BigBirdConfig | str | Path | None = None,
         pattern: str | None = None,
-        revision: str | None = None,
-        offline: bool = False,
         trained: bool = False,
+        torch_dtype: torch.dtype | str | None = None,
+        dtype: torch.dtype | str | None = None,
+        device_map: str | int | torch.device | None = None,
+        add_pooling_layer: bool | None = None,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
         **changes: Any,
     ) -> Self:
-        """Open a model folder, a shipped model or a hub name; weights become float32, the model stands in eval mode.
+        """Open a model folder, a shipped model or a hub name; the model stands in eval mode.
 
         Args:
-            name: folder, or name; a name that starts with `.`, `/` or `~` or exists on disk is never looked up.
+            pretrained_model_name_or_path: folder, or name; a name that starts with `.`, `/` or `~` or exists on disk
+                is never looked up.
+            config: in place of the folder's own, or where to find it.
             pattern: variant of the random blocks, in place of the config's; see BigBirdConfig.
-            revision: of a hub name.
-            offline: never ask the network.
             trained: refuse a checkpoint that lacks a tensor, instead of starting it anew.
+            torch_dtype, dtype: of the parameters, such as torch.bfloat16, its name, or "auto" for what the config
+                says; by default float32.
+            device_map: a device to put the model on; "auto" takes a GPU if there is one.
+            add_pooling_layer: build with or without the pooler, in the classes that leave the choice.
+            ignore_mismatched_sizes: start a tensor of the head anew where its shape is not what the config asks for.
+            output_loading_info: return what became of the checkpoint's tensors too.
             changes: config fields to change, such as `block_size` or `num_random_blocks`. A larger
-                `max_position_embeddings` repeats the position vectors that are there; other labels start anew.
+                `max_position_embeddings` repeats the position vectors that are there; other labels start anew. And
+                where to look for a hub name: revision=, cache_dir=, token=, and local_files_only= or offline=, which
+                never ask the network.
+
+        Returns:
+            The model; with output_loading_info, the model and a dictionary of names.
 
         Raises:
             ModelError: no such model, an encoder tensor that is missing, or one of the wrong shape.
         """
-        folder = open_folder(name, offline=offline, revision=revision)
-        config = folder.config.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
+        _drop_settled(changes)
+        folder = open_folder(pretrained_model_name_or_path, **hub_options(changes))
+        base = config if isinstance(config, BigBirdConfig) else folder.config
+        if isinstance(config, str | Path):
+            base = BigBirdConfig.from_pretrained(config)
+        settings = base.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
         with torch.device("meta"):
-            model = cls._build(config)
-        tensors = read_tensors(folder.path)
-        model.load_tensors(tensors, where=str(folder.path), trained=trained, saved_config=folder.config)
-        return model.eval()
+            model = cls._build(settings, add_pooling_layer=add_pooling_layer)
+        loaded = model.load_tensors(
+            read_tensors(folder.path),
+            where=str(folder.path),
+            trained=trained,
+            saved_config=folder.config,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+        )
+        kind = _dtype_of(torch_dtype if dtype is None else dtype, settings)
+        model = model.to(device=_device_of(device_map), dtype=kind).eval()
+        if not output_loading_info:
+            return model
+        info = {"missing_keys": loaded.missing, "unexpected_keys": loaded.unused, "mismatched_keys": loaded.mismatched}
+        return model, {**info, "error_msgs": []}  # type: ignore[return-value]
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json and model.safetensors, with Hugging Face's names."""
-        write_model(Path(folder), config=self.config, tensors=self.to_tensors())
+    @classmethod
+    def from_config(cls, config: BigBirdConfig) -> Self:
+        """Build a new model, as the class itself does."""
+        return cls(config)
 
-    def to_tensors(self) -> dict[str, np.ndarray]:
-        """Copy every parameter into a numpy array, by name, and by both names where transformers asks for two."""
-        tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        is_main_process: bool = True,
+        state_dict: Mapping[str, Tensor] | None = None,
+        safe_serialization: bool = True,
+        max_shard_size: int | str | None = None,
+    ) -> None:
+        """Write config.json and model.safetensors, with Hugging Face's names.
+
+        Args:
+            save_directory: a folder; it is made where it is missing.
+            is_main_process: do nothing where it is False, as every process but one says.
+            state_dict: in place of the model's own, as wrappers gather it.
+            safe_serialization: True; no pickle is written.
+            max_shard_size: of no effect: the weights stand in one file, which no BigBird is too large for.
+
+        Raises:
+            ValueError: a pickle is asked for.
+        """
+        del max_shard_size
+        if not safe_serialization:
+            raise ValueError("weights are written as safetensors only: leave safe_serialization on")
+        if is_main_process:
+            config = self.config.replace(architectures=[type(self).__name__])
+            write_model(Path(save_directory), config=config, tensors=self.to_tensors(state_dict))
+
+    def to_tensors(self, state_dict: Mapping[str, Tensor] | None = None) -> dict[str, np.ndarray]:
+        """Copy every parameter into a numpy array, by name, and by both names where transformers asks for two.
+
+        Numpy has no bfloat16: such numbers become float32, which changes none.
+        """
+        state = self.state_dict() if state_dict is None else state_dict
+        tensors = {name: _to_array(value) for name, value in state.items()}
         if not self.config.tie_word_embeddings:
             tensors |= {twin: tensors[home] for twin, home in SHARED_BIAS.items() if home in tensors}
         return tensors
@@ -88,7 +162,8 @@ class PretrainedModel(nn.Module):
         where: str,
         trained: bool = False,
         saved_config: BigBirdConfig | None = None,
-    ) -> None:
+        ignore_mismatched_sizes: bool = False,
+    ) -> Loaded:
         """Take over a checkpoint's tensors; what the head lacks is initialised and named in a warning.
 
         Args:
@@ -97,6 +172,10 @@ class PretrainedModel(nn.Module):
             trained: a missing tensor of the head is an error too.
             saved_config: what the checkpoint's own config says, where the model's may ask for more positions or other
                 labels.
+            ignore_mismatched_sizes: take a tensor of the head of another shape for a missing one.
+
+        Returns:
+            What was missing, not used, and of another shape.
 
         Raises:
             ModelError: an encoder tensor is missing, or any tensor has another shape than the config asks for.
@@ -108,10 +187,14 @@ class PretrainedModel(nn.Module):
         if saved_config is not None:
             self._extend_positions(found, saved_config)
         outdated = [] if saved_config is None else self._outdated_labels(found, own, saved_config)
+        misfits = [name for name in own if name in found and found[name].shape != tuple(own[name].shape)]
+        if ignore_mismatched_sizes:
+            outdated = [name for name in misfits if name in outdated or not self._is_encoders(name)]
+        shapes = [(name, list(found[name].shape), list(own[name].shape)) for name in outdated]
         for name in outdated:
             del found[name]
         missing = [name for name in own if name not in found]
-        if lost := [name for name in missing if name.removeprefix(self.prefix).startswith(ENCODER_PARTS)]:
+        if lost := [name for name in missing if self._is_encoders(name)]:
             raise ModelError(
                 f"the checkpoint lacks {_enumerate(lost)}",
                 where=where,
@@ -138,11 +221,13 @@ class PretrainedModel(nn.Module):
             initialise(module, leaf, std=self.config.initializer_range)
         absent = [name for name in missing if name not in outdated]
         notes = [f"not in the checkpoint and new: {_enumerate(absent)}"] if absent else []
-        notes += [f"of other labels and new: {_enumerate(outdated)}"] if outdated else []
+        why = "another shape" if ignore_mismatched_sizes else "other labels"
+        notes += [f"of {why} and new: {_enumerate(outdated)}"] if outdated else []
         notes += [f"in the checkpoint and not used: {_enumerate(unused)}"] if unused else []
         if notes:
             warnings.warn(f"{where}: {'; '.join(notes)}", NewWeightsWarning, stacklevel=3)
         self.new_parameters = tuple(missing)
+        return Loaded(absent, unused, shapes)
 
     def _settle_twins(self, found: dict[str, np.ndarray], own: Mapping[str, Tensor], *, where: str) -> None:
         """Bring together what a checkpoint holds under the two names of one parameter."""
@@ -174,40 +259,59 @@ class PretrainedModel(nn.Module):
             return []
         return [name for name in self.label_parameters if name in found and found[name].shape != tuple(own[name].shape)]
 
-    def gradient_checkpointing_enable(self) -> None:
-        """Keep only each block's input for the backward pass and compute the rest again."""
-        self._encoder().gradient_checkpointing = True
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Keep every intermediate result for the backward pass."""
-        self._encoder().gradient_checkpointing = False
-
-    def use_sparse_kernel(self, name: str) -> None:
-        """Let block-sparse attention be computed by another kernel: gather (the default), flex or reference.
-
-        Raises:
-            ValueError: there is no such kernel of block-sparse attention.
-        """
-        if name not in KERNELS or name == "full":
-            raise ValueError(f"{name!r} is not one of {', '.join(sorted(KERNELS.keys() - {'full'}))}")
-        self._encoder().sparse_kernel = name
-
     @classmethod
-    def _build(cls, config: BigBirdConfig) -> Self:
-        return cls(config)
-
-    def _encoder(self) -> Encoder:
-        return cast(Encoder, self.get_submodule(f"{self.prefix}encoder"))
+    def _build(cls, config: BigBirdConfig, *, add_pooling_layer: bool | None = None) -> Self:
+        if add_pooling_layer is None:
+            return cls(config)
+        if "add_pooling_layer" not in inspect.signature(cls.__init__).parameters:
+            raise TypeError(f"a {cls.__name__} leaves no choice of a pooler: leave add_pooling_layer out")
+        return cls(config, add_pooling_layer=add_pooling_layer)  # type: ignore[call-arg]
 
     def _own_name(self, name: str, own: Mapping[str, Tensor]) -> str:
         """Find a checkpoint's name among our own: a base folder has no prefix, a head folder has one."""
         return next((form for form in (name, name.removeprefix("bert."), f"bert.{name}") if form in own), name)
 
+    def _is_encoders(self, name: str) -> bool:
+        return name.removeprefix(self.prefix).startswith(ENCODER_PARTS)
+
     def _initialise_all(self) -> None:
+        """Give every parameter its start; the last thing that a class does when it is built."""
+        self.base_model.config = self.config  # one for both: what is set here steers the encoder's calls
         for module in self.modules():
             for name, parameter in module.named_parameters(recurse=False):
                 if not parameter.is_meta:
                     initialise(module, name, std=self.config.initializer_range)
+
+
+def _drop_settled(options: dict[str, Any]) -> None:
+    for name, value in SETTLED.items():
+        if options.pop(name, value) is False and value:
+            raise ValueError(f"{name}=False is not offered here: leave it out")
+
+
+def _dtype_of(asked: torch.dtype | str | None, config: BigBirdConfig) -> torch.dtype:
+    """The type that is asked for, by itself or by name.
+
+    Raises:
+        ValueError: it is none of floating-point numbers.
+    """
+    if asked == "auto":
+        asked = config.dtype or config.torch_dtype
+    kind = getattr(torch, asked.removeprefix("torch."), None) if isinstance(asked, str) else asked or torch.float32
+    if not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+        raise ValueError(f'torch_dtype is {asked!r}; it may be "float32", "float16", "bfloat16", "float64" or "auto"')
+    return kind
+
+
+def _device_of(device_map: Any) -> torch.device:
+    if device_map == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cpu" if device_map is None else device_map)
+
+
+def _to_array(value: Tensor) -> np.ndarray:
+    value = value.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
 
 
 def _to_tensor(array: np.ndarray) -> Tensor:

@@ -5,39 +5,39 @@ The table is the documentation's; an argument counts as there when a model takes
 
 import contextlib
 import inspect
+import types
 from dataclasses import fields
 from typing import Any
 
 import pytest
 import torch
+import transformers
 
 import bigbird_cli as bb
 from bigbird_cli.pytorch import outputs
 
-COMMON = (
-    "input_ids",
-    "attention_mask",
-    "token_type_ids",
-    "position_ids",
-    "head_mask",
-    "inputs_embeds",
-    "output_attentions",
-    "output_hidden_states",
-    "return_dict",
-)
+FIRST = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "head_mask", "inputs_embeds")
+LAST = ("output_attentions", "output_hidden_states", "return_dict")
 ENCODER_STATES = ("encoder_hidden_states", "encoder_attention_mask")
 CACHE = ("past_key_values", "use_cache")
 STATES = ("hidden_states", "attentions")
 
 ARGUMENTS = {
-    "BigBirdModel": (*COMMON, *ENCODER_STATES, *CACHE),
-    "BigBirdForPreTraining": (*COMMON, "labels", "next_sentence_label"),
-    "BigBirdForCausalLM": (*COMMON, *ENCODER_STATES, *CACHE, "labels"),
-    "BigBirdForMaskedLM": (*COMMON, *ENCODER_STATES, "labels"),
-    "BigBirdForSequenceClassification": (*COMMON, "labels"),
-    "BigBirdForMultipleChoice": (*COMMON, "labels"),
-    "BigBirdForTokenClassification": (*COMMON, "labels"),
-    "BigBirdForQuestionAnswering": (*COMMON, "question_lengths", "start_positions", "end_positions"),
+    "BigBirdModel": (*FIRST, *ENCODER_STATES, *CACHE, *LAST),
+    "BigBirdForPreTraining": (*FIRST, "labels", "next_sentence_label", *LAST),
+    "BigBirdForCausalLM": (*FIRST, *ENCODER_STATES, "past_key_values", "labels", "use_cache", *LAST),
+    "BigBirdForMaskedLM": (*FIRST, *ENCODER_STATES, "labels", *LAST),
+    "BigBirdForSequenceClassification": (*FIRST, "labels", *LAST),
+    "BigBirdForMultipleChoice": (*FIRST, "labels", *LAST),
+    "BigBirdForTokenClassification": (*FIRST, "labels", *LAST),
+    "BigBirdForQuestionAnswering": (
+        *FIRST[:2],
+        "question_lengths",
+        *FIRST[2:],
+        "start_positions",
+        "end_positions",
+        *LAST,
+    ),
 }
 OUTPUTS = {
     "BigBirdModel": (
@@ -160,14 +160,38 @@ def test_every_documented_argument_changes_what_is_returned(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
-def test_the_first_arguments_may_be_given_by_position_and_no_other_name_is_taken(kind: str) -> None:
-    model = build(kind, is_decoder=False, add_cross_attention=False)
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    names = [p.name for p in inspect.signature(model.forward).parameters.values() if p.kind is positional]
-    in_order = ["input_ids", "attention_mask", "question_lengths"]
-    assert names == in_order[: 3 if kind == "BigBirdForQuestionAnswering" else 2]
-    with pytest.raises(TypeError, match="atention_mask"):
-        model(arguments_of(kind)["input_ids"], atention_mask=None)
+def test_a_signature_shows_the_documented_arguments_in_their_order(kind: str) -> None:
+    parameters = inspect.signature(getattr(bb, kind).forward).parameters.values()
+    assert tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD) == ("self", *ARGUMENTS[kind])
+    assert [p.name for p in parameters if p.kind is not p.POSITIONAL_OR_KEYWORD] == ["global_attention_mask"]
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_arguments_mean_the_same_by_position_and_by_name(kind: str) -> None:
+    model, given = build(kind), {**arguments_of(kind), "inputs_embeds": None}
+    with torch.no_grad():
+        by_name, by_position = model(**given), model(*given.values())
+    assert list(by_position) == list(by_name)
+    assert torch.equal(by_position[0], by_name[0])
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_an_argument_that_is_unknown_or_given_twice_is_an_error(kind: str) -> None:
+    model, ids = build(kind), arguments_of(kind)["input_ids"]
+    with pytest.raises(TypeError, match=r"no argument 'atention_mask'; did you mean 'attention_mask'\?"):
+        model(ids, atention_mask=None)
+    with pytest.raises(TypeError, match="'input_ids' twice"):
+        model(ids, input_ids=ids)
+    with pytest.raises(TypeError, match=f"takes {len(ARGUMENTS[kind])} arguments"):
+        model(ids, *[None] * len(ARGUMENTS[kind]))
+
+
+def test_the_trainer_of_transformers_keeps_every_documented_column() -> None:
+    model = build("BigBirdForQuestionAnswering")
+    trainer = types.SimpleNamespace(model=model, _signature_columns=None, label_names=["start_positions"])
+    transformers.Trainer._set_signature_columns_if_needed(trainer)
+    assert {"token_type_ids", "question_lengths", "end_positions"} <= set(trainer._signature_columns)
+    assert "inputs" not in trainer._signature_columns
 
 
 @pytest.mark.parametrize("kind", WITH_CHOSEN_POOLER)
