@@ -50,9 +50,11 @@ def _taking_extra(config: _Config) -> _Config:
 
     @functools.wraps(build)
     def __init__(self: Any, *values: Any, extra: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        _need_bigbird(settings.pop("model_type", MODEL_TYPE))
         others = {name: settings.pop(name) for name in list(settings) if name not in _FIELDS}
         for name in others:
-            _refuse_slip(name)
+            if name not in SHARED_SETTINGS and (near := nearest(name, _FIELDS)):
+                raise ModelError(f"the model has no setting {name!r}", fix=f"did you mean {near!r}?")
         if unread := sorted(others.keys() - SHARED_SETTINGS.keys()):
             message = f"kept in the config, but no BigBird reads it: {', '.join(unread)}"
             warnings.warn(message, BigBirdWarning, stacklevel=2)
@@ -183,7 +185,10 @@ class BigBirdConfig:
         elif name in vars(type(self)):
             super().__setattr__(name, value)
         else:
-            _refuse_slip(name)
+            if name not in self.extra and name not in SHARED_SETTINGS and (near := nearest(name, _FIELDS)):
+                # no error: code for models of every kind sets what only some have, such as rms_norm_eps
+                message = f"the config has no setting {name!r} of its own; did you mean {near!r}?"
+                warnings.warn(message, BigBirdWarning, stacklevel=2)
             self.extra[name] = value
 
     def _check_types(self) -> None:
@@ -316,12 +321,7 @@ class BigBirdConfig:
         Raises:
             ModelError: another kind of model, or a bad value.
         """
-        kind = settings.get("model_type", MODEL_TYPE)
-        if kind != MODEL_TYPE:
-            raise ModelError(
-                f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
-                fix="make a BigBird of it with `bigbird convert`" if kind in WARM_STARTS else "name a BigBird model",
-            )
+        _need_bigbird(settings.get("model_type", MODEL_TYPE))
         known = {name: value for name, value in settings.items() if name in _FIELDS}
         extra = {name: value for name, value in settings.items() if name not in _FIELDS and name != "model_type"}
         config = cls(**known, extra=extra)
@@ -435,10 +435,12 @@ def _plain_fields() -> dict[str, tuple[type, bool]]:
 _PLAIN_FIELDS: Final = _plain_fields()
 
 
-def _refuse_slip(name: str) -> None:
-    """Refuse the name of another setting that is nearly one of a BigBird's."""
-    if name not in SHARED_SETTINGS and (near := nearest(name, _FIELDS)):
-        raise ModelError(f"the model has no setting {name!r}", fix=f"did you mean {near!r}?")
+def _need_bigbird(kind: object) -> None:
+    if kind != MODEL_TYPE:
+        raise ModelError(
+            f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
+            fix="make a BigBird of it with `bigbird convert`" if kind in WARM_STARTS else "name a BigBird model",
+        )
 
 
 def _need(name: str, value: object, holds: bool, range_words: str) -> None:

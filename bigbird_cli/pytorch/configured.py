@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ModelError
@@ -33,6 +34,7 @@ class ConfiguredModel(nn.Module):
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__()
         self.config = config.replace(architectures=[type(self).__name__])
+        self._input_grads_hook: RemovableHandle | None = None
 
     @property
     def base_model(self) -> "ConfiguredModel":
@@ -75,11 +77,11 @@ class ConfiguredModel(nn.Module):
         """Keep only each block's input for the backward pass and compute the rest again, dropout alike.
 
         Args:
-            gradient_checkpointing_kwargs: settings of torch.utils.checkpoint.checkpoint, such as use_reentrant; by
-                default False.
+            gradient_checkpointing_kwargs: settings of torch.utils.checkpoint.checkpoint; use_reentrant is False
+                whatever they say: the gradients are the same, and those of an encoder's states are not lost.
         """
         self._encoder().gradient_checkpointing = True
-        self._encoder().checkpointing_options = {"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}
+        self._encoder().checkpointing_options = {**(gradient_checkpointing_kwargs or {}), "use_reentrant": False}
 
     def gradient_checkpointing_disable(self) -> None:
         """Keep every intermediate result for the backward pass."""
@@ -92,7 +94,15 @@ class ConfiguredModel(nn.Module):
 
     def enable_input_require_grads(self) -> None:
         """Give the word vectors a gradient even where their table is frozen, as adapters under checkpointing need."""
-        self.get_input_embeddings().register_forward_hook(lambda _module, _ids, words_BSD: words_BSD.requires_grad_())
+        self.disable_input_require_grads()
+        words = self.get_input_embeddings()
+        self._input_grads_hook = words.register_forward_hook(lambda _words, _ids, x_BSD: x_BSD.requires_grad_())
+
+    def disable_input_require_grads(self) -> None:
+        """Take that back."""
+        if self._input_grads_hook is not None:
+            self._input_grads_hook.remove()
+            self._input_grads_hook = None
 
     def use_sparse_kernel(self, name: str) -> None:
         """Let block-sparse attention be computed by another kernel: gather (the default), flex or reference.

@@ -277,6 +277,8 @@ class PretrainedModel(ConfiguredModel):
     def _initialise_all(self) -> None:
         """Give every parameter its start; the last thing that a class does when it is built."""
         self.base_model.config = self.config  # one for both: what is set here steers the encoder's calls
+        if self.config.gradient_checkpointing:
+            self.gradient_checkpointing_enable()
         for module in self.modules():
             for name, parameter in module.named_parameters(recurse=False):
                 if not parameter.is_meta:

@@ -122,6 +122,9 @@ class BigBirdTokenizer(ModelInputs):
         for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
             if side not in ("right", "left"):
                 raise ValueError(f'{name} is {side!r}; it may be "right" or "left"')
+        for name in settings:
+            if callable(getattr(type(self), name, None)):
+                raise AttributeError(f"{name} is a method, and no setting: call it, or give the argument to a call")
         self.model_max_length = NO_LIMIT if model_max_length is None else model_max_length
         self.padding_side = padding_side
         self.truncation_side = truncation_side

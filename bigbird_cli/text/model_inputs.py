@@ -122,6 +122,7 @@ class ModelInputs(SpecialTokens):
         return_offsets_mapping: bool = False,
         return_length: bool = False,
         split_special_tokens: bool | None = None,
+        padding_side: str | None = None,
         verbose: bool = True,
     ) -> BatchEncoding:
         """Model inputs of a text, a pair of texts, or a batch of either.
@@ -144,6 +145,7 @@ class ModelInputs(SpecialTokens):
                 is_split_into_words: in its word) and the one after its last, without the white space round it;
                 (0, 0) for the special tokens that are put in and for padding.
             split_special_tokens: read special tokens in the text as text.
+            padding_side: "right" or "left", in place of the tokenizer's.
             verbose: whether to warn.
 
         Returns:
@@ -207,6 +209,7 @@ class ModelInputs(SpecialTokens):
         is_split_into_words: bool = False,
         return_offsets_mapping: bool = False,
         split_special_tokens: bool | None = None,
+        padding_side: str | None = None,
         verbose: bool = True,
         **options: Any,
     ) -> BatchEncoding:
@@ -249,7 +252,9 @@ class ModelInputs(SpecialTokens):
         self._tell(cuts, n_inputs=len(has_pair), limits=limits, verbose=verbose)
         if not columns:
             columns = {"input_ids": []}
-        return self._padded(columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors, cuts)
+        return self._padded(
+            columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors, cuts, side=padding_side
+        )
 
     def prepare_for_model(self, ids: list[int], pair_ids: list[int] | None = None, **options: Any) -> BatchEncoding:
         """Model input of ids that have no special tokens yet; options as of a call."""
@@ -273,6 +278,7 @@ class ModelInputs(SpecialTokens):
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
         return_length: bool = False,
+        padding_side: str | None = None,
         verbose: bool = True,
         tell_cuts: bool = True,
     ) -> BatchEncoding:
@@ -327,7 +333,11 @@ class ModelInputs(SpecialTokens):
             len(encoded["input_ids"]), limits=limits, longest=len(encoded["input_ids"]), multiple_of=pad_to_multiple_of
         )
         encoded = pad_one(
-            encoded, length=length, pad_id=self.pad_token_id, side=self.padding_side, with_mask=return_attention_mask
+            encoded,
+            length=length,
+            pad_id=self.pad_token_id,
+            side=self._side(padding_side),
+            with_mask=return_attention_mask,
         )
         if return_length:
             encoded["length"] = len(encoded["input_ids"])
@@ -355,6 +365,7 @@ class ModelInputs(SpecialTokens):
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
         verbose: bool = True,
+        padding_side: str | None = None,
     ) -> BatchEncoding:
         """Fill one encoded input, a batch of them, or a list of encoded inputs; usable as a collate function."""
         if isinstance(encoded_inputs, (list, tuple)):
@@ -371,9 +382,12 @@ class ModelInputs(SpecialTokens):
                 pad_to_multiple_of,
                 return_attention_mask,
                 None,
+                side=padding_side,
             )
             return as_tensors({name: value[0] for name, value in single.items()}, return_tensors)
-        return self._padded(columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors)
+        return self._padded(
+            columns, limits, pad_to_multiple_of, return_attention_mask, return_tensors, side=padding_side
+        )
 
     def _padded(
         self,
@@ -383,6 +397,8 @@ class ModelInputs(SpecialTokens):
         with_mask: bool | None,
         kind: str | None,
         cuts: Sequence[Cut] = (),
+        *,
+        side: str | None = None,
     ) -> BatchEncoding:
         """A batch, name -> one list an input, filled as limits say."""
         if with_mask is None:
@@ -393,11 +409,17 @@ class ModelInputs(SpecialTokens):
             encoded = {name: values[row] for name, values in columns.items()}
             length = padded_length(len(encoded["input_ids"]), limits=limits, longest=longest, multiple_of=multiple_of)
             encoded = pad_one(
-                encoded, length=length, pad_id=self.pad_token_id, side=self.padding_side, with_mask=with_mask
+                encoded, length=length, pad_id=self.pad_token_id, side=self._side(side), with_mask=with_mask
             )
             for name, value in encoded.items():
                 filled.setdefault(name, []).append(value)
         return as_tensors(filled, kind, cuts=cuts)
+
+    def _side(self, asked: str | None) -> str:
+        """The side to fill: the call's, or else the tokenizer's."""
+        if asked not in (None, "right", "left"):
+            raise ValueError(f'padding_side is {asked!r}; it may be "right" or "left"')
+        return self.padding_side if asked is None else asked
 
     def _readings(
         self, inputs: Sequence[Any], *, words: bool, split_special_tokens: bool | None, with_spans: bool

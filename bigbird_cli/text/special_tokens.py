@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from tokenizers import AddedToken
 
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+_WITHOUT_ROLE = ("additional_special_tokens", "extra_special_tokens")
+_IDS_WITHOUT_ROLE = tuple(f"{name}_ids" for name in _WITHOUT_ROLE)
 ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
 
 
@@ -110,15 +112,25 @@ class SpecialTokens:
         return self._add(new_tokens, special=special_tokens)
 
     def add_special_tokens(
-        self, special_tokens_dict: Mapping[str, Any], replace_additional_special_tokens: bool = True
+        self,
+        special_tokens_dict: Mapping[str, Any],
+        replace_additional_special_tokens: bool = True,
+        replace_extra_special_tokens: bool = True,
     ) -> int:
-        """Name special tokens, e.g. {"cls_token": "<C>"} or {"additional_special_tokens": [...]}; see `add_tokens`."""
+        """Name special tokens, e.g. {"cls_token": "<C>"} or {"additional_special_tokens": [...]}; see `add_tokens`.
+
+        Args:
+            special_tokens_dict: names and tokens; those without a role as additional_special_tokens or, as
+                transformers 5 calls them, extra_special_tokens.
+            replace_additional_special_tokens, replace_extra_special_tokens: False keeps those that there are.
+        """
+        replaces = replace_additional_special_tokens and replace_extra_special_tokens
         to_add: list[AddedToken] = []
         for name, value in special_tokens_dict.items():
-            if name == "additional_special_tokens":
+            if name in _WITHOUT_ROLE:
                 tokens = [added_token(token, normalized=False) for token in value]
                 known = set(self.additional_special_tokens)
-                if replace_additional_special_tokens and tokens:
+                if replaces and tokens:
                     self._additional = list(tokens)
                 else:
                     tokens = [token for token in tokens if token.content not in known]
@@ -169,7 +181,11 @@ class SpecialTokens:
 
     def __setattr__(self, name: str, value: Any) -> None:
         role, _, kind = name.partition("_")
-        if role in ROLES and kind == "token":
+        if name in _WITHOUT_ROLE:
+            self._additional = list(value or ())
+        elif name in _IDS_WITHOUT_ROLE:
+            self._additional = list(self.convert_ids_to_tokens(value or ()))
+        elif role in ROLES and kind == "token":
             self._special[role] = None if value is None else added_token(value)
         elif role in ROLES and kind == "token_id":
             self._special[role] = None if value is None else added_token(self.convert_ids_to_tokens(value))
@@ -185,6 +201,16 @@ class SpecialTokens:
     def additional_special_tokens_ids(self) -> list[int]:
         """Their ids."""
         return self.convert_tokens_to_ids(self.additional_special_tokens)
+
+    @property
+    def extra_special_tokens(self) -> list[str]:
+        """As `additional_special_tokens`; the name that transformers 5 gives them."""
+        return self.additional_special_tokens
+
+    @property
+    def extra_special_tokens_ids(self) -> list[int]:
+        """Their ids."""
+        return self.additional_special_tokens_ids
 
     @property
     def special_tokens_map(self) -> dict[str, str | list[str]]:

@@ -76,9 +76,10 @@ def stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
                 continue
             content = value["content"] if isinstance(value, Mapping) else str(value)
             settings[name] = known.get(str(content)) or (value if isinstance(value, str) else added_token(value))
+    others = settings.pop("extra_special_tokens", None)  # the name that transformers 5 gives them
     settings["additional_special_tokens"] = [
         token if isinstance(token, str) else added_token(token)
-        for token in settings.get("additional_special_tokens") or ()
+        for token in settings.get("additional_special_tokens") or others or ()
     ]
     return {**settings, "added_tokens_decoder": added}
 
