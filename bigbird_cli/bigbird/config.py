@@ -189,7 +189,7 @@ class BigBirdConfig:
                 # no error: code for models of every kind sets what only some have, such as rms_norm_eps
                 message = f"the config has no setting {name!r} of its own; did you mean {near!r}?"
                 warnings.warn(message, BigBirdWarning, stacklevel=2)
-            self.extra[name] = value
+            vars(self)["extra"] = {**self.extra, name: value}  # a shallow copy of this config may share them
 
     def _check_types(self) -> None:
         for name, (kind, none_allowed) in _PLAIN_FIELDS.items():

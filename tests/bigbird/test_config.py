@@ -1,14 +1,19 @@
 """A configuration says what Hugging Face's says, keeps what it does not know, and names what is wrong."""
 
+import copy
+import inspect
 import json
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import ModelError
+from bigbird_cli.errors import BigBirdWarning, ModelError
 
 SHARED = [
     "vocab_size",
@@ -199,3 +204,92 @@ def test_derived_sizes() -> None:
     assert config.full_attention_limit == 704
     assert config.replace(num_random_blocks=0, block_size=16).full_attention_limit == 80
     assert config.replace(num_window_blocks=7).full_attention_limit == (2 + 7 + 2 * 3) * 64
+
+
+def test_arguments_stand_in_the_order_of_the_documentation() -> None:
+    ours = list(inspect.signature(BigBirdConfig).parameters)
+    assert ours[: len(SHARED) - 8] == SHARED[:-8]
+    assert inspect.signature(BigBirdConfig).parameters[ours[-1]].kind is inspect.Parameter.VAR_KEYWORD
+    assert BigBirdConfig(90, 32, 1, 2, 8, "relu", 0.2, 0.3, 77).max_position_embeddings == 77
+
+
+def test_fields_can_be_set_in_any_order_and_each_is_checked() -> None:
+    config = BigBirdConfig()
+    config.hidden_size = 32  # no multiple of 12 yet
+    config.num_attention_heads = 4
+    config.num_labels = 3
+    assert (config.head_width, config.id2label) == (8, {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"})
+    config.id2label = {0: "no", 1: "yes"}
+    assert (config.num_labels, config.label2id) == (2, {"no": 0, "yes": 1})
+    config.update({"use_cache": False, "block_size": 16})
+    assert (config.use_cache, config.block_size) == (False, 16)
+    for name, value in (("block_size", 0), ("hidden_act", None), ("attention_type", "sparse"), ("num_labels", "x")):
+        with pytest.raises(ModelError, match=name):
+            setattr(config, name, value)
+    assert (config.block_size, config.num_labels) == (16, 2)
+    config.pad_token_id = 10**6
+    with pytest.raises(ModelError, match="pad_token_id is 1000000"):  # where it meets the others
+        config.replace()
+
+
+def test_settings_of_others_are_kept_and_read_by_their_names(tmp_path: Path) -> None:
+    config = BigBirdConfig(output_attentions=True, dtype="float16")
+    assert (config.output_attentions, config.output_hidden_states, config.use_return_dict) == (True, False, True)
+    config.return_dict = False
+    config.my_note = "kept"
+    config.save_pretrained(tmp_path / "new")
+    again = BigBirdConfig.from_pretrained(tmp_path / "new")
+    assert again == config
+    assert (again.my_note, again.use_return_dict, again.dtype) == ("kept", False, "float16")
+    with pytest.raises(AttributeError, match="no attribute 'my_note2'"):
+        _ = config.my_note2
+
+
+def test_a_setting_that_no_bigbird_reads_is_told_and_a_near_miss_refused() -> None:
+    with pytest.warns(BigBirdWarning, match="no BigBird reads it: n_heads"):
+        assert BigBirdConfig(n_heads=3).n_heads == 3
+    with pytest.raises(ModelError, match=r"no setting 'hiden_size'; did you mean 'hidden_size'\?"):
+        BigBirdConfig(hiden_size=3)
+    config = BigBirdConfig()
+    with pytest.warns(BigBirdWarning, match="no setting 'hiden_size' of its own; did you mean 'hidden_size'"):
+        config.hiden_size = 3
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda config: pickle.loads(pickle.dumps(config))])
+def test_a_copy_of_a_config_is_its_own(again: Callable[[BigBirdConfig], BigBirdConfig]) -> None:
+    config = BigBirdConfig(output_attentions=True)
+    other = again(config)
+    assert other == config
+    other.block_size, other.output_attentions = 16, False
+    assert (config.block_size, config.output_attentions) == (64, True)
+
+
+def test_a_changed_copy_shares_no_settings_of_others() -> None:
+    config = BigBirdConfig(output_attentions=True)
+    config.replace(block_size=16).output_attentions = False
+    assert config.output_attentions
+
+
+def test_a_config_is_made_of_what_another_says() -> None:
+    config = BigBirdConfig(**UNUSUAL)
+    assert BigBirdConfig(**config.to_dict()) == config
+    assert BigBirdConfig.from_dict(config.to_dict(), block_size=4).block_size == 4
+    assert json.loads(config.to_json_string()) == json.loads(config.to_json())
+    with pytest.raises(ModelError, match="the model is a 'bert'"):
+        BigBirdConfig(model_type="bert")
+
+
+def test_a_config_opens_by_a_shipped_name_a_folder_or_its_file(tmp_path: Path) -> None:
+    assert BigBirdConfig.from_pretrained("qa-mini", use_cache=False).use_cache is False
+    BigBirdConfig(**UNUSUAL).to_json_file(tmp_path / "config.json")
+    for name in (tmp_path, str(tmp_path), tmp_path / "config.json"):
+        assert BigBirdConfig.from_pretrained(name, output_attentions=True).vocab_size == 71
+    assert BigBirdConfig.from_json_file(tmp_path / "config.json").vocab_size == 71
+    with pytest.raises(ModelError, match="there is no such model folder"):
+        BigBirdConfig.from_pretrained(tmp_path / "none")
+    with pytest.raises(ModelError, match="no setting 'usecache'"):
+        BigBirdConfig.from_pretrained(tmp_path, usecache=False)
+
+
+def test_torchs_types_are_written_by_name() -> None:
+    assert json.loads(BigBirdConfig(dtype=torch.bfloat16).to_json_string())["dtype"] == "bfloat16"
