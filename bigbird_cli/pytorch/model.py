@@ -51,7 +51,6 @@ class EncoderInputs(TypedDict, total=False):
     """Return the states between the blocks too."""
 
 
-OURS = "global_attention_mask"
 FIRST = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "head_mask", "inputs_embeds")
 ACROSS = ("encoder_hidden_states", "encoder_attention_mask")
 LAST = ("output_attentions", "output_hidden_states", "return_dict")
@@ -59,36 +58,37 @@ LAST = ("output_attentions", "output_hidden_states", "return_dict")
 
 
 def documented(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a forward be called with these arguments, by position in this order or by name, and with no others.
+    """Let a forward be called with these arguments, by position in this order or by name.
 
-    Each is None by default. `global_attention_mask`, which is ours, may be given by name. `inspect.signature` and
-    `help` show all of them.
+    The rest of EncoderInputs can be given by name. Each is None by default, `inspect.signature` and `help` show all of
+    them, and any other name is an error.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
         kinds = {**get_annotations(EncoderInputs), **get_annotations(forward)}
-        known = {
-            name: Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kinds[name])
-            for name in names
-        }
-        ours = Parameter(OURS, Parameter.KEYWORD_ONLY, default=None, annotation=kinds[OURS])
+        by_name = [name for name in get_annotations(EncoderInputs) if name not in names]
+        parameters = [
+            *(Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=kinds[name]) for name in names),
+            *(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kinds[name]) for name in by_name),
+        ]
+        known = frozenset((*names, *by_name))
 
         @functools.wraps(forward)
         def called(self: Any, *values: Any, **arguments: Any) -> Any:
             if len(values) > len(names):
-                raise TypeError(f"{type(self).__name__} takes {len(names)} arguments, not {len(values)}")
+                raise TypeError(f"{type(self).__name__} takes {len(names)} arguments by position, not {len(values)}")
             given = dict(zip(names, values, strict=False))
             for name in arguments:
                 if name in given:
                     raise TypeError(f"{type(self).__name__} is given {name!r} twice, by position and by name")
-                if name not in known and name != OURS:
+                if name not in known:
                     near = nearest(name, known)
                     hint = f"; did you mean {near!r}?" if near else ""
                     raise TypeError(f"{type(self).__name__} takes no argument {name!r}{hint}")
             return forward(self, **given, **arguments)
 
         itself = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
-        called.__signature__ = Signature([itself, *known.values(), ours])  # type: ignore[attr-defined]
+        called.__signature__ = Signature([itself, *parameters])  # type: ignore[attr-defined]
         return called
 
     return decorate

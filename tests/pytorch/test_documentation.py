@@ -39,6 +39,7 @@ ARGUMENTS = {
         *LAST,
     ),
 }
+INPUTS = {*FIRST[2:], *ENCODER_STATES, *CACHE, *LAST[:2], "global_attention_mask"}
 OUTPUTS = {
     "BigBirdModel": (
         "BaseModelOutputWithPoolingAndCrossAttentions",
@@ -163,7 +164,8 @@ def test_every_documented_argument_changes_what_is_returned(kind: str) -> None:
 def test_a_signature_shows_the_documented_arguments_in_their_order(kind: str) -> None:
     parameters = inspect.signature(getattr(bb, kind).forward).parameters.values()
     assert tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD) == ("self", *ARGUMENTS[kind])
-    assert [p.name for p in parameters if p.kind is not p.POSITIONAL_OR_KEYWORD] == ["global_attention_mask"]
+    assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == INPUTS - set(ARGUMENTS[kind])
+    assert {p.default for p in parameters} == {None, inspect.Parameter.empty}  # of self alone
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
