@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import overload
 
 import torch
+import torch.utils._pytree as pytree
 from torch import Tensor
 
 GROWTH = 1.5
@@ -65,6 +66,13 @@ class KeptLayer:
         return (self.k_BNSH, self.v_BNSH, *(self.cross or ()))
 
 
+def _kept(tensors: Sequence[Tensor]) -> KeptLayer:
+    if len(tensors) not in (2, 4):
+        raise ValueError(f"a layer of past_key_values has {len(tensors)} tensors, not 2, or 4 with an encoder's")
+    k_BNSH, v_BNSH, *cross = tensors
+    return KeptLayer.of(k_BNSH, v_BNSH, (cross[0], cross[1]) if cross else None)
+
+
 def _roomier(x_BNSH: Tensor, n_tokens: int) -> Tensor:
     B, N, S, H = x_BNSH.shape
     room = x_BNSH.new_empty(B, N, int(n_tokens * GROWTH), H)
@@ -79,8 +87,13 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
     several times.
     """
 
-    def __init__(self, layers: Iterable[KeptLayer]) -> None:
-        self.layers = tuple(layers)
+    def __init__(self, layers: Iterable[KeptLayer | Sequence[Tensor]]) -> None:
+        """Take layers, each as it is kept or as its tensors: torch.nn.DataParallel gathers caches in that way.
+
+        Raises:
+            ValueError: a layer has neither two nor four tensors.
+        """
+        self.layers = tuple(layer if isinstance(layer, KeptLayer) else _kept(layer) for layer in layers)
 
     @classmethod
     def of(cls, past: Sequence[Sequence[Tensor]]) -> "KeyValueCache":
@@ -89,17 +102,7 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
         Raises:
             ValueError: a layer has neither two nor four tensors.
         """
-        if isinstance(past, KeyValueCache):
-            return past
-        layers = []
-        for tensors in past:
-            if len(tensors) not in (2, 4):
-                raise ValueError(
-                    f"a layer of past_key_values has {len(tensors)} tensors, not 2, or 4 with an encoder's"
-                )
-            k_BNSH, v_BNSH, *cross = tensors
-            layers.append(KeptLayer.of(k_BNSH, v_BNSH, (cross[0], cross[1]) if cross else None))
-        return cls(layers)
+        return past if isinstance(past, KeyValueCache) else cls(past)
 
     @property
     def n_tokens(self) -> int:
@@ -121,3 +124,7 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
 
     def __len__(self) -> int:
         return len(self.layers)
+
+
+# Tuples come back, which models take as well: what torch's tools put in the tensors' place need not be tensors.
+pytree.register_pytree_node(KeyValueCache, lambda cache: (list(cache), None), lambda layers, _: tuple(layers))

@@ -11,7 +11,8 @@ import torch.utils._pytree as pytree
 import transformers
 
 from bigbird_cli.pytorch import outputs
-from bigbird_cli.pytorch.outputs import ModelOutput, SequenceClassifierOutput
+from bigbird_cli.pytorch.cache import KeyValueCache
+from bigbird_cli.pytorch.outputs import CausalLMOutputWithCrossAttentions, ModelOutput, SequenceClassifierOutput
 
 KINDS = [kind for kind in vars(outputs).values() if isinstance(kind, type) and issubclass(kind, ModelOutput)][1:]
 LOSS, LOGITS = torch.tensor(1.5), torch.tensor([[1.0, 2.0]])
@@ -100,10 +101,15 @@ def test_data_parallel_gathers_the_fields(monkeypatch: pytest.MonkeyPatch) -> No
     # what it does on devices, on the CPU: it joins tensors along the batch
     join = staticmethod(lambda _device, _dim, *xs: torch.cat(xs))
     monkeypatch.setattr(torch.nn.parallel.scatter_gather, "Gather", type("Gather", (), {"apply": join}))
-    halves = [SequenceClassifierOutput(None, LOGITS), SequenceClassifierOutput(None, LOGITS + 1)]
+    caches = [KeyValueCache([(torch.full((1, 2, 3, 4), x),) * 2] * 3) for x in (1.0, 2.0)]
+    halves = [CausalLMOutputWithCrossAttentions(None, LOGITS + i, cache, (LOGITS,)) for i, cache in enumerate(caches)]
     whole = torch.nn.parallel.scatter_gather.gather(halves, "cpu")
+    assert list(whole) == ["logits", "past_key_values", "hidden_states"]
     assert torch.equal(whole.logits, torch.cat([LOGITS, LOGITS + 1]))
-    assert list(whole) == ["logits"]
+    assert whole.hidden_states[0].shape == (2, 2)
+    assert isinstance(whole.past_key_values, KeyValueCache)
+    assert whole.past_key_values[2][1].shape == (2, 2, 3, 4)
+    assert pytree.tree_map(lambda x: x + 1, whole).past_key_values[0][0][0, 0, 0, 0] == 2
 
 
 def test_a_compiled_function_may_return_one() -> None:
