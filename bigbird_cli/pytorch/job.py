@@ -155,7 +155,9 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
                 features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
             )
         else:
-            settings = {"task": _settings(task), "max_examples": data.max_examples}
+            settings: dict[str, Any] = {"task": _settings(task), "max_examples": data.max_examples}
+            if recipe.model.added_tokens:  # beside the folder's files
+                settings["added_tokens"] = list(recipe.model.added_tokens)
             train_key = keys["training data"]
             key = keys["training data"] = content_key(train_key, settings=settings, tokenizer=folder)
 

@@ -14,7 +14,7 @@ from bigbird_cli.pytorch.objectives import Head
 from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.recipe.schema import ModelSection
 from bigbird_cli.text.places import local_path
-from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizer import Tokenizer, extend_vocabulary, load_tokenizer
 from bigbird_cli.weights.convert import convert_model
 from bigbird_cli.weights.store import find_folder, open_folder
 
@@ -71,8 +71,10 @@ def build_model(
         if value is not None:
             changes[key] = value
     if section.start is not None:
-        model = head.model.from_pretrained(folder, **changes)
+        model: PretrainedModel = head.model.from_pretrained(folder, **changes)
         _insist_on_finite(model, section.start)
+        if section.added_tokens:
+            model.resize_token_embeddings(max(tokenizer.vocab_size, model.config.vocab_size))
         return model
     special = {
         "pad_token_id": tokenizer.pad_id,
@@ -88,13 +90,17 @@ def build_model(
 
 
 def open_vocabulary(section: ModelSection, folder: Path) -> Tokenizer:
-    """Open the tokenizer of a start folder.
+    """Open the tokenizer of a start folder, with the tokens that the recipe adds to it.
 
     Raises:
         ModelError: there is none.
     """
     try:
-        return load_tokenizer(folder)
+        if not section.added_tokens:
+            return load_tokenizer(folder)
+        with tempfile.TemporaryDirectory(prefix="bigbird-vocabulary-") as extended:
+            extend_vocabulary(folder, section.added_tokens, Path(extended))
+            return load_tokenizer(extended)
     except ModelError as error:
         if section.start is None and error.where == str(folder):
             raise ModelError(

@@ -64,6 +64,10 @@ class ModelSection(Section):
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
 
+    added_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Words to add to the vocabulary, such as <drug>: each is one token wherever it stands, and has a vector of its own
+    that starts near the mean of the others."""
+
     dropout: float | None = Field(None, ge=0, lt=1)
     """Dropout of embeddings and hidden states; by default the start model's own."""
 

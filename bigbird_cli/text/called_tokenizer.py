@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import tokenizers
 from tokenizers import AddedToken
 
+from bigbird_cli.files import replace_file
 from bigbird_cli.text.batch_encoding import plain_ids
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
@@ -145,7 +146,7 @@ class CalledTokenizer(BigBirdTokenizer):
             saved.add_tokens(list(new.values()))
             if any(saved.token_to_id(token) != self.added_tokens_encoder[token] for token in new):
                 raise ValueError(f"{TOKENIZER_JSON} gives {', '.join(new)} other ids than they have here")
-            saved.save(str(path))
+            replace_file(path, saved.to_str(pretty=True).encode("utf-8"))
         return tuple(str(path) for path in sorted(folder.glob("*token*.json")))
 
     def save_vocabulary(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str]:

@@ -1,5 +1,6 @@
 """The one door to tokenizers: a model folder's vocabulary, whatever its format, behind one interface."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "Newline",
     "Tokenizer",
     "Tokens",
+    "extend_vocabulary",
     "load_tokenizer",
 ]
 
@@ -35,6 +37,18 @@ class AutoTokenizer:
         """Open a tokenizer as `BigBirdTokenizerFast.from_pretrained` does, or without use_fast `BigBirdTokenizer`'s."""
         kind = BigBirdTokenizerFast if use_fast else BigBirdTokenizer
         return kind.from_pretrained(pretrained_model_name_or_path, **settings)
+
+
+def extend_vocabulary(folder: Path, tokens: Sequence[str], extended: Path) -> None:
+    """Write a folder's vocabulary with more tokens, as a tokenizer.json, into another.
+
+    Raises:
+        ModelError: the folder holds no tokenizer, or one of a kind that no tokens can be added to.
+    """
+    tokenizer = BigBirdTokenizerFast.from_pretrained(folder)
+    tokenizer.add_tokens(tokens)
+    tokenizer.save_pretrained(extended)
+    (extended / "spiece.model").unlink(missing_ok=True)  # which knows nothing of them and would be opened first
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:

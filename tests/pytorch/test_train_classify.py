@@ -1,15 +1,21 @@
 """Classes, numbers and choices are learnt from a recipe, and the run's model gives the scores of its evaluation."""
 
 import json
+import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import transformers
 
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
+from bigbird_cli.pytorch.models import BigBirdForSequenceClassification
 from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
@@ -18,6 +24,7 @@ from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.text.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import open_folder
 
+SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
 COLOURS = {"ada": "red", "bel": "blue", "cora": "green"}
 FILLERS = ("the", "of", "lit", "built", "kept", "signed", "storm", "sea")
 
@@ -49,6 +56,11 @@ def number(rng: np.random.Generator) -> dict[str, Any]:
 def pair(rng: np.random.Generator) -> dict[str, Any]:
     mark = str(rng.choice(list(COLOURS)))
     return {"text": words(rng), "pair": f"who {mark}", "label": COLOURS[mark]}
+
+
+def drug(rng: np.random.Generator) -> dict[str, Any]:
+    is_taken = bool(rng.integers(2))
+    return {"text": words(rng, "<drug>" if is_taken else "ada"), "label": "yes" if is_taken else "no"}
 
 
 def choice(rng: np.random.Generator) -> dict[str, Any]:
@@ -114,3 +126,54 @@ def test_it_is_learnt_and_the_saved_model_scores_the_same(
         decoder.add(feature, outputs)
     scores = opened.score(decoder.finish(), examples)  # type: ignore[arg-type]
     assert scores == pytest.approx(evaluated.scores, abs=1e-4)
+
+
+@pytest.mark.parametrize("as_spiece", [False, True])
+def test_words_that_a_recipe_adds_to_the_vocabulary_are_tokens_of_the_runs_model(
+    tiny_qa_model: Path, tmp_path: Path, as_spiece: bool
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(tiny_qa_model, start)
+    if as_spiece:
+        (start / "tokenizer.json").unlink(missing_ok=True)
+        (start / "tokenizer_config.json").unlink(missing_ok=True)
+        shutil.copy(SPIECE, start / "spiece.model")
+        names = {"pad_token_id": 0, "vocab_size": 700, "hidden_size": 16, "num_attention_heads": 2}
+        BigBirdForSequenceClassification(
+            BigBirdConfig(**names, num_hidden_layers=1, intermediate_size=32, max_position_embeddings=64)
+        ).save_pretrained(start)
+    before = load_tokenizer(start)
+    recipe: dict[str, Any] = {
+        "model": {"start": str(start), "added_tokens": ["<drug>", "xyzzy"]},
+        "task": {"type": "classify", "window": 32, "overlap": 8},
+        "data": {"train": write(tmp_path / "train.jsonl", drug, n=8, seed=0), "cache": str(tmp_path / "cache")},
+        "optim": {"lr": 1e-3, "batch_size": 4, "micro_batch_size": 4, "epochs": 1},
+    }
+    run = tmp_path / "run"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BigBirdWarning)  # of the head that is new
+        list(train(FinetuneRecipe.model_validate(recipe), run, device="cpu"))
+    tokenizer, model = load_tokenizer(run), BigBirdForSequenceClassification.from_pretrained(run)
+    assert tokenizer.vocab_size == before.vocab_size + 2
+    assert model.config.vocab_size == (before.vocab_size + 2 if as_spiece else 160)  # the other has rows to spare
+    ids = tokenizer.encode("lit <drug> xyzzy").ids.tolist()
+    assert ids[-2:] == [before.vocab_size, before.vocab_size + 1]
+    plain = "the storm of the sea,\nbuilt"
+    assert tokenizer.encode(plain).ids.tolist() == before.encode(plain).ids.tolist()
+    assert model(torch.tensor([ids])).logits.shape == (1, 2)
+    theirs = transformers.AutoTokenizer.from_pretrained(run)
+    assert theirs("lit <drug> xyzzy", add_special_tokens=False)["input_ids"] == ids
+
+
+def test_added_words_are_no_features_of_the_vocabulary_without_them(tiny_qa_model: Path, tmp_path: Path) -> None:
+    recipe: dict[str, Any] = {
+        "model": {"start": str(tiny_qa_model)},
+        "task": {"type": "classify", "window": 32, "overlap": 8},
+        "data": {"train": write(tmp_path / "train.jsonl", drug, n=8, seed=0), "cache": str(tmp_path / "cache")},
+        "optim": {"lr": 1e-3, "batch_size": 4, "micro_batch_size": 4, "epochs": 1},
+    }
+    for added in ([], ["<drug>"]):
+        recipe["model"]["added_tokens"] = added
+        with pytest.warns(BigBirdWarning, match="new: "):
+            list(train(FinetuneRecipe.model_validate(recipe), tmp_path / f"run-{len(added)}", device="cpu"))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
