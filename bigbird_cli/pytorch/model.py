@@ -7,7 +7,7 @@ checkpoints. Shape letters: B documents, S sequence, D width.
 import functools
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature, get_annotations
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack, cast
 
 import torch
 from torch import Tensor
@@ -57,14 +57,17 @@ LAST = ("output_attentions", "output_hidden_states", "return_dict")
 """Names of arguments as the documentation orders them: those that stand first, in the middle, and last."""
 
 
-def documented(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+_Forward = TypeVar("_Forward", bound=Callable[..., Any])
+
+
+def documented(*names: str) -> Callable[[_Forward], _Forward]:
     """Let a forward be called with these arguments, by position in this order or by name.
 
     The rest of EncoderInputs can be given by name. Each is None by default, `inspect.signature` and `help` show all of
     them, and any other name is an error.
     """
 
-    def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(forward: _Forward) -> _Forward:
         kinds = {**get_annotations(EncoderInputs), **get_annotations(forward)}
         by_name = [name for name in get_annotations(EncoderInputs) if name not in names]
         parameters = [
@@ -89,7 +92,7 @@ def documented(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
         itself = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
         called.__signature__ = Signature([itself, *parameters])  # type: ignore[attr-defined]
-        return called
+        return cast(_Forward, called)
 
     return decorate
 

@@ -22,8 +22,16 @@ ENCODER_PARTS = ("embeddings.", "encoder.")
 """Parameters that a checkpoint must have; all others can be trained anew."""
 
 
-SETTLED = {"low_cpu_mem_usage": True, "use_safetensors": True, "trust_remote_code": False, "force_download": False}
-"""Arguments of transformers that leave no choice here: weights are read once and from safetensors, no code is run."""
+SETTLED = (
+    "low_cpu_mem_usage",
+    "use_safetensors",
+    "trust_remote_code",
+    "force_download",
+    "resume_download",
+    "attn_implementation",
+)
+"""Arguments of transformers that leave no choice here: weights are read once and from safetensors, no code is run,
+the hub's library knows which files are new, and attention has kernels of its own (`use_sparse_kernel`)."""
 
 
 class Loaded(NamedTuple):
@@ -286,9 +294,10 @@ class PretrainedModel(ConfiguredModel):
 
 
 def _drop_settled(options: dict[str, Any]) -> None:
-    for name, value in SETTLED.items():
-        if options.pop(name, value) is False and value:
-            raise ValueError(f"{name}=False is not offered here: leave it out")
+    if options.get("use_safetensors") is False:
+        raise ValueError("use_safetensors=False is not offered: a pickle is read by `bigbird convert` alone")
+    for name in SETTLED:
+        options.pop(name, None)
 
 
 def _dtype_of(asked: torch.dtype | str | None, config: BigBirdConfig) -> torch.dtype:

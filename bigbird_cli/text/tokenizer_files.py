@@ -29,6 +29,7 @@ def found(name: str | Path, settings: dict[str, Any]) -> Path:
     Raises:
         ModelError: there is no such folder, and the hub has no such name.
     """
+    settings.pop("trust_remote_code", None)  # no code is run
     hub = {key: settings.pop(key) for key in _HUB_SETTINGS if key in settings}
     text = str(name)
     if is_local(name) or text.count("/") > 1:

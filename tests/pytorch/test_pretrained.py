@@ -125,7 +125,14 @@ def test_a_hub_name_takes_the_arguments_of_the_hub(folder: Path, monkeypatch: py
 
 def test_arguments_that_leave_no_choice_are_taken_or_refused(folder: Path) -> None:
     opened = bb.BigBirdForSequenceClassification.from_pretrained
-    opened(folder, low_cpu_mem_usage=True, use_safetensors=True, trust_remote_code=True, device_map="cpu")
+    opened(
+        folder,
+        low_cpu_mem_usage=False,
+        use_safetensors=True,
+        trust_remote_code=True,
+        device_map="cpu",
+        attn_implementation="eager",
+    )
     with pytest.raises(ValueError, match="use_safetensors=False is not offered"):
         opened(folder, use_safetensors=False)
     with pytest.raises(ModelError, match="no setting 'torch_dtyp'"):

@@ -109,7 +109,10 @@ def test_a_shipped_name_opens_everywhere(opened: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("use_fast", [True, False])
 def test_auto_opens_a_spiece_model_as_the_class_that_is_asked_for(use_fast: bool, tmp_path: Path) -> None:
     shutil.copy(VOCABULARY, tmp_path / "spiece.model")
-    tokenizer = bb.AutoTokenizer.from_pretrained(tmp_path, use_fast=use_fast, model_max_length=9)
+    options = {"use_fast": use_fast, "model_max_length": 9, "trust_remote_code": True}
+    tokenizer = bb.AutoTokenizer.from_pretrained(tmp_path, **options)
+    tokenizer.save_pretrained(tmp_path)
+    assert "trust_remote_code" not in (tmp_path / "tokenizer_config.json").read_text(encoding="utf-8")
     assert type(tokenizer) is (bb.BigBirdTokenizerFast if use_fast else bb.BigBirdTokenizer)
     assert tokenizer.model_max_length == 9
 
