@@ -1,10 +1,27 @@
-"""The base of everything that a recipe or a run folder stores."""
+"""The base of everything that a recipe or a run folder stores, and the kinds of numbers in it."""
 
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
+
+from bigbird_cli.bounds import AMOUNT, COLUMN, COUNT, TOKENS
+
+Count = Annotated[int, Field(ge=COUNT.least, le=COUNT.most)]
+"""How many of something: at least 1."""
+
+Amount = Annotated[float, Field(gt=AMOUNT.least, le=AMOUNT.most)]
+"""How much of something: above 0."""
+
+WindowSize = Annotated[int, Field(ge=8, le=TOKENS.most)]
+"""Tokens of one model input, special tokens included."""
+
+Overlap = Annotated[int, Field(ge=0, le=TOKENS.most)]
+"""Tokens that neighbouring model inputs share."""
+
+Column = Annotated[int, Field(ge=-COLUMN.most, le=COLUMN.most)]
+"""The number of a column, counted from 0, or from -1 backwards."""
 
 _WANTED = {
     "bool_type": "true or false",
@@ -27,6 +44,7 @@ _BOUNDS = {
     "greater_than_equal": "{ge} or more",
     "less_than": "below {lt}",
     "less_than_equal": "{le} or less",
+    "too_short": "a list of {min_length} or more",
 }
 
 
@@ -46,7 +64,8 @@ def complaint(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"there is no setting {place}"
     if first["type"] == "value_error":  # a validator of ours, which names the values
-        return first["msg"].removeprefix("Value error, ")
+        told = first["msg"].removeprefix("Value error, ")
+        return f"{place}: {told}" if place else told
     if first["type"] == "missing":
         return f"{place} is missing"
     return f"{place} is {first['input']!r}; it must be {wanted(first)}"

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from bigbird_cli.bounds import Bounds
 from bigbird_cli.errors import UsageError, nearest
 from bigbird_cli.section import complaint
 from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline
@@ -30,10 +31,18 @@ def known(value: str, names: Sequence[str], where: str) -> int:
     return list(names).index(value)
 
 
+def within(value: float, bounds: Bounds, where: str) -> None:
+    """UsageError for a number that is out of bounds."""
+    if value not in bounds:
+        raise UsageError(f"{value} is out of bounds", where=where, fix=f"give a number {bounds}")
+
+
 def usage_error(error: ValidationError) -> UsageError:
     """What to say of a task's setting that cannot be."""
     place = ".".join(map(str, error.errors(include_url=False)[0]["loc"])) or None
-    return UsageError(as_arguments(complaint(error).replace(f"{place} is ", "it is ", 1)), where=place)
+    return UsageError(
+        as_arguments(complaint(error).removeprefix(f"{place}: ").replace(f"{place} is ", "it is ", 1)), where=place
+    )
 
 
 def as_arguments(text: str) -> str:

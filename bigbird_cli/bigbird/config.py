@@ -6,12 +6,14 @@ import importlib
 import inspect
 import json
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
+from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files import replace_file
 
@@ -154,8 +156,8 @@ class BigBirdConfig:
 
     def __post_init__(self) -> None:
         vars(self)["extra"] = dict(self.extra)  # its own: each may be set without the other
-        self._check_types()
-        self._check_ranges()
+        for name in _FIELDS:
+            check_setting(name, getattr(self, name))
         self._check_together()
         self._fill_labels()
 
@@ -174,14 +176,8 @@ class BigBirdConfig:
             relabelled = BigBirdConfig(**{name: value})
             vars(self).update({field: getattr(relabelled, field) for field in _LABEL_FIELDS})
         elif name in _FIELDS:
-            before = vars(self)[name]
+            check_setting(name, value)
             vars(self)[name] = value
-            try:
-                self._check_types()
-                self._check_ranges()
-            except ModelError:
-                vars(self)[name] = before
-                raise
         elif name in vars(type(self)):
             super().__setattr__(name, value)
         else:
@@ -191,36 +187,9 @@ class BigBirdConfig:
                 warnings.warn(message, BigBirdWarning, stacklevel=2)
             vars(self)["extra"] = {**self.extra, name: value}  # a shallow copy of this config may share them
 
-    def _check_types(self) -> None:
-        for name, (kind, none_allowed) in _PLAIN_FIELDS.items():
-            value = getattr(self, name)
-            if value is None and none_allowed:
-                continue
-            accepted = (int, float) if kind is float else kind
-            if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
-                raise ModelError(f"{name} is {value!r}, which is {_KIND_WORDS[kind]}", fix=f"correct {name}")
-        ends = self.eos_token_id if isinstance(self.eos_token_id, list) else [self.eos_token_id]
-        if not all(end is None or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
-            raise ModelError(f"eos_token_id is {self.eos_token_id!r}, which is no token id", fix="correct eos_token_id")
-
-    def _check_ranges(self) -> None:
-        for name in _AT_LEAST_ONE:
-            _need(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        for name in ("num_random_blocks", "chunk_size_feed_forward", "initializer_range"):
-            _need(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
-        _need("layer_norm_eps", self.layer_norm_eps, self.layer_norm_eps > 0, "above 0")
-        for name in _SHARES:
-            share = getattr(self, name)
-            _need(name, share, share is None or 0 <= share <= 1, "between 0 and 1")
-        window = self.num_window_blocks
-        _need("num_window_blocks", window, window >= 1 and window % 2 == 1, "odd: a block and its neighbours")
-        _need_one_of("attention_type", self.attention_type, ATTENTION_TYPES)
-        _need_one_of("pattern", self.pattern, VARIANTS)
-        if self.problem_type is not None:
-            _need_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
-
     def _check_together(self) -> None:
-        pad, window = self.pad_token_id, self.num_window_blocks
+        window, pad = self.num_window_blocks, self.pad_token_id
+        _need("num_window_blocks", window, window % 2 == 1, "odd: a block and its neighbours")
         _need("pad_token_id", pad, pad is None or 0 <= pad < self.vocab_size, f"between 0 and {self.vocab_size - 1}")
         if self.hidden_size % self.num_attention_heads:
             raise ModelError(
@@ -241,14 +210,35 @@ class BigBirdConfig:
                 names = {int(index): str(name) for name, index in ids.items()}
             if names is None:
                 names = {index: f"LABEL_{index}" for index in range(2 if count is None else count)}
+            if not all(isinstance(name, str | int) for name in names.values()):
+                raise TypeError("a name is no text")
             names = {int(index): str(name) for index, name in names.items()}
             ids = {name: index for index, name in names.items()} if ids is None else {n: int(i) for n, i in ids.items()}
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(
                 f"id2label {self.id2label!r} and label2id {self.label2id!r} do not map class numbers to names",
                 fix='write them as {"0": "first", "1": "second"} and the reverse',
             ) from error
         vars(self).update(id2label=names, label2id=ids, num_labels=len(names))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers.
+
+        Raises:
+            ModelError: there is none, numbers are left out, or a name is empty or stands for two classes.
+        """
+        names = self.id2label or {}
+        if not names or sorted(names) != list(range(len(names))):
+            raise ModelError(
+                f"id2label has the classes {sorted(names)}, which are not numbered 0, 1, ...",
+                fix='write it as {"0": "first", "1": "second"}',
+            )
+        for name, count in Counter(names.values()).items():
+            if count > 1 or not name.strip():
+                what = f"names {count} classes {name!r}" if count > 1 else "has a name that is empty"
+                raise ModelError(f"id2label {what}", fix="give each class a name of its own")
+        return tuple(names[index] for index in range(len(names)))
 
     @property
     def head_width(self) -> int:
@@ -321,7 +311,14 @@ class BigBirdConfig:
         Raises:
             ModelError: another kind of model, or a bad value.
         """
-        _need_bigbird(settings.get("model_type", MODEL_TYPE))
+        _need_bigbird(model_type_of(settings) or MODEL_TYPE)
+        try:  # whatever is kept must be writable again
+            json.dumps(settings, allow_nan=False, ensure_ascii=False, default=str).encode("utf-8")
+        except UnicodeEncodeError as error:
+            half = ord(error.object[error.start])
+            raise ModelError(f"a text in it holds U+{half:04X}, half of a surrogate pair", fix="correct it") from None
+        except ValueError:
+            raise ModelError("it holds a number that is not finite", fix="correct it") from None
         known = {name: value for name, value in settings.items() if name in _FIELDS}
         extra = {name: value for name, value in settings.items() if name not in _FIELDS and name != "model_type"}
         config = cls(**known, extra=extra)
@@ -373,7 +370,10 @@ class BigBirdConfig:
         if not isinstance(settings, dict):
             raise ModelError("holds no JSON object", where=str(path), fix="restore the file")
         try:
-            return cls.from_dict(settings)
+            config = cls.from_dict(settings)
+            if model_type_of(settings) is None:
+                raise no_model_type()
+            return config
         except ModelError as error:
             raise ModelError(error.problem, where=str(path), fix=error.fix) from error
 
@@ -398,22 +398,42 @@ class BigBirdConfig:
 
 _FIELDS: Final = tuple(f.name for f in dataclasses.fields(BigBirdConfig) if f.name != "extra")
 _LABEL_FIELDS: Final = ("num_labels", "id2label", "label2id")
-_AT_LEAST_ONE: Final = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "block_size",
-)
-_SHARES: Final = (
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "sparse_attention_dropout_prob",
-    "classifier_dropout",
-)
+_CLASSES_OF: Final = {
+    MODEL_TYPE: "BigBird",
+    "bert": "Bert",
+    "roberta": "Roberta",
+    "camembert": "Camembert",
+    "xlm-roberta": "XLMRoberta",
+    "electra": "Electra",
+}
+"""How the names of a kind's classes in transformers begin."""
+_OWN_SETTINGS: Final = {"attention_type", "block_size", "num_random_blocks", "rescale_embeddings", "pattern"}
+_SHARE: Final = Bounds(0, 1)
+SETTING_BOUNDS: Final = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": WIDTH,
+    "intermediate_size": WIDTH,
+    "hidden_dropout_prob": _SHARE,
+    "attention_probs_dropout_prob": _SHARE,
+    "sparse_attention_dropout_prob": _SHARE,
+    "max_position_embeddings": TOKENS,
+    "type_vocab_size": WIDTH,
+    "initializer_range": Bounds(0, 100),
+    "layer_norm_eps": Bounds(1e-30, 1),
+    "pad_token_id": TOKEN_ID,
+    "bos_token_id": TOKEN_ID,
+    "eos_token_id": TOKEN_ID,
+    "sep_token_id": TOKEN_ID,
+    "block_size": TOKENS,
+    "num_random_blocks": Bounds(0, TOKENS.most),
+    "num_window_blocks": TOKENS,
+    "classifier_dropout": _SHARE,
+    "chunk_size_feed_forward": Bounds(0, TOKENS.most),
+    "num_labels": LABELS,
+}
+_CHOICES: Final = {"attention_type": ATTENTION_TYPES, "pattern": VARIANTS, "problem_type": PROBLEM_TYPES}
 _KIND_WORDS: Final[dict[type, str]] = {
     int: "no whole number",
     float: "no number",
@@ -425,7 +445,7 @@ _KIND_WORDS: Final[dict[type, str]] = {
 
 def _plain_fields() -> dict[str, tuple[type, bool]]:
     """The fields of one plain type: name -> (type, whether None is allowed)."""
-    kinds: dict[Any, tuple[type, bool]] = {list[str] | None: (list, True)}
+    kinds: dict[Any, tuple[type, bool]] = {list[str] | None: (list, True), int | list[int] | None: (int, True)}
     for kind in (int, float, bool, str):
         kinds[kind] = (kind, False)
         kinds[kind | None] = (kind, True)
@@ -441,6 +461,53 @@ def _need_bigbird(kind: object) -> None:
             f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
             fix="make a BigBird of it with `bigbird convert`" if kind in WARM_STARTS else "name a BigBird model",
         )
+
+
+def model_type_of(settings: Mapping[str, Any]) -> str | None:
+    """The kind of model that a config.json tells of: by its model_type, its class, or settings of BigBird's alone."""
+    kind = settings.get("model_type")
+    if kind is not None:
+        return str(kind)
+    classes = settings.get("architectures")
+    for name in classes if isinstance(classes, list) else []:
+        for kind, start in _CLASSES_OF.items():
+            if str(name).startswith(start):
+                return kind
+    return MODEL_TYPE if _OWN_SETTINGS & settings.keys() else None
+
+
+def no_model_type() -> ModelError:
+    """What to say of a config.json from which nobody can tell what the model is."""
+    known = ", ".join(f'"{kind}"' for kind in _CLASSES_OF)
+    return ModelError("it does not say what kind of model this is", fix=f'add its "model_type" to it, one of {known}')
+
+
+def check_setting(name: str, value: object) -> None:
+    """Check one setting of a model by itself.
+
+    Args:
+        name: a field of BigBirdConfig.
+        value: what a file, a recipe or a call gives for it.
+
+    Raises:
+        ModelError: the value is of the wrong type, beyond bounds, or no word for this setting.
+    """
+    if name == "eos_token_id" and isinstance(value, list):
+        for end in value:
+            check_setting(name, end)
+        return
+    if name not in _PLAIN_FIELDS:
+        return  # labels, which are checked together
+    kind, none_allowed = _PLAIN_FIELDS[name]
+    if value is None and none_allowed:
+        return
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+        raise ModelError(f"{name} is {value!r}, which is {_KIND_WORDS[kind]}", fix=f"correct {name}")
+    if name in SETTING_BOUNDS:
+        _need(name, value, value in SETTING_BOUNDS[name], str(SETTING_BOUNDS[name]))
+    if name in _CHOICES:
+        _need_one_of(name, str(value), _CHOICES[name])
 
 
 def _need(name: str, value: object, holds: bool, range_words: str) -> None:

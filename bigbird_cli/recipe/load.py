@@ -332,7 +332,7 @@ def _scalar(node: yaml.Node, where: str) -> Any:
             return {"true": True, "false": False}[value.lower()]
         if tag == "int" and _INT.fullmatch(value):
             base = {"0o": 8, "0x": 16}.get(value[:2], 10)
-            return int(value, base)
+            return _fitting(int(value, base))
         if tag == "float":
             return float(re.sub(r"\.(inf|nan)\Z", r"\1", value.lower()))
     except (KeyError, ValueError):
@@ -348,6 +348,12 @@ def _text_of(value: str, where: str) -> str:
                 problem = f"the character U+{ord(character):04X} may not stand in a recipe"
                 raise RecipeError(problem, where=where, fix="take it out")
     return value
+
+
+def _fitting(number: int) -> int:
+    """A whole number that can be written out again; ValueError for one so long that Python refuses to."""
+    str(number)
+    return number
 
 
 _TAG_WORDS = {"bool": "true or false", "int": "whole number that fits", "float": "number"}

@@ -7,15 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
-    PositiveFloat,
-    PositiveInt,
     field_validator,
     model_validator,
 )
 
-from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import nearest
-from bigbird_cli.section import Section
+from bigbird_cli.bigbird.config import BigBirdConfig, check_setting
+from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.section import Amount, Count, Section
 from bigbird_cli.tasks.causal import CausalLanguageModelling
 from bigbird_cli.tasks.classify import Classification
 from bigbird_cli.tasks.mlm import MaskedLanguageModelling
@@ -90,10 +88,14 @@ class ModelSection(Section):
     @classmethod
     def _names_settings_of_a_model(cls, config: dict[str, Any]) -> dict[str, Any]:
         known = [field.name for field in dataclasses.fields(BigBirdConfig) if field.name != "extra"]
-        for name in config:
+        for name, value in config.items():
             if name not in known:
                 near = nearest(name, known)
                 raise ValueError(f"a model has no setting «{name}»" + (f"; did you mean «{near}»?" if near else ""))
+            try:
+                check_setting(name, value)
+            except ModelError as error:
+                raise ValueError(str(error)) from None
         return config
 
 
@@ -107,17 +109,17 @@ class DataSection(Section):
     dev: Source | None = None
     """Examples that the best model is chosen by; without them the last one is kept."""
 
-    max_examples: PositiveInt | None = None
+    max_examples: Count | None = None
     """Read at most so many training examples, for trials."""
 
-    max_dev_examples: PositiveInt | None = None
+    max_dev_examples: Count | None = None
     """Judge by at most so many examples."""
 
     streaming: bool = False
     """Read the training data over and over as it goes, rather than prepare all of it first; optim.steps must be given.
     For data that no disk would hold."""
 
-    shuffle_buffer: PositiveInt = 2000
+    shuffle_buffer: Count = 2000
     """Model inputs among which streaming draws the next."""
 
     workers: int = Field(0, ge=0, le=64)
@@ -148,17 +150,17 @@ class Optim(Section):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """How the rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""
 
-    batch_size: PositiveInt = 32
+    batch_size: Count = 32
     """Windows per optimiser step."""
 
-    batch_tokens: PositiveInt | None = None
+    batch_tokens: Count | None = None
     """Padded tokens per optimiser step: batches are filled up to it, and batch_size is not used."""
 
-    micro_batch_size: PositiveInt = Field(default_factory=_usual_micro_batch)
+    micro_batch_size: Count = Field(default_factory=_usual_micro_batch)
     """Windows per forward pass; by default the largest number up to 4 that divides batch_size. Lower it when memory
     runs out: the result stays the same."""
 
-    max_tokens_per_micro_batch: PositiveInt | None = None
+    max_tokens_per_micro_batch: Count | None = None
     """Padded tokens per forward pass: micro-batches are filled up to it, and micro_batch_size is not used."""
 
     weight_decay: float = Field(0.01, ge=0, le=1)
@@ -170,13 +172,13 @@ class Optim(Section):
     head_lr: float | None = Field(None, gt=0, lt=1)
     """Peak learning rate of the head, which is new and may need a higher one; by default lr."""
 
-    clip: float = Field(1.0, gt=0)
+    clip: Amount = 1.0
     """The gradient's norm is cut down to this."""
 
-    epochs: PositiveFloat = 2.0
+    epochs: Amount = 2.0
     """Passes over the training examples; a fraction is allowed. Not used when steps is given."""
 
-    steps: PositiveInt | None = None
+    steps: Count | None = None
     """Optimiser steps, instead of epochs."""
 
     @model_validator(mode="after")
@@ -193,29 +195,29 @@ class Optim(Section):
 class RunSection(Section):
     """How often a run reports, judges and saves, and in which precision."""
 
-    log_every: PositiveInt = 10
+    log_every: Count = 10
     """Steps between two lines of metrics."""
 
-    eval_every: PositiveInt | None = None
+    eval_every: Count | None = None
     """Steps between two evaluations; by default once an epoch, in a stream at the end. The last step is always followed
     by one."""
 
-    save_every: PositiveInt | None = None
+    save_every: Count | None = None
     """Steps between two checkpoints; by default one at each evaluation."""
 
-    save_minutes: PositiveFloat | None = None
+    save_minutes: Amount | None = None
     """Minutes between two checkpoints, beside those of save_every or of evaluations."""
 
-    wait: PositiveFloat = 600.0
+    wait: Amount = 600.0
     """Seconds that one of several processes waits for the others before it gives up."""
 
-    keep: PositiveInt = 2
+    keep: Count = 2
     """Newest checkpoints that are kept."""
 
     metric: str | None = None
     """Score that names the best model; by default the task's own."""
 
-    patience: PositiveInt | None = None
+    patience: Count | None = None
     """Stop after so many evaluations without a new best score."""
 
     ema: float | None = Field(default=None, gt=0, lt=1)

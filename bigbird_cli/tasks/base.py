@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import model_validator
 
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning
-from bigbird_cli.section import Section
+from bigbird_cli.section import Overlap, Section, WindowSize
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
@@ -255,10 +255,10 @@ class WindowedTask(TaskSection):
     n_special: ClassVar[int]
     """Special tokens of one model input."""
 
-    window: int = Field(default=4096, ge=8)
+    window: WindowSize = 4096
     """Tokens of one model input at most, special tokens included."""
 
-    overlap: NonNegativeInt = 128
+    overlap: Overlap = 128
     """Tokens that neighbouring windows of a long document share at least."""
 
     @model_validator(mode="before")

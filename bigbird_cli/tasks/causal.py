@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import NonNegativeInt, model_validator
+from pydantic import model_validator
 
+from bigbird_cli.section import Overlap
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import IGNORED, LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
 from bigbird_cli.text.tokenizer import Tokenizer
@@ -24,7 +25,7 @@ class CausalLanguageModelling(LanguageTask):
     type: Literal["causal"] = "causal"
     """The task's name."""
 
-    overlap: NonNegativeInt = 128
+    overlap: Overlap = 128
     """Tokens of a window that only give context, where a model is judged."""
 
     @model_validator(mode="after")

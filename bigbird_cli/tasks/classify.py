@@ -175,12 +175,12 @@ class Classification(WindowedTask):
     @classmethod
     def for_model(cls, config: BigBirdConfig) -> Self:
         """The task of a model that was trained elsewhere, its labels from its config, in their order."""
-        names = tuple(name for _, name in sorted((config.id2label or {}).items()))
+        names = config.class_names
         problem = {value: key for key, value in PROBLEM_TYPES.items()}.get(config.problem_type or "", "single")
         if len(names) == 1:
             problem = "regression"
         if problem == "regression" and len(names) > 1:
-            raise ModelError(f"the model gives {len(names)} numbers a document, and one is read", where="config.json")
+            raise ModelError(f"the model gives {len(names)} numbers a document, and one is read")
         window = max(8, min(4096, config.max_position_embeddings))
         return cls.model_validate(
             {

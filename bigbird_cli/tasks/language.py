@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.errors import ModelError
+from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection
 from bigbird_cli.tasks.words import units_of
 from bigbird_cli.text.documents import encode_document
@@ -91,7 +91,7 @@ class LanguageTask(TaskSection):
     main_metric: ClassVar[str] = "bits_per_character"
     falling: ClassVar[frozenset[str]] = frozenset({"bits_per_character", "perplexity"})
 
-    window: int = Field(default=4096, ge=8)
+    window: WindowSize = 4096
     """Tokens of one model input at most, special tokens included."""
 
     text_column: str = "text"

@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
-from bigbird_cli.section import Names
+from bigbird_cli.section import Column, Names
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -123,10 +123,10 @@ class NamedEntities(WindowedTask):
     """Names of the model's outputs in their order, by which data may number their tags; by default O and the scheme's
     marks for each label."""
 
-    words_column: str | int | None = None
+    words_column: str | Column | None = None
     """Column of the words: a row's field (by default tokens or words), or the number of a CoNLL column (0)."""
 
-    tags_column: str | int | None = None
+    tags_column: str | Column | None = None
     """Column of the words' tags: a row's field (by default tags, ner_tags or labels), or the number of a CoNLL column
     (-1, the last)."""
 
@@ -155,11 +155,10 @@ class NamedEntities(WindowedTask):
         Raises:
             ModelError: the outputs have no names.
         """
-        names = tuple(name for _, name in sorted((config.id2label or {}).items()))
-        if not names or all(name == f"LABEL_{i}" for i, name in enumerate(names)):
+        names = config.class_names
+        if all(name == f"LABEL_{i}" for i, name in enumerate(names)):
             raise ModelError(
                 "the model's outputs have no names, so nobody can tell what it finds",
-                where="config.json",
                 fix='name them, as in "id2label": {"0": "O", "1": "B-PER", "2": "I-PER"}',
             )
         window = max(8, min(4096, config.max_position_embeddings))

@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
@@ -98,14 +99,14 @@ class QuestionAnswering(WindowedTask):
     type: Literal["qa"] = "qa"
     """The task's name."""
 
-    overlap: NonNegativeInt = 128
+    overlap: Overlap = 128
     """Tokens that neighbouring windows of a long document share at least; max_answer_tokens - 1 if that is more, so
     that every possible answer lies whole in some window."""
 
-    max_answer_tokens: PositiveInt = 30
+    max_answer_tokens: Count = 30
     """Tokens of a predicted answer at most."""
 
-    max_question_tokens: PositiveInt = 128
+    max_question_tokens: Count = 128
     """A longer question in training data is an error; it is never cut. Elsewhere a question may take what room the
     window has."""
 

@@ -129,16 +129,20 @@ def test_a_file_without_a_pattern_means_the_pretraining_one() -> None:
         ({"hidden_size": "768"}, "hidden_size is '768', which is no whole number"),
         ({"num_hidden_layers": 2.0}, "num_hidden_layers is 2.0, which is no whole number"),
         ({"vocab_size": True}, "vocab_size is True, which is no whole number"),
-        ({"block_size": 0}, "block_size is 0; it must be at least 1"),
-        ({"num_random_blocks": -1}, "num_random_blocks is -1; it must be at least 0"),
+        ({"block_size": 0}, "block_size is 0; it must be between 1 and 16,777,216"),
+        ({"num_random_blocks": -1}, "num_random_blocks is -1; it must be between 0 and 16,777,216"),
         ({"hidden_dropout_prob": 1.5}, "hidden_dropout_prob is 1.5; it must be between 0 and 1"),
         ({"classifier_dropout": -0.1}, "classifier_dropout is -0.1; it must be between 0 and 1"),
         ({"sparse_attention_dropout_prob": 2}, "sparse_attention_dropout_prob is 2; it must be between 0 and 1"),
         ({"num_window_blocks": 4}, "num_window_blocks is 4; it must be odd"),
         ({"num_window_blocks": 5, "pattern": "transformers"}, "copies a model whose window is 3 blocks, not 5"),
-        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan; it must be above 0"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan; it must be between 1e-30 and 1"),
         ({"pad_token_id": 50358}, "pad_token_id is 50358; it must be between 0 and 50357"),
-        ({"eos_token_id": "x"}, "eos_token_id is 'x', which is no token id"),
+        ({"eos_token_id": "x"}, "eos_token_id is 'x', which is no whole number"),
+        ({"eos_token_id": [2, -1]}, "eos_token_id is -1; it must be between 0 and 9,999,999"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000; it must be between 1 and 1,000"),
+        ({"num_labels": 10**7}, "num_labels is 10000000; it must be between 1 and 100,000"),
+        ({"initializer_range": float("inf")}, "initializer_range is inf; it must be between 0 and 100"),
         ({"use_bias": 1}, "use_bias is 1, which is neither true nor false"),
         ({"hidden_act": None}, "hidden_act is None, which is no text"),
         ({"attention_type": "block_sparce"}, "did you mean 'block_sparse'?"),
@@ -172,6 +176,50 @@ def test_a_bad_file_is_named(content: bytes | None, message: str, tmp_path: Path
     with pytest.raises(ModelError) as caught:
         BigBirdConfig.from_file(tmp_path / "config.json")
     assert str(caught.value).startswith(str(tmp_path / "config.json"))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+        "block_size",
+        "num_random_blocks",
+        "num_window_blocks",
+        "chunk_size_feed_forward",
+        "layer_norm_eps",
+        "hidden_dropout_prob",
+        "pad_token_id",
+        "bos_token_id",
+        "eos_token_id",
+        "sep_token_id",
+        "num_labels",
+    ],
+)
+@pytest.mark.parametrize("value", [10**80, 2**63, -(10**80)])
+def test_no_number_is_beyond_sense(name: str, value: int) -> None:
+    with pytest.raises(ModelError, match=rf"{name} is -?\d.*; it must be between"):
+        BigBirdConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"length_penalty": Infinity}', "holds a number that is not finite"),
+        ('{"length_penalty": [{"a": 1e999}]}', "holds a number that is not finite"),
+        ('{"author": {"name": "\\ud800"}}', "holds U+D800, half of a surrogate pair"),
+    ],
+)
+def test_what_could_not_be_written_again_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ModelError) as caught:
+        BigBirdConfig.from_file(tmp_path)
     assert message in str(caught.value)
 
 

@@ -145,6 +145,7 @@ def test_an_override_is_a_plain_scalar_unless_it_is_bracketed_or_quoted(override
         ('a: 1\n"\\udfff": 2\n', ":2:1", "U+DFFF"),
         ('b: 1\na: "x\\UFFFFFFFF"\n', ":2:8", "not YAML"),
         ("a: " + "9" * 5000, ":1:4", "no whole number"),
+        ("a: 0x" + "f" * 5000, ":1:4", "no whole number"),
         ("model: !mine x\n", ":1:8", "tag"),
         ("seed: !!int abc\n", ":1:7", "tag"),
         ("seed: !!float abc\n", ":1:7", "no number"),
@@ -295,6 +296,13 @@ def test_training_files_are_one_or_several(recipe_file: Path) -> None:
         ("  lr: 2e-5", "  lr: '2e-5'", ":6:7", ["without quotes"]),
         ("  lr: 2e-5", "  lr: true", ":6:7", ["optim.lr is true", "a number"]),
         ("  lr: 2e-5", "  lr: 3", ":6:7", ["below 1"]),
+        ("  lr: 2e-5", f"  lr: 2e-5\n  steps: {10**80}", ":7:10", ["optim.steps is 1000", "1000000000 or less"]),
+        (
+            "  start: some-model",
+            "  start: some-model\n  config: {num_hidden_layers: 1000000000}",
+            "",
+            ["num_hidden_layers is 1000000000; it must be between 1 and 1,000"],
+        ),
         ("  lr: 2e-5", "  clip: 1", ":5:1", ["setting optim.lr is missing"]),
         (
             "  lr: 2e-5",

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from bigbird_cli.recipe.schema import FinetuneRecipe, Optim
+from bigbird_cli.recipe.schema import FinetuneRecipe, Optim, PretrainRecipe, Recipe
 from bigbird_cli.section import Section
 
 
@@ -24,6 +24,27 @@ def test_every_section_is_a_section() -> None:
     for field in FinetuneRecipe.model_fields.values():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             assert issubclass(field.annotation, Section)
+
+
+@pytest.mark.parametrize("kind", [FinetuneRecipe, PretrainRecipe])
+def test_every_number_has_a_least_and_a_most(kind: type[Recipe]) -> None:
+    schema = kind.model_json_schema()
+    n_numbers = 0
+    for name, section in {**schema["$defs"], "Recipe": schema}.items():
+        for field, entry in section.get("properties", {}).items():
+            for form in [entry, *entry.get("anyOf", [])]:
+                if form.get("type") in ("integer", "number"):
+                    assert {"minimum", "exclusiveMinimum"} & form.keys(), f"{name}.{field}"
+                    assert {"maximum", "exclusiveMaximum"} & form.keys(), f"{name}.{field}"
+                    n_numbers += 1
+    assert n_numbers > 20
+
+
+@pytest.mark.parametrize("value", [10**9 + 1, 10**80])
+def test_what_is_beyond_sense_is_refused(value: int) -> None:
+    for name in ("steps", "batch_tokens", "batch_size"):
+        with pytest.raises(ValidationError, match="less than or equal to 1000000000"):
+            Optim.model_validate({"lr": 1e-3, name: value})
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("nan")])
