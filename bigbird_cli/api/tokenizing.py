@@ -13,7 +13,7 @@ from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.places import local_path
 from bigbird_cli.text.report import Report
 from bigbird_cli.text.report import tokenize as report_on
-from bigbird_cli.text.tokenizer import TOKENIZER_FILES, Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
 from bigbird_cli.text.train import (
     ALGORITHMS,
     CHARACTER_COVERAGE,
@@ -146,6 +146,6 @@ def _opened_tokenizer(
     """Open a vocabulary, or find it open from the call before."""
     del stamps
     folder = local_path(model)  # it may hold a vocabulary and no model yet
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+    if not has_tokenizer(folder):
         folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision, weights=())
     return load_tokenizer(folder)

@@ -17,8 +17,9 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.files import replace_file
 from bigbird_cli.text.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
+from bigbird_cli.text.places import cannot_be_read
 from bigbird_cli.text.special_tokens import ROLES, Stretch, described
-from bigbird_cli.text.spiece_file import SPIECE_MODEL, spiece_bytes
+from bigbird_cli.text.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
 from bigbird_cli.text.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
 from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json
 from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, trimmed, whole_characters
@@ -187,7 +188,7 @@ class BigBirdTokenizer(ModelInputs):
         if not text.isascii():
             code_points(text)  # refuses lone surrogates
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
-        return [Stretch(text, range(len(text)))] if whole else self._stretches(text)
+        return [Stretch(text, range(len(text)))] if whole else self.stretches(text)
 
     def _spans(self, encoding: Mapping[str, Any], stretch: Stretch) -> list[Span]:
         """Where a stretch's pieces stand in the whole text."""
@@ -375,16 +376,14 @@ def _opened(vocab_file: str | Path | bytes, settings: Mapping[str, Any]) -> Any:
 
     processor = sentencepiece.SentencePieceProcessor(**settings)
     try:
-        if isinstance(vocab_file, bytes):
-            processor.LoadFromSerializedProto(vocab_file)
-        else:
-            processor.Load(str(vocab_file))
-        # an empty or a broken file is taken for a model without pieces
-        if not processor.get_piece_size():
-            raise ValueError("it holds no pieces")
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        proto = vocab_file if isinstance(vocab_file, bytes) else Path(vocab_file).read_bytes()
+        read_spiece(proto)  # the library takes an empty or a broken file for a model without pieces, or ends over it
+        processor.LoadFromSerializedProto(proto)
+    except OSError as error:
+        raise cannot_be_read(error, Path(str(vocab_file))) from error
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ModelError(
-            "there is no readable sentencepiece model",
+            f"there is no readable sentencepiece model ({error})",
             where=None if isinstance(vocab_file, bytes) else str(vocab_file),
             fix="name a spiece.model file",
         ) from error

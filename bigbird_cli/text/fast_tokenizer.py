@@ -8,7 +8,7 @@ import numpy as np
 import tokenizers
 from tokenizers import models
 
-from bigbird_cli.errors import ModelError
+from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.files import replace_file
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
@@ -27,8 +27,7 @@ from bigbird_cli.text.tokens import (
     trimmed,
     with_marks,
 )
-
-TOKENIZER_JSON = "tokenizer.json"
+from bigbird_cli.text.vocabulary_files import TOKENIZER_JSON, tokenizer_source
 
 # names that vocabularies give to a role when no settings file says which
 USUAL = {
@@ -54,18 +53,15 @@ class FastTokenizer(CalledLikeTransformers):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / TOKENIZER_JSON
+        path, source = tokenizer_source(folder)
         self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
         try:
-            source = path.read_text(encoding="utf-8")
             self._tokenizer = _switched(tokenizers.Tokenizer.from_str(source))
-        except Exception as error:  # the library raises plain Exception for whatever is wrong inside
-            raise ModelError(
-                f"not readable as a tokenizer: {error}", where=str(path), fix="fetch the model again"
-            ) from error
+        except BaseException as error:
+            raise _broken(error, path) from error
 
         model = self._tokenizer.model
-        if isinstance(model, models.WordPiece) and model.token_to_id(model.unk_token) is None:
+        if isinstance(model, models.WordPiece | models.WordLevel) and model.token_to_id(model.unk_token) is None:
             # the library would fail at the first word that needs it
             raise ModelError(
                 f"the vocabulary lacks its own unknown token {model.unk_token!r}",
@@ -91,7 +87,11 @@ class FastTokenizer(CalledLikeTransformers):
         special |= set() if self.mask_id is None else {self.mask_id}
         self.special_ids = frozenset(special - {self.unk_id})
         self._reader = self._text_reader()
-        self.newline: Newline = "space" if self.unk_id in self._encode_raw("\n").ids else "keep"
+        try:
+            is_known = self.unk_id not in self._encode_raw("\n").ids
+        except DataError:  # there is no token for it, nor for unknown text
+            is_known = False
+        self.newline: Newline = "keep" if is_known else "space"
 
     def encode(self, text: str, *, newline: str | None = None) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
@@ -126,7 +126,7 @@ class FastTokenizer(CalledLikeTransformers):
                 replace_file(folder / name, (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode())
 
     def _encode_raw(self, text: str) -> tokenizers.Encoding:
-        return self._reader.encode(text, add_special_tokens=False)
+        return _encoded(self._reader, text)
 
     def _text_reader(self) -> tokenizers.Tokenizer:
         """The tokenizer that reads text: one that can produce no control token.
@@ -136,7 +136,11 @@ class FastTokenizer(CalledLikeTransformers):
         """
         names = {number: self._tokenizer.id_to_token(number) for number in self.special_ids}
         probe = " ".join(f"{name} x{name}x" for name in names.values() if name)
-        if self.special_ids.isdisjoint(self._tokenizer.encode(probe, add_special_tokens=False).ids):
+        try:
+            found = set(_encoded(self._tokenizer, probe).ids)
+        except DataError:
+            found = set(self.special_ids)  # the vocabulary does not know the x between them
+        if self.special_ids.isdisjoint(found):
             return self._tokenizer
         description = json.loads(self._tokenizer.to_str())
         description["added_tokens"] = [
@@ -150,6 +154,32 @@ class FastTokenizer(CalledLikeTransformers):
         else:
             description["model"]["vocab"] = [[hidden.get(name, name), score] for name, score in vocabulary]
         return _switched(tokenizers.Tokenizer.from_str(json.dumps(description)))
+
+
+def _encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
+    """What the library reads, without special tokens; DataError for what the vocabulary has no token for."""
+    try:
+        return tokenizer.encode(text, add_special_tokens=False)
+    except BaseException as error:
+        if not (type(error) is Exception or _is_panic(error)):
+            raise
+        raise DataError(
+            f"the tokenizer cannot read this text: {' '.join(str(error).split())}",
+            fix="leave out what its vocabulary lacks, or use a vocabulary with an unknown token",
+        ) from error
+
+
+def _broken(error: BaseException, path: Path) -> BaseException:
+    """What to raise for what the library raises: plain Exception, or a panic, for whatever is wrong inside."""
+    if not (isinstance(error, Exception) or _is_panic(error)):
+        return error
+    return ModelError(
+        f"not readable as a tokenizer: {' '.join(str(error).split())}", where=str(path), fix="fetch the model again"
+    )
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"  # which is no Exception, and has no name to import
 
 
 def _switched(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:

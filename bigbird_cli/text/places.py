@@ -1,8 +1,10 @@
 """Where a model's name leads on this machine; vocabularies and weights follow the same rules."""
 
+import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -53,6 +55,27 @@ def empty_path() -> UsageError:
 def offline_variable() -> str | None:
     """The variable of the environment that says that nothing may be looked up, or None."""
     return next((name for name in OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), None)
+
+
+@contextmanager
+def reading_a_model() -> Iterator[None]:
+    """Say of a file or folder of a model that the system does not give, and why, that it is the model's fault."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise cannot_be_read(error, Path(os.fsdecode(error.filename))) from error
+
+
+def cannot_be_read(error: OSError, path: Path) -> ModelError:
+    """What to say of a model's file that the system does not give."""
+    denied = error.errno in (errno.EACCES, errno.EPERM)
+    return ModelError(
+        f"cannot be read ({error.strerror or error})",
+        where=str(path),
+        fix="ask for the right to read it, or copy it" if denied else "fetch the model again",
+    )
 
 
 def within(seconds: float, call: Callable[[], _T]) -> _T:

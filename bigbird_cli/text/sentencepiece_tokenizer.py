@@ -10,6 +10,7 @@ from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files import replace_file
+from bigbird_cli.text.special_tokens import SpecialTokens, added_token
 from bigbird_cli.text.spiece_file import BYTE, CONTROL, SPIECE_MODEL, USER_DEFINED, read_spiece, without_user_defined
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
@@ -29,7 +30,9 @@ from bigbird_cli.text.tokens import (
     whole_characters,
     with_marks,
 )
+from bigbird_cli.text.vocabulary_files import ADDED_TOKENS, added_tokens
 
+_SETTINGS = (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)
 USUAL = {
     "cls": ("[CLS]", "<s>"),
     "sep": ("[SEP]", "</s>"),
@@ -51,7 +54,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / SPIECE_MODEL
-        self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
+        self._settings = {name: read_json_object(folder / name) for name in _SETTINGS}
         declared = declared_special_tokens(folder)
         try:
             self._proto = path.read_bytes()
@@ -62,14 +65,17 @@ class SentencePieceTokenizer(CalledLikeTransformers):
             self._reader = sentencepiece.SentencePieceProcessor(
                 model_proto=without_user_defined(self._proto, pieces, markers)
             )
-        except (OSError, ValueError, IndexError, RuntimeError) as error:
+        except (ValueError, IndexError, RuntimeError) as error:
             raise ModelError(
                 f"not readable as a sentencepiece model: {error}", where=str(path), fix="fetch the model again"
             ) from error
 
         ids = {piece.name: number for number, piece in enumerate(pieces)}
+        self._added = {number: token for number, token in added_tokens(folder).items() if number >= len(pieces)}
+        ids |= {token["content"]: number for number, token in self._added.items()}
+        self._n_pieces = len(pieces)
+        self.vocab_size = max(self._added, default=len(pieces) - 1) + 1
         found = {role: find_special(role, declared=declared, usual=usual, ids=ids) for role, usual in USUAL.items()}
-        self.vocab_size = len(pieces)
         self.cls_id = required_special("cls", found["cls"], where=path)
         self.sep_id = required_special("sep", found["sep"], where=path)
         self.pad_id = required_special("pad", found["pad"], where=path)
@@ -85,7 +91,9 @@ class SentencePieceTokenizer(CalledLikeTransformers):
             number
             for number, piece in enumerate(pieces)
             if piece.kind == CONTROL or (piece.kind == USER_DEFINED and piece.name in markers)
-        )
+        ) | {number for number, token in self._added.items() if token["special"]}
+        in_text = {number: added_token(token) for number, token in self._added.items() if not token["special"]}
+        self._cutter = SpecialTokens((), unknown_id=0, roles={}, additional=(), added=in_text) if in_text else None
         self.newline: Newline = "space" if self.unk_id in self._reader.encode("\n") else "keep"
 
     def encode(self, text: str, *, newline: str | None = None) -> Tokens:
@@ -94,34 +102,57 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         if newline_rule(newline, self.newline) == "space":
             text = newlines_as_spaces(text)
             codes = code_points(text)
+        ids, spans = self._pieces_of(text) if self._cutter is None else self._pieces_and_added(text, self._cutter)
+        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
+        return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, codes))
+
+    def _pieces_of(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points
         encoding = self._reader.encode(text, return_type="offset_mapping")
         ids = encoding["ids"]
         spans = whole_characters(encoding["offsets"], is_byte=[number in self._byte_ids for number in ids])
-        spans = trimmed(spans, text, keep_inside=[number == self.unk_id for number in ids])
-        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-        return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, codes))
+        return ids, trimmed(spans, text, keep_inside=[number == self.unk_id for number in ids])
+
+    def _pieces_and_added(self, text: str, cutter: SpecialTokens) -> tuple[list[int], list[tuple[int, int]]]:
+        """The text cut at the tokens that were added to the vocabulary, and what is between them read by itself."""
+        ids: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for part in cutter.stretches(text):
+            if part.is_token:
+                ids.append(cutter.convert_tokens_to_ids(part.text))
+                spans.append((part.places[0], part.places[-1] + 1))
+                continue
+            found, inside = self._pieces_of(part.text)
+            ids += found
+            ends = [*part.places, part.places[-1] + 1]
+            spans += [(ends[start], ends[end - 1] + 1 if end > start else ends[start]) for start, end in inside]
+        return ids, spans
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of ids; see `Tokenizer.decode`. Control tokens that are kept stand between spaces."""
         parts: list[str] = []
         run: list[int] = []
         for number in [*checked_ids(ids, self.vocab_size), None]:
-            if number is not None and number not in self.special_ids:
+            if number is not None and number not in self.special_ids and number < self._n_pieces:
                 run.append(number)
                 continue
-            if number is not None and skip_special_tokens:
+            if number is not None and skip_special_tokens and number in self.special_ids:
                 continue
             if run:
                 parts.append(str(self._model.decode(run)))
                 run = []
             if number is not None:
-                parts.append(str(self._model.id_to_piece(number)))
+                parts.append(self._name(number))
         return " ".join(parts)
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The vocabulary's entry for each id; see `Tokenizer.pieces`."""
-        return [str(self._model.id_to_piece(number)) for number in checked_ids(ids, self.vocab_size)]
+        return [self._name(number) for number in checked_ids(ids, self.vocab_size)]
+
+    def _name(self, number: int) -> str:
+        if number < self._n_pieces:
+            return str(self._model.id_to_piece(number))
+        return str(self._added[number]["content"]) if number in self._added else ""  # a gap in the vocabulary
 
     def save(self, folder: Path) -> None:
         """Write spiece.model, byte for byte, and the settings that stood beside it."""

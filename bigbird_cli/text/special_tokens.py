@@ -262,7 +262,7 @@ class SpecialTokens:
 
     # -- texts ---------------------------------------------------------------------------------------------------
 
-    def _stretches(self, text: str) -> list[Stretch]:
+    def stretches(self, text: str) -> list[Stretch]:
         """A text cut at its added tokens, each of which takes the white space beside it that its settings say."""
         stretches: list[Stretch] = []
         done = 0

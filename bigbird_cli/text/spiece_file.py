@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bigbird_cli.bounds import VOCABULARY
+from bigbird_cli.text.charsmap import check_charsmap
+
 SPIECE_MODEL = "spiece.model"
 WORD_START = "▁"
 """How a piece writes a space."""
@@ -23,6 +26,7 @@ _PIECES, _TRAINER, _NORMALIZER, _DENORMALIZER = 1, 2, 3, 5
 _NAME, _SCORE, _KIND = 1, 2, 3
 _MODEL_TYPE, _SPACE_AS_SUFFIX, _BYTE_FALLBACK = 3, 24, 35
 _CHARSMAP, _DUMMY_PREFIX, _REMOVE_SPACES, _ESCAPE_SPACES = 2, 3, 4, 5
+_LONGEST_VARINT = 10  # bytes, of 64 bits
 
 
 class Piece(NamedTuple):
@@ -78,8 +82,9 @@ def read_spiece(proto: bytes) -> Spiece:
                     denormalizes = inner_start < inner_stop
                 elif inner_start < inner_stop <= inner_start + 10:  # a number, or text too short to matter
                     numbers[field, inner] = proto[inner_start]
-    if not pieces:
-        raise ValueError("it holds no pieces")
+    if len(pieces) not in VOCABULARY:
+        raise ValueError(f"it holds {len(pieces)} pieces; it must be {VOCABULARY}" if pieces else "it holds no pieces")
+    check_charsmap(charsmap)
     return Spiece(
         pieces=pieces,
         model_type=numbers.get((_TRAINER, _MODEL_TYPE), UNIGRAM),
@@ -132,6 +137,8 @@ def _piece(proto: bytes, start: int, stop: int) -> Piece:
         if field == _NAME:
             name = proto[inner_start:inner_stop].decode("utf-8")
         elif field == _SCORE:
+            if inner_stop - inner_start != 4:
+                raise ValueError(f"the score at byte {inner_start} has {inner_stop - inner_start} bytes instead of 4")
             (score,) = struct.unpack("<f", proto[inner_start:inner_stop])
         elif field == _KIND:
             kind, place = proto[inner_start], inner_start
@@ -186,11 +193,10 @@ def _fields(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int, int]
 
 
 def _varint(data: bytes, start: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[start]
-        start += 1
-        value |= (byte & 0x7F) << shift
+    value = 0
+    for place in range(_LONGEST_VARINT):
+        byte = data[start + place]
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, start
-        shift += 7
+            return value, start + place + 1
+    raise ValueError(f"the number at byte {start} has no end")

@@ -9,10 +9,10 @@ from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.tokenizer_files import found
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
+from bigbird_cli.text.vocabulary_files import has_vocabulary, no_vocabulary
 
 __all__ = [
     "NEWLINE_RULES",
-    "TOKENIZER_FILES",
     "AutoTokenizer",
     "BigBirdTokenizer",
     "BigBirdTokenizerFast",
@@ -20,11 +20,14 @@ __all__ = [
     "Tokenizer",
     "Tokens",
     "extend_vocabulary",
+    "has_tokenizer",
     "load_tokenizer",
 ]
 
-TOKENIZER_FILES = ("spiece.model", "tokenizer.json")
-"""Files that `load_tokenizer` opens, the first that is there."""
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder has a vocabulary that `load_tokenizer` opens."""
+    return (folder / "spiece.model").is_file() or has_vocabulary(folder)
 
 
 class AutoTokenizer:
@@ -65,12 +68,8 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         from bigbird_cli.text.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer(folder)
-    if (folder / "tokenizer.json").is_file():
+    if has_vocabulary(folder):
         from bigbird_cli.text.fast_tokenizer import FastTokenizer
 
         return FastTokenizer(folder)
-    raise ModelError(
-        "the folder holds no tokenizer (spiece.model or tokenizer.json)",
-        where=str(folder),
-        fix="copy the file from the model that the vocabulary belongs to",
-    )
+    raise no_vocabulary(folder)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tokenizers import AddedToken
 
@@ -14,8 +14,8 @@ from bigbird_cli.text.special_tokens import ROLES, added_token
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
 from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_json_object
+from bigbird_cli.text.vocabulary_files import ADDED_TOKENS, added_tokens
 
-ADDED_TOKENS = "added_tokens.json"
 _HUB_SETTINGS = ("revision", "local_files_only", "cache_dir", "token")
 
 
@@ -56,17 +56,18 @@ def stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         settings.pop(private, None)
     settings.pop("init_inputs", None)
     added: dict[int, AddedToken] = {}
-    stored = settings.pop("added_tokens_decoder", None)
-    if isinstance(stored, dict):
-        added = {int(number): added_token(token) for number, token in stored.items()}
+    in_vocabulary = added_tokens(folder)
+    if isinstance(settings.pop("added_tokens_decoder", None), dict):
+        added = {number: added_token(token) for number, token in in_vocabulary.items()}
     else:  # folders written before transformers 4.34 keep the same in two more files
         for name, value in read_json_object(folder / SPECIAL_TOKENS_MAP).items():
             settings[name] = value
         settings.update(given)
         special = {token.content for token in _special_in(settings)}
-        for content, number in read_json_object(folder / ADDED_TOKENS).items():
-            is_special = content in special
-            added[int(str(number))] = AddedToken(content, normalized=not is_special, special=is_special)
+        for number, token in in_vocabulary.items():
+            is_special = token["content"] in special
+            added[number] = AddedToken(token["content"], normalized=not is_special, special=is_special)
+    _check_kinds(settings, folder)
     settings.update(given)
     known = {token.content: token for token in added.values()}
     for name, value in list(settings.items()):
@@ -75,19 +76,55 @@ def stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             if value is None:
                 del settings[name]
                 continue
-            content = value["content"] if isinstance(value, Mapping) else str(value)
-            settings[name] = known.get(str(content)) or (value if isinstance(value, str) else added_token(value))
+            content = _content(value, name, folder)
+            settings[name] = known.get(content) or (value if isinstance(value, str) else added_token(value))
     others = settings.pop("extra_special_tokens", None)  # the name that transformers 5 gives them
+    additional = settings.get("additional_special_tokens") or others or ()
+    for token in additional if isinstance(additional, list | tuple) else (additional,):
+        _content(token, "additional_special_tokens", folder)
     settings["additional_special_tokens"] = [
-        token if isinstance(token, str) else added_token(token)
-        for token in settings.get("additional_special_tokens") or others or ()
+        token if isinstance(token, str) else added_token(token) for token in additional
     ]
     return {**settings, "added_tokens_decoder": added}
 
 
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "model_max_length": (int, float),
+    "model_input_names": (list,),
+    "padding_side": (str,),
+    "truncation_side": (str,),
+    "clean_up_tokenization_spaces": (bool,),
+    "split_special_tokens": (bool,),
+    "sp_model_kwargs": (dict,),
+}
+
+
+def _check_kinds(settings: Mapping[str, Any], folder: Path) -> None:
+    """ModelError for a setting of a folder that is of another kind than the constructor takes."""
+    for name, kinds in _KINDS.items():
+        value = settings.get(name)
+        is_side = name.endswith("_side") and value not in ("right", "left")
+        if name in settings and value is not None and (not isinstance(value, kinds) or is_side):
+            wanted = '"right" or "left"' if is_side else " or ".join(kind.__name__ for kind in kinds)
+            raise ModelError(
+                f"{name} is {value!r}; it must be {wanted}",
+                where=str(folder / TOKENIZER_CONFIG),
+                fix="fetch the model again",
+            )
+
+
+def _content(token: Any, name: str, folder: Path) -> str:
+    """The text of a token; ModelError for what is none."""
+    content = token.get("content") if isinstance(token, Mapping) else getattr(token, "content", token)
+    if not isinstance(content, str):
+        raise ModelError(f"{name} is {token!r}, which is no token", where=str(folder), fix="fetch the model again")
+    return content
+
+
 def _special_in(settings: Mapping[str, Any]) -> list[AddedToken]:
     values = [value for name, value in settings.items() if name.endswith("_token") and value is not None]
-    values += settings.get("additional_special_tokens") or []
+    additional = settings.get("additional_special_tokens") or []
+    values += additional if isinstance(additional, list | tuple) else []
     return [added_token(value) for value in values if isinstance(value, (str, Mapping, AddedToken))]
 
 

@@ -27,7 +27,9 @@ from typing import Any
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
 
+from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
+from bigbird_cli.text.places import cannot_be_read
 from bigbird_cli.text.spiece_file import (
     BYTE,
     CONTROL,
@@ -40,6 +42,7 @@ from bigbird_cli.text.spiece_file import (
     Spiece,
     read_spiece,
 )
+from bigbird_cli.text.tokenizer_check import LINEAR_ENDS
 
 TOKENIZER_JSON = "tokenizer.json"
 SINGLE, PAIR = "[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
@@ -47,6 +50,7 @@ SINGLE, PAIR = "[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
 # for each character of a user-defined piece: above what ordinary pieces score, whose scores are logarithms of
 # probabilities; growing with length, so that a longer user-defined piece beats those inside it
 _USER_DEFINED_BONUS = 1000.0
+_LARGEST_SCORE = 3.4e38
 _HIDING = "\U0010fffe"  # no character, and none ever will be
 _BYTE_NAME = re.compile(r"<0x[0-9A-F]{2}>")
 _CONTROL_IN_BIGBIRD = ("<pad>", "</s>")
@@ -129,8 +133,10 @@ def read_tokenizer_json(path: Path) -> tuple[Spiece, dict[int, AddedToken]]:
         if not model["vocab"] or model.get("unk_id") is None:
             raise ValueError("it holds no pieces, or none for unknown text")
         described = {int(token["id"]): token for token in content.get("added_tokens") or ()}
+        if beyond := [number for number in described if number not in TOKEN_ID]:
+            raise ValueError(f"a token has the id {beyond[0]}, which is not {TOKEN_ID}")
         pieces = [
-            _piece(number, name, score, model=model, added=described.get(number))
+            _piece(number, name, _score(score), model=model, added=described.get(number))
             for number, (name, score) in enumerate(model["vocab"])
         ]
         spiece = Spiece(
@@ -138,18 +144,20 @@ def read_tokenizer_json(path: Path) -> tuple[Spiece, dict[int, AddedToken]]:
             byte_fallback=bool(model.get("byte_fallback")),
             **_stages(content.get("normalizer"), content.get("pre_tokenizer")),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        fields = ("single_word", "lstrip", "rstrip", "normalized", "special")
+        added = {
+            number: AddedToken(token["content"], **{name: token[name] for name in fields if name in token})
+            for number, token in described.items()
+            if token.get("special") or number >= len(pieces) or pieces[number].kind != USER_DEFINED
+        }
+    except OSError as error:
+        raise cannot_be_read(error, path) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, binascii.Error) as error:
         raise ModelError(
             f"not readable as a BigBird vocabulary: {error}",
             where=str(path),
             fix="open other vocabularies with bigbird_cli.load_tokenizer",
         ) from error
-    fields = ("single_word", "lstrip", "rstrip", "normalized", "special")
-    added = {
-        number: AddedToken(token["content"], **{name: token[name] for name in fields if name in token})
-        for number, token in described.items()
-        if token.get("special") or number >= len(pieces) or pieces[number].kind != USER_DEFINED
-    }
     return spiece, added
 
 
@@ -182,7 +190,7 @@ def _normalizer(spiece: Spiece) -> Any:
     stages: list[Any] = []
     if spiece.removes_spaces:
         # sentencepiece drops spaces at the end after it has written them as ▁, and so drops what was a ▁ before too
-        stages.append(normalizers.Replace(Regex(rf"\A +|[ {WORD_START}]+\z"), ""))
+        stages.append(normalizers.Replace(Regex(LINEAR_ENDS), ""))
     stages.append(normalizers.Replace(Regex(" +" if spiece.removes_spaces else " "), WORD_START))
     if spiece.dummy_prefix:
         stages.append(normalizers.Prepend(WORD_START))
@@ -214,6 +222,13 @@ def _splitter(names: Iterable[str]) -> str | None:
 
 def _one_of(characters: set[str]) -> str:
     return "[" + "".join(re.escape(character) for character in sorted(characters)) + "]"
+
+
+def _score(score: Any) -> float:
+    """A piece's score, which sentencepiece keeps in 32 bits; ValueError for what does not fit there."""
+    if not -_LARGEST_SCORE <= float(score) <= _LARGEST_SCORE:
+        raise ValueError(f"a piece has the score {score}")
+    return float(score)
 
 
 def _piece(number: int, name: str, score: float, *, model: Mapping[str, Any], added: Mapping[str, Any] | None) -> Piece:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 
 from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.text.places import cannot_be_read
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken
@@ -218,6 +219,14 @@ def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
     return numbers
 
 
+def parsed_json(content: str) -> Any:
+    """The value of a JSON text; ValueError for what is none, or holds half a character, which no file could take."""
+    value = json.loads(content)
+    if "\\ud" in content or "\\uD" in content:  # of a surrogate pair
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object from a settings file that may be missing; ModelError when it is something else."""
     if not path.is_file():
@@ -225,8 +234,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
             raise ModelError("this is a folder, a pipe or a device, not a file", where=str(path), fix="restore it")
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = path.read_text(encoding="utf-8")
+        value = parsed_json(content)
+    except OSError as error:
+        raise cannot_be_read(error, path) from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"not readable as JSON: {error}", where=str(path), fix="fetch the model again") from error
     if not isinstance(value, dict):
         raise ModelError("holds no JSON object", where=str(path), fix="fetch the model again")
