@@ -20,10 +20,10 @@ from bigbird_cli.errors import BigBirdError, DataError, ModelError, UsageError
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
 from bigbird_cli.text.documents import ReadDocument, encode_document
-from bigbird_cli.text.places import local_path
+from bigbird_cli.text.places import local_path, reading_a_model
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
-from bigbird_cli.weights.store import ModelFolder, open_folder
+from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, refuse_larger_vocabulary
 
 DEFAULT_QA_MODEL = "qa-mini"
 
@@ -366,9 +366,13 @@ def _features(ready: Iterable["_Ready[Any]"], reader: Reader[Any]) -> Iterator[F
 
 def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
     """The settings of a task that the model was trained with."""
-    where = str(folder.path / "task.json")
+    where = str(folder.path / TASK)
     if folder.task is None:
-        return cast(type[ReadingTask], kind).for_model(folder.config).model_dump()  # type: ignore[attr-defined]
+        try:
+            task = cast(type[ReadingTask], kind).for_model(folder.config)
+        except ModelError as error:
+            raise ModelError(error.problem, where=str(folder.path / CONFIG), fix=error.fix) from None
+        return task.model_dump()  # type: ignore[attr-defined]
     wanted = kind.model_fields["type"].default
     if folder.task.get("type") != wanted:
         raise ModelError(
@@ -377,9 +381,19 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
             fix=f"name a model for {what}",
         )
     try:
-        return kind.model_validate(folder.task).model_dump()
+        trained = kind.model_validate(folder.task)
+        n_named = len(trained.config_changes().get("id2label", range(folder.config.num_labels or 0)))
     except ValidationError as error:
         raise ModelError(complaint(error), where=where, fix="restore the file") from None
+    except ValueError:  # of a task that is yet to see its training data
+        raise ModelError("it names no labels", where=where, fix="restore the file") from None
+    if n_named != folder.config.num_labels:
+        raise ModelError(
+            f"it has names for {n_named} outputs of the model, which has {folder.config.num_labels}",
+            where=where,
+            fix="restore the file",
+        )
+    return trained.model_dump()
 
 
 class _Opened:
@@ -389,6 +403,7 @@ class _Opened:
         self.folder, self.name = folder, name
         self._settings = settings
         self.tokenizer = load_tokenizer(folder.path)
+        refuse_larger_vocabulary(self.tokenizer.vocab_size, folder.config.vocab_size, where=name)
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -413,12 +428,14 @@ def _opened(
     return _Opened(folder, model, head=head, device=device, threads=threads, quantize=quantize)
 
 
+@reading_a_model()
 def stamps(model: str | Path) -> tuple[tuple[str, int], ...]:
     """What tells a folder that was written anew from the one that is open; nothing for a name that is no folder."""
     folder = local_path(model)
     if not folder.is_dir():
         return ()
-    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*")))
+    # an editor's lock is a link to nowhere
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in folder.glob("*.*") if file.exists()))
 
 
 def refuse_beside(texts: Mapping[str, str], reader: Reader[Any], encode: Callable[[str], np.ndarray]) -> None:

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from bigbird_cli.api.options import known, newline_of
+from bigbird_cli.api.options import known, newline_of, within
 from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
+from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.errors import UsageError
 from bigbird_cli.text.corpus import Corpus
 from bigbird_cli.text.documents import Document, FailedDocument
-from bigbird_cli.text.places import local_path
+from bigbird_cli.text.places import local_path, reading_a_model
 from bigbird_cli.text.report import Report
 from bigbird_cli.text.report import tokenize as report_on
 from bigbird_cli.text.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
+from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.text.train import (
     ALGORITHMS,
     CHARACTER_COVERAGE,
@@ -23,7 +25,7 @@ from bigbird_cli.text.train import (
     train_vocabulary,
 )
 from bigbird_cli.weights.folders import flush, partial_folder, remove_abandoned
-from bigbird_cli.weights.store import find_folder
+from bigbird_cli.weights.store import CONFIG, find_folder, refuse_larger_vocabulary
 
 
 def tokenize(
@@ -106,8 +108,9 @@ def train_tokenizer(
     """
     if not 0 < character_coverage <= 1:
         raise UsageError(f"{character_coverage} is no share", where="character_coverage", fix="give 0.9995, or up to 1")
-    if sample_mb is not None and sample_mb < 1:
-        raise UsageError(f"{sample_mb} is too few", where="sample_mb", fix="give 1 or more")
+    within(vocab_size, VOCABULARY, "vocab_size")
+    if sample_mb is not None:
+        within(sample_mb, COUNT, "sample_mb")
     out = local_path(out)
     if out.is_dir():
         out = out.resolve()  # a link to an empty folder stays
@@ -140,6 +143,7 @@ def _open_tokenizer(model: str | Path, *, offline: bool, revision: str | None) -
 
 
 @lru_cache(maxsize=1)
+@reading_a_model()
 def _opened_tokenizer(
     model: str, is_path: bool, offline: bool, revision: str | None, stamps: tuple[tuple[str, int], ...]
 ) -> Tokenizer:
@@ -148,4 +152,7 @@ def _opened_tokenizer(
     folder = local_path(model)  # it may hold a vocabulary and no model yet
     if not has_tokenizer(folder):
         folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision, weights=())
-    return load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    n_embeddings = read_json_object(folder / CONFIG).get("vocab_size")
+    refuse_larger_vocabulary(tokenizer.vocab_size, n_embeddings, where=model)
+    return tokenizer

@@ -7,7 +7,7 @@ model of so many layers. The encoder's names carry no prefix here; a model with 
 Shape letters: V vocabulary, P positions, T token types, D width, F feed-forward width, L labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from bigbird_cli.bigbird.config import BigBirdConfig
@@ -180,6 +180,18 @@ _HEAD_CLASSES: Final = {
     "ner": "BigBirdForTokenClassification",
     "qa": "BigBirdForQuestionAnswering",
 }
+
+
+_WRAPPERS: Final = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and a training module put before every name."""
+
+
+def wrapper_of(names: Collection[str]) -> str:
+    """What wrappers put before every one of these names; "" where they have nothing in common."""
+    found = ""
+    while names and (more := next((w for w in _WRAPPERS if all(name.startswith(found + w) for name in names)), "")):
+        found += more
+    return found
 
 
 def class_of(head: str) -> str:

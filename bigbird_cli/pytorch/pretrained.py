@@ -16,7 +16,14 @@ from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, NewWeightsWarning
 from bigbird_cli.pytorch.configured import ConfiguredModel
 from bigbird_cli.pytorch.layers import initialise
-from bigbird_cli.weights.store import hub_options, open_folder, read_tensors, write_model
+from bigbird_cli.weights.store import (
+    hub_options,
+    open_folder,
+    read_tensors,
+    refuse_more_layers,
+    unwrapped,
+    write_model,
+)
 
 ENCODER_PARTS = ("embeddings.", "encoder.")
 """Parameters that a checkpoint must have; all others can be trained anew."""
@@ -103,10 +110,12 @@ class PretrainedModel(ConfiguredModel):
         if isinstance(config, str | Path):
             base = BigBirdConfig.from_pretrained(config)
         settings = base.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
+        tensors = unwrapped(read_tensors(folder.path), where=str(folder.path))
+        refuse_more_layers(settings.num_hidden_layers, len(tensors), where=str(folder.path))
         with torch.device("meta"):
             model = cls._build(settings, add_pooling_layer=add_pooling_layer)
         loaded = model.load_tensors(
-            read_tensors(folder.path),
+            tensors,
             where=str(folder.path),
             trained=trained,
             saved_config=folder.config,
@@ -245,6 +254,8 @@ class PretrainedModel(ConfiguredModel):
                     found[home] = found[twin]
             return
         for twin, home in TIED.items():
+            if twin in found and (of_own := self._own_name(home, own)) in own and of_own not in found:
+                found[of_own] = found[twin]  # some writers keep the second name only
             if twin in found and home in own and home in found and not np.array_equal(found[twin], found[home]):
                 raise ModelError(
                     f"{twin} differs from {home}, which it is tied to by the config",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bigbird_cli.bigbird.config import CONFIG_NAME, WARM_STARTS, BigBirdConfig
+from bigbird_cli.bigbird.config import CONFIG_NAME, WARM_STARTS, BigBirdConfig, model_type_of
 from bigbird_cli.errors import ModelError, RecipeError
 from bigbird_cli.pytorch import pickles
 from bigbird_cli.pytorch.objectives import Head
@@ -16,7 +16,7 @@ from bigbird_cli.recipe.schema import ModelSection
 from bigbird_cli.text.places import local_path
 from bigbird_cli.text.tokenizer import Tokenizer, extend_vocabulary, load_tokenizer
 from bigbird_cli.weights.convert import convert_model
-from bigbird_cli.weights.store import find_folder, open_folder
+from bigbird_cli.weights.store import find_folder, open_folder, refuse_larger_vocabulary
 
 
 @contextmanager
@@ -75,6 +75,7 @@ def build_model(
         _insist_on_finite(model, section.start)
         if section.added_tokens:
             model.resize_token_embeddings(max(tokenizer.vocab_size, model.config.vocab_size))
+        refuse_larger_vocabulary(tokenizer.vocab_size, model.config.vocab_size, where=section.start)
         return model
     special = {
         "pad_token_id": tokenizer.pad_id,
@@ -128,4 +129,4 @@ def _model_type(folder: Path) -> str | None:
         settings = json.loads((folder / CONFIG_NAME).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None  # whoever opens the folder says what is wrong
-    return settings.get("model_type") if isinstance(settings, dict) else None
+    return model_type_of(settings) if isinstance(settings, dict) else None

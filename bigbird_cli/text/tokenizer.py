@@ -7,6 +7,7 @@ from typing import Any
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
+from bigbird_cli.text.places import reading_a_model
 from bigbird_cli.text.tokenizer_files import found
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 from bigbird_cli.text.vocabulary_files import has_vocabulary, no_vocabulary
@@ -54,11 +55,13 @@ def extend_vocabulary(folder: Path, tokens: Sequence[str], extended: Path) -> No
     (extended / "spiece.model").unlink(missing_ok=True)  # which knows nothing of them and would be opened first
 
 
+@reading_a_model()
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """Open the tokenizer of a model folder, a shipped model or a hub name: its spiece.model, else its tokenizer.json.
+    """Open the tokenizer of a model folder, a shipped model or a hub name: its spiece.model, its tokenizer.json, or a
+    BERT's or RoBERTa's older files.
 
     Raises:
-        ModelError: there is no such folder or name, or it holds neither file, or a broken one.
+        ModelError: there is no such folder or name, or it holds no vocabulary, or a broken one.
     """
     folder = found(folder, {})
     if not folder.is_dir():

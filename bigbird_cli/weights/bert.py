@@ -18,23 +18,8 @@ from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.tokens import TOKENIZER_CONFIG, declared_special_tokens, read_json_object
-
-_BERT_ROLES: Final = {
-    "cls_token": "[CLS]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "mask_token": "[MASK]",
-    "unk_token": "[UNK]",
-}
-_ROBERTA_ROLES: Final = {
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "cls_token": "<s>",
-    "sep_token": "</s>",
-    "pad_token": "<pad>",
-    "mask_token": "<mask>",
-    "unk_token": "<unk>",
-}
+from bigbird_cli.text.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, tokenizer_source
+from bigbird_cli.weights.store import refuse_larger_vocabulary
 
 
 @dataclass(frozen=True)
@@ -68,11 +53,11 @@ _ELECTRA_DEFAULTS: Final = {
 }
 
 FAMILIES: Final = {
-    "bert": Family("BERT", "bert.", _BERT_DEFAULTS, False, _BERT_ROLES),
-    "electra": Family("ELECTRA", "electra.", _ELECTRA_DEFAULTS, False, _BERT_ROLES),
-    "roberta": Family("RoBERTa", "roberta.", {**_ROBERTA_DEFAULTS, "vocab_size": 50265}, True, _ROBERTA_ROLES),
-    "camembert": Family("CamemBERT", "roberta.", _ROBERTA_DEFAULTS, True, _ROBERTA_ROLES),
-    "xlm-roberta": Family("XLM-RoBERTa", "roberta.", _ROBERTA_DEFAULTS, True, _ROBERTA_ROLES),
+    "bert": Family("BERT", "bert.", _BERT_DEFAULTS, False, BERT_ROLES),
+    "electra": Family("ELECTRA", "electra.", _ELECTRA_DEFAULTS, False, BERT_ROLES),
+    "roberta": Family("RoBERTa", "roberta.", {**_ROBERTA_DEFAULTS, "vocab_size": 50265}, True, ROBERTA_ROLES),
+    "camembert": Family("CamemBERT", "roberta.", _ROBERTA_DEFAULTS, True, ROBERTA_ROLES),
+    "xlm-roberta": Family("XLM-RoBERTa", "roberta.", _ROBERTA_DEFAULTS, True, ROBERTA_ROLES),
 }
 """By the model_type of config.json. Defaults are those of transformers 5.23."""
 
@@ -145,13 +130,9 @@ def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray],
     _refuse_what_differs(settings, where=where)
     short = _short_config(settings, where=where)
     tokenizer = _tokenizer(folder, family)
-    if tokenizer.vocab_size > short.vocab_size:
-        raise ModelError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, but the model only {short.vocab_size} word embeddings",
-            where=str(folder),
-            fix="use the tokenizer that the model was trained with",
-        )
-    used, unused = _assign(tensors, family, n_layers=short.num_hidden_layers, where=folder)
+    refuse_larger_vocabulary(tokenizer.vocab_size, short.vocab_size, where=str(folder))
+    is_tied = settings.get("tie_word_embeddings") is not False
+    used, unused = _assign(tensors, family, n_layers=short.num_hidden_layers, is_tied=is_tied, where=folder)
     encoder = _encoder(tensors, used, short, where=folder)
     notes = []
     if family.counts_from_padding:
@@ -234,8 +215,13 @@ def _skipped_positions(settings: Mapping[str, Any], short: BigBirdConfig, *, whe
     return padding + 1
 
 
+_WORDS: Final = "embeddings.word_embeddings.weight"
+_TABLES: Final = ("cls.predictions.decoder.weight", "lm_head.decoder.weight", "generator_lm_head.weight")
+"""What BERT's, RoBERTa's and ELECTRA's language heads call the table of word embeddings that they share."""
+
+
 def _assign(
-    tensors: Mapping[str, np.ndarray], family: Family, *, n_layers: int, where: Path
+    tensors: Mapping[str, np.ndarray], family: Family, *, n_layers: int, is_tied: bool, where: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Divide the source's tensors: name -> our name, and name -> why not."""
     table = expand(BERT_TO_BIGBIRD, n_layers)
@@ -254,6 +240,9 @@ def _assign(
         else:
             used[name] = ours
             taken[ours] = name
+    if is_tied and _WORDS not in taken and (shared := next((name for name in _TABLES if name in tensors), None)):
+        used[shared] = _WORDS  # some writers keep the second name only
+        del unused[shared]
     return used, unused
 
 
@@ -306,7 +295,7 @@ def _encoder(
 def _tokenizer(source: Path, family: Family) -> Tokenizer:
     """The source's tokenizer with the settings beside it, without truncation and padding, as our own reader has it."""
     settings = read_json_object(source / TOKENIZER_CONFIG)
-    description = _tokenizer_description(source, settings)
+    description = json.loads(tokenizer_source(source)[1])
     description |= {"truncation": None, "padding": None}
     normalizer = description.get("normalizer")
     if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
@@ -324,7 +313,7 @@ def _tokenizer(source: Path, family: Family) -> Tokenizer:
     known = _entries(description)  # transformers would give a token that is missing a number beyond the embeddings
     kept |= {role: token for role, token in special.items() if token in known}
     kept |= {"tokenizer_class": "PreTrainedTokenizerFast"}
-    if family.roles is _BERT_ROLES:  # the generic class has no types
+    if family.roles is BERT_ROLES:  # the generic class has no types
         kept["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -344,69 +333,5 @@ def _entries(description: Mapping[str, Any]) -> set[str]:
     if isinstance(vocabulary, list):  # Unigram: pieces with their scores
         entries = {row[0] for row in vocabulary if isinstance(row, list) and row and isinstance(row[0], str)}
     if isinstance(added, list):
-        entries |= {token["content"] for token in added if isinstance(token, dict) and "content" in token}
+        entries |= {str(token["content"]) for token in added if isinstance(token, dict) and "content" in token}
     return entries
-
-
-def _tokenizer_description(source: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What tokenizer.json says, or would say for a folder with an older vocabulary only."""
-    if (source / "tokenizer.json").is_file():
-        return read_json_object(source / "tokenizer.json")
-    if (source / "vocab.txt").is_file():
-        return _from_words(source / "vocab.txt", settings)
-    if (source / "vocab.json").is_file() and (source / "merges.txt").is_file():
-        return _from_merges(source / "vocab.json", source / "merges.txt", settings)
-    raise ModelError(
-        "the folder holds no tokenizer (tokenizer.json, vocab.txt, or vocab.json with merges.txt)",
-        where=str(source),
-        fix="copy the file from the model that the vocabulary belongs to",
-    )
-
-
-def _from_words(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """BERT's tokenizer over the words of a vocab.txt, one a line."""
-    import tokenizers
-    from tokenizers.implementations import BertWordPieceTokenizer
-
-    try:
-        words = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot be read ({error})", where=str(path), fix="fetch the model again") from error
-    if words and not words[-1]:
-        words.pop()
-    try:
-        built = BertWordPieceTokenizer(
-            {word.rstrip("\r"): index for index, word in enumerate(words)},
-            lowercase=settings.get("do_lower_case", True),
-            strip_accents=settings.get("strip_accents"),
-            handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
-        )
-    except TypeError as error:
-        raise ModelError("lacks [CLS] or [SEP]", where=str(path), fix="fetch the model again") from error
-    control = [name for name in _BERT_ROLES.values() if name in built.get_vocab()]
-    built.add_special_tokens([tokenizers.AddedToken(name, special=True) for name in control])
-    return dict(json.loads(built.to_str()))
-
-
-def _from_merges(vocabulary: Path, merges: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """RoBERTa's byte-level BPE over a vocab.json and its merges.txt."""
-    import tokenizers
-    from tokenizers import decoders, models, pre_tokenizers, processors
-
-    ids = read_json_object(vocabulary)
-    if missing := {"<s>", "</s>"} - ids.keys():
-        raise ModelError(f"lacks {min(missing)}", where=str(vocabulary), fix="fetch the model again")
-    prefix = bool(settings.get("add_prefix_space", False))
-    try:
-        built = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
-    except Exception as error:  # the library raises plain Exception for whatever is wrong inside
-        raise ModelError(f"no byte-level BPE ({error})", where=str(merges), fix="fetch the model again") from error
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
-    built.decoder = decoders.ByteLevel()
-    built.post_processor = processors.RobertaProcessing(("</s>", ids["</s>"]), ("<s>", ids["<s>"]), True, prefix)
-    control = [name for name in dict.fromkeys(_ROBERTA_ROLES.values()) if name in ids]
-    built.add_special_tokens(
-        # the mask takes the space before it, as in RoBERTa's own tokenizer
-        [tokenizers.AddedToken(name, special=True, lstrip=name == "<mask>", normalized=False) for name in control]
-    )
-    return dict(json.loads(built.to_str()))

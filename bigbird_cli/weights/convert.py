@@ -11,15 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.config import SETTING_BOUNDS, BigBirdConfig
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, UsageError, nearest
+from bigbird_cli.text.tokenizer import has_tokenizer, load_tokenizer
 from bigbird_cli.text.tokens import TOKENIZER_CONFIG
 from bigbird_cli.weights.folders import remove_abandoned
 from bigbird_cli.weights.formats import FORMATS, OpensDoor
 from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
 from bigbird_cli.weights.sources import Source, open_source
-from bigbird_cli.weights.store import write_model
+from bigbird_cli.weights.store import refuse_larger_vocabulary, write_model
 
 WRITTEN: Final = tuple(name for name, layout in FORMATS.items() if layout.write is not None)
 DTYPES: Final = ("float32", "float16", "bfloat16")
@@ -108,19 +109,19 @@ def convert_model(
         _known(dtype, DTYPES, "dtype")
         if dtype == "bfloat16" and to != "safetensors":
             raise UsageError(f"bfloat16 is not written as {to}", where="dtype", fix='write it with to="safetensors"')
-    least = {
-        "max_positions": (max_positions, 1),
-        "block_size": (block_size, 1),
-        "num_random_blocks": (num_random_blocks, 0),
+    sizes = {
+        "max_position_embeddings": ("max_positions", max_positions),
+        "block_size": ("block_size", block_size),
+        "num_random_blocks": ("num_random_blocks", num_random_blocks),
     }
-    for name, (value, lowest) in least.items():
-        if value is not None and value < lowest:
-            raise UsageError(f"{name} {value} is too small", fix=f"it must be at least {lowest}")
+    for setting, (option, value) in sizes.items():
+        if value is not None and value not in SETTING_BOUNDS[setting]:
+            raise UsageError(f"{value} is out of bounds", where=option, fix=f"give a number {SETTING_BOUNDS[setting]}")
     _refuse_occupied(out)
     model = open_source(source, config=config, door=door)
     n_source = model.config.max_position_embeddings
     n_wanted = max_positions or (LONG if model.is_new else n_source)
-    tensors, notes = model.tensors, list(model.notes)
+    tensors, notes = model.tensors, [*model.notes, *_check_vocabulary(model)]
     name = model.positions
     if n_wanted != n_source:
         how = positions if n_wanted > n_source else "cut"
@@ -218,6 +219,19 @@ def _refuse_occupied(out: Path) -> None:
         raise UsageError("the folder holds files already", where=str(out), fix="name another one, or empty it")
     if os.path.lexists(out) and not out.is_dir():
         raise UsageError("there is a file of that name", where=str(out), fix="name a folder")
+
+
+def _check_vocabulary(model: Source) -> list[str]:
+    """A note of a tokenizer that cannot be read; ModelError where the model has too few embeddings for it."""
+    folder = model.found.folder
+    if model.tokenizer is not None or not has_tokenizer(folder):
+        return []
+    try:
+        n_ids = load_tokenizer(folder).vocab_size
+    except ModelError as error:
+        return [f"the tokenizer goes with it as it is, though no command will read it: {error}"]
+    refuse_larger_vocabulary(n_ids, model.config.vocab_size, where=str(folder))
+    return []
 
 
 def _files(model: Source, n_positions: int | None) -> Mapping[str, bytes]:

@@ -10,6 +10,7 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import PREFIX, class_of
 from bigbird_cli.errors import ModelError
+from bigbird_cli.text.places import reading_a_model
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.sources import Source, open_source
 
@@ -56,6 +57,7 @@ class Inspection:
         return content | {"config": None if self.config is None else self.config.to_dict()}
 
 
+@reading_a_model()
 def inspect_model(
     path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None
 ) -> Inspection:

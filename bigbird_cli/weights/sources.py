@@ -1,13 +1,13 @@
 """A model on the disk, of any kind and format, as a BigBird in memory, with an account of every tensor it had."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from bigbird_cli.bigbird.config import CONFIG_NAME, MODEL_TYPE, BigBirdConfig
+from bigbird_cli.bigbird.config import CONFIG_NAME, MODEL_TYPE, BigBirdConfig, model_type_of, no_model_type
 from bigbird_cli.bigbird.names import (
     POOLER,
     POSITIONS,
@@ -16,12 +16,15 @@ from bigbird_cli.bigbird.names import (
     class_of,
     expected_names,
     head_of,
+    wrapper_of,
 )
 from bigbird_cli.errors import ModelError
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.places import reading_a_model
+from bigbird_cli.text.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
+from bigbird_cli.weights.store import refuse_more_layers
 
 COMPANIONS: Final = (
     "spiece.model",
@@ -87,6 +90,7 @@ class Source:
         return next(name for name in (POSITIONS, PREFIX + POSITIONS) if name in self.tensors)
 
 
+@reading_a_model()
 def open_source(path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None) -> Source:
     """Read a model of any kind and format.
 
@@ -103,10 +107,17 @@ def open_source(path: str | Path, *, config: str | Path | None = None, door: for
     settings, from_where = _settings(found, config)
     named = formats.read(found, door=door)
     if settings is not None:
-        _refuse_more_layers(settings, len(named.tensors), where=from_where)
-    if settings is not None and settings.get("model_type", MODEL_TYPE) != MODEL_TYPE:
-        return _from_encoder(found, settings, named)
-    notes = [f"{name} beside it was not read" for name in found.passed_over]
+        refuse_more_layers(settings.get("num_hidden_layers", 0), len(named.tensors), where=str(from_where))
+    named, wrapper = _unwrapped(named)
+    if settings is not None:
+        kind = model_type_of(settings)
+        if kind is None:
+            raise ModelError(no_model_type().problem, where=str(from_where), fix=no_model_type().fix)
+        if kind != MODEL_TYPE:
+            source = _from_encoder(found, settings | {"model_type": kind}, named)
+            return replace(source, notes=(*wrapper, *source.notes))
+    notes = [*wrapper]
+    notes += [f"{name} beside it was not read" for name in found.passed_over]
     if settings is None:
         model_config = _from_shapes(named.tensors, where=found.path)
         notes.append(
@@ -116,6 +127,16 @@ def open_source(path: str | Path, *, config: str | Path | None = None, door: for
     else:
         model_config = _checked_config(settings, where=from_where)
     return _from_bigbird(found, model_config, named, notes)
+
+
+def _unwrapped(named: formats.Named) -> tuple[formats.Named, list[str]]:
+    """The tensors without what a wrapper put before every name, and a note of it."""
+    prefix = wrapper_of(named.tensors)
+    if not prefix:
+        return named, []
+    bare = {name.removeprefix(prefix): named.tensors[name] for name in list(named.tensors)}
+    used = {theirs: ours.removeprefix(prefix) for theirs, ours in named.used.items()}
+    return formats.Named(bare, used, named.unused), [f"{prefix!r} before every name was taken off"]
 
 
 # where settings come from
@@ -132,17 +153,6 @@ def _settings(found: formats.Found, config: str | Path | None) -> tuple[dict[str
             raise ModelError(f"there is no {CONFIG_NAME}", where=str(found.folder), fix="name one with --config FILE")
         return None, path
     return read_json_object(path), path
-
-
-def _refuse_more_layers(settings: Mapping[str, Any], n_tensors: int, *, where: Path) -> None:
-    """A config that tells of a billion layers must not have a billion names written out."""
-    layers = settings.get("num_hidden_layers", 0)
-    if isinstance(layers, int) and layers > n_tensors:
-        raise ModelError(
-            f"num_hidden_layers is {layers}, but there are only {n_tensors} tensors",
-            where=str(where),
-            fix="correct num_hidden_layers",
-        )
 
 
 def _checked_config(settings: Mapping[str, Any], *, where: Path) -> BigBirdConfig:
@@ -191,6 +201,8 @@ def _from_shapes(tensors: Mapping[str, np.ndarray], *, where: Path) -> BigBirdCo
 
 def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Named, notes: list[str]) -> Source:
     """The model as it is: names, values and types stay."""
+    named, moved = _at_home(named, config)
+    notes += moved
     tensors, where = named.tensors, str(found.path)
     shapes = {name: array.shape for name, array in tensors.items()}
     architecture = config.architectures[0] if config.architectures else None
@@ -234,7 +246,7 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
     if head not in ("none", "pretraining", "multiple_choice"):  # the others compute without one
         missing = []
     companions = {name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()}
-    if not any(name in companions for name in ("spiece.model", "tokenizer.json", "vocab.txt")):
+    if not has_tokenizer(found.folder):
         notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
     return Source(
         title=f"BigBird ({class_of(head)})",
@@ -248,6 +260,17 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
         companions=companions,
         notes=tuple(notes),
     )
+
+
+def _at_home(named: formats.Named, config: BigBirdConfig) -> tuple[formats.Named, list[str]]:
+    """The tensors with those under their own name that a file has under a second one only, and a note of each."""
+    tensors, used, notes = dict(named.tensors), dict(named.used), []
+    for twin, home in TIED.items() if config.tie_word_embeddings else ():
+        if twin in tensors and home not in tensors and home.removeprefix(PREFIX) not in tensors:
+            tensors[home] = tensors.pop(twin)
+            used |= {theirs: home for theirs, ours in named.used.items() if ours == twin}
+            notes.append(f"{twin} is {home}, which it is tied to")
+    return formats.Named(tensors, used, named.unused), notes
 
 
 _ENCODER_PARTS: Final = (PREFIX, "embeddings.", "encoder.", "pooler.")

@@ -12,8 +12,17 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.names import wrapper_of
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
+from bigbird_cli.text.places import (
+    HUB_SECONDS,
+    SHIPPED,
+    is_local,
+    local_path,
+    offline_variable,
+    reading_a_model,
+    within,
+)
 from bigbird_cli.text.tokens import read_json_object
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
@@ -71,6 +80,7 @@ class SavesFiles(Protocol):
     def save(self, folder: Path) -> None: ...
 
 
+@reading_a_model()
 def open_folder(name: str | Path, *, offline: bool = False, revision: str | None = None, **hub: Any) -> ModelFolder:
     """Find a BigBird by its folder or name and read its configuration; `find_folder` says how.
 
@@ -83,6 +93,7 @@ def open_folder(name: str | Path, *, offline: bool = False, revision: str | None
     return ModelFolder(path=path, config=config, task=task)
 
 
+@reading_a_model()
 def find_folder(
     name: str | Path,
     *,
@@ -120,6 +131,7 @@ def find_folder(
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
+        refuse_adapter(path)
         raise ModelError(f"the folder holds no model: {CONFIG} is missing", where=str(name), fix="name a model folder")
     return path
 
@@ -130,11 +142,22 @@ def hub_options(settings: dict[str, Any]) -> dict[str, Any]:
     return {**hub, "offline": settings.pop("offline", False) or settings.pop("local_files_only", False)}
 
 
+def refuse_adapter(folder: Path) -> None:
+    """ModelError for a folder with what LoRA adds to a model, and not the model."""
+    if (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            "the folder holds an adapter (adapter_config.json), which is no model by itself",
+            where=str(folder),
+            fix="merge it into its model with peft: model.merge_and_unload().save_pretrained(FOLDER)",
+        )
+
+
 def shipped_models() -> list[str]:
     """The names of the models that come with the program."""
     return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
 
 
+@reading_a_model()
 def read_tensors(
     folder: Path, *, weights: str = WEIGHTS, read: Callable[[Path], dict[str, np.ndarray]] | None = None
 ) -> dict[str, np.ndarray]:
@@ -160,6 +183,41 @@ def read_tensors(
             )
         tensors |= found if names is None else {name: found[name] for name in sorted(names)}
     return tensors
+
+
+def unwrapped(tensors: dict[str, np.ndarray], *, where: str) -> dict[str, np.ndarray]:
+    """Tensors without what a wrapper, such as DataParallel, put before every name; a warning tells of it."""
+    prefix = wrapper_of(tensors)
+    if not prefix:
+        return tensors
+    warnings.warn(f"{where}: {prefix!r} before every name was taken off", BigBirdWarning, stacklevel=3)
+    return {name.removeprefix(prefix): array for name, array in tensors.items()}
+
+
+def refuse_more_layers(n_layers: object, n_tensors: int, *, where: str) -> None:
+    """ModelError where a config tells of more layers than there are tensors, before their names are written out."""
+    if isinstance(n_layers, int) and n_layers > n_tensors:
+        raise ModelError(
+            f"num_hidden_layers is {n_layers}, but there are only {n_tensors} tensors",
+            where=where,
+            fix="correct num_hidden_layers",
+        )
+
+
+def refuse_larger_vocabulary(n_ids: int, n_embeddings: object, *, where: str) -> None:
+    """ModelError where a tokenizer gives ids that the model has no word embedding for.
+
+    Args:
+        n_ids: the tokenizer's vocab_size: every id is below it.
+        n_embeddings: the config's vocab_size; anything but a number is left to whoever checks configs.
+        where: the model, for the error.
+    """
+    if isinstance(n_embeddings, int) and n_ids > n_embeddings:
+        raise ModelError(
+            f"the tokenizer has ids up to {n_ids - 1}, but the model only {n_embeddings} word embeddings",
+            where=where,
+            fix="use the tokenizer that the model was trained with",
+        )
 
 
 def write_model(

@@ -22,6 +22,7 @@ def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
     """
     tensors = {}
     try:
+        path.open("rb").close()  # the library says of every file that it cannot open that there is none
         with safe_open(path, framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118 (the library's file is no dict)
                 stored = file.get_slice(name)

@@ -749,6 +749,17 @@ def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: 
         check(long, device="cpu")
 
 
+def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(start: Path, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "start"
+    shutil.copytree(start, folder)
+    n_embeddings = BigBirdConfig.from_file(start).vocab_size
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    content["model"]["vocab"]["new"] = n_embeddings
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=f"ids up to {n_embeddings}, but the model only {n_embeddings} word"):
+        check(recipe(folder, data), device="cpu")
+
+
 def test_a_file_without_examples_is_refused(start: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "none.json").write_text('{"data": []}', encoding="utf-8")
     with pytest.raises(DataError, match=r"none\.json"):

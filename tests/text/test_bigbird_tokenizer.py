@@ -397,12 +397,14 @@ def test_a_hub_that_does_not_answer_leaves_the_cache(tmp_path: Path, monkeypatch
         return str(VOCABULARY.parent)
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setattr(tokenizer_files, "HUB_SECONDS", 0.2)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: threading.Event().wait())
     tokenizer_files.found("me/model", {"revision": "main"})
     assert asked[-1]["local_files_only"] is True
     assert asked[-1]["revision"] == "main"
+    monkeypatch.setattr(tokenizer_files, "HUB_SECONDS", 60)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
     tokenizer_files.found("me/model", {})
     assert asked[-1]["local_files_only"] is False

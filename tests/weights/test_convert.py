@@ -1,6 +1,8 @@
 """A converted BERT is the same encoder with more positions, and nothing of the source is lost unnamed."""
 
+import errno
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,12 @@ from tokenizers.implementations import BertWordPieceTokenizer
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
-from bigbird_cli.errors import ModelError, UsageError
+from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.text.tokenizer import load_tokenizer
 from bigbird_cli.weights.convert import convert_model
+from bigbird_cli.weights.describe import inspect_model
+from bigbird_cli.weights.sources import open_source
+from bigbird_cli.weights.store import find_folder, open_folder, read_tensors
 
 WORDS = ["[UNK]", "[PAD]", "[MASK]", "[SEP]", "[CLS]", "the", "lease", "sign", "##ed", "Ada", "ada", "é", "e", "."]
 SETTINGS: dict[str, Any] = {
@@ -271,12 +276,12 @@ def test_a_wrong_tensor_is_named(
     ("changes", "message"),
     [
         ({"model_type": "distilbert"}, "the model is a 'distilbert', which is no encoder of BERT's shape"),
-        ({"model_type": None}, "the model is a None, which is no encoder of BERT's shape"),
+        ({"model_type": None, "architectures": None}, "it does not say what kind of model this is"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
         ({"is_decoder": True}, "the model is a decoder"),
         ({"hidden_size": 18}, "hidden_size 18 is no multiple"),
         ({"max_position_embeddings": "many"}, "max_position_embeddings is 'many'"),
-        ({"vocab_size": 12}, "the tokenizer has 14 tokens, but the model only 12 word embeddings"),
+        ({"vocab_size": 12}, "the tokenizer has ids up to 13, but the model only 12 word embeddings"),
     ],
 )
 def test_a_source_that_is_no_plain_bert_is_refused(changes: Changes, message: str, bert: Path, tmp_path: Path) -> None:
@@ -327,9 +332,9 @@ def test_interpolated_positions_lie_evenly_between_the_sources(bert: Path, tmp_p
     np.testing.assert_allclose(after[1::2], (before[1:] + before[:-1]) / 2, atol=1e-7)
 
 
-@pytest.mark.parametrize("settings", [{"block_size": 0}, {"num_random_blocks": -1}])
+@pytest.mark.parametrize("settings", [{"block_size": 0}, {"num_random_blocks": -1}, {"max_positions": 2**63}])
 def test_settings_out_of_range_are_the_callers_mistake(settings: dict[str, int], bert: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it must be at least"):
+    with pytest.raises(UsageError, match="is out of bounds; give a number between"):
         convert_model(bert, tmp_path / "out", **settings)
 
 
@@ -539,3 +544,97 @@ def test_a_config_that_tells_of_a_billion_layers_is_refused_at_once(bert: Path, 
     edit_config(bert, num_hidden_layers=10**9)
     with pytest.raises(ModelError, match="num_hidden_layers is 1000000000, but there are only 39 tensors"):
         convert_model(bert, tmp_path / "out")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+def test_what_a_wrapper_put_before_every_name_is_taken_off_and_told(prefix: str, bert: Path, tmp_path: Path) -> None:
+    convert_model(bert, tmp_path / "plain")
+    edit_tensors(bert, lambda tensors: [tensors.update({prefix + name: tensors.pop(name)}) for name in list(tensors)])
+    report = convert_model(bert, tmp_path / "out")
+    assert f"{prefix!r} before every name was taken off" in report.notes
+    assert all(name.startswith(prefix) for name in report.used)
+    again, plain = load_file(tmp_path / "out/model.safetensors"), load_file(tmp_path / "plain/model.safetensors")
+    assert {name: array.tobytes() for name, array in again.items()} == {n: a.tobytes() for n, a in plain.items()}
+
+
+def test_a_wrapped_bigbird_opens_with_a_warning(bert: Path, tmp_path: Path) -> None:
+    convert_model(bert, tmp_path / "out")
+    whole = bb.BigBirdModel.from_pretrained(tmp_path / "out").state_dict()
+    edit_tensors(
+        tmp_path / "out", lambda tensors: [tensors.update({f"module.{n}": tensors.pop(n)}) for n in list(tensors)]
+    )
+    with pytest.warns(BigBirdWarning, match=r"'module\.' before every name was taken off"):
+        again = bb.BigBirdModel.from_pretrained(tmp_path / "out").state_dict()
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize("told", ["architectures", "nothing"])
+def test_a_config_without_a_model_type_is_told_by_its_class_or_refused(told: str, bert: Path, tmp_path: Path) -> None:
+    config = json.loads((bert / "config.json").read_text(encoding="utf-8"))
+    del config["model_type"]
+    if told == "nothing":
+        del config["architectures"]
+    write_json(bert / "config.json", config)
+    if told == "architectures":
+        assert convert_model(bert, tmp_path / "out").source.startswith("BERT encoder")
+        return
+    with pytest.raises(ModelError, match=r"does not say what kind of model this is; add its .model_type. to it"):
+        convert_model(bert, tmp_path / "out")
+    with pytest.raises(ModelError, match="does not say what kind of model this is"):
+        BigBirdConfig.from_file(bert)
+
+
+def test_a_table_under_the_heads_name_only_is_the_words(tmp_path: Path) -> None:
+    source = write_bert(tmp_path / "bert", kind=transformers.BertForMaskedLM)
+    table = load_file(source / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    name = "cls.predictions.decoder.weight"
+    edit_tensors(source, lambda tensors: tensors.update({name: tensors.pop("bert.embeddings.word_embeddings.weight")}))
+    report = convert_model(source, tmp_path / "out")
+    assert report.used[name] == "embeddings.word_embeddings.weight"
+    np.testing.assert_array_equal(
+        load_file(tmp_path / "out/model.safetensors")["embeddings.word_embeddings.weight"], table
+    )
+
+
+def test_a_bigbirds_table_under_the_heads_name_only_is_its_words(tmp_path: Path) -> None:
+    config = BigBirdConfig(
+        vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    bb.BigBirdForMaskedLM(config).save_pretrained(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "half")
+    home, twin = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"
+    edit_tensors(tmp_path / "half", lambda tensors: tensors.update({twin: tensors.pop(home)}))
+    convert_model(tmp_path / "half", tmp_path / "out")
+    want = load_file(tmp_path / "whole/model.safetensors")[home]
+    np.testing.assert_array_equal(load_file(tmp_path / "out/model.safetensors")[home], want)
+    opened = bb.BigBirdForMaskedLM.from_pretrained(tmp_path / "half").state_dict()[home]
+    np.testing.assert_array_equal(opened.numpy(), want)
+
+
+def test_an_adapter_names_the_remedy(tmp_path: Path) -> None:
+    write_json(tmp_path / "adapter_config.json", {"peft_type": "LORA"})
+    (tmp_path / "adapter_model.safetensors").touch()
+    for read in (lambda: convert_model(tmp_path, tmp_path / "out"), lambda: find_folder(tmp_path)):
+        with pytest.raises(ModelError, match=r"an adapter .* merge it into its model with peft"):
+            read()
+
+
+@pytest.mark.parametrize("call", [open_folder, load_tokenizer, open_source, inspect_model, read_tensors])
+def test_a_file_without_rights_is_the_models_fault_and_says_so(
+    call: Callable[[Path], object], bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\); ask for the right"):
+        call(bert)
+
+
+def test_weights_without_rights_are_not_missing(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(ModelError, match="cannot be read: Permission denied"):
+        read_tensors(bert)

@@ -105,7 +105,7 @@ class Evil:
 def test_code_is_refused_and_not_executed(zipped: bool, protocol: int, tmp_path: Path) -> None:
     content = {"a": torch.ones(2), "b": Evil(tmp_path / "executed")}
     torch.save(content, tmp_path / "a.bin", pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
-    refuse(tmp_path / "a.bin", "nothing was executed" if zipped else "before 1.6")
+    refuse(tmp_path / "a.bin", "nothing was executed")
     with pytest.raises(ModelError):
         pickles.weights(tmp_path / "a.bin")  # the door alone refuses it too
     assert not (tmp_path / "executed").exists()
@@ -202,3 +202,14 @@ def test_a_full_disk_and_a_missing_folder_are_told_apart(tmp_path: Path) -> None
         pickled.write(Path("/dev/full"), {"a": np.ones(10**6)}, door=pickles)
     with pytest.raises(FileNotFoundError):
         pickled.write(tmp_path / "none" / "a.bin", {"a": np.ones(3)}, door=pickles)
+
+
+def test_files_of_torch_before_1_6_are_read_whole_or_refused(tmp_path: Path) -> None:
+    content = {name: torch.from_numpy(np.array(array, order="C")) for name, array in tensors().items()}
+    torch.save(content, tmp_path / "old.bin", _use_new_zipfile_serialization=False)
+    assert_same(read(tmp_path / "old.bin"), tensors())
+    whole = (tmp_path / "old.bin").read_bytes()
+    for length in range(20, len(whole), 97):
+        (tmp_path / "cut.bin").write_bytes(whole[:length])
+        with pytest.raises(ModelError):
+            pickled.read(tmp_path / "cut.bin", door=pickles)

@@ -12,7 +12,7 @@ import numpy as np
 from bigbird_cli.errors import ModelError
 from bigbird_cli.weights.formats import flax, pickled, tensor_bundle
 from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
-from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, weight_files
+from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, refuse_adapter, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 
 Read = Callable[..., dict[str, np.ndarray]]
@@ -236,6 +236,7 @@ def _in_folder(folder: Path) -> Found:
             there.append((name, folder, weights))
     there += [("tensorflow", prefix, prefix.name) for prefix in _checkpoints(folder)]
     if not there:
+        refuse_adapter(folder)
         for name, whose in _FOREIGN.items():
             if (folder / name).is_file():
                 raise ModelError(

@@ -1,9 +1,11 @@
-"""PyTorch's pytorch_model.bin: a zip archive of a pickle and the bytes of its tensors.
+"""PyTorch's pytorch_model.bin: a zip archive of a pickle and the bytes of its tensors, or, from before 1.6, pickles and
+bytes in a row.
 
 Only a framework reads one, through the door that the caller brings, and only what is looked over here first: an archive
 whose pickle makes nothing but a dict of plain tensors. Nothing of it is executed on the way: its opcodes are listed.
 """
 
+import io
 import pickletools
 import re
 import struct
@@ -37,6 +39,8 @@ _OTHER_CALLS: Final = frozenset({"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOB
 _LARGEST_PICKLE: Final = 2**24
 _ZIP: Final = b"PK\x03\x04"
 _BEFORE_ZIP: Final = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
+_PICKLES_BEFORE_ZIP: Final = 5
+"""A mark, a version, a machine, the state dict, and the names of the bytes behind them."""
 _BROKEN: Final = "fetch or copy the file again"
 
 
@@ -79,11 +83,17 @@ def _look_over(path: Path) -> None:
     try:
         with path.open("rb") as file:
             start = file.read(512)
-        if not start.startswith(_ZIP):
-            raise _no_archive(path, start)
+            if not start.startswith(_ZIP):
+                if _BEFORE_ZIP not in start[:32]:
+                    raise _no_archive(path, start)
+                file.seek(0)
+                stream = io.BytesIO(file.read(_LARGEST_PICKLE))
+                for _ in range(_PICKLES_BEFORE_ZIP):
+                    _refuse_calls(stream, path)
+                return
         with zipfile.ZipFile(path) as archive:
             _refuse_swollen(archive, path)
-            _refuse_calls(_pickle_in(archive, path), path)
+            _refuse_calls(io.BytesIO(_pickle_in(archive, path)), path)
             if (broken := archive.testzip()) is not None:
                 raise ModelError(f"the weights file is broken ({broken})", where=str(path), fix=_BROKEN)
     except OSError as error:
@@ -102,11 +112,11 @@ def _look_over(path: Path) -> None:
 
 
 def _no_archive(path: Path, start: bytes) -> ModelError:
-    if _BEFORE_ZIP in start[:32] or start[257:262] == b"ustar":
+    if start[257:262] == b"ustar":
         return ModelError(
-            "the file is in the format of torch before 1.6, which is not opened here",
+            "the file is in the format of torch before 0.1.10, which is not opened here",
             where=str(path),
-            fix="open it with torch.load(..., weights_only=True) and save it anew with torch.save",
+            fix="save it anew with the torch that wrote it",
         )
     return ModelError("the file is no archive of PyTorch's", where=str(path), fix=_BROKEN)
 
@@ -127,8 +137,8 @@ def _pickle_in(archive: zipfile.ZipFile, path: Path) -> bytes:
     return archive.read(found[0])
 
 
-def _refuse_calls(pickled: bytes, path: Path) -> None:
-    """Go through the opcodes, which executes none, for anything that a dict of tensors does not need."""
+def _refuse_calls(pickled: io.BytesIO, path: Path) -> None:
+    """Go through the opcodes of one pickle, which executes none, for anything that a dict of tensors does not need."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name in _OTHER_CALLS or (opcode.name == "GLOBAL" and not _PLAIN.fullmatch(str(argument))):
             called = str(argument or opcode.name).replace(" ", ".")
