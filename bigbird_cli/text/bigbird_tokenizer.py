@@ -22,7 +22,13 @@ from bigbird_cli.text.special_tokens import ROLES, Stretch, described
 from bigbird_cli.text.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
 from bigbird_cli.text.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
 from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json
-from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, code_points, trimmed, whole_characters
+from bigbird_cli.text.tokens import (
+    SPECIAL_TOKENS_MAP,
+    TOKENIZER_CONFIG,
+    refuse_lone_surrogates,
+    trimmed,
+    whole_characters,
+)
 
 _USUAL_SETTINGS: dict[str, Any] = {
     "padding_side": "right",
@@ -186,7 +192,7 @@ class BigBirdTokenizer(ModelInputs):
     def _cut(self, text: str, split_special_tokens: bool | None) -> list[Stretch]:
         """A text cut at its added tokens, unless those are to be read as text."""
         if not text.isascii():
-            code_points(text)  # refuses lone surrogates
+            refuse_lone_surrogates(text)
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
         return [Stretch(text, range(len(text)))] if whole else self.stretches(text)
 

@@ -1,7 +1,7 @@
 """`tokenizer.json`: any Hugging Face fast tokenizer (WordPiece, BPE, Unigram) behind our interface."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from tokenizers import models
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.files import replace_file
+from bigbird_cli.text.stretches import encode_in_stretches
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
@@ -23,6 +24,7 @@ from bigbird_cli.text.tokens import (
     newline_rule,
     newlines_as_spaces,
     read_json_object,
+    refuse_lone_surrogates,
     required_special,
     trimmed,
     with_marks,
@@ -93,17 +95,26 @@ class FastTokenizer(CalledLikeTransformers):
             is_known = False
         self.newline: Newline = "keep" if is_known else "space"
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+    def encode(
+        self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
-        codes = code_points(text)
-        if newline_rule(newline, self.newline) == "space":
-            text = newlines_as_spaces(text)
-            codes = code_points(text)
+        refuse_lone_surrogates(text)
+        in_spaces = newline_rule(newline, self.newline) == "space"
+        return encode_in_stretches(
+            lambda part: self._encode_at_once(newlines_as_spaces(part) if in_spaces else part),
+            text,
+            on_progress=on_progress,
+        )
+
+    def _encode_at_once(self, text: str) -> Tokens:
         encoding = self._encode_raw(text)
         ids = encoding.ids
         spans = trimmed(encoding.offsets, text, keep_inside=[number == self.unk_id for number in ids])
         starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-        return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, codes))
+        return Tokens(
+            ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, code_points(text))
+        )
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of ids; see `Tokenizer.decode`."""

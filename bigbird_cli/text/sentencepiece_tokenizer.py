@@ -1,7 +1,7 @@
 """`spiece.model`: BigBird's own vocabulary format, through sentencepiece."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.files import replace_file
 from bigbird_cli.text.special_tokens import SpecialTokens, added_token
 from bigbird_cli.text.spiece_file import BYTE, CONTROL, SPIECE_MODEL, USER_DEFINED, read_spiece, without_user_defined
+from bigbird_cli.text.stretches import encode_in_stretches
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
@@ -25,6 +26,7 @@ from bigbird_cli.text.tokens import (
     newline_rule,
     newlines_as_spaces,
     read_json_object,
+    refuse_lone_surrogates,
     required_special,
     trimmed,
     whole_characters,
@@ -96,15 +98,24 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         self._cutter = SpecialTokens((), unknown_id=0, roles={}, additional=(), added=in_text) if in_text else None
         self.newline: Newline = "space" if self.unk_id in self._reader.encode("\n") else "keep"
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+    def encode(
+        self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
-        codes = code_points(text)
-        if newline_rule(newline, self.newline) == "space":
-            text = newlines_as_spaces(text)
-            codes = code_points(text)
+        refuse_lone_surrogates(text)
+        in_spaces = newline_rule(newline, self.newline) == "space"
+        return encode_in_stretches(
+            lambda part: self._encode_at_once(newlines_as_spaces(part) if in_spaces else part),
+            text,
+            on_progress=on_progress,
+        )
+
+    def _encode_at_once(self, text: str) -> Tokens:
         ids, spans = self._pieces_of(text) if self._cutter is None else self._pieces_and_added(text, self._cutter)
         starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-        return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, codes))
+        return Tokens(
+            ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, code_points(text))
+        )
 
     def _pieces_of(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points

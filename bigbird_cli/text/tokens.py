@@ -5,7 +5,7 @@ Offsets are Unicode code points into the text as the caller gave it, never bytes
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -81,13 +81,16 @@ class Tokenizer(Protocol):
     def newline(self) -> Newline:
         """What this vocabulary wants done with line ends: read as spaces, or kept as they are."""
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+    def encode(
+        self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> Tokens:
         """Split text into tokens; no control tokens are added.
 
         Args:
             text: any Unicode, of any length.
             newline: "space" reads each of CR and LF as a space (offsets do not move), "keep" leaves them; by default
                 the vocabulary's own rule.
+            on_progress: is told now and then how many characters have been read.
 
         Raises:
             DataError: the text holds a lone surrogate, which is no character.
@@ -131,19 +134,29 @@ class CalledLikeTransformers:
 
 
 def code_points(text: str) -> np.ndarray:
-    """The code points of text, uint32 (len(text),); DataError naming the first lone surrogate."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    lone = np.flatnonzero((codes >= 0xD800) & (codes <= 0xDFFF))
-    if len(lone):
-        place = int(lone[0])
-        line = text.count("\n", 0, place) + 1
-        column = place - (text.rfind("\n", 0, place) + 1) + 1
-        raise DataError(
-            f"character {place} (line {line}, column {column}) is U+{int(codes[place]):04X}, half of a surrogate pair,"
-            " which is no character of its own",
-            fix="write the text as valid UTF-8; such halves come from a broken JSON escape or a lenient decoder",
-        )
-    return codes
+    """The code points of text, uint32 (len(text),)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def refuse_lone_surrogates(text: str) -> None:
+    """Raise DataError naming the first lone surrogate of a text, which is no character."""
+    if text.isascii():
+        return
+    for begin in range(0, len(text), _AT_ONCE):
+        try:
+            text[begin : begin + _AT_ONCE].encode("utf-8")
+        except UnicodeEncodeError as error:
+            place = begin + error.start
+            line = text.count("\n", 0, place) + 1
+            column = place - (text.rfind("\n", 0, place) + 1) + 1
+            raise DataError(
+                f"character {place} (line {line}, column {column}) is U+{ord(text[place]):04X}, half of a surrogate"
+                " pair, which is no character of its own",
+                fix="write the text as valid UTF-8; such halves come from a broken JSON escape or a lenient decoder",
+            ) from None
+
+
+_AT_ONCE = 1 << 20
 
 
 def newline_rule(newline: str | None, default: Newline) -> Newline:
