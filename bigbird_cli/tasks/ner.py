@@ -37,12 +37,13 @@ from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_exa
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
     OUTSIDE,
+    Legal,
     Scheme,
     SpanCounts,
+    TagDecoder,
     TagSpan,
     count_spans,
     legal_tags,
-    likeliest_tags,
     read_tag,
     scheme_of_names,
     spans_of,
@@ -420,17 +421,47 @@ class _Part(NamedTuple):
     log_probs: np.ndarray
 
 
-def _place(part: _Part) -> tuple[int, int]:
-    return part.first, part.stop
+class _Run:
+    """Units behind one another, decoded as they come: their tags, and how probable these are by themselves.
+
+    A number of two bytes and one of four stay of each unit; of its other tags nothing does.
+    """
+
+    def __init__(self, first: int, legal: Legal) -> None:
+        self.first = self.stop = first
+        self.seams: list[int] = []  # units at which another window took over
+        self._decoder = TagDecoder(legal)
+        self._open = np.empty((0, len(legal.first)), dtype=np.float32)  # of the units whose tags are not settled
+        self._tags: list[np.ndarray] = []
+        self._log_probs: list[np.ndarray] = []
+
+    def add(self, part: _Part) -> None:
+        """Take the units that come next."""
+        if part.first > self.first:
+            self.seams.append(part.first)
+        self.stop = part.stop
+        self._open = np.concatenate([self._open, part.log_probs])
+        self._keep(self._decoder.add(part.log_probs.astype(np.float64)))
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """The tags int16 (n,), and their log-probabilities float32 (n,)."""
+        self._keep(self._decoder.finish())
+        return np.concatenate(self._tags), np.concatenate(self._log_probs)
+
+    def _keep(self, tags: np.ndarray) -> None:
+        self._log_probs.append(self._open[np.arange(len(tags)), tags])
+        self._open = self._open[len(tags) :]
+        self._tags.append(tags.astype(np.int16))
 
 
 @dataclass(eq=False)
 class _Gathered:
-    """What is kept of a document's windows: its tags' probabilities until all have come, then its entities."""
+    """What is kept of a document's windows until all have come, and then its entities."""
 
     document: ReadDocument | None = None
     units: Units | None = None
-    parts: dict[Window, _Part] = field(default_factory=dict)
+    runs: list[_Run] = field(default_factory=list)  # of one unit or more; the first begins the document
+    waiting: dict[int, _Part] = field(default_factory=dict)  # by their first unit: what came before its turn
     read: set[Window] = field(default_factory=set)
     n_owned: int = 0
     longest_input: int = 0
@@ -494,7 +525,9 @@ class EntityDecoder:
         own = _owned_tokens(feature.owned)
         first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
         rows = feature.first + gathered.units.tokens[first:stop] - feature.window.start
-        gathered.parts[feature.window] = _Part(first, stop, _log_softmax(logits[rows]).astype(np.float32))
+        if first < stop:
+            gathered.waiting[first] = _Part(first, stop, _log_softmax(logits[rows]).astype(np.float32))
+            self._go_on(gathered, 0 if not gathered.runs else gathered.runs[-1].stop)
         if gathered.n_owned == 2 * len(feature.document):
             self._decode(feature.example)
 
@@ -522,36 +555,40 @@ class EntityDecoder:
         )
 
     def _decode(self, example: int) -> _Found:
-        """Decode the units that were read, each unbroken run of them by itself, and let go of their probabilities."""
+        """Find the entities in the units that were read, each unbroken run of them by itself."""
         gathered = self._gathered[example]
         document, units = gathered.document, gathered.units
         if document is None or units is None:
             raise ValueError(f"no window of document {self._names[example]} was added")
-        runs: list[list[_Part]] = []
-        seams: list[tuple[int, int]] = []
-        for part in sorted(gathered.parts.values(), key=_place):
-            if part.first == part.stop:
-                continue
-            if runs and runs[-1][-1].stop == part.first:
-                seams.append((int(units.ends[part.first - 1]), int(units.starts[part.first])))
-                runs[-1].append(part)
-            else:
-                runs.append([part])
-        gathered.parts.clear()
+        while gathered.waiting:  # windows before these were not read
+            self._go_on(gathered, min(gathered.waiting))
         gathered.found = _Found(
-            entities=tuple(entity for run in runs for entity in self._entities(document, units, run)),
-            seams=tuple(seams),
+            entities=tuple(entity for run in gathered.runs for entity in self._entities(document, units, run)),
+            seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in gathered.runs for i in run.seams),
             n_unalignable=0 if self._gold is None else _n_unalignable(self._gold[example], units),
         )
+        gathered.runs.clear()
         return gathered.found
 
-    def _entities(self, document: ReadDocument, units: Units, run: Sequence[_Part]) -> Iterator[Entity]:
-        log_probs = np.concatenate([part.log_probs for part in run]).astype(np.float64)
-        path = likeliest_tags(log_probs, self._legal)
-        probs = np.exp(log_probs[np.arange(len(path)), path])
-        for type_, first, stop in spans_of(self._tags[i] for i in path.tolist()):
-            start, end = int(units.starts[run[0].first + first]), int(units.ends[run[0].first + stop - 1])
-            yield Entity(type_, start, end, float(probs[first:stop].mean()), document.text[start:end])
+    def _go_on(self, gathered: _Gathered, unit: int) -> None:
+        """Decode what has come of a document from a unit on, up to the next one that is missing."""
+        while (part := gathered.waiting.pop(unit, None)) is not None:
+            if not gathered.runs or gathered.runs[-1].stop < unit:
+                gathered.runs.append(_Run(unit, self._legal))
+            gathered.runs[-1].add(part)
+            unit = part.stop
+
+    def _entities(self, document: ReadDocument, units: Units, run: _Run) -> Iterator[Entity]:
+        path, log_probs = run.finish()
+        names = (self._tags[i] for block in np.array_split(path, 1 + len(path) // _AT_ONCE) for i in block.tolist())
+        for type_, first, stop in spans_of(names):
+            start, end = int(units.starts[run.first + first]), int(units.ends[run.first + stop - 1])
+            score = float(np.exp(log_probs[first:stop].astype(np.float64)).mean())
+            yield Entity(type_, start, end, score, document.text[start:end])
+
+
+_AT_ONCE = 1 << 16
+"""Tags that are Python's numbers at a time."""
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ tag is marked B or S, where the unit before is O or marked E or S, and where the
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class TagSpan(NamedTuple):
     stop: int
 
 
+@lru_cache(maxsize=1024)
 def read_tag(tag: str) -> Tag:
     """Take a tag apart: "B-LOC" is B of LOC, "LOC" goes on with LOC, "B" is B of ENTITY."""
     if tag == OUTSIDE:
@@ -209,19 +211,70 @@ def likeliest_tags(log_probs: np.ndarray, legal: Legal) -> np.ndarray:
     Returns:
         int64 (n,), indices of tags; the lower index in a tie.
     """
-    n, n_tags = log_probs.shape
-    path = np.zeros(n, dtype=np.int64)
-    if not n:
-        return path
-    costs_LL = np.where(legal.follows, 0.0, -np.inf)
-    came_from = np.empty((n, n_tags), dtype=np.int32)
-    best_L = log_probs[0] + np.where(legal.first, 0.0, -np.inf)
-    for i in range(1, n):
-        reached_LL = best_L[:, None] + costs_LL
-        came_from[i] = reached_LL.argmax(axis=0)
-        best_L = reached_LL.max(axis=0) + log_probs[i]
-    path[-1] = (best_L + np.where(legal.last, 0.0, -np.inf)).argmax()
-    for i in range(n - 1, 0, -1):
+    decoder = TagDecoder(legal)
+    return np.concatenate([decoder.add(log_probs), decoder.finish()])
+
+
+class TagDecoder:
+    """Finds what `likeliest_tags` finds, in parts, as soon as it is settled: what still may change is all that it keeps.
+
+    Each tag that the last unit may have is the end of one best sequence. Going back, these sequences soon become one.
+    """
+
+    def __init__(self, legal: Legal) -> None:
+        self._legal = legal
+        self._costs_LL = np.where(legal.follows, 0.0, -np.inf)
+        self._best_L: np.ndarray | None = None  # of the sequences that end in each tag
+        self._came_from: list[np.ndarray] = []  # (n, L) of units that are not settled; of the first it says nothing
+        self._n_looked_at = 0
+
+    def add(self, log_probs: np.ndarray) -> np.ndarray:
+        """Take the log-probabilities (n, L) of the next units; returns int64 tags of the next units that are settled."""
+        if not len(log_probs):
+            return np.empty(0, dtype=np.int64)
+        came_from = np.zeros(log_probs.shape, dtype=np.int32)
+        best_L, first = self._best_L, 0
+        if best_L is None:
+            best_L, first = log_probs[0] + np.where(self._legal.first, 0.0, -np.inf), 1
+        for i in range(first, len(log_probs)):
+            reached_LL = best_L[:, None] + self._costs_LL
+            came_from[i] = reached_LL.argmax(axis=0)
+            best_L = reached_LL.max(axis=0) + log_probs[i]
+        self._best_L = best_L
+        self._came_from.append(came_from)
+        n_open = sum(map(len, self._came_from))
+        if n_open < 2 * self._n_looked_at:
+            return np.empty(0, dtype=np.int64)
+        settled = self._settle(np.flatnonzero(best_L > -np.inf))
+        self._n_looked_at = n_open - len(settled)
+        return settled
+
+    def finish(self) -> np.ndarray:
+        """Close the sequence; returns int64 tags of the units that are left."""
+        if self._best_L is None:
+            return np.empty(0, dtype=np.int64)
+        last = int((self._best_L + np.where(self._legal.last, 0.0, -np.inf)).argmax())
+        came_from = np.concatenate(self._came_from)
+        self._came_from = []
+        return _followed_back(came_from, last)
+
+    def _settle(self, ends: np.ndarray) -> np.ndarray:
+        """The tags before the unit at which all sequences that end in `ends` have become one."""
+        came_from = np.concatenate(self._came_from)
+        self._came_from = [came_from]
+        for i in range(len(came_from) - 1, 0, -1):
+            ends = np.unique(came_from[i][ends])
+            if len(ends) == 1:
+                self._came_from = [came_from[i:].copy()]
+                return _followed_back(came_from[:i], int(ends[0]))
+        return np.empty(0, dtype=np.int64)
+
+
+def _followed_back(came_from: np.ndarray, last: int) -> np.ndarray:
+    """The tags of the sequence that ends in `last`: int64 (n,), where came_from (n, L) says what stands before each."""
+    path = np.empty(len(came_from), dtype=np.int64)
+    path[-1] = last
+    for i in range(len(path) - 1, 0, -1):
         path[i - 1] = came_from[i, path[i]]
     return path
 

@@ -6,10 +6,12 @@ The rule looks at the raw text alone, so that any document is read as the traini
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.tokens import Tokens
 
 
 class _Classes(dict[int, str]):
@@ -49,8 +51,8 @@ def words_of(text: str) -> np.ndarray:
     Returns:
         int32 (n, 2), start and end of each word in code points, in reading order.
     """
-    spans = [match.span() for match in _WORD.finditer(text.translate(_CLASSES))]
-    return np.array(spans, dtype=np.int32).reshape(-1, 2)
+    spans = (match.span() for match in _WORD.finditer(text.translate(_CLASSES)))
+    return np.fromiter(chain.from_iterable(spans), dtype=np.int32).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +86,44 @@ class Units:
 def units_of(document: ReadDocument) -> Units:
     """Find a document's units; a word of which no token reads a character is none."""
     words = words_of(document.text)
-    tokens = np.flatnonzero(document.tokens.ends > document.tokens.starts)
-    first = np.searchsorted(words[:, 1], document.tokens.starts[tokens], side="right")
-    last = np.searchsorted(words[:, 0], document.tokens.ends[tokens], side="left") - 1
+    parts = []
+    begin, n_at_once = 0, _TOKENS_AT_ONCE
+    while begin < len(document):
+        stop = min(begin + n_at_once, len(document))
+        part = _units(words, document.tokens, begin, stop)
+        begins_anew = stop
+        if stop < len(document) and len(part):
+            begins_anew = int(part.tokens[-1])  # later tokens may belong to the last unit, and to no other one
+            if begins_anew == begin:
+                n_at_once *= 2
+                continue
+            part = Units(starts=part.starts[:-1], ends=part.ends[:-1], tokens=part.tokens[:-1])
+        parts.append(part)
+        begin = begins_anew
+    return Units(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts] or [np.empty(0, dtype=np.int32)])
+            for name in ("starts", "ends", "tokens")
+        }
+    )
+
+
+_TOKENS_AT_ONCE = 1 << 18
+"""Tokens whose units are found at once: the numbers that this takes would fill ten times a long document's memory."""
+
+
+def _units(words: np.ndarray, tokens: Tokens, begin: int, stop: int) -> Units:
+    """The units of the tokens begin..stop (not included), among words (n, 2) of the whole text."""
+    starts, ends = tokens.starts[begin:stop], tokens.ends[begin:stop]
+    near = slice(
+        int(np.searchsorted(words[:, 1], starts[0], side="right")), int(np.searchsorted(words[:, 0], ends[-1]))
+    )
+    words = words[near]
+    readers = np.flatnonzero(ends > starts)
+    first = np.searchsorted(words[:, 1], starts[readers], side="right")
+    last = np.searchsorted(words[:, 0], ends[readers], side="left") - 1
     on_words = first <= last
-    tokens, first, last = tokens[on_words], first[on_words], last[on_words]
+    readers, first, last = readers[on_words], first[on_words], last[on_words]
 
     joins = np.zeros(len(words) + 1, dtype=np.int64)  # +1 where a token reaches over the gap behind a word, -1 behind
     np.add.at(joins, first, 1)
@@ -99,5 +134,5 @@ def units_of(document: ReadDocument) -> Units:
     return Units(
         starts=words[np.searchsorted(unit_of_word, read, side="left"), 0],
         ends=words[np.searchsorted(unit_of_word, read, side="right") - 1, 1],
-        tokens=tokens[carriers].astype(np.int32),
+        tokens=(begin + readers[carriers]).astype(np.int32),
     )

@@ -12,6 +12,7 @@ from bigbird_cli.tasks.tags import (
     Scheme,
     SpanCounts,
     Tag,
+    TagDecoder,
     TagHabits,
     TagSpan,
     count_spans,
@@ -241,6 +242,28 @@ def test_where_every_order_is_legal_each_tag_is_the_likeliest_by_itself() -> Non
     log_probs = np.random.default_rng(3).normal(size=(50, 5))
     legal = legal_tags(tag_names(["X", "Y"], "iob1"), "iob1")
     assert likeliest_tags(log_probs, legal).tolist() == log_probs.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_tags_that_come_in_parts_are_those_of_the_whole(scheme: Scheme) -> None:
+    rng = np.random.default_rng(4)
+    names = tag_names(["X", "Y"], scheme)
+    legal = legal_tags(names, scheme)
+    log_probs = np.log(rng.dirichlet(np.full(len(names), 0.3), size=400))
+    decoder = TagDecoder(legal)
+    settled = [decoder.add(part) for part in np.split(log_probs, [0, 1, 2, 50, 50, 51, 90, 300])]
+    assert len(np.concatenate(settled)) > 350
+    whole = [*settled, decoder.finish()]
+    assert np.concatenate(whole).tolist() == likeliest_tags(log_probs, legal).tolist()
+
+
+def test_nothing_is_settled_while_the_end_may_change_the_beginning() -> None:
+    legal = legal_tags(["B-X", "I-X", "B-Y", "I-Y"], "iob2")
+    alike = np.log(np.array([[0.25, 1e-9, 0.25, 1e-9], *[[1e-30, 0.5, 1e-30, 0.5]] * 30]))
+    decoder = TagDecoder(legal)
+    assert [len(decoder.add(part)) for part in np.array_split(alike, 5)] == [0] * 5
+    assert decoder.add(np.log(np.array([[1e-9, 1e-9, 1e-9, 1.0]]))).tolist() == []
+    assert decoder.finish().tolist() == [2, *[3] * 31]
 
 
 # scores

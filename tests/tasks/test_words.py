@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bigbird_cli.tasks import words
 from bigbird_cli.tasks.words import Units, units_of, words_of
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizer import Tokens
@@ -38,7 +39,7 @@ def as_rows(units: Units) -> list[tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "found"),
     [
         ("Ada's lamp, 1820!", ["Ada", "'", "s", "lamp", ",", "1820", "!"]),
         ("a-b_c...", ["a", "-", "b", "_", "c", ".", ".", "."]),
@@ -58,18 +59,18 @@ def as_rows(units: Units) -> list[tuple[int, int, int]]:
         (" \n\t", []),
     ],
 )
-def test_words_are_runs_of_letters_digits_and_marks_and_other_characters_alone(text: str, words: list[str]) -> None:
-    assert [text[start:end] for start, end in words_of(text).tolist()] == words
+def test_words_are_runs_of_letters_digits_and_marks_and_other_characters_alone(text: str, found: list[str]) -> None:
+    assert [text[start:end] for start, end in words_of(text).tolist()] == found
 
 
 @given(st.text(max_size=60))
 def test_words_leave_out_nothing_that_can_be_seen(text: str) -> None:
-    words = words_of(text).tolist()
-    places = [place for start, end in words for place in range(start, end)]
+    found = words_of(text).tolist()
+    places = [place for start, end in found for place in range(start, end)]
     assert places == sorted(set(places))
     seen = {i for i, letter in enumerate(text) if unicodedata.category(letter)[0] not in "ZC"}
     assert seen <= set(places)
-    for start, end in words:
+    for start, end in found:
         assert {start, end - 1} & seen, "a word begins or ends with what can be seen"
         assert not text[start:end].isspace()
 
@@ -82,8 +83,13 @@ def test_words_that_share_a_token_are_one_unit() -> None:
     assert units.tokens.tolist() == [0, 2, 3, 5]  # the fifth token is white space
 
 
-@given(st.data())
-def test_units_are_those_of_joining_words_one_by_one(data: st.DataObject) -> None:
+@pytest.mark.parametrize("n_at_once", [1, 2, 5, 1 << 18])
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_units_are_those_of_joining_words_one_by_one(
+    n_at_once: int, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    monkeypatch.setattr(words, "_TOKENS_AT_ONCE", n_at_once)
     text = data.draw(st.text(alphabet="ab' .\n\u0301", max_size=30))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
     spans = [(a, data.draw(st.integers(a, b))) for a, b in pairwise(cuts)]
