@@ -92,3 +92,34 @@ class Checked:
 
 
 Event = Started | Step | Evaluated | Saved | Finished
+
+
+@dataclass(frozen=True)
+class Tokenizing:
+    """A document is being tokenised: so many of its characters are."""
+
+    name: str
+    n_done: int
+    n_characters: int
+
+
+@dataclass(frozen=True)
+class WindowRead:
+    """A window more of a document has gone through the model.
+
+    Attributes:
+        name: the document's.
+        n_done, n_windows: its windows that have been read, and all of them.
+        n_done_in_all, n_windows_in_all: those of all documents so far, and of all that are planned yet.
+        n_tokens_in_all: tokens of the windows that have been read.
+    """
+
+    name: str
+    n_done: int
+    n_windows: int
+    n_done_in_all: int
+    n_windows_in_all: int
+    n_tokens_in_all: int
+
+
+ReadingEvent = Tokenizing | WindowRead

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bigbird_cli.api.reading import FailedItem
 from bigbird_cli.data.files import File
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, rows_and_errors
-from bigbird_cli.errors import BigBirdWarning, DataError, nearest
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
 from bigbird_cli.text.documents import SUFFIXES as TEXTS
 from bigbird_cli.text.documents import (
     Document,
@@ -192,6 +192,6 @@ def refuse_tables(items: Iterable[_T | RowItem], columns: Sequence[str]) -> Iter
             yield FailedItem(error, name=item.table)
 
 
-def failed_text(item: TextItem, error: DataError) -> FailedItem:
+def failed_text(item: TextItem, error: BigBirdError) -> FailedItem:
     """What becomes of a document that cannot be read."""
     return FailedItem(error, name=item.name, id=item.id)

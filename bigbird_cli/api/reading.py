@@ -3,10 +3,12 @@
 Windows of several items are read together, which changes no result, and each record is given as soon as it is ready.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Event
 from typing import Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -17,6 +19,7 @@ from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, us
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdError, DataError, ModelError, UsageError
+from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -29,6 +32,9 @@ DEFAULT_QA_MODEL = "qa-mini"
 
 _TOKENS_TOGETHER = 16_384
 """Items are gathered up to so many tokens before the model reads them: more would delay the first record."""
+
+_LONG = 4 * _TOKENS_TOGETHER
+"""Characters of a document that is gathered with none before it, since it has about as many tokens by itself."""
 
 
 class Item(Protocol):
@@ -137,6 +143,8 @@ class ReadingOptions(TypedDict, total=False):
     thread; False by default, the command line does so."""
     revision: str | None
     """Branch, tag or commit of a hub model."""
+    on_progress: Callable[[ReadingEvent], None] | None
+    """Is told how far reading has come, now and then, from another thread too where there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +158,7 @@ class Reader(Generic[T]):
         newline: the tokenizer's rule for line breaks.
         batch_size: windows read together at most.
         read_ahead: whether a thread reads and tokenises what comes next while the model computes.
+        on_progress: is told how far reading has come.
     """
 
     opened: "_Opened"
@@ -158,6 +167,7 @@ class Reader(Generic[T]):
     newline: Newline | None
     batch_size: int
     read_ahead: bool
+    on_progress: Callable[[ReadingEvent], None]
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -234,7 +244,8 @@ def open_reader(
         task = kind.model_validate(stored | given)
     except ValidationError as error:
         raise usage_error(error) from None
-    return Reader(opened, task, on_long, newline, batch_size, options.get("read_ahead", False))
+    on_progress = options.get("on_progress") or (lambda _: None)
+    return Reader(opened, task, on_long, newline, batch_size, options.get("read_ahead", False), on_progress)
 
 
 def read_items(
@@ -243,7 +254,7 @@ def read_items(
     *,
     beside: Callable[[I], np.ndarray | None],
     decoder: Callable[[str], Decoder],
-    failed: Callable[[I, DataError], FailedItem],
+    failed: Callable[[I, BigBirdError], FailedItem],
 ) -> Iterator[tuple[I, Any] | FailedItem]:
     """Read items lazily, each from its whole document, and give their predictions in their order.
 
@@ -256,20 +267,63 @@ def read_items(
         decoder: opens a decoder for one document of this name.
         failed: what becomes of an item that cannot be read.
 
+    If the user interrupts it, the prediction comes from what has been read of a document so far, and the interrupt
+    after it.
+
     Raises:
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    groups = _groups(items, reader, beside, failed)
-    for group in one_ahead(groups) if reader.read_ahead else groups:
-        yield from _read_group(group, reader, decoder)
+    count = _Count(reader.on_progress)
+    groups = _groups(items, reader, beside, failed, count)
+    try:
+        for group in one_ahead(groups) if reader.read_ahead else groups:
+            yield from _read_group(group, reader, decoder, failed, count)
+    finally:
+        count.is_over.set()
+
+
+class _Count:
+    """How far reading has come, over all documents."""
+
+    def __init__(self, told: Callable[[ReadingEvent], None]) -> None:
+        self.told = told
+        self.n_windows = 0
+        self.n_done = 0
+        self.n_tokens = 0
+        self.is_over = Event()
+
+    def tokenizing(self, item: Item) -> Callable[[int], None]:
+        """What to call with the characters of a document that have been tokenised."""
+
+        def on_progress(n_done: int) -> None:
+            if self.is_over.is_set():
+                raise _OverError  # nobody waits for the thread that tokenises ahead, but the process does to end
+            self.told(Tokenizing(item.name, n_done, len(item.text)))
+
+        return on_progress
+
+    def read(self, entry: "_Ready[Any]", feature: Feature, n_done: int) -> None:
+        """Count a window of an item of which n_done have been read."""
+        self.n_done += 1
+        self.n_tokens += len(feature)
+        self.told(
+            WindowRead(
+                entry.item.name, n_done, len(entry.plan), self.n_done, max(self.n_done, self.n_windows), self.n_tokens
+            )
+        )
+
+
+class _OverError(Exception):
+    """Reading has ended before this was needed."""
 
 
 def _groups(
     items: Iterable[I | FailedItem | None],
     reader: Reader[Any],
     beside: Callable[[I], np.ndarray | None],
-    failed: Callable[[I, DataError], FailedItem],
+    failed: Callable[[I, BigBirdError], FailedItem],
+    count: _Count,
 ) -> Iterator[list["_Ready[I] | FailedItem"]]:
     """Tokenise items, and gather those that are read together."""
     group: list[_Ready[I] | FailedItem] = []
@@ -280,7 +334,13 @@ def _groups(
         nonlocal document
         if document is None or document.text != item.text:
             document = None  # lets the one before go while this one is read
-            document = encode_document(item.text, reader.tokenizer, name=item.name, newline=reader.newline)
+            document = encode_document(
+                item.text,
+                reader.tokenizer,
+                name=item.name,
+                newline=reader.newline,
+                on_progress=count.tokenizing(item),
+            )
         if not len(document):
             what = "holds nothing but white space" if item.text else "is empty"
             raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
@@ -288,12 +348,16 @@ def _groups(
         return _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
 
     for item in items:
+        if group and not isinstance(item, FailedItem | None) and len(item.text) >= _LONG:
+            yield group  # a long document delays no other
+            group, n_windows, n_tokens = [], 0, 0
         if isinstance(item, FailedItem):
             group.append(item)
         elif item is not None:
             try:
                 ready = prepared(item)
                 group.append(ready)
+                count.n_windows += len(ready.plan)
                 n_windows += len(ready.plan)
                 n_tokens += sum(window.stop - window.start + ready.n_beside for window in ready.plan)
             except DataError as error:
@@ -339,29 +403,63 @@ def _plan(reader: Reader[Any], n_tokens: int, n_beside: int) -> list[Window]:
 
 
 def _read_group(
-    group: Sequence["_Ready[I] | FailedItem"], reader: Reader[Any], decoder: Callable[[str], Decoder]
+    group: Sequence["_Ready[I] | FailedItem"],
+    reader: Reader[Any],
+    decoder: Callable[[str], Decoder],
+    failed: Callable[[I, BigBirdError], FailedItem],
+    count: _Count,
 ) -> Iterator[tuple[I, Any] | FailedItem]:
+    """Predict the items of a group; one of which the model makes no finite numbers fails alone."""
     ready = [entry for entry in group if isinstance(entry, _Ready)]
-    # the predictor reads features ahead of its outputs: the decoder walks over the same features by itself, and no
-    # window is held longer than it is needed
-    walk = _features(ready, reader)
-    predict = reader.predictor.predict(_features(ready, reader), batch_size=reader.batch_size) if ready else iter(())
+    given_up: set[_Ready[I]] = set()
+    in_flight: deque[tuple[_Ready[I], Feature]] = deque()  # the predictor takes features ahead of its outputs
+
+    def features() -> Iterator[Feature]:
+        task = cast(ReadingTask, reader.task)
+        for entry in ready:
+            for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
+                if entry in given_up:
+                    break
+                feature = task.window_feature(
+                    entry.document, window, owned, reader.tokenizer, example=0, beside=entry.beside
+                )
+                in_flight.append((entry, feature))
+                yield feature
+
+    def outputs_of(entry: _Ready[I]) -> Iterator[tuple[Feature, Mapping[str, np.ndarray]]]:
+        for _ in entry.plan:
+            outputs = next(predicted)
+            while in_flight[0][0] in given_up:
+                in_flight.popleft()
+                outputs = next(predicted)
+            yield in_flight.popleft()[1], outputs
+
+    predicted = reader.predictor.predict(features(), batch_size=reader.batch_size) if ready else iter(())
     for entry in group:
         if isinstance(entry, FailedItem):
             yield entry
             continue
         gathered = decoder(str(entry.item.id if entry.item.id is not None else entry.item.name))
-        for _ in entry.plan:
-            feature = next(walk)
-            gathered.add(feature, next(predict))
-        yield entry.item, gathered.finish()[0]
-
-
-def _features(ready: Iterable["_Ready[Any]"], reader: Reader[Any]) -> Iterator[Feature]:
-    task = cast(ReadingTask, reader.task)
-    for entry in ready:
-        for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
-            yield task.window_feature(entry.document, window, owned, reader.tokenizer, example=0, beside=entry.beside)
+        coming, n_done = outputs_of(entry), 0
+        while True:
+            try:
+                found = next(coming, None)
+            except KeyboardInterrupt:
+                if n_done:
+                    yield entry.item, gathered.finish()[0]
+                raise
+            if found is None:
+                yield entry.item, gathered.finish()[0]
+                break
+            try:
+                gathered.add(*found)
+            except ModelError as error:
+                given_up.add(entry)
+                count.n_done += len(entry.plan) - n_done
+                yield failed(entry.item, error)
+                break
+            n_done += 1
+            count.read(entry, found[0], n_done)
 
 
 def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:

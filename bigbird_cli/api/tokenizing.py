@@ -9,6 +9,7 @@ from bigbird_cli.api.options import known, newline_of, within
 from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.errors import UsageError
+from bigbird_cli.events import Tokenizing
 from bigbird_cli.text.corpus import Corpus
 from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.places import local_path, reading_a_model
@@ -61,15 +62,23 @@ def tokenize_documents(
     newline: str | None = None,
     offline: bool = False,
     revision: str | None = None,
+    on_progress: Callable[[Tokenizing], None] = lambda _: None,
 ) -> Iterator[tuple[Document, Report] | FailedDocument]:
-    """`tokenize` each document when it is asked for; one that could not be read is given back in its place."""
+    """`tokenize` each document when it is asked for; one that could not be read is given back in its place.
+
+    `on_progress` is told how far a long one has come.
+    """
     rule = newline_of(newline)
     tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
+
+    def report(document: Document) -> Report:
+        def told(n_done: int) -> None:
+            on_progress(Tokenizing(document.name, n_done, len(document.text)))
+
+        return report_on(document.text, tokenizer, newline=rule, on_progress=told)
+
     return (
-        document
-        if isinstance(document, FailedDocument)
-        else (document, report_on(document.text, tokenizer, newline=rule))
-        for document in documents
+        document if isinstance(document, FailedDocument) else (document, report(document)) for document in documents
     )
 
 

@@ -71,8 +71,9 @@ def classify(
     items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Labels
+    from bigbird_cli.cli.console import Labels, ReadingProgress
 
+    progress = ReadingProgress(quiet=quiet)
     records = api.classes(
         items,
         model=name,
@@ -90,5 +91,6 @@ def classify(
         quantize=quantize,
         offline=offline,
         read_ahead=True,
+        on_progress=progress.show,
     )
-    reading.show_records(records, Labels().show, skipped=skipped, as_json=as_json, quiet=quiet)
+    reading.show_records(records, Labels().show, skipped=skipped, as_json=as_json, progress=progress)

@@ -54,8 +54,9 @@ def ner(
     items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Entities
+    from bigbird_cli.cli.console import Entities, ReadingProgress
 
+    progress = ReadingProgress(quiet=quiet)
     records = api.entities(
         items,
         model=name,
@@ -71,5 +72,6 @@ def ner(
         quantize=quantize,
         offline=offline,
         read_ahead=True,
+        on_progress=progress.show,
     )
-    reading.show_records(records, Entities().show, skipped=skipped, as_json=as_json, quiet=quiet)
+    reading.show_records(records, Entities().show, skipped=skipped, as_json=as_json, progress=progress)

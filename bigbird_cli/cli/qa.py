@@ -111,9 +111,10 @@ def qa(
         _refuse_no_question(paths)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Answers
+    from bigbird_cli.cli.console import Answers, ReadingProgress
 
     in_flight: deque[str] = deque()
+    progress = ReadingProgress(quiet=quiet)
     records = api.answers(
         _remembered(_items(paths, [question for question, _ in asked], skipped), in_flight),
         model=model,
@@ -131,6 +132,7 @@ def qa(
         quantize=quantize,
         offline=offline,
         read_ahead=True,
+        on_progress=progress.show,
     )
     answers, texts = Answers(most=top_k), deque[str]()
 
@@ -145,7 +147,7 @@ def qa(
         lambda record: answers.show(record, texts[0]),
         skipped=skipped,
         as_json=as_json,
-        quiet=quiet,
+        progress=progress,
     )
 
 

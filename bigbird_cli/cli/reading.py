@@ -13,6 +13,7 @@ from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, UsageErr
 if TYPE_CHECKING:
     from bigbird_cli.api import FailedItem, RowItem, TextItem
     from bigbird_cli.api.items import Input
+    from bigbird_cli.cli.console import ReadingProgress
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.data.json_stream import JsonStream
     from bigbird_cli.text.documents import Skipped
@@ -39,7 +40,7 @@ def show_records(
     *,
     skipped: SkippedFiles,
     as_json: bool,
-    quiet: bool,
+    progress: "ReadingProgress",
 ) -> None:
     """Show records as they come, failed ones as errors, and end with the code that they ask for.
 
@@ -48,19 +49,19 @@ def show_records(
         show: shows one for reading; it is called for each record, and its work is left out where JSON is wanted.
         skipped: the files that were found and not read; counted at the end.
         as_json: write records as JSON lines, failed ones too.
-        quiet: no moving sign.
+        progress: shows how far reading has come, which the api's call tells it.
 
     Raises:
         typer.Exit: some records failed: 1, or the first one's own code where none was done.
         DataError: there was no record.
     """
     from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import Waiting, say, write_json
+    from bigbird_cli.cli.console import say, write_json
 
     n_done, codes = 0, []
-    with Waiting(quiet=quiet) as waiting:
+    with progress:
         for record in records:
-            with waiting.aside():
+            with progress.aside():
                 if "error" in record:
                     record["error"] = _in_options(record["error"])
                     codes.append(int(record["error"]["exit_code"]))
@@ -73,7 +74,7 @@ def show_records(
                     show(record)
     if skipped.n_files:
         failed = f"{len(codes):,} failed, " if codes else ""
-        say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=quiet)
+        say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=progress.quiet)
     if codes:
         raise typer.Exit(1 if n_done else codes[0])
     if not n_done:

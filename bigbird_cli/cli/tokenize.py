@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -168,29 +168,32 @@ def tokenize(
 
     from bigbird_cli import api
     from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import say, write_json
+    from bigbird_cli.cli.console import ReadingProgress, say, write_json
     from bigbird_cli.errors import DataError
     from bigbird_cli.text.documents import FailedDocument, read_documents
 
     shape = "counts" if counts else "ids" if ids else "pieces"
     n_documents = n_tokens = 0
     codes: list[int] = []
-    for done in api.tokenize_documents(read_documents(sources), model=model, newline=newline, offline=offline):
-        if isinstance(done, FailedDocument):
-            codes.append(done.error.exit_code)
-            show_error(done.error)
-            if as_json:
-                write_json({"document": done.name, "error": done.error.to_dict()})
-            continue
-        document, report = done
-        n_documents += 1
-        n_tokens += len(report.tokens)
-        if as_json:
-            write_json(_record(document.name, report, shape))
-        else:
-            _show(document.name, report, shape)
-        if report.unknown:
-            say(_remark(document.name, report), quiet=quiet)
+    with ReadingProgress(quiet=quiet) as progress:
+        for done in api.tokenize_documents(
+            read_documents(sources), model=model, newline=newline, offline=offline, on_progress=progress.show
+        ):
+            with progress.aside():
+                if isinstance(done, FailedDocument):
+                    codes.append(done.error.exit_code)
+                    show_error(done.error)
+                    if as_json:
+                        write_json({"document": done.name, "error": done.error.to_dict()})
+                    continue
+                document, report = done
+                n_documents += 1
+                n_tokens += len(report.tokens)
+                for part in (_json_line if as_json else _line)(document.name, report, shape):
+                    sys.stdout.write(part)
+                sys.stdout.flush()
+                if report.unknown:
+                    say(_remark(document.name, report), quiet=quiet)
     if counts and n_documents > 1:
         say(f"{n_tokens:,} tokens in {n_documents:,} documents", quiet=quiet)
     if codes:
@@ -274,28 +277,51 @@ def _sources(paths: Sequence[str]) -> Sequence[str]:
     return ["-"]
 
 
-def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
+def _json_line(name: str, report: "Report", shape: str) -> Iterator[str]:
+    """A document's record as a line of JSON, in parts: as a whole it takes a hundred times the text's memory."""
+    from bigbird_cli.cli.visible import to_json
+
     tokens = report.tokens
-    record: dict[str, Any] = {"document": name, "tokens": len(tokens), "unknown": report.unknown}
-    record["unknown_text"] = dict(report.unknown_text)
+    columns: dict[str, Callable[[int, int], list[Any]]] = {}
     if shape == "pieces":
-        record["pieces"] = report.pieces
+        columns["pieces"] = report.pieces_of
     if shape != "counts":
-        record["ids"] = tokens.ids.tolist()
-        record["offsets"] = [list(span) for span in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)]
-    return record
+        columns["ids"] = lambda first, stop: tokens.ids[first:stop].tolist()
+        columns["offsets"] = lambda first, stop: [
+            list(span)
+            for span in zip(tokens.starts[first:stop].tolist(), tokens.ends[first:stop].tolist(), strict=True)
+        ]
+    record = {"document": name, "tokens": len(tokens), "unknown": report.unknown}
+    yield to_json(record | {"unknown_text": dict(report.unknown_text)}).removesuffix("}")
+    for key, values_of in columns.items():
+        yield f', "{key}": ['
+        for first in range(0, len(tokens), _AT_ONCE):
+            values = to_json(values_of(first, first + _AT_ONCE))
+            yield (", " if first else "") + values.removeprefix("[").removesuffix("]")
+        yield "]"
+    yield "}\n"
 
 
-def _show(name: str, report: "Report", shape: str) -> None:
+_AT_ONCE = 1 << 14
+"""Tokens that are written at once."""
+
+
+def _line(name: str, report: "Report", shape: str) -> Iterator[str]:
+    """A document's line for reading, in parts."""
     from bigbird_cli.cli.visible import visible
 
     if shape == "counts":
-        line = f"{len(report.tokens)}\t{visible(name)}"
-    elif shape == "ids":
-        line = " ".join(map(str, report.tokens.ids.tolist()))
-    else:
-        line = " ".join(visible(piece) for piece in report.pieces)
-    typer.echo(line)
+        yield f"{len(report.tokens)}\t{visible(name)}\n"
+        return
+    for first in range(0, len(report.tokens), _AT_ONCE):
+        stop = first + _AT_ONCE
+        shown = (
+            map(str, report.tokens.ids[first:stop].tolist())
+            if shape == "ids"
+            else map(visible, report.pieces_of(first, stop))
+        )
+        yield (" " if first else "") + " ".join(shown)
+    yield "\n"
 
 
 def _remark(name: str, report: "Report") -> str:

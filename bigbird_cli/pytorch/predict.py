@@ -69,12 +69,14 @@ class Predictor:
             raise UsageError(f"a batch of {batch_size} holds nothing", where="batch_size", fix="give 1 or more")
         for ahead in _read_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
             results: dict[int, dict[str, np.ndarray]] = {}
+            n_given = 0
             for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
                 if stop():
                     return
                 results.update(zip(group, self._forward([ahead[i] for i in group]), strict=True))
-            for i in range(len(ahead)):
-                yield results.pop(i)
+                while n_given in results:  # each as soon as those before it are there
+                    yield results.pop(n_given)
+                    n_given += 1
 
     def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:
         padded = collate(

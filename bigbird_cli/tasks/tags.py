@@ -216,7 +216,7 @@ def likeliest_tags(log_probs: np.ndarray, legal: Legal) -> np.ndarray:
 
 
 class TagDecoder:
-    """Finds what `likeliest_tags` finds, in parts, as soon as it is settled: what still may change is all that it keeps.
+    """Finds what `likeliest_tags` finds, in parts, as soon as they are settled; it keeps only what may still change.
 
     Each tag that the last unit may have is the end of one best sequence. Going back, these sequences soon become one.
     """
@@ -229,7 +229,7 @@ class TagDecoder:
         self._n_looked_at = 0
 
     def add(self, log_probs: np.ndarray) -> np.ndarray:
-        """Take the log-probabilities (n, L) of the next units; returns int64 tags of the next units that are settled."""
+        """Take the log-probabilities (n, L) of the next units; returns int64 tags of the units that are now settled."""
         if not len(log_probs):
             return np.empty(0, dtype=np.int64)
         came_from = np.zeros(log_probs.shape, dtype=np.int32)

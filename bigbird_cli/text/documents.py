@@ -91,7 +91,14 @@ class ReadDocument:
         return (first, last) if first <= last else None
 
 
-def encode_document(text: str, tokenizer: Tokenizer, *, name: str = "", newline: Newline | None = None) -> ReadDocument:
+def encode_document(
+    text: str,
+    tokenizer: Tokenizer,
+    *,
+    name: str = "",
+    newline: Newline | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> ReadDocument:
     """Tokenise a whole document once.
 
     Args:
@@ -99,8 +106,9 @@ def encode_document(text: str, tokenizer: Tokenizer, *, name: str = "", newline:
         tokenizer: the model's.
         name: where the text came from.
         newline: the tokenizer's rule for line breaks; None for the one its vocabulary wants.
+        on_progress: is told now and then how many characters have been read.
     """
-    tokens = tokenizer.encode(text, newline=newline)
+    tokens = tokenizer.encode(text, newline=newline, on_progress=on_progress)
     unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(tokens.ids == tokenizer.unk_id))
     return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name)
 

@@ -1,7 +1,7 @@
 """What a vocabulary makes of a text, and what of it the vocabulary does not know."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,11 @@ class Report:
     @property
     def pieces(self) -> list[str]:
         """The vocabulary's entry for each token."""
-        return self.tokenizer.pieces(self.tokens.ids)
+        return self.pieces_of(0, len(self.tokens))
+
+    def pieces_of(self, first: int, stop: int) -> list[str]:
+        """The vocabulary's entry for each of the tokens first..stop (not included)."""
+        return self.tokenizer.pieces(self.tokens.ids[first:stop])
 
     @property
     def unknown_newlines(self) -> int:
@@ -37,18 +41,25 @@ class Report:
         return self.unknown_text["\n"] + self.unknown_text["\r"]
 
 
-def tokenize(text: str, tokenizer: Tokenizer, *, newline: Newline | None = None) -> Report:
+def tokenize(
+    text: str,
+    tokenizer: Tokenizer,
+    *,
+    newline: Newline | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Report:
     """Tokenise a text and count what is unknown in it.
 
     Args:
         text: any text; control tokens in it are text.
         tokenizer: the model's.
         newline: how to read line ends; by default as the vocabulary wants.
+        on_progress: is told now and then how many characters have been read.
 
     Raises:
         DataError: the text holds a lone surrogate.
     """
-    tokens = tokenizer.encode(text, newline=newline)
+    tokens = tokenizer.encode(text, newline=newline, on_progress=on_progress)
     if tokenizer.unk_id is None:
         return Report(tokenizer, tokens, 0)
     places = np.flatnonzero(tokens.ids == tokenizer.unk_id)

@@ -35,7 +35,7 @@ class Syllables:
     def __init__(self, mask_id: int | None = MASK) -> None:
         self.mask_id = mask_id
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:  # noqa: ARG002
+    def encode(self, text: str, *, newline: str | None = None, on_progress: object = None) -> Tokens:  # noqa: ARG002
         spans = [match.span() for match in re.finditer(r"\w{1,3}|[^\w\s]", text)]
         ids = [UNK if text[a:b] == "?" else 10 + sum(map(ord, text[a:b])) % 490 for a, b in spans]
         starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T

@@ -44,7 +44,7 @@ class Pieces:
     special_ids = frozenset({0, 1, 2, 3})
     newline = "keep"
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:  # noqa: ARG002
+    def encode(self, text: str, *, newline: str | None = None, on_progress: object = None) -> Tokens:  # noqa: ARG002
         spans = [match.span() for match in re.finditer(r"\S{1,4}|\n", text)]
         if spans:
             spans.insert(0, (spans[0][0], spans[0][0]))

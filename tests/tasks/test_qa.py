@@ -42,7 +42,7 @@ class Letters:
     special_ids = frozenset({0, 1, 2, 3})
     newline = "keep"
 
-    def encode(self, text: str, *, newline: str | None = None) -> Tokens:  # noqa: ARG002
+    def encode(self, text: str, *, newline: str | None = None, on_progress: object = None) -> Tokens:  # noqa: ARG002
         spans = [match.span() for match in re.finditer(r"\S{1,3}|\n", text)]
         if spans:
             spans.insert(0, (spans[0][0], spans[0][0]))
@@ -208,9 +208,9 @@ def test_a_document_is_tokenised_once_for_all_its_questions() -> None:
     calls: list[str] = []
 
     class Counting(Letters):
-        def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+        def encode(self, text: str, *, newline: str | None = None, on_progress: object = None) -> Tokens:
             calls.append(text)
-            return super().encode(text, newline=newline)
+            return super().encode(text, newline=newline, on_progress=on_progress)
 
     QuestionAnswering().encode([example("ada bel", id_=str(k)) for k in range(5)], Counting())  # type: ignore[arg-type]
     assert calls.count("ada bel") == 1
@@ -222,9 +222,9 @@ def test_training_features_are_made_one_example_after_the_other_and_hold_few_doc
     calls: list[str] = []
 
     class Counting(Letters):
-        def encode(self, text: str, *, newline: str | None = None) -> Tokens:
+        def encode(self, text: str, *, newline: str | None = None, on_progress: object = None) -> Tokens:
             calls.append(text)
-            return super().encode(text, newline=newline)
+            return super().encode(text, newline=newline, on_progress=on_progress)
 
     monkeypatch.setattr(qa, "_HELD", 10)
     texts = ["ada bel", "ada bel", "cora dov", "ada bel", "lamp " * 20, "lamp " * 20, "ada bel"]
