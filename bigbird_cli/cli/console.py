@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from bigbird_cli.cli.visible import shortened, to_json, visible
+from bigbird_cli.cli.visible import json_parts, shortened, visible
 from bigbird_cli.events import (
     Checked,
     Evaluated,
@@ -54,7 +54,9 @@ _ABBREVIATION = re.compile(
 
 def write_json(record: object) -> None:
     """Put one record on standard output at once."""
-    sys.stdout.write(to_json(record) + "\n")
+    for part in json_parts(record):
+        sys.stdout.write(part)
+    sys.stdout.write("\n")
     sys.stdout.flush()
 
 

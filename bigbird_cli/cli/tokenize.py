@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -189,9 +189,10 @@ def tokenize(
                 document, report = done
                 n_documents += 1
                 n_tokens += len(report.tokens)
-                for part in (_json_line if as_json else _line)(document.name, report, shape):
-                    sys.stdout.write(part)
-                sys.stdout.flush()
+                if as_json:
+                    write_json(_record(document.name, report, shape))
+                else:
+                    _show(document.name, report, shape)
                 if report.unknown:
                     say(_remark(document.name, report), quiet=quiet)
     if counts and n_documents > 1:
@@ -277,51 +278,36 @@ def _sources(paths: Sequence[str]) -> Sequence[str]:
     return ["-"]
 
 
-def _json_line(name: str, report: "Report", shape: str) -> Iterator[str]:
-    """A document's record as a line of JSON, in parts: as a whole it takes a hundred times the text's memory."""
-    from bigbird_cli.cli.visible import to_json
+def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
+    """A document's record; what has a value for each token is made when it is written."""
+    from bigbird_cli.cli.visible import AT_ONCE
 
     tokens = report.tokens
-    columns: dict[str, Callable[[int, int], list[Any]]] = {}
+    stretches = [slice(first, first + AT_ONCE) for first in range(0, len(tokens), AT_ONCE)]
+    record: dict[str, Any] = {"document": name, "tokens": len(tokens), "unknown": report.unknown}
+    record["unknown_text"] = dict(report.unknown_text)
     if shape == "pieces":
-        columns["pieces"] = report.pieces_of
+        record["pieces"] = (report.pieces_of(part) for part in stretches)
     if shape != "counts":
-        columns["ids"] = lambda first, stop: tokens.ids[first:stop].tolist()
-        columns["offsets"] = lambda first, stop: [
-            list(span)
-            for span in zip(tokens.starts[first:stop].tolist(), tokens.ends[first:stop].tolist(), strict=True)
-        ]
-    record = {"document": name, "tokens": len(tokens), "unknown": report.unknown}
-    yield to_json(record | {"unknown_text": dict(report.unknown_text)}).removesuffix("}")
-    for key, values_of in columns.items():
-        yield f', "{key}": ['
-        for first in range(0, len(tokens), _AT_ONCE):
-            values = to_json(values_of(first, first + _AT_ONCE))
-            yield (", " if first else "") + values.removeprefix("[").removesuffix("]")
-        yield "]"
-    yield "}\n"
+        record["ids"] = (tokens.ids[part].tolist() for part in stretches)
+        record["offsets"] = (
+            [list(span) for span in zip(tokens.starts[part].tolist(), tokens.ends[part].tolist(), strict=True)]
+            for part in stretches
+        )
+    return record
 
 
-_AT_ONCE = 1 << 14
-"""Tokens that are written at once."""
-
-
-def _line(name: str, report: "Report", shape: str) -> Iterator[str]:
-    """A document's line for reading, in parts."""
-    from bigbird_cli.cli.visible import visible
+def _show(name: str, report: "Report", shape: str) -> None:
+    from bigbird_cli.cli.visible import AT_ONCE, visible
 
     if shape == "counts":
-        yield f"{len(report.tokens)}\t{visible(name)}\n"
+        typer.echo(f"{len(report.tokens)}\t{visible(name)}")
         return
-    for first in range(0, len(report.tokens), _AT_ONCE):
-        stop = first + _AT_ONCE
-        shown = (
-            map(str, report.tokens.ids[first:stop].tolist())
-            if shape == "ids"
-            else map(visible, report.pieces_of(first, stop))
-        )
-        yield (" " if first else "") + " ".join(shown)
-    yield "\n"
+    for first in range(0, len(report.tokens), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        shown = map(str, report.tokens.ids[part].tolist()) if shape == "ids" else map(visible, report.pieces_of(part))
+        typer.echo((" " if first else "") + " ".join(shown), nl=False)
+    typer.echo()
 
 
 def _remark(name: str, report: "Report") -> str:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from bigbird_cli.messages import shortened as shortened
 from bigbird_cli.messages import visible as visible
@@ -13,6 +15,41 @@ def to_json(record: object) -> str:
     """One line of JSON that any terminal shows as it is, and any reader of JSON reads back exactly."""
     line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
     return _OBEYED_IN_JSON.sub(_escape_json, line)
+
+
+def json_parts(record: object) -> Iterator[str]:
+    """The line of `to_json` in parts, so that a long list's line does not take many times the list's memory.
+
+    Args:
+        record: where it is an object, a value of it may also be an iterator of the list's stretches.
+    """
+    if not isinstance(record, dict):
+        yield to_json(record)
+        return
+    before = "{"
+    for key, value in record.items():
+        yield f"{before}{to_json(key)}: "
+        before = ", "
+        if isinstance(value, list) and len(value) > AT_ONCE:
+            value = _stretches(value)
+        if not isinstance(value, Iterator):
+            yield to_json(value)
+            continue
+        between = "["
+        for stretch in value:
+            yield between + to_json(stretch)[1:-1]
+            between = ", "
+        yield "]" if between == ", " else "[]"
+    yield "}" if record else "{}"
+
+
+def _stretches(values: list[Any]) -> Iterator[list[Any]]:
+    for first in range(0, len(values), AT_ONCE):
+        yield values[first : first + AT_ONCE]
+
+
+AT_ONCE = 1 << 14
+"""Elements of a list that are written at once."""
 
 
 def _escape_json(match: re.Match[str]) -> str:

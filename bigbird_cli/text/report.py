@@ -29,11 +29,11 @@ class Report:
     @property
     def pieces(self) -> list[str]:
         """The vocabulary's entry for each token."""
-        return self.pieces_of(0, len(self.tokens))
+        return self.pieces_of(slice(None))
 
-    def pieces_of(self, first: int, stop: int) -> list[str]:
-        """The vocabulary's entry for each of the tokens first..stop (not included)."""
-        return self.tokenizer.pieces(self.tokens.ids[first:stop])
+    def pieces_of(self, part: slice) -> list[str]:
+        """The vocabulary's entry for each of some of the tokens."""
+        return self.tokenizer.pieces(self.tokens.ids[part])
 
     @property
     def unknown_newlines(self) -> int:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bigbird_cli.cli import visible as visible_module
 from bigbird_cli.cli.console import Answers, Entities, Labels, Run, sentence_around
-from bigbird_cli.cli.visible import to_json, visible
+from bigbird_cli.cli.visible import json_parts, to_json, visible
 from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step
 
 TEXT = (
@@ -217,3 +218,15 @@ def test_names_and_labels_that_are_weak_are_called_unsure(capsys: pytest.Capture
     ):
         Labels().show({"source": "a.txt", "label": "a", "score": scores["a"], "scores": scores, **PLACE})
         assert ("unsure" in capsys.readouterr().out) == is_unsure
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"a": []}, {"a": [1], "b": [[1, 2]] * 7, "é\x7f": {"c": [1] * 9}}, [1] * 9, "x"]
+)
+def test_a_line_in_parts_is_the_line(record: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visible_module, "AT_ONCE", 3)
+    assert "".join(json_parts(record)) == to_json(record)
+
+
+def test_a_list_may_come_in_stretches() -> None:
+    assert "".join(json_parts({"a": iter([[1, 2], ["\x7f"]]), "b": iter([])})) == '{"a": [1, 2, "\\u007f"], "b": []}'
