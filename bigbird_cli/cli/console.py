@@ -326,8 +326,8 @@ class ReadingProgress:
     def _line(self, event: ReadingEvent, now: float) -> str:
         if isinstance(event, Tokenizing):
             share = event.n_done / event.n_characters if event.n_characters else 1.0
-            return f"tokenising {event.name} · {share:.0%} of {event.n_characters:,} characters"
-        parts = [f"{event.name} · {event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
+            return f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+        parts = [f"{event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
         if event.n_windows_in_all > event.n_windows:
             parts.append(f"{event.n_done_in_all:,}/{event.n_windows_in_all:,} in all")
         begun, first = self._first or (now, event)
@@ -336,7 +336,7 @@ class ReadingProgress:
             n_left = event.n_windows_in_all - event.n_done_in_all
             parts.append(f"{(event.n_tokens_in_all - first.n_tokens_in_all) / seconds:,.0f} tokens/s")
             parts.append(f"{_duration(n_left * seconds / (event.n_done_in_all - first.n_done_in_all))} left")
-        return " · ".join(parts)
+        return " · ".join([*parts, event.name])  # its name may be longer than a line of the terminal
 
 
 class Run:

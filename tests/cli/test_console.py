@@ -255,9 +255,9 @@ def test_reading_is_told_in_a_line_every_so_often_where_there_is_no_terminal(
             progress.show(Tokenizing("b.txt", 1, 9))  # what is made ready meanwhile
             clock[0] += 2
     assert capsys.readouterr().err.splitlines() == [
-        "tokenising a.txt · 90% of 100,000 characters",
+        "tokenising · 90% of 100,000 characters · a.txt",
         *(
-            f"a.txt · {n}/50 windows · 200 tokens/s · {2 * (50 - n)} s left"
+            f"{n}/50 windows · 200 tokens/s · {2 * (50 - n)} s left · a.txt"
             for n in (6, 11, 16, 21, 26, 31, 36, 41, 46)
         ),
     ]
@@ -270,7 +270,7 @@ def test_the_windows_of_all_documents_are_told_where_more_are_planned(
     progress.show(window(1, before=30))
     clock[0] += 11
     progress.show(window(12, before=30))
-    assert capsys.readouterr().err == "a.txt · 12/50 windows · 42/80 in all · 400 tokens/s · 38 s left\n"
+    assert capsys.readouterr().err == "12/50 windows · 42/80 in all · 400 tokens/s · 38 s left · a.txt\n"
     quiet = ReadingProgress(quiet=True)
     clock[0] += 11
     quiet.show(window(13))
@@ -288,7 +288,7 @@ def test_a_terminal_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch, cl
         clock[0] += 2
         progress.show(window(5))
         progress._bar.refresh()
-        assert "a.txt · 5/50 windows · 800 tokens/s · 22 s left" in shown.getvalue()
+        assert "5/50 windows · 800 tokens/s · 22 s left · a.txt" in shown.getvalue()
         before = len(shown.getvalue())
         with progress.aside():
             assert shown.getvalue()[before:].endswith("\x1b[2K")
