@@ -1,5 +1,5 @@
-"""Claim: a document of any length is tokenised, labelled, read for names and questioned in memory that grows by fewer
-than ten bytes a byte of it.
+"""Claim: a document of any length is tokenised, labelled and questioned in memory that grows by fewer than ten bytes a
+byte of it, and read for names in twice as much, with its names.
 
     BIGBIRD_DATA=FOLDER python benchmarks/large_documents.py            1, 8 and 50 MB of the folder's text files
     ... --megabytes 1 --width 384 --layers 6                            at the size of qa-mini

@@ -11,7 +11,6 @@ from itertools import chain
 import numpy as np
 
 from bigbird_cli.text.documents import ReadDocument
-from bigbird_cli.text.tokens import Tokens
 
 
 class _Classes(dict[int, str]):
@@ -41,6 +40,9 @@ class _Classes(dict[int, str]):
 
 _CLASSES = _Classes()
 _WORD = re.compile("[am]+(?:[fj]+[am]+)*|(?:rr|[rxc])[mct]*(?:j[rx][mct]*)*")
+
+
+_SPACE = re.compile(r"\s")
 
 
 def words_of(text: str) -> np.ndarray:
@@ -85,21 +87,20 @@ class Units:
 
 def units_of(document: ReadDocument) -> Units:
     """Find a document's units; a word of which no token reads a character is none."""
-    words = words_of(document.text)
     parts = []
-    begin, n_at_once = 0, _TOKENS_AT_ONCE
+    begin, character, n_at_once = 0, 0, _TOKENS_AT_ONCE
     while begin < len(document):
-        stop = min(begin + n_at_once, len(document))
-        part = _units(words, document.tokens, begin, stop)
-        begins_anew = stop
+        stop = begin + n_at_once
+        part = _units(document, character, slice(begin, stop))
         if stop < len(document) and len(part):
-            begins_anew = int(part.tokens[-1])  # later tokens may belong to the last unit, and to no other one
-            if begins_anew == begin:
+            # what follows may belong to the last unit, and to none before it
+            if part.tokens[-1] == begin:
                 n_at_once *= 2
                 continue
+            stop, character = int(part.tokens[-1]), int(part.starts[-1])
             part = Units(starts=part.starts[:-1], ends=part.ends[:-1], tokens=part.tokens[:-1])
         parts.append(part)
-        begin = begins_anew
+        begin = stop
     return Units(
         **{
             name: np.concatenate([getattr(part, name) for part in parts] or [np.empty(0, dtype=np.int32)])
@@ -108,22 +109,27 @@ def units_of(document: ReadDocument) -> Units:
     )
 
 
-_TOKENS_AT_ONCE = 1 << 18
-"""Tokens whose units are found at once: the numbers that this takes would fill ten times a long document's memory."""
+_TOKENS_AT_ONCE = 1 << 16
+"""Tokens whose units are found at once: all that it takes would fill several times a long document's memory."""
 
 
-def _units(words: np.ndarray, tokens: Tokens, begin: int, stop: int) -> Units:
-    """The units of the tokens begin..stop (not included), among words (n, 2) of the whole text."""
-    starts, ends = tokens.starts[begin:stop], tokens.ends[begin:stop]
-    near = slice(
-        int(np.searchsorted(words[:, 1], starts[0], side="right")), int(np.searchsorted(words[:, 0], ends[-1]))
-    )
-    words = words[near]
-    readers = np.flatnonzero(ends > starts)
-    first = np.searchsorted(words[:, 1], starts[readers], side="right")
-    last = np.searchsorted(words[:, 0], ends[readers], side="left") - 1
+_LONG_WORD = 1 << 16
+
+
+def _units(document: ReadDocument, character: int, some: slice) -> Units:
+    """The units of some of a document's tokens; before `character`, where a word begins, there are none of theirs."""
+    starts, ends = document.tokens.starts[some], document.tokens.ends[some]
+    last_character = len(document.text)
+    if some.stop < len(document):  # up to a space: a longer word is found whole with the tokens that follow
+        around = int(ends[-1])
+        space = _SPACE.search(document.text, around, around + _LONG_WORD)
+        last_character = space.start() if space else around + _LONG_WORD
+    words = words_of(document.text[character:last_character]) + np.int32(character)
+    tokens = np.flatnonzero(ends > starts)
+    first = np.searchsorted(words[:, 1], starts[tokens], side="right")
+    last = np.searchsorted(words[:, 0], ends[tokens], side="left") - 1
     on_words = first <= last
-    readers, first, last = readers[on_words], first[on_words], last[on_words]
+    tokens, first, last = tokens[on_words], first[on_words], last[on_words]
 
     joins = np.zeros(len(words) + 1, dtype=np.int64)  # +1 where a token reaches over the gap behind a word, -1 behind
     np.add.at(joins, first, 1)
@@ -134,5 +140,5 @@ def _units(words: np.ndarray, tokens: Tokens, begin: int, stop: int) -> Units:
     return Units(
         starts=words[np.searchsorted(unit_of_word, read, side="left"), 0],
         ends=words[np.searchsorted(unit_of_word, read, side="right") - 1, 1],
-        tokens=(begin + readers[carriers]).astype(np.int32),
+        tokens=(some.start + tokens[carriers]).astype(np.int32),
     )

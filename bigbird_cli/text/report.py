@@ -84,7 +84,7 @@ def _strangers(spans: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
 
     found: Counter[str] = Counter()
     for span, n_times in Counter(spans).items():
-        characters = [character for character in span if is_unknown(character)]
-        for culprit in characters or [span]:
-            found[culprit] += n_times
+        characters = {character: n for character, n in Counter(span).items() if is_unknown(character)}
+        for culprit, n in (characters or {span: 1}).items():
+            found[culprit] += n * n_times
     return Counter(dict(found.most_common()))

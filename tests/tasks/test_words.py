@@ -90,7 +90,7 @@ def test_units_are_those_of_joining_words_one_by_one(
     n_at_once: int, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
 ) -> None:
     monkeypatch.setattr(words, "_TOKENS_AT_ONCE", n_at_once)
-    text = data.draw(st.text(alphabet="ab' .\n\u0301", max_size=30))
+    text = data.draw(st.text(alphabet="ab' .\n\u0301\u200d\U0001f1f8\U0001f44d", max_size=30))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=20)))
     spans = [(a, data.draw(st.integers(a, b))) for a, b in pairwise(cuts)]
     read = document(text, spans)
