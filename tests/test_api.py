@@ -34,7 +34,7 @@ def one(context: str, question: str, **options: Any) -> dict[str, Any]:
 def test_a_record_has_what_the_command_promises(tiny_qa_model: Path) -> None:
     record = one(SHORT, "Who kept the lamp?", model=tiny_qa_model)
     assert list(record) == [
-        "answer", "start", "end", "score", "no_answer_score", "context", "question", "id", "receipt",
+        "answer", "start", "end", "score", "no_answer_score", "mentions", "context", "question", "id", "receipt",
     ]  # fmt: skip
     assert SHORT[record["start"] : record["end"]] == record["answer"]
     assert 0 <= record["score"] <= 1
@@ -77,9 +77,13 @@ def test_several_answers_are_given_best_first_and_apart(tiny_qa_model: Path) -> 
     record = one(LONG, "who?", model=tiny_qa_model, top_k=4)
     spans = record["answers"]
     assert len(spans) == 4
-    assert spans[0] == {key: record[key] for key in ("answer", "start", "end", "score")}
+    assert spans[0] == {key: record[key] for key in ("answer", "start", "end", "score", "mentions")}
     assert [span["score"] for span in spans] == sorted((span["score"] for span in spans), reverse=True)
     assert all(LONG[span["start"] : span["end"]] == span["answer"] for span in spans)
+    assert all({key: span[key] for key in ("start", "end")} in span["mentions"] for span in spans)
+    assert all(
+        LONG[at["start"] : at["end"]].lower() == span["answer"].lower() for span in spans for at in span["mentions"]
+    )
     by_place = sorted(spans, key=lambda span: span["start"])
     assert all(this["end"] <= after["start"] for this, after in pairwise(by_place))
 

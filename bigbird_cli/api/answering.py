@@ -19,7 +19,7 @@ from bigbird_cli.api.reading import (
     refuse_beside,
 )
 from bigbird_cli.errors import DataError, UsageError
-from bigbird_cli.tasks.qa import QAPrediction, QuestionAnswering
+from bigbird_cli.tasks.qa import QAPrediction, QuestionAnswering, Span
 from bigbird_cli.text.documents import Document, FailedDocument
 
 
@@ -104,15 +104,16 @@ def answers(
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         asked: questions asked of every document, each with what to call it in errors: one that cannot be asked is
             refused before the first document is read.
-        top_k: spans to give; with more than 1, records have "answers", best first, no two sharing a token.
+        top_k: answers to give; with more than 1, records have "answers", best first, no two sharing a character.
         max_answer_tokens: tokens of an answer at most; None for the model's own setting, as in the next.
         no_answer_threshold: no answer is given when its probability is above this.
         options: see ReadingOptions.
 
     Returns:
         One record for each item, in their order, as soon as it is ready: answer, start, end (None if no answer is
-        given; characters of the document), score (of the best span) and no_answer_score, both probabilities, context,
-        question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention,
+        given; characters of its likeliest mention), score (of the best answer: the probability of all its mentions
+        together) and no_answer_score, which add up to 1 over all answers, mentions (start and end of each, in reading
+        order), context, question, id, and receipt {tokens, read, unknown, windows, truncated, model, attention,
         device}. An item that failed gives error {problem, where, fix, exit_code}, context, question, id.
 
     Raises:
@@ -212,17 +213,28 @@ def _as_record(
         "end": found.end if found else None,
         "score": prediction.score,
         "no_answer_score": prediction.no_answer_score,
+        "mentions": _mentions(found) if found else [],
         "context": item.name,
         "question": item.question,
         "id": item.id,
     }
     if top_k > 1:
         record["answers"] = [
-            {"answer": span.text, "start": span.start, "end": span.end, "score": span.score}
+            {
+                "answer": span.text,
+                "start": span.start,
+                "end": span.end,
+                "score": span.score,
+                "mentions": _mentions(span),
+            }
             for span in prediction.spans
         ]
     record["receipt"] = reader.receipt(prediction)
     return record
+
+
+def _mentions(span: Span) -> list[dict[str, int]]:
+    return [{"start": start, "end": end} for start, end in span.mentions]
 
 
 def _record(result: dict[str, Any] | FailedItem) -> dict[str, Any]:

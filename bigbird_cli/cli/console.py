@@ -161,9 +161,11 @@ class Answers(Reading):
             for place, answer in enumerate(shown):
                 self._print(self._in_sentence(text, answer["start"], answer["end"], answer["score"]))
                 at = f"characters {answer['start']}-{answer['end']} of {record['context']}"
+                n_others = len(answer["mentions"]) - 1
+                others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
                 is_unsure = not place and answer["score"] < SURE
                 what = "runner-up, " if place >= self.most else "unsure, " if is_unsure else ""
-                self._print_facts(f"{what}score {answer['score']:.2f}", *([] if place else [no_answer]), at)
+                self._print_facts(f"{what}score {answer['score']:.2f}", *([] if place else [no_answer]), at, *others)
         self._receipt(record)
 
     def _in_sentence(self, text: str, start: int, end: int, score: float) -> Text:

@@ -92,6 +92,9 @@ def qa(
 
     Without FILE, standard input is read: a text, or rows of JSON: {"context": ..., "question": ..., "id": ...}
 
+    An answer's score is its probability, of all its mentions in the document together; those of all answers and of "no
+    answer" add up to 1.
+
     \b
     Examples:
       bigbird qa article.txt --question "Who signed the lease?"

@@ -11,12 +11,12 @@ LENGTH_BUCKETS = (512, 1024, 2048, 4096)
 """Document lengths, in tokens, up to which scores are given apart."""
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalise_answer(text: str) -> str:
     """Lower-case, drop ASCII punctuation and English articles, and set single spaces, as SQuAD's scripts do."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def gold_answers(answers: Sequence[str]) -> list[str]:

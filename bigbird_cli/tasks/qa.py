@@ -2,8 +2,9 @@
 
 A model input is `[CLS] question [SEP] window [SEP]`. A window without the answer is trained to point at [CLS], so the
 start and end scores of [CLS] are that window's own zero: a span's score is its start + end minus the [CLS] start + end
-of its window, and "no answer" scores 0. Scores of all windows then stand on one scale, and one softmax over every span
-of the document and "no answer" gives the probabilities.
+of its window, and "no answer" scores 0. Scores of all windows then stand on one scale, and one softmax over every
+answer of the document and "no answer" gives the probabilities. An answer is all that says the same (`tasks.mentions`),
+in whatever window: a fact that a document states on sixty pages is one answer, and its likeliest mention is shown.
 
 Why one softmax over all windows: for a single window, exp(score) summed over its spans is the model's odds that the
 window holds the answer. If each window is judged by itself and at most one of them holds the answer, the odds of
@@ -32,6 +33,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -40,17 +42,24 @@ from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
 __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]
 
+_BESIDES = 3
+"""Answers of a window that are kept besides those to be given: they may be the best of all windows together."""
+
 N_SPECIAL = 3
 """[CLS], and a [SEP] behind the question and behind the window."""
 
 
 class Span(NamedTuple):
-    """A candidate answer: characters start..end of the document, and its probability among all candidates."""
+    """A candidate answer: characters start..end of the document, its likeliest mention there.
+
+    The score is the answer's probability among all answers: of all its mentions together, characters start..end each.
+    """
 
     text: str
     start: int
     end: int
     score: float
+    mentions: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +69,8 @@ class QAPrediction:
     Attributes:
         id: the example's.
         answer: the best span, or None when "no answer" is likelier than the threshold allows.
-        spans: the best spans that share no token, best first, whether an answer is given or not.
-        no_answer_score: probability of "no answer". It and the scores of all spans of the document add up to 1.
+        spans: the best answers that share no token, best first, whether an answer is given or not.
+        no_answer_score: probability of "no answer". It and the scores of all answers of the document add up to 1.
         n_tokens: tokens of the document.
         n_read: how many of them stood in a window that the model read, each counted once.
         n_unknown: how many of them are the unknown token.
@@ -507,21 +516,13 @@ def _label(window: Window, golds: Sequence[tuple[int, int] | None], first: int) 
     return None
 
 
-class _Candidate(NamedTuple):
-    """A span by its first and last token in the document; the order of candidates is best, earliest, shortest first."""
-
-    cost: float  # minus its score, so that a plain sort puts the best first
-    first: int
-    last: int
-
-
 @dataclass(eq=False)
 class _Gathered:
     """What is kept of an example's windows."""
 
     document: ReadDocument | None = None
-    mass: dict[Window, float] = field(default_factory=dict)  # log of the summed exp(score) of a window's own spans
-    best: dict[Window, list[_Candidate]] = field(default_factory=dict)
+    odds: dict[Window, float] = field(default_factory=dict)  # log of the summed odds of a window's own spans
+    answers: dict[Window, list[Answer]] = field(default_factory=dict)  # their mentions by tokens of the document
     owned: dict[Window, range] = field(default_factory=dict)
     longest_input: int = 0
 
@@ -558,17 +559,21 @@ class SpanDecoder:
         gathered.longest_input = max(gathered.longest_input, len(feature))
         inside = slice(feature.first, feature.first + window.stop - window.start)
         visible = document.visible[window.start : window.stop]
-        mass, found = best_spans(
+        scores = WindowScores(
             np.where(visible, starts[inside], -np.inf) - (starts[0] + ends[0]),
             np.where(visible, ends[inside], -np.inf),
+            feature.ids[inside],
+            ends_sentence=document.ends_sentence[window.start : window.stop],
             max_tokens=self._max_answer_tokens,
-            n_best=self._n_best,
             owned=range(feature.owned.start - 2 * window.start, feature.owned.stop - 2 * window.start),
         )
-        gathered.mass[window], gathered.owned[window] = mass, feature.owned
-        gathered.best[window] = [
-            _Candidate(cost, first + window.start, last + window.start) for cost, first, last in found
-        ]
+        gathered.odds[window], answers = best_answers(
+            scores,
+            n_best=self._n_best + _BESIDES,
+            key_of=lambda first, last: answer_key(_text(document, first + window.start, last + window.start)),
+        )
+        gathered.answers[window] = [answer.moved(window.start) for answer in answers]
+        gathered.owned[window] = feature.owned
 
     def finish(self) -> list[QAPrediction]:
         """Give one prediction for each example, in the examples' order."""
@@ -580,10 +585,10 @@ class SpanDecoder:
         document = gathered.document
         if document is None:
             raise ValueError(f"no window of question {self._ids[example]} was added")
-        read = sorted(gathered.mass)  # in reading order: the sum does not depend on the order of arrival
-        total = float(np.logaddexp.reduce([0.0, *(gathered.mass[window] for window in read)]))
-        best = sorted(candidate for window in read for candidate in gathered.best[window])
-        spans = tuple(self._span(document, candidate, total) for candidate in _apart(best, self._n_best))
+        read = sorted(gathered.odds)  # in reading order: the sum does not depend on the order of arrival
+        total = float(np.logaddexp.reduce([0.0, *(gathered.odds[window] for window in read)]))
+        answers = together(answer for window in read for answer in gathered.answers[window])
+        spans = _apart((_span(document, answer, total) for answer in answers), self._n_best)
         no_answer_score = min(1.0, float(np.exp(-total)))
         answered = bool(spans) and no_answer_score <= self._no_answer_threshold
         return QAPrediction(
@@ -599,78 +604,33 @@ class SpanDecoder:
             seams=tuple(_seam(document, gathered.owned[window]) for window in read[1:]),
         )
 
-    def _span(self, document: ReadDocument, candidate: _Candidate, total: float) -> Span:
-        start, end = document.span(candidate.first, candidate.last)
-        score = min(1.0, float(np.exp(-candidate.cost - total)))
-        return Span(document.text[start:end], start, end, score)
+
+def _text(document: ReadDocument, first: int, last: int) -> str:
+    start, end = document.answer_span(first, last)
+    return document.text[start:end]
+
+
+def _span(document: ReadDocument, answer: Answer, total: float) -> Span:
+    places = [document.answer_span(first, last) for _, first, last in answer.mentions]
+    start, end = places[0]
+    score = min(1.0, float(np.exp(answer.odds - total)))
+    return Span(document.text[start:end], start, end, score, tuple(sorted(set(places))))
+
+
+def _apart(spans: Iterable[Span], n_best: int) -> tuple[Span, ...]:
+    """The best of sorted answers of which none is given where a better one is mentioned."""
+    chosen: list[Span] = []
+    taken: list[tuple[int, int]] = []
+    for span in spans:
+        if all(span.end <= start or end <= span.start for start, end in taken):
+            chosen.append(span)
+            taken += span.mentions
+        if len(chosen) == n_best:
+            break
+    return tuple(chosen)
 
 
 def _seam(document: ReadDocument, owned: range) -> tuple[int, int]:
     """Where a window takes over: characters between the last token of the one before and the first of its own."""
     first = -(-owned.start // 2)
     return document.span(first - 1, first - 1)[1], document.span(first, first)[0]
-
-
-def best_spans(
-    starts: np.ndarray, ends: np.ndarray, *, max_tokens: int, n_best: int, owned: range
-) -> tuple[float, list[_Candidate]]:
-    """Weigh every span of a window that is at most max_tokens long and owned by it.
-
-    Args:
-        starts: float64 (n,), score of a span's first token; -inf where none may begin.
-        ends: float64 (n,), score of a span's last token; -inf where none may end.
-        max_tokens: tokens of a span at most.
-        n_best: how many spans to give; they share no token.
-        owned: the sums first + last that count.
-
-    Returns:
-        The log of the sum of exp(score) over all such spans (-inf if there are none), and the best of them, a
-        tie to the earlier and then to the shorter.
-    """
-    n = len(starts)
-    width = min(max_tokens, n)
-    if not width:
-        return -np.inf, []
-    padded = np.concatenate([ends, np.full(width - 1, -np.inf)])
-    band = np.lib.stride_tricks.sliding_window_view(padded, width)  # (n, width): [first, length - 1], a view
-    mass = -np.inf
-    best: list[_Candidate] = []
-    rows_at_once = max(1, _CELLS // width)  # bounds the memory when answers may be long
-    for low in range(0, n, rows_at_once):
-        first = np.arange(low, min(low + rows_at_once, n))[:, None]
-        last = first + np.arange(width)
-        scores = starts[first] + band[low : low + len(first)]
-        scores[(first + last < owned.start) | (first + last >= owned.stop)] = -np.inf
-        top = scores.max()
-        if top == -np.inf:
-            continue
-        mass = np.logaddexp(mass, top + np.log(np.exp(scores - top).sum()))
-        best += _greedy(scores, first, last, n_best)
-    return float(mass), _apart(sorted(best), n_best)
-
-
-_CELLS = 1 << 20
-
-
-def _greedy(scores: np.ndarray, first: np.ndarray, last: np.ndarray, n_best: int) -> Iterator[_Candidate]:
-    """Take the best span, strike out all that share a token with it, and go on; changes `scores`."""
-    for _ in range(n_best):
-        row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-        if scores[row, column] == -np.inf:
-            return
-        found = _Candidate(-float(scores[row, column]), int(first[row, 0]), int(last[row, column]))
-        yield found
-        if n_best > 1:
-            near = slice(max(0, int(row) - scores.shape[1] + 1), int(row) + int(column) + 1)
-            scores[near][(last[near] >= found.first) & (first[near] <= found.last)] = -np.inf
-
-
-def _apart(candidates: Sequence[_Candidate], n_best: int) -> list[_Candidate]:
-    """The best of sorted candidates that share no token."""
-    chosen: list[_Candidate] = []
-    for candidate in candidates:
-        if len(chosen) == n_best:
-            break
-        if all(candidate.last < other.first or other.last < candidate.first for other in chosen):
-            chosen.append(candidate)
-    return chosen

@@ -4,12 +4,14 @@ import codecs
 import json
 import math
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
 from bigbird_cli.text.kinds import START, kind_of, refuse_kinds, text_makers
+from bigbird_cli.text.marks import widened
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
 
 SUFFIXES = (".txt", ".md")
@@ -28,7 +31,7 @@ _BLOCK = 1 << 20
 _LEFT_OUT = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _AT_ONCE = 1 << 16
 """Tokens whose places are Python's numbers at a time, which take ten times their memory."""
-
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？]|.?\s*[\n\r]\s*[\n\r]", re.DOTALL)
 _QA_ROW = '{"context": ..., "question": ...}'
 
 
@@ -70,19 +73,33 @@ class ReadDocument:
     @cached_property
     def visible(self) -> np.ndarray:
         """bool (n,): whether a token covers text other than white space, so that a span may begin or end with it."""
-        text, starts, ends = self.text, self.tokens.starts, self.tokens.ends
-        spans = (
-            span
-            for i in range(0, len(self), _AT_ONCE)
-            for span in zip(starts[i : i + _AT_ONCE].tolist(), ends[i : i + _AT_ONCE].tolist(), strict=True)
+        text = self.text
+        return np.fromiter((bool(text[start:end].strip()) for start, end in self._spans()), dtype=bool, count=len(self))
+
+    @cached_property
+    def ends_sentence(self) -> np.ndarray:
+        """bool (n,): whether a sentence ends with a token: a full stop and white space follow, or a blank line."""
+        ended = (
+            bool(_SENTENCE_END.match(self.text, max(0, end - 1), following))
+            for (_, end), (following, _) in pairwise(self._spans())
         )
-        return np.fromiter((bool(text[start:end].strip()) for start, end in spans), dtype=bool, count=len(self))
+        return np.fromiter(chain(ended, [True]), dtype=bool)[: len(self)]
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Start and end of each token, as Python's numbers."""
+        starts, ends = self.tokens.starts, self.tokens.ends
+        for i in range(0, len(self), _AT_ONCE):
+            yield from zip(starts[i : i + _AT_ONCE].tolist(), ends[i : i + _AT_ONCE].tolist(), strict=True)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Give the characters start..end of tokens first..last (both included), without white space at the ends."""
         start, end = int(self.tokens.starts[first]), int(self.tokens.ends[last])
         covered = self.text[start:end]
         return end - len(covered.lstrip()), start + len(covered.rstrip())
+
+    def answer_span(self, first: int, last: int) -> tuple[int, int]:
+        """Give the characters of tokens first..last (both included) as an answer, see `text.marks.widened`."""
+        return widened(self.text, *self.span(first, last))
 
     def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
         """Find the tokens first..last (both included) that cover the characters start..end; None if there are none."""

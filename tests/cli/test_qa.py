@@ -30,6 +30,7 @@ def test_json_records_have_answer_offsets_and_receipt(invoke: Any, tiny_qa_model
         "end",
         "score",
         "no_answer_score",
+        "mentions",
         "context",
         "question",
         "id",
@@ -111,7 +112,7 @@ def test_top_k_adds_the_n_best_without_overlaps(invoke: Any, tiny_qa_model: Path
     (record,) = records(result.stdout)
     answers = record["answers"]
     assert len(answers) == 3
-    assert answers[0] == {key: record[key] for key in ("answer", "start", "end", "score")}
+    assert answers[0] == {key: record[key] for key in ("answer", "start", "end", "score", "mentions")}
     assert answers == sorted(answers, key=lambda answer: -answer["score"])
     spans = sorted((answer["start"], answer["end"]) for answer in answers)
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))

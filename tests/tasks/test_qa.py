@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span, best_spans
+from bigbird_cli.tasks.mentions import answer_key
+from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import Window
@@ -269,49 +270,10 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
 # decoding
 
 
-def brute_force(starts: np.ndarray, ends: np.ndarray, max_tokens: int, owned: range) -> list[tuple[float, int, int]]:
-    return sorted(
-        (-(starts[i] + ends[j]), i, j)
-        for i in range(len(starts))
-        for j in range(i, min(len(ends), i + max_tokens))
-        if i + j in owned and np.isfinite(starts[i] + ends[j])
-    )
-
-
-@settings(deadline=None, max_examples=150)
-@given(st.data())
-def test_best_spans_are_those_of_brute_force(data: st.DataObject) -> None:
-    n = data.draw(st.integers(0, 24))
-    values = st.lists(st.sampled_from([-np.inf, *np.arange(-3, 4.0)]), min_size=n, max_size=n)  # few values: many ties
-    starts, ends = np.array(data.draw(values), dtype=float), np.array(data.draw(values), dtype=float)
-    max_tokens, n_best = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 6))
-    low = data.draw(st.integers(0, 2 * n + 1))
-    owned = range(low, data.draw(st.integers(low, 2 * n + 2)))
-    every = brute_force(starts, ends, max_tokens, owned)
-
-    mass, found = best_spans(starts, ends, max_tokens=max_tokens, n_best=n_best, owned=owned)
-
-    want: list[tuple[float, int, int]] = []
-    for span in every:
-        if len(want) < n_best and all(span[2] < other[1] or other[2] < span[1] for other in want):
-            want.append(span)
-    assert [tuple(candidate) for candidate in found] == want
-    assert mass == pytest.approx(math.log(sum(math.exp(-cost) for cost, _, _ in every)) if every else -np.inf)
-
-
-def test_spans_longer_than_a_chunk_are_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    starts, ends = rng.normal(size=(2, 300))
-    whole = best_spans(starts, ends, max_tokens=200, n_best=1, owned=range(600))
-    monkeypatch.setattr("bigbird_cli.tasks.qa._CELLS", 1000)
-    parts = best_spans(starts, ends, max_tokens=200, n_best=1, owned=range(600))
-    assert parts[1] == whole[1]
-    assert parts[0] == pytest.approx(whole[0])
-
-
 def test_all_windows_stand_on_one_scale() -> None:
     """The decoder's probabilities are those of one softmax over every span of the document and "no answer"."""
-    context = "ada bel cora dov lamp tower " * 6
+    context = " ".join(chr(97 + k // 2) * 2 + chr(97 + (k + 1) // 2) for k in range(50))  # nothing is said twice
+    assert len(set(LETTERS.encode(context).ids.tolist()[1:])) == 50
     task = QuestionAnswering(window=24, overlap=6, max_answer_tokens=5)
     examples = [example(context)]
     rng = np.random.default_rng(3)
@@ -424,7 +386,8 @@ def test_every_answer_is_the_text_at_its_offsets(name: str, tokenizer: Tokenizer
     task = QuestionAnswering(window=40, overlap=10, max_answer_tokens=6)
     for seed in range(20):
         [prediction] = predict(task, [example(context)], tokenizer, seed=seed, n_best=5)
-        assert len(prediction.spans) == min(5, prediction.n_tokens)
+        assert 0 < len(prediction.spans) <= min(5, prediction.n_tokens)
+        assert len({answer_key(span.text) for span in prediction.spans}) == len(prediction.spans)
         assert prediction.n_read == prediction.n_tokens
         covered: set[int] = set()
         for span in prediction.spans:

@@ -1,0 +1,101 @@
+"""Signs, currencies and units that belong to a number, so that no answer is given without them.
+
+A vocabulary makes each such mark a token of its own, and a model may leave it out: "18" of "-18 °C", "250.50" of
+"$1,250.50". A lost minus misleads.
+"""
+
+import re
+
+_SPACE = "[ \u00a0\u2009\u202f]"
+_CURRENCY = r"(?:(?<!\w)(?:US|CA|AU|NZ|HK|A|C|R|S))?\$|[€£¥¢₩₪₫₱₹₺₽₿]"
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+\.\d+|\d+,\d{1,2}")
+
+# What stands right before a number, one mark at a time. Behind a number or a word a minus or plus is no sign (10-18,
+# 1990 - 2000, COVID-19), and a currency behind a number is that one's.
+_BEFORE_NUMBER = re.compile(
+    rf"(?<![\w)\]])(?<!\d{_SPACE})[-+\u2212\u2013]\Z"
+    rf"|(?<!\d)(?<!\d{_SPACE})(?:{_CURRENCY}){_SPACE}?\Z"
+    rf"|[±≈~§№<≤≥]{_SPACE}?\Z|(?<![\w/\"'])>{_SPACE}?\Z|(?<![\w#])#\Z|(?<![\w.])\.\Z"
+)
+_BEGINS_NUMBER = re.compile(rf"(?:(?:{_CURRENCY})|[.±≈~<>≤≥]){_SPACE}?\d|\d")
+_AFTER_NUMBER = re.compile(
+    rf"{_SPACE}?°{_SPACE}?[CFK](?!\w)|{_SPACE}?[%‰‱°℃℉]|[′″]|[²³]"
+    rf"|{_SPACE}?(?:{_CURRENCY})(?!{_SPACE}?\d)"
+    r"|[A-Za-zµμΩ]{1,4}(?:/[A-Za-z]{1,3})?[²³]?(?!\w)|\+(?!\w)"
+)
+_BEFORE_WORD = re.compile(r"(?<![\w#@])[#@]\Z")
+_AFTER_WORD = re.compile(r"(?:\+\+|[#+²³])(?![\w+#])")
+_AFTER_DEGREE = re.compile(rf"{_SPACE}?[CFK](?!\w)")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
+
+_REACH = 8
+"""Characters before a span in which a mark is looked for."""
+
+_MOST_MARKS = 4
+"""Marks on a side at most, as in "≈ -US$ 5"."""
+
+
+def widened(text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen the characters start..end of a text over what belongs to them and stands right beside them.
+
+    That is the rest of a number, its sign, currency and unit; the mark of a #tag, a @name or of C++; and the bracket
+    that closes or opens one inside.
+    """
+    if start >= end:
+        return start, end
+    start = _number_around(text, start)[0]
+    end = _number_around(text, end - 1)[1]
+    if _BEGINS_NUMBER.match(text, start):
+        start = _before(_BEFORE_NUMBER, text, start)
+    elif text[start].isalpha():
+        start = _before(_BEFORE_WORD, text, start)
+    if text[end - 1].isdecimal():
+        end = _behind(_AFTER_NUMBER, text, end)
+    elif text[end - 1] == "°":
+        end = _behind(_AFTER_DEGREE, text, end)
+    elif text[end - 1].isalpha():
+        end = _behind(_AFTER_WORD, text, end)
+    return _with_brackets(text, start, end)
+
+
+def _number_around(text: str, place: int) -> tuple[int, int]:
+    """The number that a digit is part of; the character alone where it is none, and in dates and chapters."""
+    first, stop = place, place + 1
+    if text[place] not in "0123456789":
+        return first, stop
+    while first > 0 and text[first - 1] in "0123456789.,":
+        first -= 1
+    while stop < len(text) and text[stop] in "0123456789.,":
+        stop += 1
+    run = text[first:stop].strip(".,")
+    first += text[first:stop].index(run)
+    return (first, first + len(run)) if _NUMBER.fullmatch(run) else (place, place + 1)
+
+
+def _before(mark: re.Pattern[str], text: str, start: int) -> int:
+    for _ in range(_MOST_MARKS):
+        found = mark.search(text, max(0, start - _REACH), start)
+        if found is None:
+            break
+        start = found.start()
+    return start
+
+
+def _behind(mark: re.Pattern[str], text: str, end: int) -> int:
+    for _ in range(_MOST_MARKS):
+        found = mark.match(text, end)
+        if found is None:
+            break
+        end = found.end()
+    return end
+
+
+def _with_brackets(text: str, start: int, end: int) -> tuple[int, int]:
+    for opening, closing in _BRACKETS:
+        inside = text[start:end]
+        surplus = inside.count(opening) - inside.count(closing)
+        if surplus == 1 and text[end : end + 1] == closing:
+            end += 1
+        elif surplus == -1 and text[start - 1 : start] == opening:
+            start -= 1
+    return start, end
