@@ -572,6 +572,20 @@ def test_answering_touches_no_global_generator(tiny_qa_model: Path) -> None:
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
+def test_characters_that_cleaning_leaves_out_are_counted_as_unknown() -> None:
+    record = one("The lamp was lit by \ue000 Ada\ufffd.", "Who lit the lamp?")
+    assert record["answer"] == "Ada"
+    assert record["receipt"]["unknown"] == 2
+    with pytest.raises(DataError, match="has 2 characters, and the model's vocabulary knows none of them"):
+        answer("\ue000\ue001", "who?")
+
+
+@pytest.mark.parametrize("separator", ["\v", "\f", "\x85", "\x1c", "\0", "\u200b"])
+def test_what_a_separator_stands_between_is_read_as_words(separator: str) -> None:
+    text = separator.join(["Signed by:", "Ada Lindqvist", "Oslo office", "May 2021"])
+    assert one(text, "Who signed?")["answer"] == "Ada Lindqvist"
+
+
 def test_a_text_is_tokenised_as_the_command_shows_it(tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = bb.tokenize("the lamp 漢", model=tiny_qa_model)
     assert report.pieces[:2] == ["the", "lamp"]

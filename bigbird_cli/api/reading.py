@@ -22,7 +22,7 @@ from bigbird_cli.errors import BigBirdError, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
-from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.places import local_path, reading_a_model
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
@@ -342,8 +342,9 @@ def _groups(
                 on_progress=count.tokenizing(item),
             )
         if not len(document):
-            what = "holds nothing but white space" if item.text else "is empty"
-            raise DataError(f"the document {what}", where=item.name, fix="give a document with text in it")
+            raise DataError(
+                f"the document {unreadable(document)}", where=item.name, fix="give a document with text in it"
+            )
         ids = beside(item)
         return _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
 

@@ -312,7 +312,9 @@ def _show(name: str, report: "Report", shape: str) -> None:
 
 def _remark(name: str, report: "Report") -> str:
     hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
-    share = f"{report.unknown:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
+    share = f"{report.unknown - report.dropped:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
+    if report.dropped:
+        share += f" and {report.dropped:,} characters have no token"
     remark = f"! {name}  {share}, so a model cannot read them: {_listed(report.unknown_text)}{hint}"
     return shortened(remark, most=2 * LONGEST_PART)
 

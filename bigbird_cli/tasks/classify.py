@@ -46,6 +46,7 @@ from bigbird_cli.text.documents import (
     json_kind,
     read_text,
     refuse_surrogates,
+    unreadable,
 )
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
@@ -430,7 +431,7 @@ class Classification(WindowedTask):
         where = example.where or example.id
         document = encode_document(example.text, tokenizer, name=where)
         if not len(document):
-            raise DataError("the text is empty", where=where, fix="give it a text, or take the row out")
+            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
         pair = None if example.pair is None else self.encode_pair(example.pair, tokenizer)
         plan = self.plan_windows(len(document), 0 if pair is None else len(pair), where=where)
         for window, owned in zip(plan, owned_sums(plan), strict=True):

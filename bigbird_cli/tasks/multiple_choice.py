@@ -27,7 +27,7 @@ from bigbird_cli.tasks.base import (
     names_of_scores,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind
+from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
@@ -181,7 +181,7 @@ class MultipleChoice(WindowedTask):
         where = example.where or example.id
         document = encode_document(example.context, tokenizer, name=where)
         if not len(document):
-            raise DataError("the text is empty", where=where, fix="give it a text, or take the row out")
+            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
         asked = [
             tokenizer.encode(f"{example.question} {choice}".strip(), newline="space").ids for choice in example.choices
         ]

@@ -36,7 +36,7 @@ from bigbird_cli.tasks.base import Feature, Features, WindowedTask, insist_on_sa
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
-from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
@@ -422,7 +422,9 @@ class _Builder:
                 self._room += len(self._documents.pop(next(iter(self._documents))))
         self._documents[example.context] = document
         if not len(document):
-            raise DataError("the context is empty", where=where, fix="give it a text, or take the question out")
+            raise DataError(
+                f"the context {unreadable(document)}", where=where, fix="give it a text, or take the question out"
+            )
         return document, self._task.encode_question(example.question, self._tokenizer, where=where), where
 
     def training(self, index: int, example: QAExample) -> Iterator[Feature]:

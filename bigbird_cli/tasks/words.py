@@ -26,6 +26,8 @@ class _Classes(dict[int, str]):
             found = "c"  # the colour of the emoji before it
         elif 0xE0020 <= code <= 0xE007F:
             found = "t"  # unseen letters that make the flag before them a region's
+        elif code == 0x200B:
+            found = " "  # a space without width; its category is that of formats
         elif category == "Cf":
             found = "f"  # formats: seen by nobody, part of the word that they stand in
         elif category[0] in "ZC":

@@ -23,6 +23,7 @@ from bigbird_cli.text.documents import (
     warn_of_skipped,
 )
 from bigbird_cli.text.places import empty_path
+from bigbird_cli.text.tokens import separated
 
 Source = str | Path | Document
 
@@ -167,10 +168,10 @@ def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
 def _as_lines(text: str) -> str:
     """Text without the characters that a trainer may not see.
 
-    A carriage return is a space to our tokenizers; NUL and U+2585 stand for something else inside sentencepiece, which
-    leaves out every line that they occur in.
+    Carriage returns and separators are spaces to our tokenizers; U+2585 stands for something else inside sentencepiece,
+    which leaves out every line that it occurs in.
     """
-    return text.replace("\r", " ").replace("\0", "\n").replace("\u2585", "\n")
+    return separated(text.replace("\r", " "), "keep").replace("\u2585", "\n")
 
 
 def _cut(text: str) -> Iterator[str]:

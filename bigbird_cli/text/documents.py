@@ -21,6 +21,7 @@ from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
 from bigbird_cli.text.kinds import START, kind_of, refuse_kinds, text_makers
 from bigbird_cli.text.marks import widened
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
+from bigbird_cli.text.tokens import dropped
 
 SUFFIXES = (".txt", ".md")
 
@@ -58,7 +59,8 @@ class ReadDocument:
     Attributes:
         text: the document as given; all offsets count its Unicode code points.
         tokens: its tokens, without special ones.
-        unknown: how many of them are the unknown token: text that a model cannot read.
+        unknown: how many of them are the unknown token, and characters that have no token: text that a model cannot
+            read.
         name: where the text came from.
     """
 
@@ -127,7 +129,17 @@ def encode_document(
     """
     tokens = tokenizer.encode(text, newline=newline, on_progress=on_progress)
     unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(tokens.ids == tokenizer.unk_id))
+    unknown += dropped(text, tokenizer).total()
     return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name)
+
+
+def unreadable(document: ReadDocument) -> str:
+    """What to say of a document without tokens."""
+    if not document.text:
+        return "is empty"
+    if document.unknown:
+        return f"has {document.unknown:,} characters, and the model's vocabulary knows none of them"
+    return "holds nothing but white space"
 
 
 def decode_bytes(data: bytes, name: str) -> str:

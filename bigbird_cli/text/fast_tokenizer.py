@@ -22,10 +22,10 @@ from bigbird_cli.text.tokens import (
     declared_special_tokens,
     find_special,
     newline_rule,
-    newlines_as_spaces,
     read_json_object,
     refuse_lone_surrogates,
     required_special,
+    separated,
     trimmed,
     with_marks,
 )
@@ -100,11 +100,9 @@ class FastTokenizer(CalledLikeTransformers):
     ) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
         refuse_lone_surrogates(text)
-        in_spaces = newline_rule(newline, self.newline) == "space"
+        rule = newline_rule(newline, self.newline)
         return encode_in_stretches(
-            lambda part: self._encode_at_once(newlines_as_spaces(part) if in_spaces else part),
-            text,
-            on_progress=on_progress,
+            lambda part: self._encode_at_once(separated(part, rule)), text, on_progress=on_progress
         )
 
     def _encode_at_once(self, text: str) -> Tokens:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
+from bigbird_cli.text.tokens import dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +17,8 @@ class Report:
     Attributes:
         tokenizer: the vocabulary's.
         tokens: n tokens of the text, control tokens aside.
-        unknown: how many of them are the unknown token.
+        unknown: how many of them are the unknown token, and characters that have no token.
+        dropped: how many such characters there are.
         unknown_text: what they stand for: characters, the commonest first, with how often each occurs; a word that the
             vocabulary refuses though it knows the characters stands whole.
     """
@@ -25,6 +27,7 @@ class Report:
     tokens: Tokens
     unknown: int
     unknown_text: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
 
     @property
     def pieces(self) -> list[str]:
@@ -60,11 +63,14 @@ def tokenize(
         DataError: the text holds a lone surrogate.
     """
     tokens = tokenizer.encode(text, newline=newline, on_progress=on_progress)
+    left_out = dropped(text, tokenizer)
+    n_left_out = left_out.total()
     if tokenizer.unk_id is None:
-        return Report(tokenizer, tokens, 0)
+        return Report(tokenizer, tokens, n_left_out, left_out, n_left_out)
     places = np.flatnonzero(tokens.ids == tokenizer.unk_id)
     spans = (text[tokens.starts[i] : tokens.ends[i]] for i in places)
-    return Report(tokenizer, tokens, len(places), _strangers(spans, tokenizer))
+    strangers = Counter(dict((_strangers(spans, tokenizer) + left_out).most_common()))
+    return Report(tokenizer, tokens, len(places) + n_left_out, strangers, n_left_out)
 
 
 def named(character: str) -> str:
@@ -87,4 +93,4 @@ def _strangers(spans: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
         characters = {character: n for character, n in Counter(span).items() if is_unknown(character)}
         for culprit, n in (characters or {span: 1}).items():
             found[culprit] += n * n_times
-    return Counter(dict(found.most_common()))
+    return found

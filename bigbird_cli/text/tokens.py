@@ -4,7 +4,9 @@ Offsets are Unicode code points into the text as the caller gave it, never bytes
 """
 
 import json
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +86,7 @@ class Tokenizer(Protocol):
     def encode(
         self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
     ) -> Tokens:
-        """Split text into tokens; no control tokens are added.
+        """Split text into tokens; no control tokens are added, and separators are read as spaces.
 
         Args:
             text: any Unicode, of any length.
@@ -169,9 +171,37 @@ def newline_rule(newline: str | None, default: Newline) -> Newline:
     raise ValueError(f"newline must be one of {', '.join(NEWLINE_RULES)}, not {newline!r}")
 
 
-def newlines_as_spaces(text: str) -> str:
-    """Text with every CR and LF replaced by one space, so that no offset moves."""
-    return text.translate({0x0A: " ", 0x0D: " "})
+SEPARATORS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029"
+"""What stands between words though it is no space: controls other than tab, LF and CR, and the zero-width space, as a
+set for regular expressions. Vocabularies drop them, which glues the words on both sides, or do not know them.
+
+Joiners, the soft hyphen and variation selectors are none: they stand inside words."""
+
+_SEPARATOR = re.compile(f"[{SEPARATORS}]")
+_SEPARATOR_OR_NEWLINE = re.compile(f"[{SEPARATORS}\n\r]")
+
+
+def separated(text: str, newline: Newline) -> str:
+    """Text with a space for every separator, and for each CR and LF where the rule says so: no offset moves."""
+    return (_SEPARATOR_OR_NEWLINE if newline == "space" else _SEPARATOR).sub(" ", text)
+
+
+def dropped(text: str, tokenizer: Tokenizer) -> Counter[str]:
+    """Characters of a text that a vocabulary's cleaning leaves out without a token, and how often each occurs.
+
+    These are private ones, those that no standard knows (yet), U+FFFD, and tags (the unseen letters in a region's
+    flag). Formats that are seen by nobody, such as joiners, are left out and say nothing.
+    """
+    rare = (character for character in set(text) if character > "\x9f" and _may_be_dropped(character))
+    left_out = {character for character in rare if not tokenizer.decode(tokenizer.encode(character).ids).strip()}
+    # one pass over the text, however many of the 137,000 private characters stand in it
+    counts = Counter(filter(left_out.__contains__, text)) if left_out else Counter[str]()
+    return Counter(dict(sorted(counts.items())))
+
+
+def _may_be_dropped(character: str) -> bool:
+    is_tag = "\U000e0020" <= character <= "\U000e007f"
+    return is_tag or character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn")
 
 
 def whole_characters(spans: Sequence[tuple[int, int]], *, is_byte: Sequence[bool]) -> list[tuple[int, int]]:

@@ -165,7 +165,7 @@ def test_control_characters_of_a_text_reach_no_terminal(run: Tokenize) -> None:
     result = run("--json", stdin="the \x1b[31m \x9b light")
     assert "\x1b" not in result.stdout + result.stderr
     assert "\x9b" not in result.stdout + result.stderr
-    assert records(result)[0]["unknown_text"]["\x1b"] == 1
+    assert "\x1b" not in records(result)[0]["unknown_text"]  # it separates words, as a space does
 
 
 LINES = "".join(f"{word} of the {other}\n" for word in ("light", "lamp", "sea", "harbour") for other in "abcdefgh") * 9

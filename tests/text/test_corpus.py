@@ -45,7 +45,7 @@ def test_characters_that_two_blocks_share_stay_whole(at: int) -> None:
 
 def test_what_sentencepiece_leaves_lines_out_for_ends_a_line() -> None:
     passages, _ = read(["-"], stdin="left\u2585right\0end".encode())
-    assert passages == ["left\nright\nend"]
+    assert passages == ["left\nright end"]
 
 
 def test_the_byte_order_mark_of_a_file_is_no_text() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.tokens import dropped
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -307,6 +308,42 @@ def test_the_newline_rule_changes_ids_and_no_offset(opened: dict[str, Tokenizer]
     assert tokenizer.encode(text).ids.tolist() == space.ids.tolist()
     with pytest.raises(ValueError, match="'drop'"):
         tokenizer.encode(text, newline="drop")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("newline", ["space", "keep"])
+def test_separators_are_read_as_spaces_and_move_no_offset(
+    opened: dict[str, Tokenizer], name: str, newline: str
+) -> None:
+    separators = "\0\x01\x08\v\f\x1c\x1d\x1e\x1f\x7f\x80\x85\x9f\u200b\u2028\u2029"
+    for separator in separators:
+        spaced, separated = (
+            opened[name].encode(f"the{between}light{between} the", newline=newline) for between in (" ", separator)
+        )
+        assert separated.ids.tolist() == spaced.ids.tolist(), repr(separator)
+        assert separated.starts.tolist() == spaced.starts.tolist()
+        assert separated.ends.tolist() == spaced.ends.tolist()
+
+
+@pytest.mark.parametrize("inside", ["\u200d", "\u200c", "\xad", "\ufe0f", "\u2060"])
+def test_what_stands_inside_words_separates_none(opened: dict[str, Tokenizer], inside: str) -> None:
+    glued, plain = (opened["word_piece"].encode(f"light{joiner}house") for joiner in (inside, ""))
+    assert glued.ids.tolist() == plain.ids.tolist()
+    assert opened["bigbird"].unk_id in opened["bigbird"].encode(f"a{inside}a").ids
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("light \ue000\ue000 \ufffd the", {"\ue000": 2, "\ufffd": 1}),
+        ("\U000f0000\U000e0067", {"\U000e0067": 1, "\U000f0000": 1}),
+        ("the\u200dlight\xad\u200f caf\xe9 \U0001f600 \ufe0f\x00\u200b", {}),
+    ],
+)
+def test_what_cleaning_leaves_out_is_counted(opened: dict[str, Tokenizer], text: str, found: dict[str, int]) -> None:
+    assert dropped(text, opened["word_piece"]) == found
+    assert not dropped(text, opened["bigbird"])  # it has the unknown token for them
+    assert not dropped(text, opened["byte_level"])
 
 
 @pytest.mark.parametrize("name", NAMES)
