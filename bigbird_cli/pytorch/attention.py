@@ -133,8 +133,21 @@ class SelfAttention(nn.Module):
             out_TNH = torch.cat([self._read_one(group, *qkv) for group, *qkv in parts])
         return out_TNH.transpose(0, 1)[None]
 
-    def _read_one(self, group: PackedGroup, *qkv: Tensor) -> Tensor:
-        return group.collect(self._read(group, *(group.spread(x) for x in qkv)))
+    def _read_one(self, group: PackedGroup, *qkv_1NTH: Tensor) -> Tensor:
+        if group.kernel == "full" and group.spread_index is not None and reads_exactly(qkv_1NTH[0]):
+            return self._read_apart(group, *qkv_1NTH)
+        return group.collect(self._read(group, *(group.spread(x) for x in qkv_1NTH)))
+
+    def _read_apart(self, group: PackedGroup, *qkv_1NTH: Tensor) -> Tensor:
+        """Read documents of different lengths by themselves, (tokens, N, H): padding would change the rounding."""
+        outs_TNH = []
+        parts = zip(*(x.split(group.lengths, dim=2) for x in qkv_1NTH), strict=True)
+        for row, (q, k, v) in enumerate(parts):
+            is_token_1T = None if group.is_token is None else group.is_token[row : row + 1, : q.shape[2]]
+            if is_token_1T is not None and bool(is_token_1T.all()):
+                is_token_1T = None
+            outs_TNH.append(full(q, k, v, is_token_1T, is_causal=self.is_causal).squeeze(0).transpose(0, 1))
+        return torch.cat(outs_TNH)
 
     def _read(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
         if group.kernel == "full":
@@ -212,13 +225,21 @@ class CrossAttention(nn.Module):
         return Reading(join_heads(out_BNSH), weights, KeptLayer.of(k_BNTH, v_BNTH))
 
 
+def reads_exactly(x: Tensor) -> bool:
+    """Whether a document is read as if it were alone, to the last bit: on a processor, where no gradient is wanted.
+
+    The rest of an encoder computes token by token, and rounds a token alike whatever stands beside it.
+    """
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
 def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
     """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels read."""
     n_tokens = tokens_at_once(x_BSD)
     if n_tokens >= x_BSD.shape[1]:
         return split_heads(project(x_BSD), n_heads)
     heads_BNSH, first = x_BSD.new_empty(0), 0
-    for part_BSD in x_BSD.split(n_tokens, dim=1):
+    for part_BSD in x_BSD.tensor_split(-(-x_BSD.shape[1] // n_tokens), dim=1):
         part_BNSH = split_heads(project(part_BSD), n_heads)
         if first == 0:
             B, N, _, H = part_BNSH.shape

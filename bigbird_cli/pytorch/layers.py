@@ -36,7 +36,8 @@ def by_parts(function: Callable[..., Tensor], *xs_BSD: Tensor, n_tokens: int = 0
     n_tokens = n_tokens or tokens_at_once(xs_BSD[0])
     if n_tokens >= xs_BSD[0].shape[1]:
         return function(*xs_BSD)
-    parts = zip(*(x_BSD.split(n_tokens, dim=1) for x_BSD in xs_BSD), strict=True)
+    n_parts = -(-xs_BSD[0].shape[1] // n_tokens)  # of like size: a part of one token would be rounded otherwise
+    parts = zip(*(x_BSD.tensor_split(n_parts, dim=1) for x_BSD in xs_BSD), strict=True)
     return torch.cat([function(*part) for part in parts], dim=1)
 
 

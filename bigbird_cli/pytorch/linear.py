@@ -4,6 +4,9 @@ For float32 PyTorch itself calls MKL, which leaves AVX-512 unused on processors 
 PyTorch calls for other types, uses it: a layer's products take half the time there. It also applies an activation, or
 adds a residual, while a part of the product is still in the cache. Where it has no more than AVX2, it is quicker by a
 tenth, and its activations and its products of the backward pass are the slower ones. Measured in `benchmarks/results/`.
+
+And it rounds a row alike in whatever number of rows it stands, which MKL does not: without gradients all rows of two or
+more go to it, so that a document is read to the last bit as if it were alone.
 """
 
 from typing import Any
@@ -15,7 +18,7 @@ from torch.nn import functional as F
 from bigbird_cli.pytorch.activations import ONEDNN_NAMES, Activation
 
 MIN_PRODUCTS = 2_000_000
-"""Multiplications below which the call itself, some 14 microseconds, is what counts."""
+"""Multiplications below which the call itself, some 14 microseconds, is what counts: in training, and of one row."""
 
 _LEVEL = torch.backends.cpu.get_cpu_capability()
 _IS_QUICKER_FORWARD = _LEVEL in ("AVX2", "AVX512") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -37,9 +40,18 @@ def linear(
         plus: (..., F), added last; not together with `act`.
     """
     if _suits_onednn(x, weight):
-        if not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias, plus))):
+        wants_gradient = torch.is_grad_enabled() and any(
+            t is not None and t.requires_grad for t in (x, weight, bias, plus)
+        )
+        n_rows = x.numel() // x.shape[-1]
+        if (
+            not wants_gradient and n_rows == 1 and x.dim() == 2
+        ):  # one document's head: alone, a row is rounded otherwise
+            return _onednn(x.expand(2, -1), weight, bias, act, None if plus is None else plus.expand(2, -1))[:1]
+        is_large = x.numel() * weight.shape[0] >= MIN_PRODUCTS
+        if not wants_gradient and (is_large or n_rows > 1):
             return _onednn(x, weight, bias, act, plus)
-        product: Tensor = _Product.apply(x, weight, bias)
+        product: Tensor = _Product.apply(x, weight, bias) if is_large else F.linear(x, weight, bias)
     else:
         product = F.linear(x, weight, bias)
     if act is not None:
@@ -50,7 +62,6 @@ def linear(
 def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
     return (
         _IS_QUICKER_FORWARD
-        and x.numel() * weight.shape[0] >= MIN_PRODUCTS
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)

@@ -49,7 +49,7 @@ def test_products_equal_pytorchs(
     found = linear(x, weight, bias, act=function)
     wanted = F.linear(x, weight, bias)
     torch.testing.assert_close(found, wanted if function is None else function(wanted), rtol=1e-5, atol=1e-5)
-    assert calls == [(*rows, 48)]
+    assert calls == [(2, 48) if rows == (1,) else (*rows, 48)]  # a lone row goes twice
 
 
 @needs_onednn
@@ -133,8 +133,18 @@ def test_small_products_and_those_without_onednn_are_left_to_pytorch(
         patch.setattr(torch.backends.mkldnn, "enabled", False)
         linear(x, weight, bias)
     monkeypatch.setattr(room, "MIN_PRODUCTS", 2_000_000)
-    linear(x, weight, bias)
+    linear(x, weight.requires_grad_(), bias)
     assert not calls
+
+
+@needs_onednn
+@pytest.mark.parametrize("width", [2, 32])
+@torch.inference_mode()
+def test_a_row_is_rounded_alike_in_whatever_number_of_rows(width: int) -> None:
+    x, weight, bias = operands(700)
+    together = linear(x, weight[:width], bias[:width])
+    for n in (1, 2, 3, 50, 699):
+        assert torch.equal(linear(x[:n], weight[:width], bias[:width]), together[:n])
 
 
 @pytest.mark.slow
