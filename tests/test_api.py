@@ -572,6 +572,35 @@ def test_answering_touches_no_global_generator(tiny_qa_model: Path) -> None:
     assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
+def test_a_long_question_costs_no_more_than_it_must_and_says_so() -> None:
+    text, question = "The lamp was lit by Ada. " * 60, "who lit the lamp " * 70
+    with pytest.warns(
+        BigBirdWarning, match=r"text: a window of 384 tokens holds \d+ of the document beside 280 others"
+    ):
+        receipt = one(text, question)["receipt"]
+    assert receipt["read"] == receipt["tokens"] == 420
+    assert receipt["windows"] < 12  # half of a window is new, and not one token
+    with pytest.raises(DataError, match=r"room for 21 .* 30 are needed .* raise the window to 393"):
+        answer(text, "who lit the lamp " * 90)
+
+
+@pytest.mark.parametrize("window", [100, 128, 150])
+def test_a_smaller_window_needs_no_other_option(window: int) -> None:
+    receipt = one("The lamp was lit by Ada. " * 60, "Who lit it?", window=window)["receipt"]
+    assert receipt["read"] == receipt["tokens"] == 420
+    assert receipt["windows"] * window < 2 * 420
+
+
+def test_a_window_without_room_for_answers_is_named_with_what_it_needs() -> None:
+    with pytest.raises(
+        DataError, match=r"a window of 17 tokens has room for 10 .* raise the window to 37, or lower max"
+    ):
+        answer("The lamp was lit by Ada. " * 60, "Who lit it?", window=17)
+    assert one("Ada lit it.", "Who?", window=17)["receipt"]["windows"] == 1
+    with pytest.warns(BigBirdWarning, match=r"12 windows read 2\.7 times its 63 tokens"):
+        assert one("The lamp was lit by Ada. " * 9, "Who lit it?", window=17, max_answer_tokens=4)["answer"] == "Ada"
+
+
 def test_characters_that_cleaning_leaves_out_are_counted_as_unknown() -> None:
     record = one("The lamp was lit by \ue000 Ada\ufffd.", "Who lit the lamp?")
     assert record["answer"] == "Ada"

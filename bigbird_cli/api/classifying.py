@@ -34,7 +34,7 @@ def classify(
         text: a text; a Path to a file, a folder, or a file of rows such as *.jsonl or *.csv; a Document; or a list of
             these. A string is always a text.
         model: a model folder, or a name on the Hugging Face hub.
-        pair: a second text to stand beside each, for a model of pairs.
+        pair: a second text to stand beside each, for a model that was trained on pairs.
         **options: as in `classes`: threshold, combine, window, device, ...
 
     Returns:
@@ -68,6 +68,8 @@ def classes(
     Args:
         items: read lazily. A row's texts stand in the columns that the model was trained on, else in "text" and "pair".
             None among them says that the next may be long in coming: what was gathered is read.
+        pair: a second text to stand beside each item that has none of its own. A model that was trained without pairs
+            refuses it, and reads no item's.
         threshold: of a model of several labels: those at least so likely are given; None for its own setting.
         combine: mean, max or first: how a document's windows are made one; None for the model's own setting.
         model: a model folder, or a name on the Hugging Face hub.
@@ -116,6 +118,11 @@ def _results(
         combine=combine,
     )
     task = reader.task
+    # of a model that comes without task.json nobody knows what it was trained on
+    if pair is not None and task.pair_column is None and reader.opened.folder.task is not None:
+        raise UsageError(
+            "the model was trained without second texts", where="pair", fix="leave it out, or name a model of pairs"
+        )
     if pair is not None:
         if not pair.strip():
             raise UsageError("the second text is empty", where="pair", fix="give it a text, or leave it out")

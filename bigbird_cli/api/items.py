@@ -32,7 +32,7 @@ class TextItem:
         text: the document's text.
         name: where it came from; a record's "source".
         id: its owner's name for it; given back in the record as it is.
-        pair: a second text that stands beside it, where the model knows pairs.
+        pair: a second text that stands beside it; a model that was trained without pairs leaves it unread.
     """
 
     text: str

@@ -3,6 +3,7 @@
 Windows of several items are read together, which changes no result, and each record is given as soon as it is ready.
 """
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, usage_error
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import BigBirdError, DataError, ModelError, UsageError
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
@@ -29,6 +30,9 @@ from bigbird_cli.text.windows import Window, owned_sums
 from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, refuse_larger_vocabulary
 
 DEFAULT_QA_MODEL = "qa-mini"
+
+_COSTLY = 2.0
+"""A warning tells when windows together hold so many times the tokens of their document."""
 
 _TOKENS_TOGETHER = 16_384
 """Items are gathered up to so many tokens before the model reads them: more would delay the first record."""
@@ -239,7 +243,9 @@ def open_reader(
             fix=f"give {limit} or less",
         )
     stored = _stored(kind, opened.folder, what)
-    stored["window"] = min(stored["window"], limit)
+    window = given.get("window", min(stored["window"], limit))
+    if window != stored["window"]:
+        stored |= {"window": window, "overlap": min(stored["overlap"], window // 3)}
     try:
         task = kind.model_validate(stored | given)
     except ValidationError as error:
@@ -329,6 +335,7 @@ def _groups(
     group: list[_Ready[I] | FailedItem] = []
     n_windows = n_tokens = 0
     document: ReadDocument | None = None
+    warned: list[str] = []
 
     def prepared(item: I) -> _Ready[I]:
         nonlocal document
@@ -346,7 +353,12 @@ def _groups(
                 f"the document {unreadable(document)}", where=item.name, fix="give a document with text in it"
             )
         ids = beside(item)
-        return _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
+        ready = _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
+        times = ready.n_read / len(document)
+        if len(ready.plan) > 1 and times >= _COSTLY and not warned:
+            warned.append(item.name)
+            _warn_of_cost(ready, times, reader.task.window)
+        return ready
 
     for item in items:
         if group and not isinstance(item, FailedItem | None) and len(item.text) >= _LONG:
@@ -360,7 +372,7 @@ def _groups(
                 group.append(ready)
                 count.n_windows += len(ready.plan)
                 n_windows += len(ready.plan)
-                n_tokens += sum(window.stop - window.start + ready.n_beside for window in ready.plan)
+                n_tokens += ready.n_read
             except DataError as error:
                 told = DataError(
                     as_arguments(error.problem),
@@ -386,6 +398,25 @@ class _Ready(Generic[I]):
     @property
     def n_beside(self) -> int:
         return 0 if self.beside is None else len(self.beside)
+
+    @property
+    def n_read(self) -> int:
+        """Tokens of all windows, and of what stands beside each."""
+        return sum(window.stop - window.start + self.n_beside for window in self.plan)
+
+
+def _warn_of_cost(ready: _Ready[Any], times: float, window: int) -> None:
+    held = ready.plan[0].stop - ready.plan[0].start
+    beside = f" beside {ready.n_beside} others" if ready.n_beside else ""
+    remedy = " or a shorter question" if ready.n_beside else " or a smaller overlap"
+    warnings.warn(
+        BigBirdWarning(
+            f"{ready.item.name}: a window of {window} tokens holds {held} of the document{beside}, so"
+            f" {len(ready.plan):,} windows read {times:.1f} times its {len(ready.document):,} tokens; a larger"
+            f" window{remedy} costs less"
+        ),
+        stacklevel=2,
+    )
 
 
 def _plan(reader: Reader[Any], n_tokens: int, n_beside: int) -> list[Window]:

@@ -18,7 +18,7 @@ def classify(
             "--pair",
             metavar="TEXT",
             parser=options.text,
-            help="A second text beside each, for a model of pairs.",
+            help="A second text beside each, for a model trained on pairs.",
             **options.INPUT,
         ),
     ] = None,

@@ -89,14 +89,17 @@ TextColumn = Annotated[
 Window = Annotated[
     int | None,
     typer.Option(
-        "--window", help="Tokens read at once.  [default: as trained]", **number(bounds.TOKENS, least=16), **INPUT
+        "--window",
+        help="Tokens read at once; of qa the question, the longest answer and 3 at least.  [default: as trained]",
+        **number(bounds.TOKENS, least=16),
+        **INPUT,
     ),
 ]
 Overlap = Annotated[
     int | None,
     typer.Option(
         "--overlap",
-        help="Tokens that two windows share.  [default: as trained]",
+        help="Tokens that two windows share; half a window at most.  [default: as trained]",
         **number(bounds.TOKENS, least=0),
         **INPUT,
     ),

@@ -32,9 +32,12 @@ from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.section import Overlap, Section, WindowSize
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window
+from bigbird_cli.text.windows import Window, windows
 
 NOWHERE = Window(0, 0)
+
+LEAST_ROOM = 8
+"""A window that holds fewer tokens of a long document, beside something else, is refused."""
 
 OnEmpty = Literal["error", "skip"]
 
@@ -259,7 +262,18 @@ class WindowedTask(TaskSection):
     """Tokens of one model input at most, special tokens included."""
 
     overlap: Overlap = 128
-    """Tokens that neighbouring windows of a long document share at least."""
+    """Tokens that neighbouring windows of a long document share at least; half of what a window holds if that is
+    less, so that reading costs little more than twice."""
+
+    def overlapping(self, n_tokens: int, *, room: int, least: int = 0) -> list[Window]:
+        """Plan the windows of a document of n_tokens.
+
+        Args:
+            n_tokens: of the document.
+            room: tokens of it that a window holds.
+            least: tokens that neighbours share at least, however small the room is.
+        """
+        return windows(n_tokens, room=room, overlap=min(max(least, min(self.overlap, room // 2)), room - 1))
 
     @model_validator(mode="before")
     @classmethod

@@ -29,6 +29,7 @@ from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import (
+    LEAST_ROOM,
     Feature,
     FeatureList,
     Features,
@@ -49,7 +50,7 @@ from bigbird_cli.text.documents import (
     unreadable,
 )
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 N_SPECIAL = 3
 """[CLS], and a [SEP] behind the window and behind the pair."""
@@ -268,14 +269,15 @@ class Classification(WindowedTask):
             DataError: beside the pair, a window has no room to move on in.
         """
         room = self.room(n_beside)
-        if room < 1 or (n_tokens > room and self.overlap >= room):
+        needed = 1 if n_tokens <= room else LEAST_ROOM
+        if n_beside and room < needed:
             raise DataError(
                 f"beside a second text of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the first, which is not more than the overlap {self.overlap}",
+                f" {max(room, 0)} of the first, and {needed} are needed",
                 where=where,
-                fix="shorten the second text, raise task.window, or lower task.overlap",
+                fix=f"shorten the second text, or raise task.window to {self.window - room + needed}",
             )
-        return windows(n_tokens, room=room, overlap=min(self.overlap, room - 1))
+        return self.overlapping(n_tokens, room=room)
 
     def window_feature(
         self,

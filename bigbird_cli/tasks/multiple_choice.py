@@ -18,6 +18,7 @@ import numpy as np
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import (
+    LEAST_ROOM,
     Feature,
     FeatureList,
     Features,
@@ -29,7 +30,7 @@ from bigbird_cli.tasks.base import (
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 N_SPECIAL = 3
 """[CLS], and a [SEP] behind the window and behind the choice."""
@@ -112,14 +113,15 @@ class MultipleChoice(WindowedTask):
             DataError: beside the choice, a window has no room to move on in.
         """
         room = self.window - n_beside - N_SPECIAL
-        if room < 1 or (n_tokens > room and self.overlap >= room):
+        needed = 1 if n_tokens <= room else LEAST_ROOM
+        if room < needed:
             raise DataError(
                 f"beside a question and choice of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the text, which is not more than the overlap {self.overlap}",
+                f" {max(room, 0)} of the text, and {needed} are needed",
                 where=where,
-                fix="shorten them, raise task.window, or lower task.overlap",
+                fix=f"shorten them, or raise task.window to {self.window - room + needed}",
             )
-        return windows(n_tokens, room=room, overlap=min(self.overlap, room - 1))
+        return self.overlapping(n_tokens, room=room)
 
     def training_features(self, examples: Iterable[Question], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn questions into their windows, each with the number of the right choice.

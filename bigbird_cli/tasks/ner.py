@@ -53,7 +53,7 @@ from bigbird_cli.tasks.tags import (
 from bigbird_cli.tasks.words import Units, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 __all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction", "NamedEntities"]
 
@@ -223,7 +223,7 @@ class NamedEntities(WindowedTask):
     def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
         """Plan the windows of a document of n_tokens; nothing else stands in an input, so n_beside is 0."""
         del where
-        return windows(n_tokens, room=self.room(n_beside), overlap=self.overlap)
+        return self.overlapping(n_tokens, room=self.room(n_beside))
 
     def window_feature(
         self,

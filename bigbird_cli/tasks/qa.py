@@ -32,13 +32,13 @@ from pydantic import Field
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.section import Count, Overlap
-from bigbird_cli.tasks.base import Feature, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.base import LEAST_ROOM, Feature, Features, WindowedTask, insist_on_same, names_of_scores
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]
 
@@ -109,8 +109,8 @@ class QuestionAnswering(WindowedTask):
     """The task's name."""
 
     overlap: Overlap = 128
-    """Tokens that neighbouring windows of a long document share at least; max_answer_tokens - 1 if that is more, so
-    that every possible answer lies whole in some window."""
+    """Tokens that neighbouring windows of a long document share at least; half of what a window holds if that is less,
+    but always max_answer_tokens - 1, so that every possible answer lies whole in some window."""
 
     max_answer_tokens: Count = 30
     """Tokens of a predicted answer at most."""
@@ -174,16 +174,17 @@ class QuestionAnswering(WindowedTask):
         Raises:
             DataError: beside the question, a window has no room to move on in.
         """
-        room = self.room(n_beside)
-        overlap = max(self.overlap, self.max_answer_tokens - 1)
-        if room < 1 or (n_tokens > room and overlap >= room):
+        room, least = self.room(n_beside), self.max_answer_tokens - 1
+        needed = 1 if n_tokens <= room else max(LEAST_ROOM, least + 1)
+        if room < needed:
             raise DataError(
                 f"beside a question of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the document, which is not more than the overlap {overlap}",
+                f" {max(room, 0)} of the document, and {needed} are needed for answers of {self.max_answer_tokens}",
                 where=where,
-                fix="shorten the question, raise task.window, or lower task.overlap and task.max_answer_tokens",
+                fix=f"shorten the question, raise task.window to {self.window - room + needed}, or lower"
+                " task.max_answer_tokens",
             )
-        return windows(n_tokens, room=room, overlap=min(overlap, room - 1))
+        return self.overlapping(n_tokens, room=room, least=least)
 
     def window_feature(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, UsageError
 from tests.conftest import write_labeller
 
 LABELS = ["blue", "green", "red"]
@@ -40,10 +40,25 @@ def test_windows_are_combined_as_asked(tiny_classify_model: Path, article: Path)
         assert isinstance(record, dict)
         return record["scores"]
 
-    first = scores(combine="first")
-    assert scores(on_long="truncate") != first  # a truncated window is longer than one of several equal ones
+    first = scores(combine="first", overlap=10)
+    assert (
+        scores(on_long="truncate", overlap=10) != first
+    )  # a truncated window is longer than one of several equal ones
     assert len({tuple(scores(combine=how).values()) for how in ("mean", "max", "first")}) == 3
     assert scores(batch_size=1) == pytest.approx(scores(batch_size=64), abs=1e-5)
+
+
+def test_a_model_without_pairs_refuses_the_option_and_reads_no_rows_pair(
+    invoke: Any, tiny_classify_model: Path
+) -> None:
+    result = invoke("classify", "-", "-m", tiny_classify_model, "--pair", "the lamp", stdin="ada lit it")
+    assert result.exit_code == 2
+    assert "the model was trained without second texts" in result.stderr
+    rows = '{"text": "ada lit it", "pair": "the lamp"}\n{"text": "ada lit it", "pair": null}\n{"text": "ada lit it"}\n'
+    found = records(invoke("classify", "-m", tiny_classify_model, "--json", stdin=rows).stdout)
+    assert found[0]["scores"] == found[1]["scores"] == found[2]["scores"]
+    with pytest.raises(UsageError, match="leave it out, or name a model of pairs"):
+        bb.classify("ada lit it", model=tiny_classify_model, pair="the lamp")
 
 
 def test_people_read_the_likeliest_labels(invoke: Any, tiny_classify_model: Path, article: Path) -> None:

@@ -244,11 +244,11 @@ def test_training_features_are_made_one_example_after_the_other_and_hold_few_doc
     [
         ("ada", " \t", "question q: the question ' \\t' has no words"),
         ("", "who", "question q: the context is empty"),
-        ("ada " * 99, "who " * 17, "room for 11 of the document, which is not more than the overlap 12"),
+        ("ada " * 99, "who " * 17, "room for 11 of the document, and 12 are needed for answers of 12"),
     ],
 )
 def test_what_cannot_be_encoded_is_named_and_never_cut(context: str, question: str, message: str) -> None:
-    task = QuestionAnswering(window=32, overlap=12, max_question_tokens=20, max_answer_tokens=4)
+    task = QuestionAnswering(window=32, overlap=12, max_question_tokens=20, max_answer_tokens=12)
     for encode in (task.encode, task.training_features):
         with pytest.raises(DataError) as caught:
             list(encode([QAExample("q", question, context)], LETTERS))
