@@ -21,7 +21,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows, refuse_halves
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
-from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of
+from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
 from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
@@ -247,6 +247,7 @@ def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
     )
 
 
+UNUSUAL_FIX = "write a mark, a dash and the type, as in B-PER, I-PER and O"
 SPAN_FIX = f"write {SPAN_EXAMPLE}"
 
 
@@ -441,6 +442,9 @@ def _joined(sentences: Sequence[tuple[Sequence[str], Sequence[str]]], id_: str, 
     pieces: list[str] = []
     entities: list[GoldEntity] = []
     place = 0
+    unusual = unusual_tag(tag for _, tags in sentences for tag in tags)
+    if unusual is not None:
+        raise DataError(f"the tag {unusual!r} has its mark where none is looked for", where=where, fix=UNUSUAL_FIX)
     for words, tags in sentences:
         notes.habits.add(tags)
         starts: list[int] = []

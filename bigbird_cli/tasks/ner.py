@@ -33,7 +33,7 @@ from bigbird_cli.tasks.base import (
     names_of_scores,
     tell_alike,
 )
-from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, read_examples
+from bigbird_cli.tasks.entities import UNUSUAL_FIX, Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
     OUTSIDE,
@@ -49,6 +49,7 @@ from bigbird_cli.tasks.tags import (
     spans_of,
     tag_names,
     tags_of,
+    unusual_tag,
 )
 from bigbird_cli.tasks.words import Units, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
@@ -162,6 +163,9 @@ class NamedEntities(WindowedTask):
                 "the model's outputs have no names, so nobody can tell what it finds",
                 fix='name them, as in "id2label": {"0": "O", "1": "B-PER", "2": "I-PER"}',
             )
+        unusual = unusual_tag(names)
+        if unusual is not None:
+            raise ModelError(f"the output {unusual!r} has its mark where none is looked for", fix=UNUSUAL_FIX)
         window = max(8, min(4096, config.max_position_embeddings))
         return cls(
             labels=tuple(sorted({tag.type for tag in map(read_tag, names) if tag.mark != OUTSIDE})) or None,

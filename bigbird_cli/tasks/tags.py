@@ -1,6 +1,6 @@
 """Tags of units <-> spans of units, the likeliest legal tags, and strict span scores.
 
-A tag is O, or a mark and a type, as in B-LOC. Four schemes write the same spans:
+A tag is O (also written o, 0, - and _), or a mark and a type, as in B-LOC. Four schemes write the same spans:
 
     iob2    B begins every span, I goes on
     iob1    I begins and goes on; B only where a span of the same type ends right before
@@ -11,6 +11,7 @@ Any sequence is read, legal or not, by the one rule of the CoNLL shared tasks' c
 tag is marked B or S, where the unit before is O or marked E or S, and where the type changes. That reads all four.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +25,12 @@ OUTSIDE = "O"
 BARE_TYPE = "ENTITY"
 """The type of tags that are a mark alone."""
 
-_MARKS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
+_OUTSIDE = frozenset({OUTSIDE, "o", "0", "-", "_"})
+"""How files write that a unit is in no span."""
+
+_MARKS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S", "b": "B", "i": "I"}
+
+_UNUSUAL = re.compile(r"[BIESLU]_.+|[A-Z]{2,}-[BIESLU]|(?P<lower>[eslu]-.+)")
 
 
 class Tag(NamedTuple):
@@ -45,8 +51,8 @@ class TagSpan(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def read_tag(tag: str) -> Tag:
-    """Take a tag apart: "B-LOC" is B of LOC, "LOC" goes on with LOC, "B" is B of ENTITY."""
-    if tag == OUTSIDE:
+    """Take a tag apart: "B-LOC" and "b-LOC" are B of LOC, "LOC" goes on with LOC, "B" is B of ENTITY."""
+    if tag in _OUTSIDE:
         return Tag(OUTSIDE, "")
     mark, dash, type_ = tag.partition("-")
     if dash and type_ and mark in _MARKS:
@@ -54,6 +60,20 @@ def read_tag(tag: str) -> Tag:
     if tag in ("B", "I"):
         return Tag(tag, BARE_TYPE)
     return Tag("I", tag, marked=False)
+
+
+def unusual_tag(tags: Iterable[str]) -> str | None:
+    """A tag whose mark stands where nobody looks for it, as in B_PER, PER-B and s-per beside b-per; None without one.
+
+    Read as types they would teach every word to be a name.
+    """
+    tags = sorted(set(tags))
+    has_lower_marks = any(tag.startswith(("b-", "i-")) for tag in tags)
+    for tag in tags:
+        match = _UNUSUAL.fullmatch(tag)
+        if match is not None and (has_lower_marks or match["lower"] is None):
+            return tag
+    return None
 
 
 def _begins(tag: Tag, before: Tag) -> bool:

@@ -120,6 +120,11 @@ def test_a_model_of_two_numbers_is_refused() -> None:
         Classification.for_model(config)
 
 
+def test_two_outputs_of_one_name_are_refused() -> None:
+    with pytest.raises(ModelError, match="names 2 classes 'a'"):
+        Classification.for_model(BigBirdConfig(id2label={0: "a", 1: "b", 2: "a"}))
+
+
 # labels
 
 

@@ -110,6 +110,24 @@ def test_tags_that_break_their_scheme_are_read_with_a_warning(tmp_path: Path) ->
     assert named(example) == [("PER", "Ada"), ("LOC", "Rome")]
 
 
+@pytest.mark.parametrize("tag", ["B_PER", "PER-B"])
+def test_a_mark_where_none_is_looked_for_is_refused_and_named(tag: str, tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(f"Ada\t{tag}\nlit\tO\n", encoding="utf-8")
+    row = {"tokens": ["Ada", "lit"], "tags": [tag, "O"]}
+    (tmp_path / "b.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    for name in ("a.conll", "b.jsonl"):
+        with pytest.raises(DataError, match=f"the tag '{tag}' has its mark where none is looked for") as caught:
+            read(tmp_path / name)
+        assert name in str(caught.value.where)
+
+
+@pytest.mark.parametrize("outside", ["0", "o", "-", "_"])
+def test_words_outside_may_be_tagged_otherwise(outside: str, tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(f"Ada\tB-PER\nlit\t{outside}\nit\t{outside}\n", encoding="utf-8")
+    [example] = read(tmp_path / "a.conll")
+    assert named(example) == [("PER", "Ada")]
+
+
 def test_a_packed_file_and_a_folder_are_read(tmp_path: Path) -> None:
     (tmp_path / "b.conll.gz").write_bytes(gzip.compress(b"Bel B-PER\n"))
     write(tmp_path / "a.conll", "Ada B-PER\n")

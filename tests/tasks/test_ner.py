@@ -186,6 +186,24 @@ def test_a_model_trained_elsewhere_says_what_its_outputs_mean(
     assert [entity[:3] for entity in predicted.entities] == [(labels[-1], 0, 7)]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["O", "B-PER", "B-PER"], "names 2 classes 'B-PER'"),
+        (["O", "B-PER", " "], "has a name that is empty"),
+        (["O", "B_PER", "I_PER"], "the output 'B_PER' has its mark where none is looked for"),
+    ],
+)
+def test_names_of_outputs_that_mislead_are_refused(names: list[str], said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        NamedEntities.for_model(BigBirdConfig(id2label=dict(enumerate(names))))
+
+
+def test_outputs_may_be_named_in_lower_case() -> None:
+    task = NamedEntities.for_model(BigBirdConfig(id2label={0: "o", 1: "b-per", 2: "i-per"}))
+    assert task.labels == ("per",)
+
+
 def test_a_model_whose_outputs_have_no_names_is_refused() -> None:
     with pytest.raises(ModelError, match="outputs have no names"):
         NamedEntities.for_model(BigBirdConfig(num_labels=5))

@@ -24,6 +24,7 @@ from bigbird_cli.tasks.tags import (
     spans_of,
     tag_names,
     tags_of,
+    unusual_tag,
 )
 
 SCHEMES: list[Scheme] = ["iob2", "bioes", "iob1", "plain"]
@@ -95,6 +96,30 @@ def test_a_tag_is_a_mark_and_a_type() -> None:
     ]  # BILOU, BMES and BMEWO
     assert [read_tag("B"), read_tag("I")] == [Tag("B", "ENTITY"), Tag("I", "ENTITY")]
     assert [read_tag("LOC"), read_tag("geo-loc")] == [Tag("I", "LOC", False), Tag("I", "geo-loc", False)]
+
+
+@pytest.mark.parametrize("outside", ["o", "0", "-", "_"])
+def test_other_ways_to_write_outside_are_outside(outside: str) -> None:
+    assert spans_of([outside, "B-X", outside, outside]) == [("X", 1, 2)]
+    assert detect_scheme([[outside, "B-X", "I-X", outside]]) == "iob2"
+
+
+def test_lower_case_marks_are_marks() -> None:
+    assert spans_of(["o", "b-per", "i-per", "b-per", "o"]) == [("per", 1, 3), ("per", 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "unusual"),
+    [
+        (["O", "B_PER", "I_PER"], "B_PER"),
+        (["O", "PER-B", "PER-I"], "PER-B"),
+        (["o", "b-per", "s-per"], "s-per"),
+        (["O", "B-PER", "PER", "geo-loc", "e-mail", "vitamin-B", "B-PER-B", "cell_type"], None),
+        ([], None),
+    ],
+)
+def test_marks_where_none_are_looked_for_are_told(tags: list[str], unusual: str | None) -> None:
+    assert unusual_tag(tags) == unusual
 
 
 @pytest.mark.parametrize(
