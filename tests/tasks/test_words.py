@@ -53,6 +53,8 @@ def as_rows(units: Units) -> list[tuple[int, int, int]]:
         ("co\u00adop\u00ad \u200fא", ["co\u00adop", "א"]),
         ("\u0645\u06cc\u200c\u0631\u0648\u0645", ["\u0645\u06cc\u200c\u0631\u0648\u0645"]),
         ("\ufeffada", ["ada"]),
+        ("ada\u200bbel", ["ada", "bel"]),
+        ("ada\u200dbel", ["ada\u200dbel"]),
         ("\u0301a", ["\u0301a"]),
         ("中文字 ½", ["中文字", "½"]),
         ("", []),
