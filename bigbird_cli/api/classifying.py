@@ -118,8 +118,9 @@ def _results(
         combine=combine,
     )
     task = reader.task
-    # of a model that comes without task.json nobody knows what it was trained on
-    if pair is not None and task.pair_column is None and reader.opened.folder.task is not None:
+    # a folder of another program does not say whether it knows pairs
+    pairs = "pair" if reader.opened.folder.task is None else task.pair_column
+    if pair is not None and pairs is None:
         raise UsageError(
             "the model was trained without second texts", where="pair", fix="leave it out, or name a model of pairs"
         )
@@ -130,6 +131,8 @@ def _results(
 
     def second(item: TextItem) -> np.ndarray | None:
         text = pair if item.pair is None else item.pair
+        if pairs is None:
+            return None
         if text is None:
             if task.pair_column is not None:
                 raise DataError(
@@ -140,8 +143,6 @@ def _results(
             return None
         return task.encode_pair(text, reader.tokenizer)
 
-    # a folder of another program does not say whether it knows pairs
-    pairs = "pair" if reader.opened.folder.task is None else task.pair_column
     results = read_items(
         texts_of(
             items, text=(text_column,) if text_column else (task.text_column, "text"), pair=pairs, id_=task.id_column

@@ -402,7 +402,7 @@ def test_folders_give_one_label_only(folders: Path) -> None:
 def test_an_empty_or_broken_file_of_a_folder_is_named(folders: Path, tokenizer: Tokenizer) -> None:
     task = Classification(labels=("neg", "pos"))
     (folders / "pos" / "0.txt").write_text("\n", encoding="utf-8")
-    with pytest.raises(DataError, match="the text holds nothing but white space") as caught:
+    with pytest.raises(DataError, match="the text is empty") as caught:
         list(task.training_features(task.read(folders), tokenizer))
     assert caught.value.where == str(folders / "pos" / "0.txt")
     with pytest.warns(BigBirdWarning, match="1 rows, lines or texts are left out"):
