@@ -1,227 +1,95 @@
-"""Claim: no damaged or hostile weight file of any format brings a traceback, half a model, code of its own, or a long
-wait.
+"""Claim: no damaged or hostile input brings a traceback, an unexpected error, an abort, a hang, a flood of messages,
+half a model or code of its own: each ends with one line and the exit code of its kind.
 
-    python benchmarks/hostile.py                     500 files of each format
-    python benchmarks/hostile.py -n 10000 flax
+    python benchmarks/hostile.py                     500 weight files of each format, 200 inputs of each other group
+    python benchmarks/hostile.py -n 1000 recipes options
+    python benchmarks/hostile.py data --show         every input that ended otherwise, and what was said
 
-A small BigBird is written in each format. Then its file is cut, bits are turned, stretches left out, doubled, zeroed or
-filled with noise, and numbers replaced by huge ones, half of the damage in the part that describes the tensors; a few
-files are built by hand to claim terabytes or to run a command. Each is opened as `bigbird convert` opens it, in a
-process that may take 4 GB of addresses beyond what it holds.
-
-"refused" ended in an error of ours, of one line. "as before" gave every tensor bit for bit; "other numbers" gave every
-tensor with its name, shape and type, where the format has no checksum over the numbers; all else that opens is
-"partial". "code" counts files during which a process was started, a socket opened or a file removed. Seconds and
-megabytes are the most that one file took.
+Weight files are opened as `bigbird convert` opens them; `hostile_weights.py` says how they are harmed, and what is
+counted. The other groups (`hostile_inputs.py`) harm configs, tokenizers, checkpoints, data, rows, documents, recipes,
+options, streams, and send signals; each input is given to a command in a process of its own. Inputs are drawn with a
+fixed seed: the same on each run. Seconds and megabytes are the most that one input took.
 """
 
 import argparse
+import importlib
 import multiprocessing
-import pickle
+import os
 import random
-import resource
-import struct
 import sys
 import tempfile
-import time
-import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from encoder import status
+import hostile_commands
+import hostile_inputs
+import hostile_weights
 
-ADDRESSES = 4 << 30
-FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "os.remove")
-OUTCOMES = ("refused", "as before", "other numbers", "partial", "traceback", "code")
-HUGE = (b"\xff" * 8, b"\x7f" + b"\xff" * 7, struct.pack("<Q", 1 << 44), b"9" * 8)
-FORMATS = ("safetensors", "bin", "flax", "tensorflow")
-TENSORFLOW = Path(__file__).parent.parent / "tests" / "weights" / "golden" / "tensorflow" / "sharded"
+HEAVY = ("bigbird_cli.api.training", "bigbird_cli.pytorch.training", "sklearn.metrics", "scipy.special", "datasets")
 
 
-def write_model_in(format_name: str, folder: Path) -> tuple[Path, list[Path]]:
-    """Write a small model: what to open, and the files to damage."""
-    import shutil
-
-    from bigbird_cli import api
-    from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.bigbird.names import TIED, class_of, expected_names
-    from bigbird_cli.weights import formats
-    from bigbird_cli.weights.store import write_model
-
-    if format_name == "tensorflow":  # written by TensorFlow itself
-        shutil.copytree(TENSORFLOW, folder)
-        files = sorted(folder.iterdir())
-        shapes = {name: array.shape for name, array in formats.read(formats.detect(folder)).tensors.items()}
-        n_words, width = shapes["bert.embeddings.word_embeddings.weight"]
-        BigBirdConfig(
-            vocab_size=n_words,
-            hidden_size=width,
-            num_hidden_layers=sum(name.endswith("attention.output.dense.bias") for name in shapes),
-            num_attention_heads=2,
-            intermediate_size=shapes["bert.encoder.layer.0.intermediate.dense.weight"][0],
-            max_position_embeddings=shapes["bert.embeddings.position_embeddings.weight"][0],
-        ).save(folder / "config.json")
-        return folder, files
-    config = BigBirdConfig(
-        vocab_size=80, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=64, block_size=8, architectures=[class_of("qa")],
-    )  # fmt: skip
-    draw = np.random.default_rng(0)
-    names = {name: shape for name, shape in expected_names(config, "qa").items() if name not in TIED}
-    tensors = {name: draw.standard_normal(shape, dtype=np.float32) for name, shape in names.items()}
-    write_model(folder.with_name("plain"), config=config, tensors=tensors)
-    api.convert(folder.with_name("plain"), folder, to=format_name)
-    ends = (".safetensors", ".bin", ".msgpack")
-    return folder, [path for path in folder.iterdir() if path.suffix in ends]
-
-
-def described_by(format_name: str, content: bytes) -> range:
-    """The bytes that say which tensors there are, as far as they stand together."""
-    if format_name == "safetensors":
-        return range(8 + int.from_bytes(content[:8], "little"))
-    if format_name == "bin":
-        return range(content.rindex(b"PK\x05\x06") - 4_000, len(content))
-    return range(len(content))
-
-
-def damaged(content: bytes, described: range, draw: random.Random) -> bytes:
-    """The content, harmed in one way."""
-    place = draw.choice(described) if draw.random() < 0.5 else draw.randrange(len(content))
-    length = draw.choice((1, 1, 4, 8, 8, 100))
-    before, middle, after = content[:place], content[place : place + length], content[place + length :]
-    match draw.randrange(7):
-        case 0:
-            return before
-        case 1:
-            return before + bytes([content[place] ^ 1 << draw.randrange(8)]) + content[place + 1 :]
-        case 2:
-            return before + after
-        case 3:
-            return before + middle * 2 + after
-        case 4:
-            return before + bytes(len(middle)) + after
-        case 5:
-            return before + draw.choice(HUGE) + after
-        case _:
-            return before + draw.randbytes(len(middle)) + after
-
-
-def built(format_name: str) -> Iterator[bytes]:
-    """Files made by hand: claims of terabytes, endless nesting, commands."""
-    huge = 1 << 44
-    if format_name == "safetensors":
-        for header in (
-            b'{"a":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]}}' % (huge // 4, huge),
-            b'{"a":{"dtype":"F32","shape":[0,%d],"data_offsets":[0,0]}}' % huge,
-            b"[" * 1_000_000,
-        ):
-            yield len(header).to_bytes(8, "little") + header
-        yield huge.to_bytes(8, "little") + b"{}"
-    if format_name == "flax":
-        yield b"\x81\xa1a\xc9" + (0xFFFFFFFF).to_bytes(4, "big") + b"\x01"  # an array of 4 GB
-        yield b"\xdf" + (0xFFFFFFFF).to_bytes(4, "big")  # a map of 4 billion names
-        yield b"\x81\xa1a" * 300_000
-        yield b"\x91" * 1_000_000
-    if format_name == "bin":
-        for command in (_Command(), {"weights": _Command()}):
-            yield pickle.dumps(command, protocol=2)
-            yield _archive(pickle.dumps(command, protocol=2))
-        yield _archive(b"\x80\x02" + b"]" + b"(" * 1_000_000 + b".")
-        yield _archive(b"\x80\x02\x8c\x08builtins\x8c\x04exec\x93.")
-
-
-class _Command:
-    def __reduce__(self) -> tuple[Any, ...]:
-        import os
-
-        return os.system, ("exit 0",)
-
-
-def _archive(content: bytes) -> bytes:
-    import io
-
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", content)
-        archive.writestr("archive/version", b"3\n")
-    return file.getvalue()
-
-
-def trial(source: Path, before: dict[str, np.ndarray], caught: list[str]) -> str:
-    """Open what may be damaged and say how it went."""
-    from bigbird_cli.backend import open_backend
-    from bigbird_cli.errors import BigBirdError
-    from bigbird_cli.weights.sources import open_source
-
-    caught.clear()
-    try:
-        tensors = open_source(source, door=open_backend).tensors
-    except BigBirdError as error:
-        outcome = "refused" if "\n" not in str(error) else "traceback"
-    except Exception:  # what the claim says never happens
-        import traceback
-
-        traceback.print_exc()
-        return "traceback"
-    else:
-        if {n: (a.shape, a.dtype) for n, a in tensors.items()} != {n: (a.shape, a.dtype) for n, a in before.items()}:
-            outcome = "partial"
-        else:
-            same = all(array.tobytes() == before[name].tobytes() for name, array in tensors.items())
-            outcome = "as before" if same else "other numbers"
-    return "code" if caught else outcome
-
-
-def count(format_name: str, n_files: int) -> tuple[Counter[str], float, float]:
-    """All files of a format, in this process: outcomes, and the most seconds and megabytes that one took."""
-    from bigbird_cli.backend import open_backend
-    from bigbird_cli.weights.sources import open_source
-
-    warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as place:
-        source, files = write_model_in(format_name, Path(place) / "model")
-        before = {n: a.copy() for n, a in open_source(source, door=open_backend).tensors.items()}
-        contents = {file: file.read_bytes() for file in files}
-        caught: list[str] = []
-        sys.addaudithook(lambda event, _: caught.append(event) if event in FORBIDDEN else None)
-        held = int(status("VmSize") * 1e6)
-        resource.setrlimit(resource.RLIMIT_AS, (held + ADDRESSES, held + ADDRESSES))
-        draw, outcomes, longest, most = random.Random(0), Counter[str](), 0.0, 0.0
-        by_hand = [(files[0], content) for content in built(format_name)]
-        for n in range(n_files + len(by_hand)):
-            if n < len(by_hand):
-                file, content = by_hand[n]
-            else:
-                file = files[n % len(files)]
-                content = damaged(contents[file], described_by(format_name, contents[file]), draw)
-            file.write_bytes(content)
-            Path("/proc/self/clear_refs").write_text("5")  # the peak starts again here
-            at_rest, began = status("VmRSS"), time.perf_counter()
-            outcomes[trial(source, before, caught)] += 1
-            longest = max(longest, time.perf_counter() - began)
-            most = max(most, status("VmHWM") - at_rest)
-            file.write_bytes(contents[file])
+def count(group: str, n_inputs: int, seconds: float, show: bool) -> tuple[Counter[str], float, float]:
+    """All inputs of a group, in this process and its children: outcomes, and the most seconds and megabytes of one."""
+    for name in HEAVY:
+        importlib.import_module(name)  # once, and not in every child
+    outcomes, longest, most = Counter[str](), 0.0, 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"BIGBIRD_CACHE": f"{folder}/cache", "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+        os.chdir(folder)
+        world = hostile_inputs.make_world(Path(folder))
+        attempts = hostile_inputs.GROUPS[group](world, random.Random(0))
+        for _, attempt in zip(range(n_inputs), attempts, strict=False):
+            ended = hostile_commands.run(attempt, folder=world.folder, seconds=seconds)
+            outcomes[ended.outcome] += 1
+            longest, most = max(longest, ended.seconds), max(most, ended.megabytes)
+            if show and ended.outcome in hostile_commands.FAULTS:
+                command = " ".join(word if len(word) < 200 else word[:200] + "..." for word in attempt.argv)
+                print(f"{ended.outcome} ({ended.code}): {command!r}\n{ended.stderr[-3000:]}", file=sys.stderr)
     return outcomes, longest, most
 
 
-def main() -> None:
+def print_table(name: str, outcomes: tuple[str, ...]) -> None:
+    print(f"| {name} | inputs | " + " | ".join(outcomes) + " | seconds at most | MB at most |")
+    print("|---|" + "---:|" * (len(outcomes) + 3))
+
+
+def print_row(name: str, counted: tuple[Counter[str], float, float], outcomes: tuple[str, ...]) -> None:
+    numbers, longest, most = counted
+    cells = " | ".join(f"{numbers[outcome]:,}" for outcome in outcomes)
+    print(f"| {name} | {sum(numbers.values()):,} | {cells} | {longest:.2f} | {most:,.0f} |", flush=True)
+
+
+def main() -> int:
+    names = (*hostile_weights.FORMATS, *hostile_inputs.GROUPS)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"of {', '.join(FORMATS)}; by default all")
-    parser.add_argument("-n", type=int, default=500, help="damaged files of each format")
-    options = parser.parse_args()
-    print("| format | files | " + " | ".join(OUTCOMES) + " | seconds at most | MB at most |")
-    print("|---|" + "---:|" * (len(OUTCOMES) + 3))
-    spawn = multiprocessing.get_context("spawn")
-    for format_name in options.formats or FORMATS:
-        with spawn.Pool(1) as pool:  # a process of its own: limits, audit hooks and peaks are a process's
-            outcomes, longest, most = pool.apply(count, (format_name, options.n))
-        numbers = " | ".join(f"{outcomes[outcome]:,}" for outcome in OUTCOMES)
-        print(f"| {format_name} | {sum(outcomes.values()):,} | {numbers} | {longest:.2f} | {most:,.0f} |", flush=True)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(names)}; by default all")
+    parser.add_argument("-n", type=int, help="inputs of each group")
+    parser.add_argument("--seconds", type=float, default=10, help="after which a command counts as hanging (10)")
+    parser.add_argument("--show", action="store_true", help="show each input that ended otherwise than it should")
+    settings = parser.parse_args()
+    if unknown := set(settings.groups) - set(names):
+        parser.error(f"there is no group {min(unknown)}; there are {', '.join(names)}")
+    chosen = settings.groups or names
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    spawn = multiprocessing.get_context("spawn")  # a process a group: limits, audit hooks and peaks are a process's
+    n_faults = 0
+    if formats := [name for name in chosen if name in hostile_weights.FORMATS]:
+        print_table("weights", hostile_weights.OUTCOMES)
+        for name in formats:
+            with spawn.Pool(1) as pool:
+                counted = pool.apply(hostile_weights.count, (name, settings.n or 500))
+            print_row(name, counted, hostile_weights.OUTCOMES)
+            n_faults += sum(counted[0][outcome] for outcome in hostile_weights.FAULTS)
+        print()
+    if groups := [name for name in chosen if name in hostile_inputs.GROUPS]:
+        print_table("inputs", hostile_commands.OUTCOMES)
+        for name in groups:
+            with spawn.Pool(1) as pool:
+                counted = pool.apply(count, (name, settings.n or 200, settings.seconds, settings.show))
+            print_row(name, counted, hostile_commands.OUTCOMES)
+            n_faults += sum(counted[0][outcome] for outcome in hostile_commands.FAULTS)
+    return 1 if n_faults else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
