@@ -255,7 +255,7 @@ class Run:
             first = error.errors()[0]
             raise _no_checkpoint(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", path) from None
         written = values["progress"]
-        for part, whole in ((written, state.progress), (written["window"], state.progress.window)):
+        for part, whole in ((written, state.progress), (written.get("window", {}), state.progress.window)):
             if lacking := sorted(asdict(whole).keys() - part.keys()):  # these have defaults, for a new run alone
                 raise _no_checkpoint(f"progress lacks {lacking[0]}", path)
         if self._stepper.scaler.state_dict().keys() != state.scaler.keys():
