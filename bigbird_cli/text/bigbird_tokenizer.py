@@ -200,10 +200,9 @@ class BigBirdTokenizer(ModelInputs):
         """Where a stretch's pieces stand in the whole text."""
         ids = encoding["ids"]
         spans = whole_characters(encoding["offsets"], is_byte=[number in self._byte_ids for number in ids])
-        spans = trimmed(spans, stretch.text, keep_inside=[number == self._unknown_id for number in ids])
-        places = [*stretch.places, stretch.places[-1] + 1]
-        # a span ends after its last character, which need not be where the next one stands
-        return [(places[start], places[end - 1] + 1 if end > start else places[start]) for start, end in spans]
+        return stretch.in_whole(
+            trimmed(spans, stretch.text, keep_inside=[number == self._unknown_id for number in ids])
+        )
 
     # -- ids to text ---------------------------------------------------------------------------------------------
 

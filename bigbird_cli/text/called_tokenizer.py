@@ -83,12 +83,7 @@ class CalledTokenizer(BigBirdTokenizer):
                     continue
                 tokens = self._tokenizer.encode(stretch.text)
                 ids += tokens.ids.tolist()
-                places = [*stretch.places, stretch.places[-1] + 1] if stretch.text else [0]
-                # a span ends after its last character, which need not be where the next one stands
-                spans += [
-                    (places[start], places[end - 1] + 1 if end > start else places[start])
-                    for start, end in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)
-                ]
+                spans += stretch.in_whole(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
             readings.append(Reading(ids, spans if with_spans else None))
         return readings
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
 import tokenizers
 from tokenizers import models
 
@@ -18,7 +17,6 @@ from bigbird_cli.text.tokens import (
     Newline,
     Tokens,
     checked_ids,
-    code_points,
     declared_special_tokens,
     find_special,
     newline_rule,
@@ -26,8 +24,8 @@ from bigbird_cli.text.tokens import (
     refuse_lone_surrogates,
     required_special,
     separated,
+    tokens_at,
     trimmed,
-    with_marks,
 )
 from bigbird_cli.text.vocabulary_files import TOKENIZER_JSON, tokenizer_source
 
@@ -109,10 +107,7 @@ class FastTokenizer(CalledLikeTransformers):
         encoding = self._encode_raw(text)
         ids = encoding.ids
         spans = trimmed(encoding.offsets, text, keep_inside=[number == self.unk_id for number in ids])
-        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-        return Tokens(
-            ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, code_points(text))
-        )
+        return tokens_at(ids, spans, text)
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:
         """The text of ids; see `Tokenizer.decode`."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import sentencepiece
 from tokenizers import AddedToken
 
@@ -20,7 +19,6 @@ from bigbird_cli.text.tokens import (
     Newline,
     Tokens,
     checked_ids,
-    code_points,
     declared_special_tokens,
     find_special,
     newline_rule,
@@ -28,9 +26,9 @@ from bigbird_cli.text.tokens import (
     refuse_lone_surrogates,
     required_special,
     separated,
+    tokens_at,
     trimmed,
     whole_characters,
-    with_marks,
 )
 from bigbird_cli.text.vocabulary_files import ADDED_TOKENS, added_tokens
 
@@ -110,10 +108,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
 
     def _encode_at_once(self, text: str) -> Tokens:
         ids, spans = self._pieces_of(text) if self._cutter is None else self._pieces_and_added(text, self._cutter)
-        starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-        return Tokens(
-            ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, code_points(text))
-        )
+        return tokens_at(ids, spans, text)
 
     def _pieces_of(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points
@@ -133,8 +128,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
                 continue
             found, inside = self._pieces_of(part.text)
             ids += found
-            ends = [*part.places, part.places[-1] + 1]
-            spans += [(ends[start], ends[end - 1] + 1 if end > start else ends[start]) for start, end in inside]
+            spans += part.in_whole(inside)
         return ids, spans
 
     def decode(self, ids: Iterable[int], *, skip_special_tokens: bool = True) -> str:

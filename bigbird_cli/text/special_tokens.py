@@ -22,7 +22,7 @@ class Stretch(NamedTuple):
     Attributes:
         text: its characters.
         places: where each of them stands in the whole text.
-        is_token: the stretch is an added token; any other is for sentencepiece.
+        is_token: the stretch is an added token; any other is for the vocabulary.
     """
 
     text: str
@@ -42,6 +42,12 @@ class Stretch(NamedTuple):
     def followed_by(self, other: "Stretch") -> "Stretch":
         """Both as one text."""
         return Stretch(self.text + other.text, [*self.places, *other.places])
+
+    def in_whole(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Spans of the stretch's characters as spans of the whole text."""
+        places = [*self.places, self.places[-1] + 1] if self.text else [0]
+        # a span ends after its last character, which need not be where the next one stands
+        return [(places[start], places[end - 1] + 1 if end > start else places[start]) for start, end in spans]
 
 
 class SpecialTokens:

@@ -237,6 +237,12 @@ def trimmed(spans: Sequence[tuple[int, int]], text: str, *, keep_inside: Sequenc
     return solid
 
 
+def tokens_at(ids: Sequence[int], spans: Sequence[tuple[int, int]], text: str) -> Tokens:
+    """Tokens of a text from their ids and spans, see `with_marks`."""
+    starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
+    return Tokens(ids=np.array(ids, dtype=np.int32), starts=starts, ends=with_marks(starts, ends, code_points(text)))
+
+
 def with_marks(starts: np.ndarray, ends: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Ends moved over combining marks that the vocabulary dropped, so that no span cuts an accent off its letter."""
     if not len(starts):
