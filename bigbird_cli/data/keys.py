@@ -10,21 +10,12 @@ from bigbird_cli.data import hub
 from bigbird_cli.data.files import refuse_special
 from bigbird_cli.errors import DataError
 from bigbird_cli.text.documents import file_errors, walk
+from bigbird_cli.text.vocabulary_files import TOKENIZER_FILES
 
 FORMAT = 1
 """Raised whenever the same data, tokenizer and settings give other features, or they are written otherwise."""
 
-_TOKENIZER = (
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-)
+_TOKENIZER = (*TOKENIZER_FILES, "tokenizer.model")
 
 
 def content_key(source: str, *, settings: Mapping[str, Any], tokenizer: Path) -> str:

@@ -21,7 +21,7 @@ from bigbird_cli.text.places import cannot_be_read
 from bigbird_cli.text.special_tokens import ROLES, Stretch, described
 from bigbird_cli.text.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
 from bigbird_cli.text.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
-from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json
+from bigbird_cli.text.tokenizer_json import is_sentencepiece, read_tokenizer_json
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,
@@ -29,6 +29,7 @@ from bigbird_cli.text.tokens import (
     trimmed,
     whole_characters,
 )
+from bigbird_cli.text.vocabulary_files import TOKENIZER_JSON
 
 _USUAL_SETTINGS: dict[str, Any] = {
     "padding_side": "right",

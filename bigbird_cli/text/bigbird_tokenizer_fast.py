@@ -15,7 +15,8 @@ from bigbird_cli.files import replace_file
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.spiece_file import SPIECE_MODEL, spiece_bytes
 from bigbird_cli.text.tokenizer_files import found, stored_settings
-from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON, is_sentencepiece, read_tokenizer_json, tokenizer_json
+from bigbird_cli.text.tokenizer_json import is_sentencepiece, read_tokenizer_json, tokenizer_json
+from bigbird_cli.text.vocabulary_files import TOKENIZER_JSON
 
 
 class BigBirdTokenizerFast(BigBirdTokenizer):

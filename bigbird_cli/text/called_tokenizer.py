@@ -12,8 +12,8 @@ from bigbird_cli.text.batch_encoding import plain_ids
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.special_tokens import ROLES
-from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
 from bigbird_cli.text.tokens import Tokenizer
+from bigbird_cli.text.vocabulary_files import TOKENIZER_JSON
 
 
 class CalledTokenizer(BigBirdTokenizer):

@@ -8,6 +8,7 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.places import reading_a_model
+from bigbird_cli.text.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizer_files import found
 from bigbird_cli.text.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 from bigbird_cli.text.vocabulary_files import has_vocabulary, no_vocabulary
@@ -28,7 +29,7 @@ __all__ = [
 
 def has_tokenizer(folder: Path) -> bool:
     """Whether a folder has a vocabulary that `load_tokenizer` opens."""
-    return (folder / "spiece.model").is_file() or has_vocabulary(folder)
+    return (folder / SPIECE_MODEL).is_file() or has_vocabulary(folder)
 
 
 class AutoTokenizer:
@@ -52,7 +53,7 @@ def extend_vocabulary(folder: Path, tokens: Sequence[str], extended: Path) -> No
     tokenizer = BigBirdTokenizerFast.from_pretrained(folder)
     tokenizer.add_tokens(tokens)
     tokenizer.save_pretrained(extended)
-    (extended / "spiece.model").unlink(missing_ok=True)  # which knows nothing of them and would be opened first
+    (extended / SPIECE_MODEL).unlink(missing_ok=True)  # which knows nothing of them and would be opened first
 
 
 @reading_a_model()
@@ -67,7 +68,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     if not folder.is_dir():
         raise ModelError("this is a file", where=str(folder), fix="name the model folder that it stands in")
     # imported here: each library costs start-up time, and a folder needs only one of them
-    if (folder / "spiece.model").is_file():
+    if (folder / SPIECE_MODEL).is_file():
         from bigbird_cli.text.sentencepiece_tokenizer import SentencePieceTokenizer
 
         return SentencePieceTokenizer(folder)

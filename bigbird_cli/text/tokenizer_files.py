@@ -12,9 +12,8 @@ from bigbird_cli.files import replace_file
 from bigbird_cli.text.places import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
 from bigbird_cli.text.special_tokens import ROLES, added_token
 from bigbird_cli.text.spiece_file import SPIECE_MODEL
-from bigbird_cli.text.tokenizer_json import TOKENIZER_JSON
 from bigbird_cli.text.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_json_object
-from bigbird_cli.text.vocabulary_files import ADDED_TOKENS, added_tokens
+from bigbird_cli.text.vocabulary_files import ADDED_TOKENS, TOKENIZER_JSON, added_tokens
 
 _HUB_SETTINGS = ("revision", "local_files_only", "cache_dir", "token")
 

@@ -34,6 +34,7 @@ from bigbird_cli.text.spiece_file import (
     BYTE,
     CONTROL,
     NORMAL,
+    SPIECE_MODEL,
     UNIGRAM,
     UNKNOWN,
     USER_DEFINED,
@@ -44,7 +45,6 @@ from bigbird_cli.text.spiece_file import (
 )
 from bigbird_cli.text.tokenizer_check import LINEAR_ENDS
 
-TOKENIZER_JSON = "tokenizer.json"
 SINGLE, PAIR = "[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
 
 # for each character of a user-defined piece: above what ordinary pieces score, whose scores are logarithms of
@@ -57,7 +57,7 @@ _CONTROL_IN_BIGBIRD = ("<pad>", "</s>")
 
 
 def tokenizer_json(
-    proto: bytes, *, added: Mapping[int, AddedToken], cls_id: int, sep_id: int, where: str = "spiece.model"
+    proto: bytes, *, added: Mapping[int, AddedToken], cls_id: int, sep_id: int, where: str = SPIECE_MODEL
 ) -> str:
     """A tokenizer.json that gives a sentencepiece model's ids, with BigBird's special tokens round them.
 

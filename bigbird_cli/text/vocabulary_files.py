@@ -12,6 +12,7 @@ from typing import Any, Final
 from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.places import cannot_be_read
+from bigbird_cli.text.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizer_check import check_tokenizer, with_linear_ends
 from bigbird_cli.text.tokens import (
     SPECIAL_TOKENS_MAP,
@@ -26,6 +27,11 @@ WORDS: Final = "vocab.txt"
 BPE_FILES: Final = ("vocab.json", "merges.txt")
 ADDED_TOKENS: Final = "added_tokens.json"
 SENTENCEPIECE_BPE: Final = "sentencepiece.bpe.model"
+TOKENIZER_FILES: Final = (
+    *(SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS),
+    *(WORDS, *BPE_FILES),
+)
+"""All that a folder's tokenizer is read from."""
 
 BERT_ROLES: Final = {
     "cls_token": "[CLS]",

@@ -18,7 +18,7 @@ from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_
 from bigbird_cli.errors import ModelError
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.tokens import TOKENIZER_CONFIG, declared_special_tokens, read_json_object
-from bigbird_cli.text.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, tokenizer_source
+from bigbird_cli.text.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, TOKENIZER_JSON, tokenizer_source
 from bigbird_cli.weights.store import refuse_larger_vocabulary
 
 
@@ -317,7 +317,7 @@ def _tokenizer(source: Path, family: Family) -> Tokenizer:
         kept["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "tokenizer.json").write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+        (folder / TOKENIZER_JSON).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
         (folder / TOKENIZER_CONFIG).write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
         try:
             return load_tokenizer(folder)

@@ -22,22 +22,12 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.text.places import reading_a_model
 from bigbird_cli.text.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.text.tokens import read_json_object
+from bigbird_cli.text.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
-from bigbird_cli.weights.store import refuse_more_layers
+from bigbird_cli.weights.store import TASK, refuse_more_layers
 
-COMPANIONS: Final = (
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "generation_config.json",
-    "task.json",
-)
+COMPANIONS: Final = (*TOKENIZER_FILES, "generation_config.json", TASK)
 """Files of a BigBird folder that go where its weights go."""
 
 ATTENTION_SETTINGS: Final = ("attention_type", "block_size", "num_random_blocks", "num_window_blocks", "pattern")

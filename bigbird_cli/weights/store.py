@@ -24,6 +24,7 @@ from bigbird_cli.text.places import (
     within,
 )
 from bigbird_cli.text.tokens import read_json_object
+from bigbird_cli.text.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
@@ -35,20 +36,7 @@ INDEX: Final = "model.safetensors.index.json"
 TASK: Final = "task.json"
 CARD: Final = "README.md"
 
-_SMALL_FILES: Final = (
-    CONFIG,
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "generation_config.json",
-    TASK,
-    CARD,
-)
+_SMALL_FILES: Final = (CONFIG, *TOKENIZER_FILES, "generation_config.json", TASK, CARD)
 SAFETENSORS: Final = (WEIGHTS, INDEX, "model-*-of-*.safetensors")
 CONVERTIBLE: Final = (
     SAFETENSORS,
@@ -127,7 +115,9 @@ def find_folder(
     elif (SHIPPED / name / CONFIG).is_file():
         path = SHIPPED / name
     elif _HUB_NAME.fullmatch(str(name)):
-        path = _from_hub(str(name), weights, offline=offline or _environment_is_offline(), revision=revision, hub=hub)
+        path = _from_hub(
+            str(name), weights, offline=offline or offline_variable() is not None, revision=revision, hub=hub
+        )
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
@@ -328,10 +318,6 @@ def _did_you_mean(name: str) -> str:
     near = nearest(name, shipped)
     told = f"shipped models are {', '.join(shipped)}" if shipped else "give a model folder"
     return f"did you mean {near}?" if near else told
-
-
-def _environment_is_offline() -> bool:
-    return offline_variable() is not None
 
 
 def _from_hub(
