@@ -22,8 +22,11 @@ import numpy as np
 from bigbird_cli.tasks.metrics import ARTICLES
 
 JOINED = 2.0
-"""How much worse, as a log of odds, a beginning and an end inside a span may be and still make it a joined one. On
-SQuAD, those of "Duran Duran" and of "Ada and Bo" are at least 2.7 worse, those of a fact stated twice at most 1.5."""
+"""How much worse, as a log of odds, a beginning and an end inside a span may be and still make it a joined one.
+
+Of qa-mini on what is kept of policyqa, qed and fairytaleqa to choose models by: where the answer's sentence was put in
+twice, the joined spans that came out best had a pair at most 1.3 worse in them (10 of 230); of 189 right answers 14
+hold such a pair, at least 1.9 worse, and all but one 2.07 or more."""
 
 RARELY = float(np.log(100.0))
 """A mention's log odds may be so much below those of the answer's best one."""
@@ -140,7 +143,7 @@ class WindowScores:
         """Whether the window answers for a span."""
         return first + last in self._owned
 
-    def _all(self) -> "Sequence[np.ndarray] | map[np.ndarray]":
+    def _all(self) -> Iterable[np.ndarray]:
         return [self._kept] if self._kept is not None else map(self.scores, self._parts)
 
 
