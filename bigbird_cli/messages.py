@@ -2,8 +2,9 @@
 
 import re
 
-# C0 and C1 controls, delete, the line separators, and the marks that reorder what stands beside them
-_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys or cannot show: controls, delete, line separators, half characters, and the marks that reorder
+what stands beside them."""
 
 _QUOTED = re.compile(r"""(?<!\w)(?:'[^']*'|"[^"]*"|«[^«»]*»)(?!\w)""")
 _WORD = re.compile(r"\S+")
@@ -21,7 +22,7 @@ _LONGEST_PATH = 200
 
 def visible(text: str) -> str:
     """The text with white space as single characters of it and every other control character as an escape."""
-    return _OBEYED.sub(_escape, text)
+    return OBEYED.sub(_escape, text)
 
 
 def shortened(text: str, *, most: int = LONGEST_PART) -> str:

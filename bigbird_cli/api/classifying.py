@@ -73,7 +73,6 @@ def classes(
         threshold: of a model of several labels: those at least so likely are given; None for its own setting.
         combine: mean, max or first: how a document's windows are made one; None for the model's own setting.
         model: a model folder, or a name on the Hugging Face hub.
-        pair: the second text of every item that has none of its own.
         text_column: the column of a row's text; None for that of training.
         options: see ReadingOptions.
 

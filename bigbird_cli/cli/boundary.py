@@ -16,7 +16,7 @@ import typer
 
 from bigbird_cli.cli import signals
 from bigbird_cli.cli.naming import FLAGS, as_options
-from bigbird_cli.cli.signals import Terminated as Terminated
+from bigbird_cli.cli.signals import Terminated
 from bigbird_cli.errors import (
     BigBirdError,
     BigBirdWarning,

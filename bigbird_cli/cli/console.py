@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
-from bigbird_cli.cli.visible import json_parts, shortened, visible
+from bigbird_cli.cli.visible import json_parts
 from bigbird_cli.events import (
     Checked,
     Evaluated,
@@ -34,6 +34,7 @@ from bigbird_cli.events import (
     Tokenizing,
     WindowRead,
 )
+from bigbird_cli.messages import shortened, visible
 
 _AROUND = 240
 """Characters shown on either side of an answer at most, when its sentence is longer."""

@@ -210,7 +210,7 @@ def _compared(comparison: "Comparison") -> list[str]:
 
 def _show(lines: list[str]) -> None:
     """Write lines to standard output: they are what was asked for."""
-    from bigbird_cli.cli.visible import visible
+    from bigbird_cli.messages import visible
 
     for line in lines:
         print(visible(line))

@@ -6,8 +6,9 @@ FLAGS = {
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            "block_size",
+            "algorithm",
             "batch_size",
+            "block_size",
             "character_coverage",
             "combine",
             "config",
@@ -32,7 +33,6 @@ FLAGS = {
             "revision",
             "sample_mb",
             "split",
-            "algorithm",
             "text_column",
             "text_field",
             "threads",

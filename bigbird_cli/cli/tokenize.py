@@ -1,6 +1,5 @@
 """`bigbird tokenize`: show how a vocabulary reads a text, and what of it is unknown to it; or learn a new one."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bigbird_cli import bounds
-from bigbird_cli.cli import options
+from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
-from bigbird_cli.messages import LONGEST_PART, shortened
+from bigbird_cli.messages import LONGEST_PART, shortened, visible
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.console import Waiting
@@ -269,13 +268,10 @@ def _megabytes(n_bytes: int) -> str:
 
 
 def _sources(paths: Sequence[str]) -> Sequence[str]:
-    if paths.count("-") > 1:
-        raise UsageError("standard input can be read once only", where="-")
-    if paths:
-        return paths
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("no document is given", fix="name a text file, or - for standard input")
-    return ["-"]
+    reading.refuse_two_stdins(paths)
+    if not paths:
+        reading.refuse_terminal("name a text file, or - for standard input")
+    return paths or ["-"]
 
 
 def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
@@ -298,7 +294,7 @@ def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
 
 
 def _show(name: str, report: "Report", shape: str) -> None:
-    from bigbird_cli.cli.visible import AT_ONCE, visible
+    from bigbird_cli.cli.visible import AT_ONCE
 
     if shape == "counts":
         typer.echo(f"{len(report.tokens)}\t{visible(name)}")

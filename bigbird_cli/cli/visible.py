@@ -1,20 +1,20 @@
-"""Text of documents made safe to show: a terminal obeys control characters, a reader should see them."""
+"""Records as lines of JSON that are safe to show: a terminal obeys control characters, a reader should see them."""
 
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from bigbird_cli.messages import shortened as shortened
-from bigbird_cli.messages import visible as visible
+from bigbird_cli.messages import OBEYED
 
-_OBEYED_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+AT_ONCE = 1 << 14
+"""Elements of a list that are written at once."""
 
 
 def to_json(record: object) -> str:
     """One line of JSON that any terminal shows as it is, and any reader of JSON reads back exactly."""
     line = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
-    return _OBEYED_IN_JSON.sub(_escape_json, line)
+    return OBEYED.sub(_escape_json, line)
 
 
 def json_parts(record: object) -> Iterator[str]:
@@ -46,10 +46,6 @@ def json_parts(record: object) -> Iterator[str]:
 def _stretches(values: list[Any]) -> Iterator[list[Any]]:
     for first in range(0, len(values), AT_ONCE):
         yield values[first : first + AT_ONCE]
-
-
-AT_ONCE = 1 << 14
-"""Elements of a list that are written at once."""
 
 
 def _escape_json(match: re.Match[str]) -> str:

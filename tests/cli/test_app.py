@@ -11,7 +11,8 @@ import pytest
 import typer
 
 import bigbird_cli
-from bigbird_cli.cli.boundary import Terminated, guarded
+from bigbird_cli.cli.boundary import guarded
+from bigbird_cli.cli.signals import Terminated
 from bigbird_cli.errors import BigBirdWarning, DataError, DivergedError, ResourceError, UsageError
 
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "datasets", "transformers", "tokenizers", "rich", "click")

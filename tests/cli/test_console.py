@@ -12,8 +12,9 @@ from rich.console import Console
 
 from bigbird_cli.cli import visible as visible_module
 from bigbird_cli.cli.console import Answers, Entities, Labels, ReadingProgress, Run, sentence_around
-from bigbird_cli.cli.visible import json_parts, to_json, visible
+from bigbird_cli.cli.visible import json_parts, to_json
 from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step, Tokenizing, WindowRead
+from bigbird_cli.messages import visible
 
 TEXT = (
     "It was dark. Dr. Ada Lund, who kept the light, signed the lease on 4 May 1911, at 3.30 p.m. in a hurry. "
