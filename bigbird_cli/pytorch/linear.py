@@ -44,9 +44,8 @@ def linear(
             t is not None and t.requires_grad for t in (x, weight, bias, plus)
         )
         n_rows = x.numel() // x.shape[-1]
-        if (
-            not wants_gradient and n_rows == 1 and x.dim() == 2
-        ):  # one document's head: alone, a row is rounded otherwise
+        # one document's head: alone, a row is rounded otherwise
+        if not wants_gradient and n_rows == 1 and x.dim() == 2:
             return _onednn(x.expand(2, -1), weight, bias, act, None if plus is None else plus.expand(2, -1))[:1]
         is_large = x.numel() * weight.shape[0] >= MIN_PRODUCTS
         if not wants_gradient and (is_large or n_rows > 1):

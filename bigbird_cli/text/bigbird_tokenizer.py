@@ -236,11 +236,9 @@ class BigBirdTokenizer(ModelInputs):
             clean_up_tokenization_spaces: drop spaces before English punctuation; by default as the tokenizer was told.
             spaces_between_special_tokens: put spaces round special tokens, but none before [MASK] and [SEP].
         """
-        numbers = plain_ids(token_ids)
-        tokens = self.convert_ids_to_tokens([numbers] if isinstance(numbers, int) else numbers, skip_special_tokens)
         parts: list[str] = []
         run: list[str] = []
-        for token in tokens:
+        for token in self._tokens_of(token_ids, skip_special_tokens):
             if token in self._added_ids:
                 if run:
                     parts.append(self.convert_tokens_to_string(run))
@@ -254,9 +252,15 @@ class BigBirdTokenizer(ModelInputs):
             text = re.sub(r" (\[(?:MASK|SEP)\])", r"\1", " ".join(parts))
         else:
             text = "".join(parts)
-        clean = self.clean_up_tokenization_spaces
-        if clean_up_tokenization_spaces is not None:
-            clean = clean_up_tokenization_spaces
+        return self._cleaned(text, clean_up_tokenization_spaces)
+
+    def _tokens_of(self, token_ids: Any, skip_special_tokens: bool) -> list[str]:
+        numbers = plain_ids(token_ids)
+        return self.convert_ids_to_tokens([numbers] if isinstance(numbers, int) else numbers, skip_special_tokens)
+
+    def _cleaned(self, text: str, asked: bool | None) -> str:
+        """Text without spaces before English punctuation, if the call or else the tokenizer says so."""
+        clean = self.clean_up_tokenization_spaces if asked is None else asked
         return self.clean_up_tokenization(text) if clean else text
 
     def batch_decode(

@@ -8,7 +8,6 @@ import tokenizers
 from tokenizers import AddedToken
 
 from bigbird_cli.files import replace_file
-from bigbird_cli.text.batch_encoding import plain_ids
 from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.special_tokens import ROLES
@@ -97,13 +96,8 @@ class CalledTokenizer(BigBirdTokenizer):
     ) -> str:
         """Text of one input's ids, with the spaces that the vocabulary's own decoder puts; see `BigBirdTokenizer`."""
         del spaces_between_special_tokens
-        numbers = plain_ids(token_ids)
-        tokens = self.convert_ids_to_tokens([numbers] if isinstance(numbers, int) else numbers, skip_special_tokens)
-        text = self.convert_tokens_to_string(tokens)
-        clean = self.clean_up_tokenization_spaces
-        if clean_up_tokenization_spaces is not None:
-            clean = clean_up_tokenization_spaces
-        return self.clean_up_tokenization(text) if clean else text
+        text = self.convert_tokens_to_string(self._tokens_of(token_ids, skip_special_tokens))
+        return self._cleaned(text, clean_up_tokenization_spaces)
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Text of tokens; those that were added later stay as they are."""
