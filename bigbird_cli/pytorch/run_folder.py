@@ -17,7 +17,7 @@ from bigbird_cli.recipe.load import dump_recipe
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizer import Tokenizer
-from bigbird_cli.weights.store import write_model
+from bigbird_cli.weights.store import CARD, TASK, write_model
 
 
 class MetricsFile:
@@ -125,9 +125,9 @@ def write_best_model(
         tensors=tensors,
         tokenizer=tokenizer,
         files={
-            "task.json": (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),
+            TASK: (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),
             "recipe.yaml": dump_recipe(recipe).encode(),
-            "README.md": model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
+            CARD: model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
         },
     )
 
