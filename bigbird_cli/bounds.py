@@ -24,7 +24,7 @@ class Bounds:
 
 
 COUNT: Final = Bounds(1, 10**9)
-"""Steps, examples, windows or tokens of a batch, answers to give."""
+"""Steps, examples, windows or tokens of a batch, megabytes of a sample."""
 
 AMOUNT: Final = Bounds(0, 1e9)
 """Epochs, seconds, minutes, a norm: a finite number."""

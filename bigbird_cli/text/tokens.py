@@ -28,6 +28,9 @@ NEWLINE_RULES: tuple[Newline, ...] = ("space", "keep")
 TOKENIZER_CONFIG = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 
+_AT_ONCE = 1 << 20
+"""Characters that are looked through at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
@@ -156,9 +159,6 @@ def refuse_lone_surrogates(text: str) -> None:
                 " pair, which is no character of its own",
                 fix="write the text as valid UTF-8; such halves come from a broken JSON escape or a lenient decoder",
             ) from None
-
-
-_AT_ONCE = 1 << 20
 
 
 def newline_rule(newline: str | None, default: Newline) -> Newline:

@@ -41,9 +41,8 @@ def test_windows_are_combined_as_asked(tiny_classify_model: Path, article: Path)
         return record["scores"]
 
     first = scores(combine="first", overlap=10)
-    assert (
-        scores(on_long="truncate", overlap=10) != first
-    )  # a truncated window is longer than one of several equal ones
+    # a truncated window is longer than one of several equal ones
+    assert scores(on_long="truncate", overlap=10) != first
     assert len({tuple(scores(combine=how).values()) for how in ("mean", "max", "first")}) == 3
     assert scores(batch_size=1) == pytest.approx(scores(batch_size=64), abs=1e-5)
 
