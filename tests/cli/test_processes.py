@@ -94,7 +94,10 @@ def test_nothing_from_the_current_folder_is_executed_in_several_processes(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("finetune", "recipe.yaml", "--out", "one", "--nproc-per-node", "2", "--set", "optim.steps=1"),
+        pytest.param(
+            ("finetune", "recipe.yaml", "--out", "one", "--nproc-per-node", "2", "--set", "optim.steps=1"),
+            marks=pytest.mark.slow,  # the test above starts the same processes
+        ),
         ("tokenize", "corpus.txt", "--train", "--vocab-size", "115", "--out", "vocabulary"),
     ],
 )
