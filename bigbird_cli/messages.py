@@ -38,6 +38,11 @@ def shortened(text: str, *, most: int = LONGEST_PART) -> str:
     return _cut(text, most)
 
 
+def megabytes(n_bytes: int) -> str:
+    """A size to read, such as "1,234.5 MB"."""
+    return f"{n_bytes / 1e6:,.1f} MB"
+
+
 def _cut_value(match: re.Match[str]) -> str:
     value = match[0]
     most = _LONGEST_PATH if "/" in value else _LONGEST_VALUE

@@ -12,7 +12,7 @@ import typer
 from bigbird_cli import bounds
 from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
-from bigbird_cli.messages import LONGEST_PART, shortened, visible
+from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.console import Waiting
@@ -250,7 +250,7 @@ class _Progress:
 def _facts(report: "VocabularyReport") -> Iterable[str]:
     read = _amount(report)
     sampled = report.n_sampled_bytes < 0.99 * report.n_bytes
-    source = f"a sample of {_megabytes(report.n_sampled_bytes)} out of {read}" if sampled else read
+    source = f"a sample of {megabytes(report.n_sampled_bytes)} out of {read}" if sampled else read
     yield f"{report.n_learned:,} of {report.vocab_size:,} pieces learned from {source} ({report.seconds:.0f} s)"
     parts = [f"{report.bytes_per_token:.2f} bytes a token", f"{report.unknown:.3%} of tokens unknown"]
     if report.tokens_per_word is not None:
@@ -260,11 +260,7 @@ def _facts(report: "VocabularyReport") -> Iterable[str]:
 
 
 def _amount(read: "Progress | VocabularyReport") -> str:
-    return f"{_megabytes(read.n_bytes)} in {read.n_lines:,} line{'' if read.n_lines == 1 else 's'}"
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:,.1f} MB"
+    return f"{megabytes(read.n_bytes)} in {read.n_lines:,} line{'' if read.n_lines == 1 else 's'}"
 
 
 def _sources(paths: Sequence[str]) -> Sequence[str]:

@@ -20,7 +20,7 @@ from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
 from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
-from bigbird_cli.text.documents import byte_lines, json_kind, read_jsonl, refuse_surrogates
+from bigbird_cli.text.documents import TO_UTF8, byte_lines, json_kind, read_jsonl, refuse_surrogates
 from bigbird_cli.text.kinds import refuse_kinds
 
 JSON_LINES = (".jsonl", ".ndjson")
@@ -374,7 +374,7 @@ def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
         return DataError(
             f"the byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8 text",
             where=where,
-            fix="convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8",
+            fix=TO_UTF8,
         )
     return None
 

@@ -25,6 +25,9 @@ from bigbird_cli.text.tokens import dropped
 
 SUFFIXES = (".txt", ".md")
 
+TO_UTF8 = "convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+"""What to do about text in most other encodings."""
+
 LONGEST = 1 << 28
 """Characters of a document, or bytes of a line of rows, at most: what has no end is not read until memory ends."""
 
@@ -592,4 +595,4 @@ def _encoding_hint(data: bytes) -> str:
         return kind.fix
     if b"\0" in data[:8192]:
         return "this looks like a binary file: give its text"
-    return "convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+    return TO_UTF8
