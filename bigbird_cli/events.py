@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on.
+"""What a training run tells while it goes on, and what reading documents does.
 
 They stand at the bottom of the house, because every backend speaks them and the command line shows them.
 """

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 _TO_STOP = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _IMPORT = "<frozen importlib"
+"""How the file names of frames begin that import a module."""
+
 _COMMAND = "guarded.<locals>.run"
+"""The frame of `boundary.guarded` in which an exception becomes a message; it has no other sign."""
+
 _CLEAN_LINE = "\r\x1b[2K\x1b[?25h"
 """For a terminal: the line is empty and the cursor shown, whatever a moving sign made of them."""
 

@@ -58,7 +58,11 @@ class FastTokenizer(CalledLikeTransformers):
         try:
             self._tokenizer = _switched(tokenizers.Tokenizer.from_str(source))
         except BaseException as error:
-            raise _broken(error, path) from error
+            if not (isinstance(error, Exception) or _is_panic(error)):
+                raise
+            raise ModelError(
+                f"not readable as a tokenizer: {_in_a_line(error)}", where=str(path), fix="fetch the model again"
+            ) from error
 
         model = self._tokenizer.model
         if isinstance(model, models.WordPiece | models.WordLevel) and model.token_to_id(model.unk_token) is None:
@@ -168,18 +172,13 @@ def _encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
         if not (type(error) is Exception or _is_panic(error)):
             raise
         raise DataError(
-            f"the tokenizer cannot read this text: {' '.join(str(error).split())}",
+            f"the tokenizer cannot read this text: {_in_a_line(error)}",
             fix="leave out what its vocabulary lacks, or use a vocabulary with an unknown token",
         ) from error
 
 
-def _broken(error: BaseException, path: Path) -> BaseException:
-    """What to raise for what the library raises: plain Exception, or a panic, for whatever is wrong inside."""
-    if not (isinstance(error, Exception) or _is_panic(error)):
-        return error
-    return ModelError(
-        f"not readable as a tokenizer: {' '.join(str(error).split())}", where=str(path), fix="fetch the model again"
-    )
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -52,6 +52,7 @@ def encode_in_stretches(
     Raises:
         MemoryError: there is not enough of it for a stretch.
     """
+    everything = len(text) + 1  # behind the last token, an empty one at the end included
 
     def read(start: int, length: int) -> _Stretch:
         stop = min(start + length, len(text))
@@ -78,7 +79,6 @@ def encode_in_stretches(
     this = read(0, stretch)
     if this.stop == len(text):
         return this.tokens
-    everything = len(text) + 1
     parts: list[Tokens] = []
     begin = 0  # the character from which on a stretch's tokens count
     while this.stop < len(text):
