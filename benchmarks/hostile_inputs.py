@@ -395,7 +395,8 @@ def streams(world: World, draw: random.Random) -> Attempts:
 def signals(world: World, draw: random.Random) -> Attempts:
     """Signals, once or twice, at any moment of any command."""
     (world.folder / "text.txt").write_text(TEXT * 200)
-    (world.folder / "recipe.yaml").write_bytes(world.recipes["qa"].replace(b"steps: 2", b"steps: 200"))
+    recipe = world.recipes["qa"].replace(b"steps: 2", b"steps: 200")
+    (world.folder / "recipe.yaml").write_bytes(recipe.replace(b"log_every: 1", b"log_every: 200\n  eval_every: 200"))
     kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     while True:
         shutil.rmtree(world.folder / "runs", ignore_errors=True)

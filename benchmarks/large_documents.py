@@ -12,7 +12,6 @@ between the smallest and the largest text, in bytes of memory a byte of text.
 """
 
 import argparse
-import itertools
 import json
 import multiprocessing
 import os
@@ -74,8 +73,8 @@ def write_models(folder: Path, width: int, layers: int) -> None:
 
 def write_text(path: Path, source: Path, n_bytes: int) -> None:
     """Write so many bytes of a folder's texts, but for half a character at the end."""
-    texts = [file.read_bytes() for file in sorted(source.rglob("*.txt"))]
-    whole = b"".join(itertools.islice(itertools.cycle(texts), n_bytes // min(map(len, texts)) + 1))
+    texts = b"".join(file.read_bytes() for file in sorted(source.rglob("*.txt")))
+    whole = texts * (n_bytes // len(texts) + 1)
     path.write_bytes(whole[:n_bytes].decode("utf-8", "ignore").encode())
 
 

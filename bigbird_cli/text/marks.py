@@ -31,6 +31,9 @@ _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
 _REACH = 8
 """Characters before a span in which a mark is looked for."""
 
+_LONGEST_NUMBER = 40
+"""Characters on either side of a digit in which its number must end: each of a million digits would cost a million."""
+
 _MOST_MARKS = 4
 """Marks on a side at most, as in "≈ -US$ 5"."""
 
@@ -59,17 +62,21 @@ def widened(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _number_around(text: str, place: int) -> tuple[int, int]:
-    """The number that a digit is part of; the character alone where it is none, and in dates and chapters."""
-    first, stop = place, place + 1
+    """The number that a digit is part of; the character alone where there is none, as in dates and long codes."""
+    alone = place, place + 1
     if text[place] not in "0123456789":
-        return first, stop
-    while first > 0 and text[first - 1] in "0123456789.,":
+        return alone
+    low, high = max(0, place - _LONGEST_NUMBER), min(len(text), place + _LONGEST_NUMBER)
+    first, stop = alone
+    while first > low and text[first - 1] in "0123456789.,":
         first -= 1
-    while stop < len(text) and text[stop] in "0123456789.,":
+    while stop < high and text[stop] in "0123456789.,":
         stop += 1
+    if 0 < first == low or len(text) > stop == high:
+        return alone
     run = text[first:stop].strip(".,")
     first += text[first:stop].index(run)
-    return (first, first + len(run)) if _NUMBER.fullmatch(run) else (place, place + 1)
+    return (first, first + len(run)) if _NUMBER.fullmatch(run) else alone
 
 
 def _before(mark: re.Pattern[str], text: str, start: int) -> int:

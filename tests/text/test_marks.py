@@ -87,3 +87,9 @@ def test_no_character_of_the_answer_is_lost_and_no_white_space_comes_to_its_ends
     assert end <= high <= len(text)
     assert text[low:start].lstrip() == text[low:start]
     assert text[end:high].rstrip() == text[end:high]
+
+
+def test_a_run_of_digits_that_is_no_number_costs_no_more_than_a_number() -> None:
+    text = "7," * 50_000
+    assert widened(text, 60_000, 60_001) == (60_000, 60_001)
+    assert widened("1," + "000," * 8 + "000.50", 4, 5) == (0, 40)
