@@ -578,7 +578,7 @@ def refuse_beside(texts: Mapping[str, str], reader: Reader[Any], encode: Callabl
         try:
             task.plan_windows(1, len(encode(text)))
         except DataError as error:
-            raise UsageError(error.problem, where=where, fix=error.fix) from None
+            raise UsageError(error.problem, where=where, fix=as_arguments(error.fix or "") or None) from None
 
 
 def failed_record(failed: FailedItem, **fields: Any) -> dict[str, Any]:

@@ -93,4 +93,4 @@ def classify(
         read_ahead=True,
         on_progress=progress.show,
     )
-    reading.show_records(records, Labels().show, skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_records(records, Labels().show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)

@@ -74,4 +74,6 @@ def ner(
         read_ahead=True,
         on_progress=progress.show,
     )
-    reading.show_records(records, Entities().show, skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_records(
+        records, Entities().show, named=files or [], skipped=skipped, as_json=as_json, progress=progress
+    )

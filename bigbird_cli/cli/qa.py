@@ -148,6 +148,7 @@ def qa(
     reading.show_records(
         followed(),
         lambda record: answers.show(record, texts[0]),
+        named=paths,
         skipped=skipped,
         as_json=as_json,
         progress=progress,

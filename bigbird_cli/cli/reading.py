@@ -38,6 +38,7 @@ def show_records(
     records: Iterable[dict[str, Any]],
     show: Callable[[dict[str, Any]], None],
     *,
+    named: Sequence[str],
     skipped: SkippedFiles,
     as_json: bool,
     progress: "ReadingProgress",
@@ -47,6 +48,7 @@ def show_records(
     Args:
         records: from one of the api's calls.
         show: shows one for reading; it is called for each record, and its work is left out where JSON is wanted.
+        named: the paths that the records come from; none for standard input.
         skipped: the files that were found and not read; counted at the end.
         as_json: write records as JSON lines, failed ones too.
         progress: shows how far reading has come, which the api's call tells it.
@@ -78,7 +80,7 @@ def show_records(
     if codes:
         raise typer.Exit(1 if n_done else codes[0])
     if not n_done:
-        raise DataError("there is nothing to read", where="standard input", fix="name a file")
+        raise DataError("there is nothing to read", where=", ".join(named) or STDIN, fix="name a file that holds some")
 
 
 def need_model(model: str | None, *, command: str, recipe: str) -> str:

@@ -206,7 +206,24 @@ def test_one_bad_document_among_good_ones_is_exit_1(invoke: Any, tiny_qa_model: 
 def test_no_rows_at_all_is_a_data_error(invoke: Any, tiny_qa_model: Path) -> None:
     result = invoke("qa", "-m", tiny_qa_model, stdin="\n\n")
     assert result.exit_code == 3
-    assert "nothing to read" in result.stderr
+    assert "standard input  there is nothing to read" in result.stderr
+
+
+def test_a_file_without_rows_is_named(invoke: Any, tiny_qa_model: Path, tmp_path: Path) -> None:
+    for name, content in (("head.csv", "context,question\n"), ("list.json", "[]")):
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        result = invoke("qa", path, "-m", tiny_qa_model)
+        assert result.exit_code == 3
+        assert f"{name}  there is nothing to read" in result.stderr
+        assert "standard input" not in result.stderr
+
+
+def test_a_question_too_long_names_options(invoke: Any, tiny_qa_model: Path, article: Path) -> None:
+    result = invoke("qa", article, "-q", "who " * 300, "-m", tiny_qa_model)
+    assert result.exit_code == 2
+    assert "raise --window to" in result.stderr
+    assert "lower --max-answer-tokens" in result.stderr
 
 
 @pytest.mark.parametrize(
