@@ -30,7 +30,7 @@ _OUTSIDE = frozenset({OUTSIDE, "o", "0", "-", "_"})
 
 _MARKS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S", "b": "B", "i": "I"}
 
-_UNUSUAL = re.compile(r"[BIESLU]_.+|[A-Z]{2,}-[BIESLU]|(?P<lower>[eslu]-.+)")
+_UNUSUAL = re.compile(r"[BIESLU][_:].+|[BIESLU]-|[A-Z]{2,}-[BIESLU]|(?P<lower>[eslu]-.+)")
 
 
 class Tag(NamedTuple):
@@ -63,7 +63,7 @@ def read_tag(tag: str) -> Tag:
 
 
 def unusual_tag(tags: Iterable[str]) -> str | None:
-    """A tag whose mark stands where nobody looks for it, as in B_PER, PER-B and s-per beside b-per; None without one.
+    """A tag whose mark stands where nobody looks for it, as in B_PER, B:PER, PER-B, B- and s-per beside b-per; or None.
 
     Read as types they would teach every word to be a name.
     """

@@ -112,6 +112,8 @@ def test_lower_case_marks_are_marks() -> None:
     ("tags", "unusual"),
     [
         (["O", "B_PER", "I_PER"], "B_PER"),
+        (["O", "B:PER", "I:PER"], "B:PER"),
+        (["O", "B-PER", "I-"], "I-"),
         (["O", "PER-B", "PER-I"], "PER-B"),
         (["o", "b-per", "s-per"], "s-per"),
         (["O", "B-PER", "PER", "geo-loc", "e-mail", "vitamin-B", "B-PER-B", "cell_type"], None),
