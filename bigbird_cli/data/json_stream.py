@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import LONGEST, json_decoder, json_problem
+from bigbird_cli.text.documents import LONGEST, NUMBER_FIX, json_decoder, json_problem
 
 _SPACE = " \t\n\r"
 _NEAR = 64
@@ -60,7 +60,7 @@ class JsonStream:
                     continue
                 self._fail(json_problem(error), error.pos)
             except ValueError as error:
-                raise DataError(str(error), where=self._name, fix="write it in quotes") from None
+                raise DataError(str(error), where=self._name, fix=NUMBER_FIX) from None
             except RecursionError:
                 raise DataError("this JSON is nested too deeply", where=self._name, fix=self._hint) from None
             is_number = isinstance(value, int | float)

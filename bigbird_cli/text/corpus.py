@@ -160,7 +160,8 @@ def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
                 fix="name the field that holds the text (text_field)",
             )
         if not isinstance(text, str):
-            raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix="write it in quotes")
+            fix = "fill it in or take the row out" if text is None else "write it in quotes"
+            raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix=fix)
         refuse_surrogates(text, repr(field), where)
         yield text
 

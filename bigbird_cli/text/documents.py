@@ -366,6 +366,10 @@ def read_jsonl(
             yield number, error
 
 
+NUMBER_FIX = "write null where a value is missing, and a number that is an id in quotes"
+"""What to do about a number that JSON has not, or that is too large to be one."""
+
+
 def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, object]:
     """Parse one JSON object; errors give the example of one.
 
@@ -378,7 +382,7 @@ def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, o
     except json.JSONDecodeError as error:
         raise DataError(_not_json(error, text), where=where, fix="write one JSON object a line") from None
     except ValueError as error:
-        raise DataError(str(error), where=where, fix="write it in quotes") from None
+        raise DataError(str(error), where=where, fix=NUMBER_FIX) from None
     except RecursionError:
         raise DataError("this JSON is nested too deeply", where=where) from None
     if not isinstance(value, dict):

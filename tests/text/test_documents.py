@@ -248,7 +248,8 @@ def test_deeply_nested_json_is_an_error_row() -> None:
 def test_a_number_that_no_json_can_hold_is_an_error_row(number: str) -> None:
     rows = list(read_jsonl([f'{{"id": {number}}}'.encode(), b'{"id": 1.5e300}'], "rows"))
     assert isinstance(rows[0][1], DataError)
-    assert len(str(rows[0][1])) < 200
+    assert "write null where a value is missing" in str(rows[0][1])
+    assert len(str(rows[0][1])) < 300
     assert rows[1] == (2, {"id": 1.5e300})
 
 
