@@ -240,7 +240,7 @@ def batch_shape(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple
     """Return (B, S) of a batch given as ids or as word vectors.
 
     Raises:
-        ValueError: neither or both are given, or it is no batch of rows.
+        ValueError: neither or both are given, or it is no batch of rows with a token or more.
     """
     given = [x for x in (input_ids, inputs_embeds) if x is not None]
     if len(given) != 1:
@@ -251,6 +251,8 @@ def batch_shape(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple
             f"{'input_ids' if n_dims == 2 else 'inputs_embeds'} has shape {list(given[0].shape)}; it takes {n_dims} "
             f"dimensions, the first for the batch"
         )
+    if not given[0].shape[1]:
+        raise ValueError("the input has no tokens; a document without text is [CLS] [SEP]")
     return given[0].shape[0], given[0].shape[1]
 
 

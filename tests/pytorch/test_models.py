@@ -283,6 +283,11 @@ def test_a_mask_of_another_shape_is_an_error() -> None:
         tiny_model()(torch.ones(1, 4).long(), torch.ones(1, 3))
 
 
+def test_an_input_without_tokens_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the input has no tokens"):
+        tiny_model()(torch.ones(2, 0).long())
+
+
 def test_a_document_beyond_the_positions_is_an_error_that_gives_both_numbers() -> None:
     with pytest.raises(ModelError, match=r"257 tokens.* 256 positions"):
         tiny_model()(torch.ones(1, 257).long())
