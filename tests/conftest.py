@@ -19,8 +19,10 @@ lit built kept signed lease harbour north south year 1820 1887 # ! ? . , ; : ( )
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
-# A shell ignores SIGINT for what it starts in the background, and every child inherits that; the tests send it.
+# A shell ignores SIGINT for what it starts in the background, nohup SIGHUP, and every child inherits that; the tests
+# send both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
