@@ -36,9 +36,11 @@ def convert(
         Literal["safetensors", "bin", "flax"], typer.Option("--to", help="Format of the weights.", **options.OUTPUT)
     ] = "safetensors",
     dtype: Annotated[
-        Literal["float32", "float16", "bfloat16"] | None,
+        Literal["float32", "float16", "bfloat16", "int8"] | None,
         typer.Option(
-            "--dtype", help="Precision of the weights.  [default: as stored; float32 from a BERT]", **options.OUTPUT
+            "--dtype",
+            help="Precision of the weights; int8 opens in bigbird alone.  [default: as stored, int8 as float32]",
+            **options.OUTPUT,
         ),
     ] = None,
     max_positions: Annotated[

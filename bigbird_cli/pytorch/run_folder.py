@@ -17,6 +17,7 @@ from bigbird_cli.recipe.load import dump_recipe
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.store import CARD, TASK, write_model
 
 
@@ -116,8 +117,12 @@ def write_best_model(
         n_steps: of the whole run.
         scores: on the dev set, or None without one.
     """
-    dtype = np.dtype(recipe.run.save_precision)
-    tensors = {name: array.astype(dtype, copy=False) for name, array in model.to_tensors().items()}
+    tensors = model.to_tensors()
+    if recipe.run.save_precision == "int8":
+        tensors = narrowed(tensors)
+    else:
+        dtype = np.dtype(recipe.run.save_precision)
+        tensors = {name: array.astype(dtype, copy=False) for name, array in tensors.items()}
     settings: Any = task
     write_model(
         run,

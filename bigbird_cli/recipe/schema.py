@@ -232,8 +232,8 @@ class RunSection(Section):
     tensorboard: bool = False
     """Write events for TensorBoard beside metrics.jsonl; needs bigbird-cli[tensorboard]."""
 
-    save_precision: Literal["float32", "float16"] = "float32"
-    """Of the weights of the finished model. Checkpoints are always whole."""
+    save_precision: Literal["float32", "float16", "int8"] = "float32"
+    """Of the weights of the finished model; int8 rounds matrices row by row. Checkpoints are always whole."""
 
     gradient_checkpointing: bool = False
     """Compute activations twice rather than keep them: less memory, about a third more time."""

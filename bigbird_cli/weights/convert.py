@@ -19,11 +19,13 @@ from bigbird_cli.text.tokens import TOKENIZER_CONFIG
 from bigbird_cli.weights.folders import remove_abandoned
 from bigbird_cli.weights.formats import FORMATS, OpensDoor
 from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
+from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.sources import Source, open_source
 from bigbird_cli.weights.store import refuse_larger_vocabulary, write_model
 
 WRITTEN: Final = tuple(name for name, layout in FORMATS.items() if layout.write is not None)
-DTYPES: Final = ("float32", "float16", "bfloat16")
+DTYPES: Final = ("float32", "float16", "bfloat16", "int8")
+_SAFETENSORS_ONLY: Final = ("bfloat16", "int8")
 POSITION_RULES: Final = ("tile", "interpolate")
 LONG: Final = 4096
 """Positions that an encoder with few of them gets, unless the caller asks for another number."""
@@ -87,7 +89,8 @@ def convert_model(
         source: a model folder, a TensorFlow checkpoint or SavedModel, or a file of weights; see `formats.detect`.
         out: the folder to write; it must not exist yet, or be empty.
         to: the format of the weights, one of WRITTEN.
-        dtype: one of DTYPES; None keeps what is stored, with bfloat16 widened to float32, which changes no value.
+        dtype: one of DTYPES; None keeps what is stored, with bfloat16 widened to float32, which changes no value, and
+            so 8-bit integers. int8 rounds matrices to a quarter of float32's size, which only bigbird opens as it is.
         max_positions: the longest input of the new model, in tokens; None keeps a BigBird's and gives others LONG.
         positions: for more of them than the source has, "tile" repeats the source's (Beltagy et al., 2020,
             arXiv:2004.05150, section 5) and "interpolate" stretches them; fewer are the source's first.
@@ -107,8 +110,8 @@ def convert_model(
     _known(positions, POSITION_RULES, "positions")
     if dtype is not None:
         _known(dtype, DTYPES, "dtype")
-        if dtype == "bfloat16" and to != "safetensors":
-            raise UsageError(f"bfloat16 is not written as {to}", where="dtype", fix='write it with to="safetensors"')
+        if dtype in _SAFETENSORS_ONLY and to != "safetensors":
+            raise UsageError(f"{dtype} is not written as {to}", where="dtype", fix='write it with to="safetensors"')
     sizes = {
         "max_position_embeddings": ("max_positions", max_positions),
         "block_size": ("block_size", block_size),
@@ -135,6 +138,8 @@ def convert_model(
         cast(tensors, dtype, where=str(model.found.path))
     files = _files(model, n_wanted if model.is_new or n_wanted != n_source else None)
     layout = FORMATS[to].opened(door)
+    if dtype == "int8":
+        tensors = narrowed(tensors)
     if layout.respell is not None:
         tensors = layout.respell(tensors)
     if out.is_dir() and not out.is_symlink():

@@ -12,10 +12,13 @@ from safetensors.numpy import save_file
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files import open_to_others
+from bigbird_cli.weights.int8 import narrow_names, widened
 
 
 def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
-    """Every tensor of a safetensors file as an array of its own, in the stored type; bfloat16 becomes float32.
+    """Every tensor of a safetensors file as an array of its own, in the stored type.
+
+    bfloat16 becomes float32, and so do 8-bit integers that have a scale.
 
     Raises:
         ModelError: the file is missing, no safetensors file, cut off, or holds a type that numpy lacks.
@@ -39,7 +42,16 @@ def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
         raise ModelError(
             f"the weights file is broken ({error})", where=str(path), fix="fetch or copy the file again"
         ) from error
-    return tensors
+    return widened(tensors, where=str(path))
+
+
+def widened_types(path: Path) -> dict[str, str]:
+    """Name -> stored type of the tensors that `read_tensor_file` widens; the file is whole, as that has checked."""
+    with safe_open(path, framework="numpy") as file:
+        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
+    in_halves = {name: "bfloat16" for name, kind in kinds.items() if kind == "BF16"}
+    narrow = narrow_names({name: "int8" if kind == "I8" else kind for name, kind in kinds.items()})
+    return in_halves | dict.fromkeys(narrow, "int8")
 
 
 def write_tensor_file(

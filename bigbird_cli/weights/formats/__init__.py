@@ -11,9 +11,8 @@ import numpy as np
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.weights.formats import flax, pickled, tensor_bundle
-from bigbird_cli.weights.formats.bfloat16 import bfloat16_tensors
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, refuse_adapter, weight_files
-from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
+from bigbird_cli.weights.tensors import read_tensor_file, widened_types, write_tensor_file
 
 Read = Callable[..., dict[str, np.ndarray]]
 Write = Callable[..., None]
@@ -94,7 +93,7 @@ FORMATS: Final = {
         weights=WEIGHTS,
         read=read_tensor_file,
         write=partial(write_tensor_file, metadata={"format": "pt"}),
-        types=bfloat16_tensors,
+        types=widened_types,
     ),
     "flax": Format(
         title="Flax's msgpack",

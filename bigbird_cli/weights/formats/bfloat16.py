@@ -5,18 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 from bigbird_cli.files import open_to_others
 
 _CODES = {"float32": "BF16", "float64": "BF16", "float16": "BF16", "int64": "I64", "int32": "I32", "bool": "BOOL"}
-
-
-def bfloat16_tensors(path: Path) -> dict[str, str]:
-    """The tensors of a safetensors file that are stored in the type; the file is whole, as its reader has checked."""
-    with safe_open(path, framework="numpy") as file:
-        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
-    return {name: "bfloat16" for name, kind in kinds.items() if kind == "BF16"}
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
