@@ -105,7 +105,7 @@ class ConfiguredModel(nn.Module):
             self._input_grads_hook = None
 
     def use_sparse_kernel(self, name: str) -> None:
-        """Let block-sparse attention be computed by another kernel: gather (the default), flex or reference.
+        """Let block-sparse attention be computed by another kernel: fused (the default), gather, flex or reference.
 
         Raises:
             ValueError: there is no such kernel of block-sparse attention.

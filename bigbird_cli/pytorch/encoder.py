@@ -123,7 +123,7 @@ class Encoder(nn.Module):
         self.documents_alike = documents_alike
         self.gradient_checkpointing = False
         self.checkpointing_options: dict[str, Any] = {"use_reentrant": False}
-        self.sparse_kernel = "gather"
+        self.sparse_kernel = "fused"
 
     def forward(
         self,

@@ -157,7 +157,7 @@ def test_the_gather_kernel_gives_a_model_what_the_reference_gives(
     )
     ids, mask = batch([4203])
     with_gather = reader(ids, mask).last_hidden_state
-    monkeypatch.setitem(KERNELS, "gather", KERNELS["reference"])
+    monkeypatch.setitem(KERNELS, "fused", KERNELS["reference"])
     torch.testing.assert_close(with_gather, reader(ids, mask).last_hidden_state, rtol=0, atol=1e-5)
 
 

@@ -155,9 +155,9 @@ def test_a_model_reads_the_same_by_every_sparse_kernel() -> None:
     ids = torch.randint(5, 40, (2, 200))
     mask = torch.arange(200) < torch.tensor([[200], [150]])
     states = {}
-    for kernel in ("gather", "flex", "reference"):
+    for kernel in ("gather", "flex", "fused", "reference"):
         model.use_sparse_kernel(kernel)
         states[kernel] = model.bert(ids, mask).last_hidden_state
         torch.testing.assert_close(states[kernel], states["gather"], rtol=0, atol=2e-6)
-    with pytest.raises(ValueError, match="'full' is not one of flex, gather, reference"):
+    with pytest.raises(ValueError, match="'full' is not one of flex, fused, gather, reference"):
         model.use_sparse_kernel("full")

@@ -27,12 +27,13 @@ from torch import Tensor
 
 from bigbird_cli.pytorch.kernels.flex import flex
 from bigbird_cli.pytorch.kernels.full import full
+from bigbird_cli.pytorch.kernels.fused import fused
 from bigbird_cli.pytorch.kernels.gather import gather
 from bigbird_cli.pytorch.kernels.reference import reference
 
 Kernel = Callable[..., Tensor]
 
-KERNELS: dict[str, Kernel] = {"reference": reference, "full": full, "gather": gather, "flex": flex}
+KERNELS: dict[str, Kernel] = {"reference": reference, "full": full, "gather": gather, "flex": flex, "fused": fused}
 
 
 def choose(*, n_tokens: int, full_attention_limit: int, attention_type: str, sparse: str = "gather") -> str:

@@ -23,10 +23,12 @@ from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.kernels.full import key_bias, reads_back
 
 CHUNK_BYTES = 8 * 2**20
-"""Size that the gathered keys of one chunk may have; their values take as much again. With 12 heads of 64 at 4,096
-tokens, 1 to 32 MiB take the same time where freed memory is kept; where it is not, 1 MiB took 1.3 times as long, 16 MiB
-1.1."""
+"""Size that the gathered keys of one chunk may have on a processor; their values take as much again. With 12 heads of
+64 at 4,096 tokens, 1 to 32 MiB take the same time where freed memory is kept; where it is not, 1 MiB took 1.3 times as
+long, 16 MiB 1.1."""
 
+GPU_CHUNK_BYTES = 2**30
+"""The same elsewhere, where each chunk costs calls, and no cache would hold one."""
 
 _aten = torch.ops.aten
 _HAS_SUMS = hasattr(_aten, "_scaled_dot_product_flash_attention_for_cpu_backward")
@@ -125,7 +127,8 @@ def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, sli
     B, N, _, H = q_BNSH.shape
     block = pattern.block_size
     bytes_per_row = B * N * pattern.key_blocks.shape[-1] * block * H * q_BNSH.element_size()
-    rows_per_chunk = max(1, CHUNK_BYTES // bytes_per_row)
+    chunk_bytes = CHUNK_BYTES if q_BNSH.device.type == "cpu" else GPU_CHUNK_BYTES
+    rows_per_chunk = max(1, chunk_bytes // bytes_per_row)
     for chunk in chunks(pattern, rows_per_chunk=rows_per_chunk, device=q_BNSH.device):
         yield chunk, slice(chunk.first * block, chunk.last * block)
 
