@@ -2,7 +2,8 @@
 
     python benchmarks/encoder.py                      4,096 tokens, forward and forward + backward
     python benchmarks/encoder.py --tokens 1024 8192   other lengths
-    python benchmarks/encoder.py --all                Longformer, ModernBERT and BERT in windows, too
+    python benchmarks/encoder.py --all                Longformer, ModernBERT, UltraBERT, LFM2 and BERT in windows, too
+    python benchmarks/encoder.py --keep-memory both   each peer with freed memory kept, and as it comes
     python benchmarks/encoder.py --dropout 0.1        as people train
     python benchmarks/encoder.py --passes step        forward, backward and a step of AdamW
     python benchmarks/encoder.py --lines FILE         add each row to a file of JSON lines, for plot.py
@@ -11,13 +12,19 @@ Every measurement runs in a process of its own, the contenders in turn within ea
 machine. Random weights, base width (768, 12 heads), float32, batch 1, every dropout 0 unless --dropout says otherwise.
 Time is the median over rounds of the quicker of two calls after one warm-up, or of the one call that takes over 20 s;
 memory is the peak of the process above what the loaded model takes. What needs more than 20 GB or 5 minutes "did not
-fit". All keep freed memory, as bigbird does by itself; with --as-installed the others do as they come.
+fit". bigbird keeps freed memory by itself; a peer as --keep-memory says (yes). "products by" names the library that
+computed the linear products, seen from the operators that a call ran.
 
 "the products alone" are the linear products of one of our layers at this length, one after the other, times the layers,
 by the quicker of PyTorch's two libraries, and the products of the blocks that each block of queries reads, at the same
 rate; three times as many with backward. "by MKL" is the same with the library that PyTorch calls for float32. For
 "attention's by their shapes" the small products of attention are timed too, each by the library that is quicker at it.
 "BERT in windows" reads windows of 512 that share 128, as question-answering pipelines do it.
+
+Peers have the shapes of their own configurations at base width: ModernBERT's feed-forward networks are 1,152 wide, and
+every third layer reads all (of 4 layers 2); UltraBERT has the same sizes and the windows of its configuration (of 4
+layers 1 reads all), for its checkpoints' own are not in transformers. Neither is LFM2.5-Encoder: "LFM2, causal" is the
+decoder that it is made of, whose attention costs half of an encoder's.
 """
 
 import argparse
@@ -40,7 +47,8 @@ OWN_BOUND = "the products alone, attention's by their shapes"
 BOUNDS = (BOUND, OWN_BOUND, MKL_BOUND)
 INT8 = "bigbird-cli, int8"
 CONTENDERS = (OURS, *BOUNDS, "transformers block_sparse", "dense BERT, SDPA")
-MORE = ("Longformer", "ModernBERT, SDPA", "BERT in windows")
+MORE = ("Longformer", "ModernBERT, SDPA", "UltraBERT, SDPA", "LFM2, causal", "BERT in windows")
+AS_IT_COMES = ", freed memory given back"
 PASSES = {"forward": "forward", "backward": "forward + backward", "step": "forward + backward + AdamW"}
 CALLS = 2
 SECONDS, GIGABYTES = 300, 20
@@ -88,6 +96,30 @@ def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> An
             )
             config._attn_implementation = "sdpa"
             return transformers.ModernBertModel(config)
+        case "UltraBERT, SDPA":
+            return transformers.UltrabertModel(
+                transformers.UltrabertConfig(
+                    hidden_size=WIDTH,
+                    num_attention_heads=WIDTH // HEAD_WIDTH,
+                    intermediate_size=1152,
+                    num_hidden_layers=n_layers,
+                    max_position_embeddings=max(8192, n_tokens),
+                    attention_dropout=dropout,
+                )
+            )
+        case "LFM2, causal":
+            return transformers.Lfm2Model(
+                transformers.Lfm2Config(
+                    hidden_size=WIDTH,
+                    num_attention_heads=WIDTH // HEAD_WIDTH,
+                    num_key_value_heads=WIDTH // HEAD_WIDTH // 2,
+                    intermediate_size=4 * WIDTH,
+                    num_hidden_layers=n_layers,
+                    layer_types=["full_attention" if layer % 3 == 2 else "conv" for layer in range(n_layers)],
+                    max_position_embeddings=max(8192, n_tokens),
+                    use_cache=False,
+                )
+            )
     config = transformers.BertConfig(**shape, attn_implementation="sdpa")
     return transformers.BertModel(config, add_pooling_layer=False)
 
@@ -133,10 +165,8 @@ def status(field: str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
 
 
-def measure(
-    contender: str, *, what: str, n_tokens: int, n_layers: int, threads: int, dropout: float
-) -> dict[str, float]:
-    """Time one contender in this process: seconds a call, and MB above the loaded model."""
+def measure(contender: str, *, what: str, n_tokens: int, n_layers: int, threads: int, dropout: float) -> dict[str, Any]:
+    """Time one contender in this process: seconds a call, MB above the loaded model, and whose linear products ran."""
     import resource
 
     import torch
@@ -169,7 +199,22 @@ def measure(
             optimiser.step()
 
     call: Callable[[], None] = {"forward": forward, "backward": forward_and_backward, "step": step}[what]
-    return timed(call, model)
+    return {**timed(call, model), "library": library(partial(model, input_ids=ids[:1, :64]))}
+
+
+def library(call: Callable[[], Any]) -> str:
+    """Name the library that computes a call's linear products, by the operators that it runs."""
+    import torch
+
+    with torch.no_grad(), torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        call()
+    ran = {event.key for event in profile.key_averages()}
+    by_torch = "MKL" if torch.backends.mkl.is_available() else "torch's BLAS"
+    found = {
+        "oneDNN": ("mkldnn::_linear_pointwise", "onednn::qlinear_pointwise"),
+        by_torch: ("aten::addmm", "aten::mm"),
+    }
+    return " and ".join(name for name, keys in found.items() if not ran.isdisjoint(keys))
 
 
 def timed(call: Callable[[], None], model: Any) -> dict[str, float]:
@@ -192,20 +237,31 @@ def seconds_of(call: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
+def processor() -> str:
+    """The processor's own name, where Linux tells it."""
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else platform.machine()
+
+
 def kept_memory() -> dict[str, str]:
     """An environment in which glibc keeps what was freed, as bigbird lets it by itself."""
     return {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
-def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Namespace) -> dict[str, float] | None:
+def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Namespace) -> dict[str, Any] | None:
     """Time one contender in a process of its own; None where it did not fit."""
     command = [sys.executable, __file__, "--layers", str(args.layers), "--threads", str(args.threads)]
-    command += ["--dropout", str(args.dropout), "--child", contender, what, str(n_tokens)]
-    as_it_comes = args.as_installed and contender not in (OURS, INT8, *BOUNDS)
-    return figures_of(command, dict(os.environ) if as_it_comes else kept_memory())
+    command += ["--dropout", str(args.dropout), "--child", contender.removesuffix(AS_IT_COMES), what, str(n_tokens)]
+    return figures_of(command, dict(os.environ) if contender.endswith(AS_IT_COMES) else kept_memory())
 
 
-def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, float] | None:
+def in_memory(contenders: Sequence[str], keep_memory: str) -> list[str]:
+    """Add to the peers' names what becomes of freed memory: "yes", it is kept; "no", given back; "both", in turn."""
+    kept = {"yes": ("",), "no": (AS_IT_COMES,), "both": ("", AS_IT_COMES)}[keep_memory]
+    return [name + ending for name in contenders for ending in (("",) if name in (OURS, INT8, *BOUNDS) else kept)]
+
+
+def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, Any] | None:
     """What a process prints as JSON; None where it ran out of time or memory."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
@@ -219,10 +275,10 @@ def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, flo
 
 
 def in_turn(
-    contenders: Sequence[str], measure: Callable[[str], dict[str, float] | None], *, rounds: int
-) -> dict[str, dict[str, float] | None]:
+    contenders: Sequence[str], measure: Callable[[str], dict[str, Any] | None], *, rounds: int
+) -> dict[str, dict[str, Any] | None]:
     """Medians over rounds of what is measured, and of the ratio to our seconds; None for what did not fit."""
-    results: dict[str, list[dict[str, float]] | None] = {name: [] for name in contenders}
+    results: dict[str, list[dict[str, Any]] | None] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name in contenders:
             so_far = results[name]
@@ -230,17 +286,18 @@ def in_turn(
                 one = measure(name)
                 results[name] = None if one is None else [*so_far, one]
     ours = results[OURS] or []
-    medians: dict[str, dict[str, float] | None] = {}
+    medians: dict[str, dict[str, Any] | None] = {}
     for name, rows in results.items():
         medians[name] = None
         if rows:
             pairs = zip(rows, ours, strict=True)
             ratio = statistics.median(theirs["seconds"] / mine["seconds"] for theirs, mine in pairs)
-            medians[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]} | {"ratio": ratio}
+            numbers = {key: statistics.median(row[key] for row in rows) for key in ("seconds", "megabytes")}
+            medians[name] = rows[0] | numbers | {"ratio": ratio}
     return medians
 
 
-def cells(contender: str, median: dict[str, float] | None) -> str:
+def cells(contender: str, median: dict[str, Any] | None) -> str:
     """Seconds, ratio and memory of a table's row."""
     if median is None:
         return "did not fit | | "
@@ -257,7 +314,7 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--all", action="store_true", help="more peers")
     parser.add_argument("--passes", nargs="+", choices=PASSES, default=["forward", "backward"])
-    parser.add_argument("--as-installed", action="store_true", help="let only bigbird keep freed memory")
+    parser.add_argument("--keep-memory", choices=("yes", "no", "both"), default="yes", help="whether peers keep it")
     parser.add_argument("--lines", type=Path, help="add the rows to this file, as JSON lines")
     parser.add_argument("--child", nargs=3, metavar=("CONTENDER", "PASS", "TOKENS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -278,17 +335,23 @@ def main() -> None:
     import transformers
 
     print(
-        f"{platform.machine()}, {args.threads} threads, torch {torch.__version__}, transformers "
-        f"{transformers.__version__}, {args.layers} layers, {args.rounds} rounds, dropout {args.dropout}\n"
+        f"{processor()}, {torch.backends.cpu.get_cpu_capability()}, {args.threads} threads, torch {torch.__version__}, "
+        f"transformers {transformers.__version__}, {args.layers} layers, {args.rounds} rounds, dropout {args.dropout}\n"
     )
-    print("| tokens | pass | contender | seconds | against ours | peak MB above the model |")
-    print("|---:|---|---|---:|---:|---:|")
+    print(
+        "| tokens | pass | contender | freed memory | products by | seconds | against ours | peak MB above the model |"
+    )
+    print("|---:|---|---|---|---|---:|---:|---:|")
     for n_tokens in args.tokens:
         for what in args.passes:
             contenders = [*CONTENDERS, *(MORE if args.all else ()), *([INT8] if what == "forward" else ())]
+            contenders = in_memory(contenders, args.keep_memory)
             found = in_turn(contenders, lambda name: measure_apart(name, what, n_tokens, args), rounds=args.rounds)  # noqa: B023 - called at once
             for contender, median in found.items():
-                row = f"| {n_tokens:,} | {PASSES[what]} | {contender} | {cells(contender, median)} |"
+                memory = "" if contender in BOUNDS else "given back" if contender.endswith(AS_IT_COMES) else "kept"
+                name = contender.removesuffix(AS_IT_COMES)
+                used = (median or {}).get("library", "")
+                row = f"| {n_tokens:,} | {PASSES[what]} | {name} | {memory} | {used} | {cells(contender, median)} |"
                 print(row, flush=True)
                 if args.lines and median is not None:
                     line = {"contender": contender, "pass": what, "tokens": n_tokens, **median}

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     del sys.modules["encoder"]
 
 
-ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0, as_installed=False)
+ARGS = argparse.Namespace(layers=1, threads=1, dropout=0.0)
 
 
 @pytest.mark.slow
@@ -36,9 +37,7 @@ def test_what_takes_too_long_or_too_much_did_not_fit(bench: ModuleType, monkeypa
     monkeypatch.setattr(bench, "SECONDS", 60)
     assert bench.measure_apart(bench.BOUND, "forward", 1 << 30, ARGS) is None  # terabytes
     with pytest.raises(RuntimeError, match="no-one"):
-        bench.measure_apart(
-            "no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0, as_installed=False)
-        )
+        bench.measure_apart("no-one", "forward", -1, argparse.Namespace(layers="no-one", threads=1, dropout=0.0))
 
 
 def test_contenders_are_measured_in_turn_and_compared_within_their_round(bench: ModuleType) -> None:
@@ -58,3 +57,16 @@ def test_contenders_are_measured_in_turn_and_compared_within_their_round(bench: 
     assert asked.count("large") == 1
     assert bench.cells("theirs", found["theirs"]) == "8.00 | 3.00 x | 5"
     assert bench.cells("large", None).startswith("did not fit")
+
+
+def test_peers_are_measured_with_freed_memory_kept_and_given_back(bench: ModuleType) -> None:
+    names = [bench.OURS, bench.BOUND, "theirs"]
+    assert bench.in_memory(names, "yes") == names
+    assert bench.in_memory(names, "no") == [bench.OURS, bench.BOUND, "theirs" + bench.AS_IT_COMES]
+    assert bench.in_memory(names, "both") == [*names, "theirs" + bench.AS_IT_COMES]
+
+
+def test_the_library_is_told_by_what_ran(bench: ModuleType) -> None:
+    x = torch.randn(4, 4)
+    assert bench.library(lambda: x @ x) in ("MKL", "torch's BLAS")
+    assert bench.library(lambda: torch.ops.mkldnn._linear_pointwise(x, x, None, "none", [], "")) == "oneDNN"
