@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.pytorch.dropout import Dropout
 from bigbird_cli.pytorch.layers import Embedding
 
 
@@ -33,7 +34,7 @@ class Embeddings(nn.Module):
         self.position_embeddings = Embedding(max_positions, width)
         self.token_type_embeddings = Embedding(n_types, width)
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.scale = width**0.5 if rescale else 1.0
 
     def forward(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bigbird_cli.pytorch.activations import Activation
+from bigbird_cli.pytorch.dropout import Dropout
 from bigbird_cli.pytorch.layers import AddAndNorm, Linear, Transform, Widen
 from bigbird_cli.pytorch.linear import linear
 
@@ -99,7 +100,7 @@ class SequenceClassificationHead(nn.Module):
         self.dense = Linear(width, width)
         self.out_proj = Linear(width, n_labels)
         self.act = act
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSD: Tensor) -> Tensor:
         """Score every label, (B, L)."""
@@ -146,7 +147,7 @@ class Classifier(Linear):
 
     def __init__(self, *, width: int, n_labels: int, dropout: float) -> None:
         super().__init__(width, n_labels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, input: Tensor, *, act: Activation | None = None, plus: Tensor | None = None) -> Tensor:
         return super().forward(self.dropout(input), act=act, plus=plus)
@@ -167,7 +168,7 @@ class QuestionAnsweringHead(nn.Module):
 
     def __init__(self, *, width: int, inner_width: int, act: Activation, dropout: float, norm_eps: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.intermediate = Widen(width=width, inner_width=inner_width, act=act)
         self.output = AddAndNorm(in_width=inner_width, width=width, dropout=dropout, norm_eps=norm_eps)
         self.qa_outputs = Linear(width, 2)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bigbird_cli.pytorch.activations import Activation
+from bigbird_cli.pytorch.dropout import Dropout
 from bigbird_cli.pytorch.linear import linear
 
 TOKENS_PER_PART = 1024
@@ -81,11 +82,11 @@ class AddAndNorm(nn.Module):
         super().__init__()
         self.dense = Linear(in_width, width)
         self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSF: Tensor, residual_BSD: Tensor) -> Tensor:
         if self.training and self.dropout.p > 0.0:
-            return self.LayerNorm(self.dropout(self.dense(x_BSF)) + residual_BSD)
+            return self.LayerNorm(self.dropout(self.dense(x_BSF), plus=residual_BSD))
         return self.LayerNorm(self.dense(x_BSF, plus=residual_BSD))
 
 

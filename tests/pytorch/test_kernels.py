@@ -7,7 +7,7 @@ import torch
 from torch.nn.attention.flex_attention import flex_attention
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
-from bigbird_cli.pytorch.kernels import KERNELS, choose
+from bigbird_cli.pytorch.kernels import KERNELS, choose, products
 from bigbird_cli.pytorch.kernels.recent import recent
 from bigbird_cli.pytorch.kernels.reference import attention_weights
 from bigbird_cli.pytorch.kernels.sparse_weights import sparse_weights
@@ -72,6 +72,48 @@ def test_gather_gives_the_same_in_chunks_of_any_size(chunk_bytes: int, monkeypat
 @pytest.mark.parametrize("n_padding", [0, 1])
 def test_full_kernel_agrees_with_reference(n_tokens: int, n_padding: int) -> None:
     assert_agree("full", n_tokens, min(n_padding, n_tokens - 1), None)
+
+
+@pytest.fixture(params=["kept", "computed again"])
+def by_products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attention by products, whose weights are kept for the gradient, or not."""
+    monkeypatch.setattr(products, "are_quicker", lambda _: True)
+    monkeypatch.setattr(products, "KEPT_BYTES", 1 << 30 if request.param == "kept" else 0)
+
+
+@pytest.mark.usefixtures("by_products")
+@pytest.mark.parametrize("scores_at_once", [1, 5_000, 10**9])
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("n_padding", [0, 5])
+def test_full_attention_by_products_agrees_with_reference(
+    n_padding: int, is_causal: bool, scores_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.kernels.full"], "SCORES_AT_ONCE", scores_at_once)
+    assert_agree("full", 37, n_padding, None, is_causal=is_causal)
+
+
+@pytest.mark.usefixtures("by_products")
+@pytest.mark.parametrize("n_padding", [0, 5])
+def test_gathered_attention_by_products_agrees_with_reference(n_padding: int) -> None:
+    assert_agree("gather", 13 * BLOCK, n_padding, drawn_pattern(13))
+
+
+@pytest.mark.usefixtures("by_products")
+@pytest.mark.parametrize("kernel", ["full", "gather"])
+def test_products_drop_the_same_in_both_passes(kernel: str) -> None:
+    pattern = None if kernel == "full" else drawn_pattern(13)
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        return KERNELS[kernel](q, k, v, None, pattern, dropout=0.5)
+
+    with torch.random.fork_rng():
+        qkv = [x[:1, :, :, :2].detach().clone().requires_grad_() for x in operands(13 * BLOCK, 0)[0]]
+        assert torch.autograd.gradcheck(attend, qkv, fast_mode=True)
+
+
+def drawn_pattern(n_blocks: int) -> BlockPattern:
+    return block_pattern(n_blocks=n_blocks, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
 
 
 @pytest.mark.parametrize("name", ["full", *SPARSE])

@@ -20,7 +20,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
+from bigbird_cli.pytorch.dropout import new_seed
 from bigbird_cli.pytorch.kernels.full import key_bias, reads_back
+from bigbird_cli.pytorch.kernels.products import (
+    keeps_weights,
+    read,
+    read_back,
+    softmax_of_scores,
+    suit_products,
+)
 
 CHUNK_BYTES = 8 * 2**20
 """Size that the gathered keys of one chunk may have on a processor; their values take as much again. With 12 heads of
@@ -133,6 +141,13 @@ def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, sli
         yield chunk, slice(chunk.first * block, chunk.last * block)
 
 
+def _n_scores(q_BNSH: Tensor, pattern: BlockPattern) -> int:
+    """About how many pairs of queries and keys a call reads."""
+    B, N, S, _ = q_BNSH.shape
+    n_all = 2 * pattern.block_size if pattern.first_row else 0
+    return B * N * S * (pattern.key_blocks.shape[-1] * pattern.block_size + n_all)
+
+
 def operands(
     q_BNSH: Tensor, k_BNSH: Tensor, v_BNSH: Tensor, keys: Keys, pattern: BlockPattern, chunk: Chunk, tokens: slice
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -193,32 +208,20 @@ def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -
     return x_BNSH.view(B, N * n_blocks, -1).index_select(1, key_blocks).view(B, n_sequences, -1, H)
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, *, dropout: float, seed: int) -> Tensor:
-    if dropout == 0.0:
-        return F.scaled_dot_product_attention(q, k, v, bias)
-    # By hand, because the backward pass must drop the very weights that the forward pass dropped.
-    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
-    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
-    generator = torch.Generator(q.device).manual_seed(seed)
-    kept = torch.empty_like(weights).bernoulli_(1.0 - dropout, generator=generator)
-    return (weights * kept) @ v / max(1.0 - dropout, torch.finfo(v.dtype).tiny)
-
-
-def _attend_again(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, d_out: Tensor, *, dropout: float, seed: int
-) -> tuple[Tensor, ...]:
+def _attend_again(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, d_out: Tensor) -> tuple[Tensor, ...]:
     """Gradients of q, k and v, by way of the forward pass."""
     with torch.enable_grad():
         q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
-        out = _attend(q, k, v, bias, dropout=dropout, seed=seed)
+        out = F.scaled_dot_product_attention(q, k, v, bias)
     return torch.autograd.grad(out, (q, k, v), d_out)
 
 
 class _GatherAttention(torch.autograd.Function):
     """The loop over chunks, with a backward pass that gathers again.
 
-    On a processor without dropout it calls what scaled_dot_product_attention calls there, which returns the sums of
-    the softmax too: with these the backward pass need not attend again.
+    With dropout, and wherever they are quicker, it goes by the products of `products`. Else, on a processor, it calls
+    what scaled_dot_product_attention calls there, which returns the sums of the softmax too: with these the backward
+    pass need not attend again.
     """
 
     @staticmethod
@@ -230,24 +233,33 @@ class _GatherAttention(torch.autograd.Function):
         bias_BS: Tensor | None,
         pattern: BlockPattern,
         dropout: float,
+        by_products: bool,
         *of_globals: Tensor,
     ) -> Tensor:
         ctx.pattern, ctx.dropout = pattern, dropout
-        ctx.seed = int(torch.randint(2**62, ())) if dropout else 0
+        ctx.seed = new_seed() if dropout else 0
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
         B, N, S, H = q_BNSH.shape
         out_BNSH = q_BNSH.new_empty(B, S, N, H).transpose(1, 2)  # in the order in which heads are joined
-        has_sums = _HAS_SUMS and dropout == 0.0 and q_BNSH.device.type == "cpu" and any(ctx.needs_input_grad)
-        sums = []
+        ctx.by_products = by_products
+        on_cpu, wants_gradient = q_BNSH.device.type == "cpu", any(ctx.needs_input_grad)
+        has_sums = _HAS_SUMS and on_cpu and wants_gradient and not by_products
+        sums, weights_of_chunks = [], []
+        keeps = by_products and any(ctx.needs_input_grad) and keeps_weights(_n_scores(q_BNSH, pattern), q_BNSH)
         for chunk, tokens in schedule(q_BNSH, pattern):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, pattern, chunk, tokens)
             if has_sums:
                 out, log_sums = _aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=bias)
                 sums.append(log_sums)
+            elif ctx.by_products:
+                weights = softmax_of_scores(q, k, bias)
+                out = read(weights, v, dropout=dropout, seed=ctx.seed + chunk.first)
+                if keeps:
+                    weights_of_chunks.append(weights)
             else:
-                out = _attend(q, k, v, bias, dropout=dropout, seed=ctx.seed + chunk.first)
+                out = F.scaled_dot_product_attention(q, k, v, bias)
             out_BNSH[:, :, tokens] = out.reshape(B, N, -1, H)
-        kept = (out_BNSH, *sums) if has_sums else (None,)
+        kept = (out_BNSH, *sums) if has_sums else weights_of_chunks
         ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals, *kept)
         ctx.n_of_globals = len(of_globals)
         return out_BNSH
@@ -255,7 +267,7 @@ class _GatherAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
         q_BNSH, k_BNSH, v_BNSH, bias_BS, *rest = ctx.saved_tensors
-        of_globals, (out_BNSH, *sums) = rest[: ctx.n_of_globals], rest[ctx.n_of_globals :]
+        of_globals, kept = rest[: ctx.n_of_globals], rest[ctx.n_of_globals :]
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
@@ -264,12 +276,17 @@ class _GatherAttention(torch.autograd.Function):
         for number, (chunk, tokens) in enumerate(schedule(q_BNSH, ctx.pattern)):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
             d_out = d_out_BNSH[:, :, tokens].reshape(q.shape)
-            if sums:
+            if ctx.by_products:
+                weights = kept[number] if kept else softmax_of_scores(q, k, bias)
+                seed = ctx.seed + chunk.first
+                dq, dk, dv = read_back(q, k, v, weights, d_out, dropout=ctx.dropout, seed=seed)
+            elif kept:
+                out_BNSH, *sums = kept
                 dq, dk, dv = _aten._scaled_dot_product_flash_attention_for_cpu_backward(
                     d_out, q, k, v, out_BNSH[:, :, tokens].reshape(q.shape), sums[number], 0.0, False, attn_mask=bias
                 )
             else:
-                dq, dk, dv = _attend_again(q, k, v, bias, d_out, dropout=ctx.dropout, seed=ctx.seed + chunk.first)
+                dq, dk, dv = _attend_again(q, k, v, bias, d_out)
             dq_BNSH[:, :, tokens] = dq.reshape(B, N, -1, H)
             if keys.of_globals is not None:
                 n_globals = keys.of_globals.k_BNGH.shape[2]
@@ -282,7 +299,7 @@ class _GatherAttention(torch.autograd.Function):
                 else:
                     blocks = total_BNSH.view(B, N * ctx.pattern.n_blocks, -1)
                     blocks.index_add_(1, chunk.key_blocks, part.reshape(B, chunk.key_blocks.numel(), -1))
-        return dq_BNSH, dk_BNSH, dv_BNSH, None, None, None, *d_globals_BNGH, *([None] if of_globals else [])
+        return dq_BNSH, dk_BNSH, dv_BNSH, None, None, None, None, *d_globals_BNGH, *([None] if of_globals else [])
 
 
 def gather(
@@ -305,13 +322,14 @@ def gather(
     if pattern.is_causal and is_global_BS is not None:
         raise ValueError("global tokens are read by all, also by those before them: not in a causal pattern")
     k_BNSH, v_BNSH = k_BNSH.contiguous(), v_BNSH.contiguous()
+    by_products = dropout > 0.0 or suit_products(q_BNSH, k_BNSH, v_BNSH, dropout=dropout)
     if is_global_BS is None or not is_global_BS.any():
         bias_BS = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)
-        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout)
+        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products)
         return out
     chosen = GlobalTokens.of(is_global_BS, is_token_BS, n_heads=q_BNSH.shape[1], head_width=q_BNSH.shape[3])
     bias_BS, of_globals = chosen.keys(k_BNSH, v_BNSH)
-    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, *of_globals)
+    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products, *of_globals)
     bias = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)[:, None, None, :]
     read_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
     return chosen.put(out, read_BNGH)

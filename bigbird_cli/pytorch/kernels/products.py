@@ -1,0 +1,88 @@
+"""Attention of some queries to some keys as matrix products: what trains on a processor.
+
+PyTorch's fused kernel reads tiles of 32 queries, whose products are small, and computes the weights again for the
+gradient. Here what stands between two products stays in the cache where the caller takes few queries at a time, and
+the weights are kept for the gradient as far as `keeps_weights` says.
+
+Shape letters: B documents, n sequences of queries, Q queries, K keys, H head width.
+"""
+
+import torch
+from torch import Tensor
+
+from bigbird_cli.pytorch.dropout import kept, scale
+
+_aten = torch.ops.aten
+
+SCORES_AT_ONCE = 1 << 21
+"""Scores of full attention that suit the cache: of one document in a window of 384."""
+
+KEPT_BYTES = 1 << 27
+"""The most that one call may keep of its weights; beyond it they are computed again."""
+
+
+def suit_products(*qkv: Tensor, dropout: float) -> bool:
+    """Whether to attend by these products rather than by PyTorch's kernels: on a processor, for a gradient."""
+    if qkv[0].device.type != "cpu" or not torch.is_grad_enabled() or not any(x.requires_grad for x in qkv):
+        return False
+    return not torch.compiler.is_compiling() and (dropout > 0.0 or are_quicker(qkv[0]))
+
+
+def are_quicker(q_BnQH: Tensor) -> bool:
+    """Whether these products train faster than PyTorch's fused kernel, for queries of this type."""
+    return q_BnQH.dtype == torch.bfloat16
+
+
+def keeps_weights(n_scores: int, like: Tensor) -> bool:
+    """Whether weights, so many of the type of `like`, are kept from the forward pass for the gradient."""
+    return like.device.type == "cpu" and n_scores * like.element_size() <= KEPT_BYTES
+
+
+def softmax_of_scores(q_BnQH: Tensor, k_BnKH: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention weights, softmax(q kᵀ / √H + bias) (B, n, Q, K), with a bias that broadcasts to that shape."""
+    scores = (q_BnQH * q_BnQH.shape[-1] ** -0.5) @ k_BnKH.mT
+    if bias is not None:
+        scores += bias
+    return scores.softmax(dim=-1)
+
+
+def read(weights_BnQK: Tensor, v_BnKH: Tensor, *, dropout: float, seed: int) -> Tensor:
+    """What the weights, as far as they are not dropped, take from the values: (B, n, Q, H)."""
+    if not dropout:
+        return weights_BnQK @ v_BnKH
+    weights_BnQK = kept(weights_BnQK, p=dropout, seed=seed).mul_(weights_BnQK)
+    return weights_BnQK @ v_BnKH * scale(dropout, v_BnKH.device)
+
+
+def read_back(
+    q_BnQH: Tensor,
+    k_BnKH: Tensor,
+    v_BnKH: Tensor,
+    weights_BnQK: Tensor,
+    d_out_BnQH: Tensor,
+    *,
+    dropout: float,
+    seed: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of queries, keys and values, given that of what `read` returned.
+
+    Args:
+        q_BnQH: queries.
+        k_BnKH: keys.
+        v_BnKH: values.
+        weights_BnQK: from `softmax_of_scores`.
+        d_out_BnQH: the gradient of what was read.
+        dropout: as in `read`.
+        seed: as in `read`.
+    """
+    factor = q_BnQH.shape[-1] ** -0.5
+    if not dropout:
+        dv_BnKH = weights_BnQK.mT @ d_out_BnQH
+        d_weights_BnQK = d_out_BnQH @ v_BnKH.mT
+    else:
+        d_out_BnQH = d_out_BnQH * scale(dropout, d_out_BnQH.device)
+        kept_BnQK = kept(weights_BnQK, p=dropout, seed=seed)
+        d_weights_BnQK = (d_out_BnQH @ v_BnKH.mT).mul_(kept_BnQK)
+        dv_BnKH = kept_BnQK.mul_(weights_BnQK).mT @ d_out_BnQH
+    d_scores_BnQK = _aten._softmax_backward_data(d_weights_BnQK, weights_BnQK, -1, weights_BnQK.dtype)
+    return d_scores_BnQK @ k_BnKH * factor, d_scores_BnQK.mT @ (q_BnQH * factor), dv_BnKH
