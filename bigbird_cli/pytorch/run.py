@@ -23,6 +23,7 @@ from torch import Tensor
 
 from bigbird_cli.errors import BigBirdWarning, DivergedError, ModelError, UsageError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
+from bigbird_cli.pytorch.choices import adopt, chosen
 from bigbird_cli.pytorch.devices import peak_memory
 from bigbird_cli.pytorch.job import Job, evaluate
 from bigbird_cli.pytorch.optim import MOMENTS, MovingAverage, load_optimiser_state, lr_factor, optimiser_state
@@ -101,6 +102,8 @@ class _State:
     recipe: dict[str, Any]
     data: dict[str, str]
     scaler: dict[str, int | float]
+    choices: dict[str, str] = field(default_factory=dict)
+    """Of the ways to the same numbers, made before: the run goes on by them, as other ways round otherwise."""
 
 
 _STATE: Final = TypeAdapter(_State)
@@ -291,6 +294,7 @@ class Run:
         if self._average is not None:
             self._average.load(named["average"])
         self._stepper.scaler.load_state_dict(state.scaler)
+        adopt(state.choices)
         self._progress = state.progress
         self._saved = state.progress.step
 
@@ -443,6 +447,7 @@ class Run:
                 "recipe": job.recipe.model_dump(mode="json"),
                 "data": job.data,
                 "scaler": self._stepper.scaler.state_dict(),
+                "choices": chosen(),
             },
             keep=job.recipe.run.keep,
         )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from bigbird_cli.errors import DivergedError, RecipeError
 from bigbird_cli.pytorch.batches import collate, n_targets
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.job import MEMORY_FIX, Job
+from bigbird_cli.pytorch.linear import quick_precision
 from bigbird_cli.pytorch.optim import adamw, set_rate
 from bigbird_cli.pytorch.world import World, lost_peers
 from bigbird_cli.tasks.base import Feature
@@ -48,7 +50,6 @@ class Stepper:
                 fix="set run.precision to bfloat16 or float32",
             )
         self._job, self._world = job, world
-        self._dtype = PRECISIONS[run.precision]
         objective: nn.Module = job.head.objective(job.model, job.head.outputs)
         if run.compile:
             objective = cast(nn.Module, torch.compile(objective))
@@ -126,6 +127,14 @@ class Stepper:
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
         return Outcome(loss=loss_sum, grad_norm=grad_norm, n_tokens=int(counts[0]), n_padded=int(counts[1]))
+
+    @cached_property
+    def _dtype(self) -> torch.dtype | None:
+        """Of the products; known at the first step, after a resumed run's choices."""
+        precision: str = self._job.recipe.run.precision
+        if precision == "auto":  # one for all processes
+            precision = self._world.of_first(lambda: quick_precision(self._job.device))
+        return PRECISIONS[precision]
 
     @contextmanager
     def _summing(self, *, is_last: bool) -> Iterator[None]:

@@ -223,8 +223,9 @@ class RunSection(Section):
     ema: float | None = Field(default=None, gt=0, lt=1)
     """Judge and keep the moving average of the weights over steps, of this decay (0.999 averages about 1,000 steps)."""
 
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the arithmetic in training; the weights themselves stay float32. float16 needs a CUDA device."""
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
+    """Of the arithmetic in training; the weights themselves stay float32. float16 needs a CUDA device. auto: bfloat16
+    where the device has it in hardware, else float32."""
 
     compile: bool = False
     """Compile the model with torch.compile: minutes of waiting, then faster steps on a GPU."""

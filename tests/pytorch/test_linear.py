@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from bigbird_cli.pytorch import choices
 from bigbird_cli.pytorch import linear as room
 from bigbird_cli.pytorch.activations import ACTIVATIONS
 from bigbird_cli.pytorch.layers import Linear
 from bigbird_cli.pytorch.linear import linear
 
-needs_onednn = pytest.mark.skipif(not room._IS_QUICKER_FORWARD, reason="this processor's products are MKL's")
+needs_onednn = pytest.mark.skipif(not room._HAS_ONEDNN, reason="this processor's products are MKL's")
 
 
 @pytest.fixture
@@ -24,7 +25,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 
     monkeypatch.setattr(room, "_onednn", counted)
     monkeypatch.setattr(room, "MIN_PRODUCTS", 0)
+    take(monkeypatch, "onednn")
     return seen
+
+
+def take(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """Let all products for a gradient, and its own, go by one library."""
+    monkeypatch.setattr(room, "library", lambda *_: library)
 
 
 def operands(*rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -73,11 +80,11 @@ def test_a_residual_is_added(has_bias: bool, calls: list[tuple[int, ...]]) -> No
 
 @needs_onednn
 @pytest.mark.parametrize("strided", [False, True])
-@pytest.mark.parametrize("backward_through_onednn", [False, True])
+@pytest.mark.parametrize("library", ["onednn", "mkl"])
 def test_gradients_equal_pytorchs(
-    strided: bool, backward_through_onednn: bool, calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+    strided: bool, library: str, calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "_IS_QUICKER_BACKWARD", backward_through_onednn)
+    take(monkeypatch, library)
     x, weight, bias = operands(4, 7)
     x = x.transpose(0, 1) if strided else x
     found, wanted = [], []
@@ -87,12 +94,11 @@ def test_gradients_equal_pytorchs(
         (out.sin() * out).sum().backward()
         gradients += [leaf.grad for leaf in leaves]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
-    assert len(calls) == (2 if backward_through_onednn else 1)
+    assert len(calls) == (2 if library == "onednn" else 0)
 
 
 @needs_onednn
-def test_only_wanted_gradients_are_computed(calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_IS_QUICKER_BACKWARD", True)
+def test_only_wanted_gradients_are_computed(calls: list[tuple[int, ...]]) -> None:
     x, weight, bias = operands(4, 7)
     linear(x.requires_grad_(), weight, bias).sum().backward()
     assert x.grad is not None
@@ -100,7 +106,10 @@ def test_only_wanted_gradients_are_computed(calls: list[tuple[int, ...]], monkey
 
 
 @needs_onednn
-def test_the_gradient_of_a_gradient_is_there() -> None:
+@pytest.mark.parametrize("library", ["onednn", "mkl"])
+def test_the_gradient_of_a_gradient_is_there(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MIN_PRODUCTS", 0)
+    take(monkeypatch, library)
     x, weight, bias = operands(4, 7)
     x.requires_grad_()
     weight.requires_grad_()
@@ -145,6 +154,35 @@ def test_a_row_is_rounded_alike_in_whatever_number_of_rows(width: int) -> None:
     together = linear(x, weight[:width], bias[:width])
     for n in (1, 2, 3, 50, 699):
         assert torch.equal(linear(x[:n], weight[:width], bias[:width]), together[:n])
+
+
+@needs_onednn
+@pytest.mark.parametrize("kind", ["product", "input gradient", "weight gradient"])
+@torch.no_grad()
+def test_what_is_timed_gives_the_same_by_each_library(kind: str) -> None:
+    by_onednn, by_mkl = (call() for call in room._ways(kind, 16, 32).values())
+    torch.testing.assert_close(by_onednn, by_mkl, rtol=1e-4, atol=1e-4)
+
+
+@needs_onednn
+def test_a_large_product_is_no_small_ones_affair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "_made", {"small product": "mkl", "large product": "onednn"})
+    assert room.library("product", room.LARGE - 1) == "mkl"
+    assert room.library("product", room.LARGE) == "onednn"
+
+
+@needs_onednn
+@torch.no_grad()
+def test_what_wants_no_gradient_asks_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "choose", None)
+    monkeypatch.setattr(room, "MIN_PRODUCTS", 0)
+    linear(*operands(40))
+
+
+@pytest.mark.parametrize("made", ["float32", "bfloat16"])
+def test_the_quick_precision_is_what_was_chosen(made: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "_made", {"training": made})
+    assert room.quick_precision(torch.device("cpu")) == made
 
 
 @pytest.mark.slow

@@ -7,15 +7,25 @@ the weights are kept for the gradient as far as `keeps_weights` says.
 Shape letters: B documents, n sequences of queries, Q queries, K keys, H head width.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from bigbird_cli.pytorch.choices import choose
 from bigbird_cli.pytorch.dropout import kept, scale
 
 _aten = torch.ops.aten
 
 SCORES_AT_ONCE = 1 << 21
 """Scores of full attention that suit the cache: of one document in a window of 384."""
+
+MIN_NUMBERS = 100_000
+"""Numbers in the queries below which no choice is measured."""
+
+_WAYS = {torch.float32: ("fused", "products"), torch.bfloat16: ("products", "fused")}
+"""Ways to attend, the one first that is taken where no choice can be kept."""
 
 KEPT_BYTES = 1 << 27
 """The most that one call may keep of its weights; beyond it they are computed again."""
@@ -29,8 +39,33 @@ def suit_products(*qkv: Tensor, dropout: float) -> bool:
 
 
 def are_quicker(q_BnQH: Tensor) -> bool:
-    """Whether these products train faster than PyTorch's fused kernel, for queries of this type."""
-    return q_BnQH.dtype == torch.bfloat16
+    """Whether these products train faster here than PyTorch's fused kernel, for queries of this type and width."""
+    if q_BnQH.dtype not in _WAYS:
+        return False
+    among = _WAYS[q_BnQH.dtype]
+    if q_BnQH.numel() < MIN_NUMBERS:
+        return among[0] == "products"
+    width = 32 if q_BnQH.shape[-1] <= 32 else 64
+    kind = f"attention of heads of {width} in {str(q_BnQH.dtype).removeprefix('torch.')}"
+    return choose(kind, among, partial(_ways, width, q_BnQH.dtype)) == "products"
+
+
+def _ways(width: int, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
+    """Attention of 48 blocks of queries to 8 blocks of keys each, and its gradient."""
+    generator = torch.Generator().manual_seed(0)
+    q, d_out = (torch.randn(1, 48, 64, width, generator=generator).to(dtype) for _ in range(2))
+    k, v = (torch.randn(1, 48, 512, width, generator=generator).to(dtype) for _ in range(2))
+
+    def fused() -> None:
+        out, sums = _aten._scaled_dot_product_flash_attention_for_cpu(q, k, v)
+        _aten._scaled_dot_product_flash_attention_for_cpu_backward(d_out, q, k, v, out, sums, 0.0, False)
+
+    def products() -> None:
+        weights = softmax_of_scores(q, k, None)
+        read(weights, v, dropout=0.0, seed=0)
+        read_back(q, k, v, weights, d_out, dropout=0.0, seed=0)
+
+    return {"fused": fused, "products": products}
 
 
 def keeps_weights(n_scores: int, like: Tensor) -> bool:
