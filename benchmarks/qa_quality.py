@@ -13,13 +13,17 @@ reads by itself, and through windows of 384 tokens, which are short enough for f
     covid-qa         the last 18 papers                } at most 200 questions each
     cuad             the last 40 contracts            /
 
+--files adds SQuAD JSON files, each a part under its own name: near misses, contracts that lack a clause, and what else
+`recipes/scripts/make_qa_mini.py` keeps for choosing (dev-near.json, dev-absent.json, ...).
+
 EM and F1 are SQuAD's: of the best span, whether the model is sure of it or not. "as answered" is F1 when the model
 may also give no answer, as the command does; "no answer" is the share of unanswerable questions left unanswered. The
-± is half a 95 % interval from the spread over questions.
+± is half a 95 % interval from the spread over questions. "ECE" is the expected calibration error of the best span's
+score (ten bins of equal width; a span is right if it matches exactly), "ECE none" that of no_answer_score where some
+questions have an answer and some have none.
 """
 
 import argparse
-import importlib.util
 import json
 import math
 import os
@@ -32,11 +36,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT / "recipes/scripts"))
 
 QUESTIONS_AN_ARTICLE = 20
 MOVED_TO_ARTICLES = 5
@@ -66,21 +70,11 @@ class Result:
     f1_margin: float | None
     f1_as_answered: float | None
     no_answer_accuracy: float | None
+    calibration_error: float
+    no_answer_calibration_error: float | None
     tokens: int
     windows: int
     seconds: float
-
-
-def recipe_module() -> ModuleType:
-    """recipes/scripts/make_qa_mini.py, whose readers know the formats and which parts are for testing."""
-    name = "make_qa_mini"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "recipes" / "scripts" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 # ------------------------------------------------------------------------------------------------ the parts
@@ -145,19 +139,23 @@ def _some(items: Sequence[Any], n: int, rng: random.Random) -> list[Any]:
 
 
 def fairytaleqa(data: Path) -> list[Case]:
-    stories = recipe_module().fairytale_stories(data, "val")
+    from qa_sets import fairytaleqa as tales
+
+    stories = tales.stories_of(data, "val")
     return _long_test([question for questions in stories for question in questions])
 
 
 def covid_qa(data: Path) -> list[Case]:
-    recipe = recipe_module()
-    papers = recipe.covid_papers(data)[-recipe.COVID_TEST :]
+    from qa_sets import covid_qa as covid
+
+    papers = covid.papers_of(data)[-covid.TEST :]
     return _long_test([question for questions in papers for question in questions])
 
 
 def cuad(data: Path) -> list[Case]:
-    recipe = recipe_module()
-    contracts = recipe.cuad_contracts(data)[-recipe.CUAD_TEST :]
+    from qa_sets import cuad as clauses
+
+    contracts = clauses.contracts_of(data)[-clauses.TEST :]
     everything = [question for _, questions in contracts for question in questions]
     # Most clauses are missing from most contracts: a third of the questions ask for one, the others can be answered.
     n_without = QUESTIONS_A_LONG_TEST // 3
@@ -173,6 +171,14 @@ def _long_test(questions: Sequence[Any]) -> list[Case]:
         Case(q.document.text, q.text, tuple(q.document.text[a:b] for a, b in q.spans))
         for q in _some(questions, QUESTIONS_A_LONG_TEST, random.Random(0))
     ]
+
+
+def from_file(path: Path) -> list[Case]:
+    """The questions of a SQuAD JSON file."""
+    from bigbird_cli.tasks.squad import read_examples
+
+    examples, _ = read_examples(path)
+    return [Case(e.context, e.question, tuple(answer.text for answer in e.answers)) for e in examples]
 
 
 PARTS: dict[str, Callable[[Path], list[Case]]] = {
@@ -282,10 +288,28 @@ def _result(
         f1_margin=1.96 * statistics.stdev(f1) / math.sqrt(len(f1)) if len(f1) > 1 else None,
         f1_as_answered=_mean([100 * row["f1_as_answered"] for row in answerable]),
         no_answer_accuracy=_mean([100.0 * (not row["answered"]) for row in unanswerable]),
+        calibration_error=100
+        * calibration_error(
+            [row["score"] for row in rows], [bool(row["wanted"] and row["exact_match"]) for row in rows]
+        ),
+        no_answer_calibration_error=100
+        * calibration_error([row["no_answer_score"] for row in rows], [not row["wanted"] for row in rows])
+        if answerable and unanswerable
+        else None,
         tokens=sum(row["tokens"] for row in rows),
         windows=sum(row["windows"] for row in rows),
         seconds=seconds,
     )
+
+
+def calibration_error(scores: Sequence[float], happened: Sequence[bool], *, n_bins: int = 10) -> float:
+    """Expected calibration error: how far bins of equal width are off, weighted by how much is in them."""
+    sums = [[0.0, 0.0] for _ in range(n_bins)]
+    for score, event in zip(scores, happened, strict=True):
+        bin_ = sums[min(int(score * n_bins), n_bins - 1)]
+        bin_[0] += score
+        bin_[1] += event
+    return sum(abs(said - was) for said, was in sums) / len(scores)
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -295,14 +319,16 @@ def _mean(values: Sequence[float]) -> float | None:
 def table(results: Sequence[Result]) -> str:
     """The results as a markdown table."""
     lines = [
-        "| part | window | questions | words | EM | F1 | ± | as answered | no answer | seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| part | window | questions | words | EM | F1 | ± | as answered | no answer | ECE | ECE none | windows each"
+        " | seconds each |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for r in results:
         scores = (r.exact_match, r.f1, r.f1_margin, r.f1_as_answered, r.no_answer_accuracy)
+        scores += (r.calibration_error, r.no_answer_calibration_error, r.windows / r.n)
         cells = ["" if score is None else f"{score:.1f}" for score in scores]
         own = "own" if r.window is None else str(r.window)
-        lines.append(f"| {r.part} | {own} | {r.n:,} | {r.words:,.0f} | {' | '.join(cells)} | {r.seconds:.0f} |")
+        lines.append(f"| {r.part} | {own} | {r.n:,} | {r.words:,.0f} | {' | '.join(cells)} | {r.seconds / r.n:.2f} |")
     return "\n".join(lines)
 
 
@@ -312,7 +338,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", default="qa-mini", help="model folder or name (qa-mini)")
     parser.add_argument("--data", type=Path, default=None, help="folder with the sets (the variable BIGBIRD_DATA)")
-    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated (all)")
+    parser.add_argument("--parts", default=",".join(PARTS), help='comma-separated (all; "" for none)')
+    parser.add_argument("--files", type=Path, nargs="+", default=[], help="SQuAD JSON files, each one more part")
     parser.add_argument("--window", action="append", default=None, help="tokens, or own; may be given several times")
     parser.add_argument("--max-questions", type=int, default=None, help="of each part, chosen with seed 0")
     parser.add_argument("--batch-size", type=int, default=16)
@@ -323,18 +350,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--answers", type=Path, default=None, help="write every answer here, a JSON object a line")
     settings = parser.parse_args(argv)
 
-    data = settings.data or (Path(os.environ["BIGBIRD_DATA"]) if os.environ.get("BIGBIRD_DATA") else None)
-    if data is None:
-        parser.exit(2, "set BIGBIRD_DATA, or give --data: the folder with the sets unpacked side by side\n")
-    names = settings.parts.split(",")
-    if unknown := [name for name in names if name not in PARTS]:
+    parts = dict(PARTS) | {path.stem: lambda _, path=path: from_file(path) for path in settings.files}
+    names = settings.parts.split(",") if settings.parts else []
+    names += [path.stem for path in settings.files]
+    if unknown := [name for name in names if name not in parts]:
         parser.exit(2, f"there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}\n")
+    data = settings.data or (Path(os.environ["BIGBIRD_DATA"]) if os.environ.get("BIGBIRD_DATA") else None)
+    if data is None and any(name in PARTS for name in names):
+        parser.exit(2, "set BIGBIRD_DATA, or give --data: the folder with the sets unpacked side by side\n")
     windows = [None if w == "own" else int(w) for w in settings.window or ["own", str(SHORT_WINDOW)]]
 
     results: list[Result] = []
     answers: list[dict[str, Any]] = []
     for name in names:
-        cases = PARTS[name](data)
+        cases = parts[name](data)
         if settings.max_questions is not None:
             cases = _some(cases, settings.max_questions, random.Random(0))
         for window in windows:

@@ -72,6 +72,7 @@ class WindowScores:
         ends_sentence: bool (S,), whether a sentence ends with a token.
         max_tokens: tokens of a span at most.
         owned: the sums first + last that count, see `text.windows.owned_sums`.
+        length_penalty: what a span's log odds lose, times the log of its number of tokens.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class WindowScores:
         ends_sentence: np.ndarray,
         max_tokens: int,
         owned: range,
+        length_penalty: float = 0.0,
     ) -> None:
         self.starts, self.ends, self.ids = starts, ends, ids
         self._width = min(max_tokens, len(starts))
+        self._penalties = length_penalty * np.log(np.arange(1, self._width + 1))
         self._owned = owned
         beyond = np.full(max(0, self._width - 1), -np.inf)
         self._padded_starts, self._padded_ends = np.append(starts, beyond), np.append(ends, beyond)
@@ -100,7 +103,7 @@ class WindowScores:
         """Log odds (len(first), W) of spans of 1 to W tokens that begin at `first` (n,); -inf for those left out."""
         last = first[:, None] + np.arange(self._width)
         starts, ends = self._padded_starts[last], self._padded_ends[last]
-        scores: np.ndarray = starts[:, :1] + ends
+        scores: np.ndarray = starts[:, :1] + ends - self._penalties
         place = np.arange(self._width)
         near = (starts >= starts[:, :1] - JOINED) & (place > 0)
         ids = self._padded_ids[last]
@@ -138,6 +141,10 @@ class WindowScores:
                 candidate = Candidate(-float(free[row, column]), first, first + int(column))
                 found = candidate if found is None else min(found, candidate)
         return found
+
+    def penalty(self, first: int, last: int) -> float:
+        """What a span loses for its length."""
+        return float(self._penalties[last - first])
 
     def is_owned(self, first: int, last: int) -> bool:
         """Whether the window answers for a span."""
@@ -217,7 +224,7 @@ def _mentions(scores: WindowScores, best: Candidate, taken: np.ndarray) -> list[
     free = ~taken
     free[best.first : best.last + 1] = False
     for first in firsts.tolist():
-        cost = -float(scores.starts[first] + scores.ends[first + length - 1])
+        cost = scores.penalty(best.first, best.last) - float(scores.starts[first] + scores.ends[first + length - 1])
         if cost <= best.cost + RARELY and free[first : first + length].all():
             found.append(Candidate(cost, first, first + length - 1))
             free[first : first + length] = False
@@ -227,16 +234,18 @@ def _mentions(scores: WindowScores, best: Candidate, taken: np.ndarray) -> list[
 def _odds(scores: WindowScores, spans: Sequence[Candidate]) -> tuple[float, float]:
     """The log odds of an answer, and of those pairs among them that are no span of `scores`.
 
-    A pair belongs to the window that answers for its beginning's mention.
+    A pair belongs to the window that answers for its beginning's mention, and is as long as the likeliest mention: what
+    lies between the two is no part of the answer.
     """
+    penalty = scores.penalty(spans[0].first, spans[0].last)
     firsts = np.unique([span.first for span in spans if scores.is_owned(span.first, span.last)])
     lasts = np.unique([span.last for span in spans])
-    odds = _sum(scores.starts[firsts]) + _sum(scores.ends[lasts])
+    odds = _sum(scores.starts[firsts]) + _sum(scores.ends[lasts]) - penalty
     counted = scores.scores(firsts)
     length = lasts - firsts[:, None]
     inside = (length >= 0) & (length < counted.shape[1])
     is_counted = inside & (np.take_along_axis(counted, np.where(inside, length, 0), axis=1) > -np.inf)
-    pairs = scores.starts[firsts][:, None] + scores.ends[lasts]
+    pairs = scores.starts[firsts][:, None] + scores.ends[lasts] - penalty
     return odds, _sum(pairs[~is_counted])
 
 

@@ -12,6 +12,12 @@ window holds the answer. If each window is judged by itself and at most one of t
 adds next to nothing; the doubt that a model leaves in each of many windows adds up, so a model for very long documents
 has to be trained with many windows that lack the answer, and its no-answer threshold chosen on long documents.
 
+Four numbers, fitted on questions kept for it (`benchmarks/qa_calibrate.py`), make these odds mean what they say: scores
+are divided by a temperature; a span pays for its length; all answers gain or lose alike; and windows share one prior.
+Of n windows one or two hold the answer at most, so that any one of them holds it the less likely the more there are.
+With the full prior the odds of a document are the mean of its windows' odds, not their sum, and "no answer" means of a
+book what it means of a page.
+
 A span that stands in two windows is one candidate. It counts once, as read by the window in which it has the most
 context (`text.windows.owned_sums`), not as the better of two scores: the larger of two noisy scores is biased upwards,
 and which window speaks for a span would depend on the outputs, not on the document alone.
@@ -121,6 +127,19 @@ class QuestionAnswering(WindowedTask):
 
     no_answer_threshold: float = Field(default=0.5, ge=0, le=1)
     """No answer is given when the probability of "no answer" is above this."""
+
+    temperature: float = Field(default=1.0, gt=0, le=100)
+    """What the model's scores are divided by to make log odds of them: above 1 where it is surer than it is right."""
+
+    length_penalty: float = Field(default=0.0, ge=0, le=100)
+    """What an answer of n tokens loses in log odds, times the logarithm of n."""
+
+    answer_bias: float = Field(default=0.0, ge=-100, le=100)
+    """What every answer gains in log odds over "no answer"."""
+
+    window_prior: float = Field(default=0.0, ge=0, le=1)
+    """How far the odds of an answer fall with the number of a document's windows: they are divided by it to this power.
+    With 0 windows add up, with 1 they are averaged."""
 
     on_bad_answer: Literal["error", "skip"] = "error"
     """What to do about a gold answer that is not where it is said to be, or a training question longer than
@@ -247,12 +266,7 @@ class QuestionAnswering(WindowedTask):
 
     def decoder_for(self, ids: Sequence[str], *, n_best: int = 1) -> "SpanDecoder":
         """Open a decoder for the features of questions of these names, which need not be examples."""
-        return SpanDecoder(
-            ids,
-            max_answer_tokens=self.max_answer_tokens,
-            no_answer_threshold=self.no_answer_threshold,
-            n_best=n_best,
-        )
+        return SpanDecoder(ids, self, n_best=n_best)
 
     def score_names(self, examples: Sequence[QAExample], features: Features) -> list[str]:
         """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
@@ -531,13 +545,18 @@ class _Gathered:
 
 
 class SpanDecoder:
-    """Finds each example's best spans over all its windows; keeps a few numbers a window, never its scores."""
+    """Finds each example's best spans over all its windows; keeps a few numbers a window, never its scores.
 
-    def __init__(self, ids: Sequence[str], *, max_answer_tokens: int, no_answer_threshold: float, n_best: int) -> None:
+    Args:
+        ids: names of the questions.
+        task: whose settings say how long answers may be and how scores become odds.
+        n_best: spans to keep for each question.
+    """
+
+    def __init__(self, ids: Sequence[str], task: QuestionAnswering, *, n_best: int) -> None:
         self._ids = list(ids)
         self._gathered = [_Gathered() for _ in ids]
-        self._max_answer_tokens = max_answer_tokens
-        self._no_answer_threshold = no_answer_threshold
+        self._task = task
         self._n_best = n_best
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
@@ -554,7 +573,7 @@ class SpanDecoder:
             raise ModelError(
                 "the model gave a score that is not a finite number", where=f"question {self._ids[feature.example]}"
             )
-        document, window = feature.document, feature.window
+        document, window, task = feature.document, feature.window, self._task
         if document is None:
             raise ValueError("the feature does not know its document")
         gathered = self._gathered[feature.example]
@@ -563,12 +582,13 @@ class SpanDecoder:
         inside = slice(feature.first, feature.first + window.stop - window.start)
         visible = document.visible[window.start : window.stop]
         scores = WindowScores(
-            np.where(visible, starts[inside], -np.inf) - (starts[0] + ends[0]),
-            np.where(visible, ends[inside], -np.inf),
+            np.where(visible, starts[inside] - (starts[0] + ends[0]), -np.inf) / task.temperature + task.answer_bias,
+            np.where(visible, ends[inside], -np.inf) / task.temperature,
             feature.ids[inside],
             ends_sentence=document.ends_sentence[window.start : window.stop],
-            max_tokens=self._max_answer_tokens,
+            max_tokens=task.max_answer_tokens,
             owned=range(feature.owned.start - 2 * window.start, feature.owned.stop - 2 * window.start),
+            length_penalty=task.length_penalty,
         )
         gathered.odds[window], answers = best_answers(
             scores,
@@ -589,11 +609,12 @@ class SpanDecoder:
         if document is None:
             raise ValueError(f"no window of question {self._ids[example]} was added")
         read = sorted(gathered.odds)  # in reading order: the sum does not depend on the order of arrival
-        total = float(np.logaddexp.reduce([0.0, *(gathered.odds[window] for window in read)]))
+        shared = self._task.window_prior * math.log(len(read))
+        total = float(np.logaddexp.reduce([0.0, *(gathered.odds[window] - shared for window in read)]))
         answers = together(answer for window in read for answer in gathered.answers[window])
-        spans = _apart((_span(document, answer, total) for answer in answers), self._n_best)
+        spans = _apart((_span(document, answer, total + shared) for answer in answers), self._n_best)
         no_answer_score = min(1.0, float(np.exp(-total)))
-        answered = bool(spans) and no_answer_score <= self._no_answer_threshold
+        answered = bool(spans) and no_answer_score <= self._task.no_answer_threshold
         return QAPrediction(
             id=self._ids[example],
             answer=spans[0] if answered else None,

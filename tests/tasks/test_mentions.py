@@ -15,7 +15,13 @@ ODD = 2.5  # a log of odds that is "as good" beside 4, and not beside 5
 
 
 def slow_spans(
-    starts: np.ndarray, ends: np.ndarray, ids: list[int], stops: list[bool], max_tokens: int, owned: range
+    starts: np.ndarray,
+    ends: np.ndarray,
+    ids: list[int],
+    stops: list[bool],
+    max_tokens: int,
+    owned: range,
+    length_penalty: float,
 ) -> list[Candidate]:
     """Every span that counts, best first: each pair of tokens is looked at, and each way to split it."""
     found = []
@@ -30,7 +36,8 @@ def slow_spans(
             for begin in range(end + 1, last + 1)
         )
         if not is_joined:
-            found.append(Candidate(-(starts[first] + ends[last]), first, last))
+            cost = length_penalty * math.log(last - first + 1) - (starts[first] + ends[last])
+            found.append(Candidate(cost, first, last))
     return sorted(found)
 
 
@@ -46,6 +53,7 @@ def windows(draw: st.DrawFn) -> dict[str, object]:
         "stops": draw(st.lists(st.booleans(), min_size=n, max_size=n)),
         "max_tokens": draw(st.integers(1, 20)),
         "owned": range(low, draw(st.integers(low, 2 * n + 2))),
+        "length_penalty": draw(st.sampled_from([0.0, 0.0, 1.0, 2.5])),
     }
 
 
@@ -57,6 +65,7 @@ def scores_of(window: dict[str, object]) -> WindowScores:
         ends_sentence=np.array(window["stops"], dtype=bool),
         max_tokens=window["max_tokens"],  # type: ignore[arg-type]
         owned=window["owned"],  # type: ignore[arg-type]
+        length_penalty=window["length_penalty"],  # type: ignore[arg-type]
     )
 
 
@@ -70,7 +79,10 @@ def test_the_best_spans_and_their_sum_are_those_of_brute_force(window: dict[str,
     for _ in range(n_best):
         free = [span for span in every if not taken[span.first : span.last + 1].any()]
         best = scores.best(taken)
-        assert best == (free[0] if free else None)
+        assert (best is None) is (not free)
+        if best is not None:
+            assert (best.first, best.last) == (free[0].first, free[0].last)
+            assert best.cost == pytest.approx(free[0].cost)
         if best is not None:
             taken[best.first : best.last + 1] = True
 
@@ -79,7 +91,7 @@ def test_spans_longer_than_a_chunk_are_found_too(monkeypatch: pytest.MonkeyPatch
     rng = np.random.default_rng(0)
     starts, ends = rng.normal(size=(2, 300))
     window = {"starts": starts, "ends": ends, "ids": range(300), "stops": [False] * 300}
-    window |= {"max_tokens": 200, "owned": range(600)}
+    window |= {"max_tokens": 200, "owned": range(600), "length_penalty": 0.0}
     whole = scores_of(window)
     monkeypatch.setattr(mentions, "_CELLS", 1000)
     parts = scores_of(window)
@@ -148,6 +160,7 @@ def test_what_differs_from_sentence_to_sentence_is_not_joined() -> None:
         "ids": ids,
         "max_tokens": 9,
         "owned": range(14),
+        "length_penalty": 0.0,
     }
     nothing = np.zeros(7, dtype=bool)
     apart, one_sentence = (scores_of(window | {"stops": [i == at for i in range(7)]}) for at in (2, 99))

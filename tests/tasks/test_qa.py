@@ -270,11 +270,25 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
 # decoding
 
 
-def test_all_windows_stand_on_one_scale() -> None:
+@pytest.mark.parametrize(
+    ("temperature", "length_penalty", "answer_bias", "window_prior"),
+    [(1.0, 0.0, 0.0, 0.0), (2.5, 0.0, 0.0, 0.0), (1.0, 1.5, 0.0, 0.0), (1.0, 0.0, -2.0, 0.0), (0.5, 0.7, 1.0, 0.8)],
+)
+def test_all_windows_stand_on_one_scale(
+    temperature: float, length_penalty: float, answer_bias: float, window_prior: float
+) -> None:
     """The decoder's probabilities are those of one softmax over every span of the document and "no answer"."""
     context = " ".join(chr(97 + k // 2) * 2 + chr(97 + (k + 1) // 2) for k in range(50))  # nothing is said twice
     assert len(set(LETTERS.encode(context).ids.tolist()[1:])) == 50
-    task = QuestionAnswering(window=24, overlap=6, max_answer_tokens=5)
+    task = QuestionAnswering(
+        window=24,
+        overlap=6,
+        max_answer_tokens=5,
+        temperature=temperature,
+        length_penalty=length_penalty,
+        answer_bias=answer_bias,
+        window_prior=window_prior,
+    )
     examples = [example(context)]
     rng = np.random.default_rng(3)
     decoder = task.decoder(examples, LETTERS, n_best=3)
@@ -292,7 +306,9 @@ def test_all_windows_stand_on_one_scale() -> None:
                 if document.visible[i] and document.visible[j]:
                     at = feature.first - feature.window.start
                     margin = min(i - feature.window.start, feature.window.stop - 1 - j)
-                    scores.setdefault((i, j), {}).setdefault(margin, start[at + i] + end[at + j] - start[0] - end[0])
+                    score = (start[at + i] + end[at + j] - start[0] - end[0]) / temperature + answer_bias
+                    score -= length_penalty * math.log(j - i + 1) + window_prior * math.log(len(features))
+                    scores.setdefault((i, j), {}).setdefault(margin, score)
     best_read = {span: by_margin[max(by_margin)] for span, by_margin in scores.items()}  # where it has most context
     assert len(features) > 3
     assert any(len(by_margin) > 1 for by_margin in scores.values())
@@ -319,6 +335,25 @@ def test_the_order_of_windows_changes_nothing() -> None:
             decoder.add(feature, outputs)
         results.append([(p.spans, p.no_answer_score, p.n_read) for p in decoder.finish()])
     assert results[0] == results[1] == results[2]
+
+
+def test_no_answer_means_of_many_windows_what_it_means_of_one() -> None:
+    """With the full prior the odds of a document are the mean of its windows' odds."""
+    task = QuestionAnswering(window=16, overlap=0, max_answer_tokens=1, window_prior=1.0)
+    doubts = []
+    for n_words in (6, 50):
+        examples = [example(" ".join(chr(97 + k // 2) * 2 + chr(97 + (k + 1) // 2) for k in range(n_words)))]
+        decoder = task.decoder(examples, LETTERS)
+        for feature in task.encode(examples, LETTERS):
+            document = feature.document
+            assert document is not None
+            n_spans = document.visible[slice(*feature.window)].sum()
+            inside = np.full(len(feature), -math.log(n_spans))  # all spans of a window together are even with none
+            inside[0] = 0.0
+            decoder.add(feature, {"start_logits": inside, "end_logits": np.zeros(len(feature))})
+        [prediction] = decoder.finish()
+        doubts.append(prediction.no_answer_score)
+    assert doubts[1] == pytest.approx(doubts[0], abs=0.02)
 
 
 def test_no_answer_is_given_when_it_is_likelier_than_the_threshold() -> None:
