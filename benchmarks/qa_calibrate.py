@@ -74,10 +74,7 @@ def read(name: Path, model: str, task: QuestionAnswering, *, limit: int | None, 
     examples = list(itertools.islice(task.read(name), limit))
     features = task.encode(examples, tokenizer)
     outputs = predictor.predict(features, batch_size=batch_size)
-    windows = [
-        (feature, {key: value.astype(np.float16) for key, value in output.items()})
-        for feature, output in zip(features, outputs, strict=True)
-    ]
+    windows = list(zip(features, outputs, strict=True))
     return Part(name.stem, examples, windows)
 
 

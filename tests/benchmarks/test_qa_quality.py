@@ -90,3 +90,21 @@ def test_the_command_writes_what_it_measured(
     assert [(r["part"], r["n"]) for r in results] == [("passages", 5), ("moved-articles", 5)]
     assert len(answers.read_text(encoding="utf-8").splitlines()) == 10
     assert "| moved-articles | own | 5 |" in capsys.readouterr().out
+
+
+def test_files_of_questions_are_parts_too(
+    bench: ModuleType, squad: Path, tiny_qa_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = squad / "squad-dev/squad-v1.1-dev-13-articles.json"
+    bench.main(["--model", str(tiny_qa_model), "--parts", "", "--files", str(path), "--window", "own"])
+    assert f"| {path.stem} | own | 18 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("scores", "happened", "error"),
+    [([0.75] * 4, [True, True, True, False], 0.0), ([0.9, 0.9], [False, False], 0.9), ([1.0, 0.0], [True, False], 0.0)],
+)
+def test_the_calibration_error_is_how_far_bins_are_off(
+    bench: ModuleType, scores: list[float], happened: list[bool], error: float
+) -> None:
+    assert bench.calibration_error(scores, happened) == pytest.approx(error)
