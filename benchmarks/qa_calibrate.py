@@ -33,8 +33,8 @@ from bigbird_cli.tasks.qa import QAExample, QuestionAnswering
 from bigbird_cli.text.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, open_folder
 
-LENGTH_PENALTIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
-TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.8, 2.2)
+LENGTH_PENALTIES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)
+TEMPERATURES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 BIASES = tuple(np.arange(-4.0, 4.01, 0.25).tolist())
 PRIORS = tuple(np.arange(0.0, 1.01, 0.1).round(1).tolist())
 RIGHT = 0.8
