@@ -158,6 +158,19 @@ class Classifier(Linear):
         return label_loss(logits_BSL, labels_BS, is_token=is_token_BS)
 
     @staticmethod
+    def allowed_loss(logits_BSL: Tensor, allowed_BS: Tensor) -> Tensor:
+        """Sum over the tokens of -log of the probability that a token has one of the labels allowed to it.
+
+        Args:
+            logits_BSL: from `forward`.
+            allowed_BS: int64, label i as bit i; -1 allows every label, and teaches nothing.
+        """
+        logits_BSL = _at_least_float32(logits_BSL)
+        labels_L = torch.arange(logits_BSL.shape[-1], device=logits_BSL.device)
+        is_closed_BSL = (allowed_BS[..., None] >> labels_L) & 1 == 0
+        return (logits_BSL.logsumexp(-1) - logits_BSL.masked_fill(is_closed_BSL, -torch.inf).logsumexp(-1)).sum()
+
+    @staticmethod
     def choice_loss(logits_BC: Tensor, labels_B: Tensor) -> Tensor:
         """Mean cross-entropy over the questions; a label is the number of the right choice."""
         return label_loss(logits_BC, one_each(labels_B, len(logits_BC), "labels"))

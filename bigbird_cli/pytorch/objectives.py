@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.heads import IGNORED, zero_of
+from bigbird_cli.pytorch.heads import IGNORED, Classifier, zero_of
 from bigbird_cli.pytorch.models import (
     BigBirdForCausalLM,
     BigBirdForMaskedLM,
@@ -62,6 +62,18 @@ class Objective(nn.Module):
         """Give the outputs that the task's decoder reads, the first axis of each B."""
         output = self.model(**inputs, return_dict=True)
         return {name: output[name] for name in self.outputs}
+
+
+class Tagging(Objective):
+    """Tell each labelled token's label, or any of those that are allowed to it where annotation leaves things open."""
+
+    def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
+        if "allowed" not in inputs:
+            return super().forward(inputs, counts, totals)
+        model_inputs = {name: value for name, value in inputs.items() if name not in ("labels", "allowed")}
+        logits_BSL = self.model(**model_inputs, return_dict=True).logits
+        allowed_BS = inputs["allowed"].masked_fill(inputs["labels"] == IGNORED, -1)
+        return Classifier.allowed_loss(logits_BSL, allowed_BS) / max(1, totals["labels"])
 
 
 class LanguageModelling(Objective):
@@ -158,7 +170,7 @@ class Head:
 
 HEADS = {
     "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
-    "ner": Head(BigBirdForTokenClassification, ("logits",)),
+    "ner": Head(BigBirdForTokenClassification, ("logits",), Tagging),
     "classify": Head(BigBirdForSequenceClassification, ("logits",), per_token=False),
     "multiple_choice": Head(BigBirdForMultipleChoice, ("logits",), per_token=False),
     "mlm": Head(BigBirdForMaskedLM, ("nll", "correct"), LanguageModelling),

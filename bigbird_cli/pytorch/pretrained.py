@@ -203,6 +203,7 @@ class PretrainedModel(ConfiguredModel):
         self._settle_twins(found, own, where=where)
         if saved_config is not None:
             self._extend_positions(found, saved_config)
+            self._extend_types(found, saved_config)
         outdated = [] if saved_config is None else self._outdated_labels(found, own, saved_config)
         misfits = [name for name in own if name in found and found[name].shape != tuple(own[name].shape)]
         if ignore_mismatched_sizes:
@@ -269,6 +270,13 @@ class PretrainedModel(ConfiguredModel):
         n_saved, n_wanted = saved.max_position_embeddings, self.config.max_position_embeddings
         if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
             found[name] = tiled(found[name], n_wanted)
+
+    def _extend_types(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
+        """Let every token type that the checkpoint lacks begin as type 0, which all tokens of a single text have."""
+        name = f"{self.prefix}embeddings.token_type_embeddings.weight"
+        n_saved, n_wanted = saved.type_vocab_size, self.config.type_vocab_size
+        if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
+            found[name] = np.concatenate([found[name], np.repeat(found[name][:1], n_wanted - n_saved, axis=0)])
 
     def _outdated_labels(
         self, found: Mapping[str, np.ndarray], own: Mapping[str, Tensor], saved: BigBirdConfig

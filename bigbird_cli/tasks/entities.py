@@ -9,7 +9,7 @@ import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePosixPath
@@ -56,19 +56,24 @@ class NERExample:
         text: as given; words of CoNLL files and of rows stand with a space between them, sentences with a newline.
         entities: in reading order; no two share a character.
         where: the file and the place in it, for messages.
+        types: those that the text is annotated with: of others it is no evidence; None for all.
+        unsure: characters start..end of which nobody says whether they name something.
     """
 
     id: str
     text: str
     entities: tuple[GoldEntity, ...] = ()
     where: str = ""
+    types: frozenset[str] | None = None
+    unsure: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Columns:
     """Where the words, tags, text and entities stand: names for rows, numbers for CoNLL; None for the usual ones.
 
-    `names` are those of tags that are written as numbers, in their order.
+    `names` are those of tags that are written as numbers, in their order. With `partial`, rows of texts may leave
+    things open.
     """
 
     words: str | int | None = None
@@ -76,6 +81,7 @@ class Columns:
     text: str = "text"
     entities: str | None = None
     names: tuple[str, ...] | None = None
+    partial: bool = False
 
 
 @dataclass
@@ -118,7 +124,8 @@ def read_examples(
             ({"start", "end", "type" or "label"}, or [start, end, type]), lists being JSON in CSV; rows of one word and
             its tag, a sentence number beside them; brat's .txt and .ann files; a folder of any of these. Compressed
             files are unpacked.
-        columns: where in a row or line to look.
+        columns: where in a row or line to look. With `partial`, a row of a text may have "types", those that it is
+            annotated with, and "unsure", a list of [start, end].
         on_empty: "skip" leaves out rows without a text, words or tags, and warns of their number.
         offline: never ask the network.
 
@@ -130,7 +137,7 @@ def read_examples(
         entities = _trimmed(given, example.text, notes)
         kept = outermost(entities)
         notes.n_overlapping += len(entities) - len(kept)
-        yield NERExample(example.id, example.text, tuple(kept), example.where)
+        yield replace(example, entities=tuple(kept))
     notes.warn(str(source))
 
 
@@ -225,7 +232,8 @@ def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
         text = row.text(columns.text)
         given = _list(row, entities)
         found = [_span(value, text, f"{row.where}, {entities}[{k}]") for k, value in enumerate(given)]
-        return NERExample(id_, text, where=row.where), found
+        types, unsure = _left_open(row, text) if columns.partial else (None, ())
+        return NERExample(id_, text, where=row.where, types=types, unsure=unsure), found
     if words is not None and tags is not None:
         pair = _strings(row, words), _tags(row, tags, columns.names)
         if len(pair[0]) != len(pair[1]):
@@ -374,6 +382,21 @@ def _span(value: Any, text: str, where: str) -> GoldEntity:
     if said is not None and said != text[start:end]:
         raise _elsewhere(said, text, start, end, where)
     return GoldEntity(type_, start, end)
+
+
+def _left_open(row: Row, text: str) -> tuple[frozenset[str] | None, tuple[tuple[int, int], ...]]:
+    """The types that a row is annotated with, and the characters of which it is unsure."""
+    types = None if row.fields.get("types") is None else frozenset(_strings(row, "types"))
+    unsure = [] if row.fields.get("unsure") is None else _list(row, "unsure")
+    for k, value in enumerate(unsure):
+        is_pair = isinstance(value, list) and len(value) == 2 and all(map(_whole, value))
+        if not is_pair or not 0 <= value[0] < value[1] <= len(text):
+            raise DataError(
+                f"this is {value!r}, no characters of a text of {len(text)}",
+                where=f"{row.where}, unsure[{k}]",
+                fix="write the first character and the one after the last, counted from 0: [0, 3]",
+            )
+    return types, tuple((start, end) for start, end in unsure)
 
 
 def _whole(value: Any) -> TypeGuard[int]:

@@ -12,18 +12,18 @@ sequence that the scheme allows, so that no entity is cut or found twice where w
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
-from bigbird_cli.section import Column, Names
+from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -33,6 +33,7 @@ from bigbird_cli.tasks.base import (
     names_of_scores,
     tell_alike,
 )
+from bigbird_cli.tasks.casing import N_CASES, casing_of
 from bigbird_cli.tasks.entities import UNUSUAL_FIX, Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.tags import (
@@ -60,6 +61,9 @@ __all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction
 
 N_SPECIAL = 2
 """[CLS] and [SEP]."""
+
+MOST_PARTIAL = 63
+"""Outputs that the bits of a number hold."""
 
 IGNORED = -100
 """The label of tokens that teach nothing."""
@@ -138,6 +142,26 @@ class NamedEntities(WindowedTask):
     entities_column: str | None = None
     """Field of such a row's entities; by default entities or spans."""
 
+    partial: bool = False
+    """Whether such rows may leave things open: "types" are those that the row is annotated with, of others it is no
+    evidence; "unsure" are characters, as [start, end], where nothing is learnt; and an entity of the type "GPE|LOC" is
+    one of the two."""
+
+    casing: bool = False
+    """Tell the model how each token is written, in capitals or not, by its token type: for names, where the vocabulary
+    is of lower case alone. A start model with fewer token types gets more."""
+
+    temperature: Amount = 1.0
+    """What the model's scores are divided by before they are probabilities; fit it on data that taught nothing."""
+
+    @model_validator(mode="after")
+    def _tags_fit_a_number(self) -> Self:
+        if self.partial and (self.labels or self.tags) and len(self.output_tags) > MOST_PARTIAL:
+            raise ValueError(
+                f"with task.partial a model has {MOST_PARTIAL} outputs at most, and this one {len(self.output_tags)}"
+            )
+        return self
+
     @field_validator("labels", "tags")
     @classmethod
     def _names_are_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -196,6 +220,7 @@ class NamedEntities(WindowedTask):
             text=self.text_column,
             entities=self.entities_column,
             names=self.tags,
+            partial=self.partial,
         )
         return read_examples(source, columns, on_empty=self.on_empty, offline=offline)
 
@@ -207,7 +232,7 @@ class NamedEntities(WindowedTask):
         """
         if self.labels is not None or self.tags is not None:
             return self
-        found = {entity.type for example in examples for entity in example.entities}
+        found = {type_ for example in examples for entity in example.entities for type_ in self._types_of(entity.type)}
         if not found:
             raise DataError(
                 "the training data holds no entity", fix="name files with tagged words, or check task.tags_column"
@@ -216,9 +241,13 @@ class NamedEntities(WindowedTask):
         return self.model_copy(update={"labels": tuple(sorted(found))})
 
     def config_changes(self) -> dict[str, object]:
-        """The tags as the model's classes."""
+        """The tags as the model's classes, and a token type for each way of writing."""
         names = self.output_tags
-        return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+        changes: dict[str, object] = {
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: i for i, name in enumerate(names)},
+        }
+        return {**changes, "type_vocab_size": N_CASES} if self.casing else changes
 
     def room(self, n_beside: int) -> int:
         """Tokens of a document that one window holds; nothing stands beside it."""
@@ -246,9 +275,13 @@ class NamedEntities(WindowedTask):
         ids = np.empty(n_window + N_SPECIAL, dtype=np.int32)
         ids[0], ids[-1] = tokenizer.cls_id, tokenizer.sep_id
         ids[1:-1] = document.tokens.ids[window.start : window.stop]
+        types = np.zeros(len(ids), dtype=np.int8)
+        if self.casing:
+            some = slice(window.start, window.stop)
+            types[1:-1] = casing_of(document.text, document.tokens.starts[some], document.tokens.ends[some])
         return Feature(
             ids=ids,
-            types=np.zeros(len(ids), dtype=np.int8),
+            types=types,
             labels=labels or {},
             example=example,
             document=document,
@@ -260,6 +293,8 @@ class NamedEntities(WindowedTask):
 
     def training_features(self, examples: Iterable[NERExample], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into model inputs with one label a unit, each unit once, in the window that it belongs to.
+
+        With `partial` also with "allowed": of each token the output tags that are as good as its label, tag i as bit i.
 
         An entity that begins or ends inside a unit is taught as the units that it touches; a warning counts them. A
         window without a unit is left out.
@@ -275,16 +310,24 @@ class NamedEntities(WindowedTask):
             n_unalignable += _n_unalignable(example.entities, units)
             labels = np.full(len(document), IGNORED, dtype=np.int32)
             labels[units.tokens] = self._unit_labels(example, units)
+            for start, end in example.unsure:
+                labels[units.tokens[slice(*units.touched(start, end))]] = IGNORED
+            allowed = np.zeros(len(document), dtype=np.int64)
+            if self.partial:
+                allowed[units.tokens] = self._allowed(example, units)
             plan = self.plan_windows(len(document))
             for window, owned in zip(plan, owned_sums(plan), strict=True):
                 own = _owned_tokens(owned)
                 first, stop = max(own.start, window.start), min(own.stop, window.stop)
                 inside = np.full(window.stop - window.start + N_SPECIAL, IGNORED, dtype=np.int32)
-                inside[1 + first - window.start : 1 + stop - window.start] = labels[first:stop]
+                place = slice(1 + first - window.start, 1 + stop - window.start)
+                inside[place] = labels[first:stop]
+                targets: dict[str, int | float | np.ndarray] = {"labels": inside}
+                if self.partial:
+                    targets["allowed"] = bits = np.zeros(len(inside), dtype=np.int64)
+                    bits[place] = allowed[first:stop]
                 if (inside != IGNORED).any():
-                    yield self.window_feature(
-                        document, window, owned, tokenizer, example=index, labels={"labels": inside}
-                    )
+                    yield self.window_feature(document, window, owned, tokenizer, example=index, labels=targets)
         if n_unalignable:
             warnings.warn(
                 BigBirdWarning(
@@ -318,12 +361,13 @@ class NamedEntities(WindowedTask):
             [example.id for example in examples],
             tags=self.output_tags,
             scheme=self.scheme,
+            temperature=self.temperature,
             gold=[example.entities for example in examples],
         )
 
     def decoder_for(self, names: Sequence[str]) -> "EntityDecoder":
         """Open a decoder for the features of documents of these names, which need not be examples."""
-        return EntityDecoder(names, tags=self.output_tags, scheme=self.scheme)
+        return EntityDecoder(names, tags=self.output_tags, scheme=self.scheme, temperature=self.temperature)
 
     def score_names(self, examples: Sequence[NERExample], features: Features) -> list[str]:
         """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths."""
@@ -331,6 +375,8 @@ class NamedEntities(WindowedTask):
 
     def score(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> dict[str, float]:
         """Compare entities with the untouched gold: right is the same type at the same characters; in percent.
+
+        Of what an example leaves open no entity is counted, and one of a gold entity's several types is right.
 
         Returns:
             precision, recall and f1 over all entities; macro_f1, the mean over types of which there is a gold or a
@@ -340,17 +386,22 @@ class NamedEntities(WindowedTask):
             length: f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
         """
         insist_on_same(predictions, examples, "documents")
-        types = {entity.type for example in examples for entity in example.entities} | set(self.labels or ())
+        named = {type_ for example in examples for entity in example.entities for type_ in self._types_of(entity.type)}
+        types = named | set(self.labels or ())
         by_type = dict.fromkeys(sorted(types), SpanCounts())
         by_document: list[SpanCounts] = []
         seam_errors = 0
         for prediction, example in zip(predictions, examples, strict=True):
             found = {(entity.type, entity.start, entity.end) for entity in prediction.entities}
-            document = count_spans(example.entities, found)
+            gold: Sequence[tuple[str, int, int]] = example.entities
+            if self.partial:
+                found = {entity for entity in found if _is_judged(entity, example)}
+                gold = [self._settled(entity, found) for entity in example.entities]
+            document = count_spans(gold, found)
             for name, counts in document.items():
                 by_type[name] = by_type.get(name, SpanCounts()) + counts
             by_document.append(sum(document.values(), SpanCounts()))
-            wrong = found.symmetric_difference(example.entities)
+            wrong = found.symmetric_difference(gold)
             seam_errors += sum(stands_at_seam(start, end, prediction.seams) for _, start, end in wrong)
         overall = sum(by_document, SpanCounts())
         present = [counts.f1 for counts in by_type.values() if counts.gold or counts.predicted]
@@ -378,23 +429,47 @@ class NamedEntities(WindowedTask):
     def _check_types(self, example: NERExample) -> None:
         known = {tag.type for tag in map(read_tag, self.output_tags) if tag.mark != OUTSIDE}
         for entity in example.entities:
-            if entity.type not in known:
-                near = nearest(entity.type, known)
+            for type_ in self._types_of(entity.type):
+                if type_ in known:
+                    continue
+                near = nearest(type_, known)
                 raise DataError(
-                    f"the entity {example.text[entity.start : entity.end]!r} is of the type {entity.type!r}, which is"
+                    f"the entity {example.text[entity.start : entity.end]!r} is of the type {type_!r}, which is"
                     " none of the labels",
                     where=example.where or example.id,
                     fix=(f"did you mean {near!r}? " if near else "") + f"the labels are {', '.join(sorted(known))}",
                 )
 
-    def _unit_labels(self, example: NERExample, units: Units) -> list[int]:
-        """Which of the output tags each unit has."""
+    def _types_of(self, type_: str) -> list[str]:
+        """The types that a gold entity may have."""
+        return type_.split("|") if self.partial else [type_]
+
+    def _settled(self, entity: GoldEntity, found: Collection[tuple[str, int, int]]) -> GoldEntity:
+        """A gold entity with one of its types: that of the entity found in its place, if any is."""
+        types = self._types_of(entity.type)
+        return entity._replace(type=next((t for t in types if (t, entity.start, entity.end) in found), types[0]))
+
+    def _allowed(self, example: NERExample, units: Units) -> np.ndarray:
+        """int64 (n units,): which of the output tags each may have, tag i as bit i."""
+        n_choices = max((len(self._types_of(entity.type)) for entity in example.entities), default=1)
+        labels = [np.array(self._unit_labels(example, units, choice=k), dtype=np.int64) for k in range(n_choices)]
+        allowed: np.ndarray = np.bitwise_or.reduce([1 << each for each in labels])
+        if example.types is not None:
+            tags = [read_tag(name) for name in self.output_tags]
+            is_open = [tag.mark == OUTSIDE or tag.type not in example.types for tag in tags]
+            outside = [i for i, tag in enumerate(tags) if tag.mark == OUTSIDE]
+            allowed[np.isin(labels[0], outside)] |= sum(1 << i for i, is_it in enumerate(is_open) if is_it)
+        return allowed
+
+    def _unit_labels(self, example: NERExample, units: Units, *, choice: int = 0) -> list[int]:
+        """Which of the output tags each unit has; of an entity of several types that of one of them."""
         spans: list[TagSpan] = []
         for type_, start, end in example.entities:
+            types = self._types_of(type_)
             first, stop = units.touched(start, end)
             first = max(first, spans[-1].stop if spans else 0)  # two entities may touch one unit
             if first < stop:
-                spans.append(TagSpan(type_, first, stop))
+                spans.append(TagSpan(types[min(choice, len(types) - 1)], first, stop))
         ids = {read_tag(name)[:2]: i for i, name in enumerate(self.output_tags)}
         tags = tags_of(spans, len(units), self.scheme)
         try:
@@ -406,6 +481,14 @@ class NamedEntities(WindowedTask):
                 where=example.where or example.id,
                 fix="leave task.tags out, or choose the task.scheme that they are written in",
             ) from None
+
+
+def _is_judged(entity: tuple[str, int, int], example: NERExample) -> bool:
+    """Whether an example says if an entity is right."""
+    type_, start, end = entity
+    return (example.types is None or type_ in example.types) and not any(
+        first < end and start < stop for first, stop in example.unsure
+    )
 
 
 def _owned_tokens(owned: range) -> range:
@@ -486,6 +569,7 @@ class EntityDecoder:
         names: of the documents.
         tags: names of the model's outputs, in their order.
         scheme: what order of tags is legal.
+        temperature: what logits are divided by.
         gold: each document's gold entities, to count those that no unit boundaries fit.
     """
 
@@ -495,12 +579,14 @@ class EntityDecoder:
         *,
         tags: Sequence[str],
         scheme: Scheme,
+        temperature: float = 1.0,
         gold: Sequence[Sequence[GoldEntity]] | None = None,
     ) -> None:
         self._names = list(names)
         self._gathered = [_Gathered() for _ in names]
         self._tags = list(tags)
         self._legal = legal_tags(tags, scheme)
+        self._temperature = temperature
         self._gold = gold
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
@@ -530,7 +616,9 @@ class EntityDecoder:
         first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
         rows = feature.first + gathered.units.tokens[first:stop] - feature.window.start
         if first < stop:
-            gathered.waiting[first] = _Part(first, stop, _log_softmax(logits[rows]).astype(np.float32))
+            gathered.waiting[first] = _Part(
+                first, stop, _log_softmax(logits[rows] / self._temperature).astype(np.float32)
+            )
             self._go_on(gathered, 0 if not gathered.runs else gathered.runs[-1].stop)
         if gathered.n_owned == 2 * len(feature.document):
             self._decode(feature.example)
