@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from bigbird_cli.api.items import items_of as items_of
     from bigbird_cli.api.items import read_inputs as read_inputs
     from bigbird_cli.api.naming import entities as entities
+    from bigbird_cli.api.naming import entity_types as entity_types
     from bigbird_cli.api.naming import ner as ner
+    from bigbird_cli.api.reading import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reading import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
     from bigbird_cli.api.reading import FailedItem as FailedItem
     from bigbird_cli.api.tokenizing import tokenize as tokenize
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.training import pretrain as pretrain
 
 _HOMES = {
+    "DEFAULT_NER_MODEL": "bigbird_cli.api.reading",
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reading",
     "FailedItem": "bigbird_cli.api.reading",
     "QAItem": "bigbird_cli.api.answering",
@@ -43,6 +46,7 @@ _HOMES = {
     "compare_models": "bigbird_cli.api.conversion",
     "convert": "bigbird_cli.api.conversion",
     "entities": "bigbird_cli.api.naming",
+    "entity_types": "bigbird_cli.api.naming",
     "finetune": "bigbird_cli.api.training",
     "inspect_model": "bigbird_cli.api.conversion",
     "items_of": "bigbird_cli.api.items",

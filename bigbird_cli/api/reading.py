@@ -30,6 +30,7 @@ from bigbird_cli.text.windows import Window, owned_sums
 from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, refuse_larger_vocabulary
 
 DEFAULT_QA_MODEL = "qa-mini"
+DEFAULT_NER_MODEL = "ner-mini"
 
 _COSTLY = 2.0
 """A warning tells when windows together hold so many times the tokens of their document."""

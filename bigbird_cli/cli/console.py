@@ -8,8 +8,9 @@ import os
 import re
 import sys
 import time
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -113,6 +114,7 @@ class Reading:
     def __init__(self) -> None:
         self.out = _Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
         self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
+        self.on_terminal = self.out.is_terminal
         self.n_shown = 0
 
     def _heading(self, heading: str) -> None:
@@ -183,22 +185,37 @@ class Answers(Reading):
         return line
 
 
+COLOURS = ("cyan", "green", "magenta", "blue", "bright_red", "bright_cyan", "bright_green", "bright_magenta")
+
+
+def _colour(type_: str) -> str:
+    """The colour of a type, the same in all documents."""
+    return COLOURS[zlib.crc32(type_.encode()) % len(COLOURS)]
+
+
+class EntityTypes(Reading):
+    """Shows the types of names that a model finds."""
+
+    def show(self, descriptions: Mapping[str, str]) -> None:
+        """Write a line for each type."""
+        width = max(map(len, descriptions), default=0)
+        for type_, description in descriptions.items():
+            line = Text(f"{visible(type_):{width}}  ", style=_colour(type_))
+            self.out.print(line.append(description, style="default"))
+
+
 class Entities(Reading):
     """Shows the names that `bigbird ner` found."""
 
+    MOST = 4
+    """Places of a name that are shown."""
+
     def show(self, record: Mapping[str, Any]) -> None:
-        """Write one record: the document, a line for each name, and what of the document was read."""
+        """Write one record: the document, a line for each name or mention, and what of the document was read."""
         self._heading(record["source"])
-        found = record["entities"]
-        kinds = max((len(entity["type"]) for entity in found), default=0)
-        places = max((len(f"{entity['start']}-{entity['end']}") for entity in found), default=0)
-        for entity in found:
-            line = Text(f"{visible(entity['type']):{kinds}}  ", style="cyan")
-            line.append(f"{entity['start']}-{entity['end']}".ljust(places), style="dim")
-            is_sure = entity["score"] >= SURE
-            line.append(f"  {entity['score']:.2f}  ", style="dim")
-            line.append(shortened(_flat(entity["text"])), style="bold" if is_sure else "yellow")
-            line.append("" if is_sure else "  unsure", style="dim")
+        found = record.get("names", record.get("entities", []))
+        lines = self._names(found) if "names" in record else self._mentions(found)
+        for line in lines:
             self._print(line)
         if not found:
             self._print(Text("no names", style="yellow"))
@@ -206,6 +223,36 @@ class Entities(Reading):
         if counts:
             self._print_facts(", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())))
         self._receipt(record)
+
+    @staticmethod
+    def _mentions(found: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+        kinds = max((len(entity["type"]) for entity in found), default=0)
+        places = max((len(_place(entity)) for entity in found), default=0)
+        for entity in found:
+            is_sure = entity["score"] >= SURE
+            line = Text(f"{visible(entity['type']):{kinds}}  ", style=_colour(entity["type"]))
+            line.append(_place(entity).ljust(places), style="dim")
+            line.append(f"  {entity['score']:.2f}  ", style="dim")
+            line.append(shortened(_flat(entity["text"])), style="bold" if is_sure else "yellow")
+            yield line.append("" if is_sure else "  unsure", style="dim")
+
+    def _names(self, found: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+        """The names by their types, those of one type the most frequent first."""
+        kinds = max((len(name["type"]) for name in found), default=0)
+        most = max((len(f"{name['count']:,}") for name in found), default=0)
+        for name in sorted(found, key=lambda name: str(name["type"])):
+            is_sure = name["score"] >= SURE
+            line = Text(f"{visible(name['type']):{kinds}}  ", style=_colour(name["type"]))
+            line.append(f"{name['count']:>{most},}×  ", style="dim")
+            line.append(shortened(_flat(name["text"])), style="bold" if is_sure else "yellow")
+            shown = ", ".join(_place(mention) for mention in name["mentions"][: self.MOST])
+            n_more = name["count"] - self.MOST
+            more = f" and {n_more:,} more" if n_more > 0 else ""
+            yield line.append(f"  {name['score']:.2f}  {shown}{more}" + ("" if is_sure else "  unsure"), style="dim")
+
+
+def _place(mention: Mapping[str, Any]) -> str:
+    return f"{mention['start']}-{mention['end']}"
 
 
 class Labels(Reading):

@@ -39,6 +39,7 @@ FLAGS = {
             "threshold",
             "to",
             "top_k",
+            "types",
             "vocab_size",
             "window",
         )

@@ -11,8 +11,22 @@ _EXAMPLE = '{"text": ..., "id": ...}'
 
 def ner(
     files: options.Files = None,
-    model: options.TrainedModel = None,
+    model: options.Model = "ner-mini",
     text_column: options.TextColumn = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="NAMES",
+            parser=options.text,
+            help="Types of names that are wanted, with commas between: PERSON,ORG.  [default: all]",
+            **options.OUTPUT,
+        ),
+    ] = None,
+    list_types: Annotated[
+        bool,
+        typer.Option("--list-types", help="List the types of names that the model finds, and end.", **options.OUTPUT),
+    ] = False,
     min_score: Annotated[
         float,
         typer.Option(
@@ -24,6 +38,14 @@ def ner(
             **options.OUTPUT,
         ),
     ] = 0.0,
+    group: Annotated[
+        bool | None,
+        typer.Option(
+            "--group/--no-group",
+            help="Mentions of one name together, counted, or each by itself.  [default: together on a terminal]",
+            **options.OUTPUT,
+        ),
+    ] = None,
     window: options.Window = None,
     overlap: options.Overlap = None,
     on_long: options.OnLong = "window",
@@ -44,24 +66,28 @@ def ner(
 
     \b
     Examples:
-      bigbird ner article.txt --model runs/ner
-      bigbird ner contracts/ --model runs/ner --json
-      cat article.txt | bigbird ner - --model runs/ner --min-score 0.8
+      bigbird ner article.txt
+      bigbird ner contracts/ --types PERSON,ORG --json
+      cat article.txt | bigbird ner - --min-score 0.8 --group
       bigbird ner --model runs/ner --json < texts.jsonl
     """
-    name = reading.need_model(model, command="ner", recipe="ner-redocred")
+    if list_types:
+        _list_types(model, offline=offline, as_json=as_json)
+        return
     skipped = reading.SkippedFiles()
     items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.console import Entities, ReadingProgress
 
-    progress = ReadingProgress(quiet=quiet)
+    progress, shown = ReadingProgress(quiet=quiet), Entities()
     records = api.entities(
         items,
-        model=name,
+        model=model,
         text_column=text_column,
+        types=None if types is None else [name for name in map(str.strip, types.split(",")) if name],
         min_score=min_score,
+        group=shown.on_terminal and not as_json if group is None else group,
         window=window,
         overlap=overlap,
         on_long=on_long,
@@ -74,6 +100,15 @@ def ner(
         read_ahead=True,
         on_progress=progress.show,
     )
-    reading.show_records(
-        records, Entities().show, named=files or [], skipped=skipped, as_json=as_json, progress=progress
-    )
+    reading.show_records(records, shown.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+
+
+def _list_types(model: str, *, offline: bool, as_json: bool) -> None:
+    from bigbird_cli import api
+    from bigbird_cli.cli.console import EntityTypes, write_json
+
+    known = api.entity_types(model, offline=offline)
+    if as_json:
+        write_json(known)
+    else:
+        EntityTypes().show(known)
