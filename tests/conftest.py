@@ -98,7 +98,7 @@ def tiny_qa_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_labeller(folder: Path, source: Path, kind: str, task: dict, labels: list[str]) -> Path:
+def write_labeller(folder: Path, source: Path, kind: str, task: dict, labels: list[str], **changes: int) -> Path:
     """A tiny random model that labels, with the tokenizer of another folder."""
     import torch
 
@@ -112,6 +112,7 @@ def write_labeller(folder: Path, source: Path, kind: str, task: dict, labels: li
             task.get("problem", "")
         ),
         initializer_range=0.5,
+        **changes,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -129,6 +130,15 @@ def tiny_ner_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path
     tags = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     folder = tmp_path_factory.mktemp("models") / "tiny-ner"
     return write_labeller(folder, tiny_qa_model, "BigBirdForTokenClassification", task, tags)
+
+
+@pytest.fixture(scope="session")
+def tiny_names_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
+    """A tiny random stand-in for ner-mini: types of OntoNotes, told from capitals too."""
+    task = {"type": "ner", "window": 64, "overlap": 16, "labels": ["ORG", "PERSON"], "casing": True}
+    tags = ["O", "B-ORG", "I-ORG", "B-PERSON", "I-PERSON"]
+    folder = tmp_path_factory.mktemp("models") / "tiny-names"
+    return write_labeller(folder, tiny_qa_model, "BigBirdForTokenClassification", task, tags, type_vocab_size=5)
 
 
 @pytest.fixture(scope="session")

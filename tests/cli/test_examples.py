@@ -53,13 +53,15 @@ def workshop(
     tmp_path: Path,
     tiny_qa_model: Path,
     tiny_ner_model: Path,
+    tiny_names_model: Path,
     tiny_classify_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """A folder with the files that the examples name; the shipped model is a tiny one."""
+    """A folder with the files that the examples name; the shipped models are tiny ones."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
     (shipped / "qa-mini").symlink_to(tiny_qa_model)
+    (shipped / "ner-mini").symlink_to(tiny_names_model)
     monkeypatch.setattr(store, "SHIPPED", shipped)
     monkeypatch.setattr(store, "_from_hub", lambda *_, **__: tiny_qa_model)  # a name of the hub is looked up nowhere
     for name in ("article.txt", "book.txt", "contracts/a.txt", "contracts/b.md"):

@@ -2,13 +2,16 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bigbird_cli as bb
+from bigbird_cli.api.naming import together
 from bigbird_cli.errors import DataError, ModelError, UsageError
+from bigbird_cli.weights import store
 from tests.conftest import write_labeller
 
 TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
@@ -109,9 +112,11 @@ def test_without_names_for_its_outputs_a_model_is_refused(tmp_path: Path, tiny_q
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("x.txt",), 2, "bigbird finetune ner-redocred"),
         (("x.txt", "--model", "MODEL"), 3, "there is no such file"),
         (("-", "-", "--model", "MODEL"), 2, "read once only"),
+        (("-", "--model", "MODEL", "--types", "LOC,PRE"), 2, "--types  the model finds nothing of the type 'PRE'"),
+        (("-", "--model", "MODEL", "--types", "LOC,PRE"), 2, "did you mean 'PER'?"),
+        (("-", "--model", "MODEL", "--types", " ,"), 2, "no type is named"),
         (("-", "--model", "QA"), 4, "trained for the task 'qa', not for named entities"),
         (("-", "--model", "MODEL", "--window", "999"), 2, "longer than the model's 256 positions"),
         (("-", "--model", "MODEL", "--window", "16", "--overlap", "14"), 2, "leaves no room"),
@@ -136,3 +141,105 @@ def test_the_python_call_gives_one_record_or_several(tiny_ner_model: Path, tmp_p
         bb.ner(tmp_path / "missing.txt", model=tiny_ner_model)
     with pytest.raises(UsageError, match="min_score"):
         bb.ner("ada", model=tiny_ner_model, min_score=2)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, tiny_names_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny model that ships as ner-mini."""
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "ner-mini").symlink_to(tiny_names_model)
+    monkeypatch.setattr(store, "SHIPPED", tmp_path / "shipped")
+    return tiny_names_model
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_model_ships_for_who_names_none(invoke: Any, article: Path) -> None:
+    result = invoke("ner", article, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert records(result.stdout)[0]["receipt"]["model"] == "ner-mini"
+    assert bb.ner(article)["receipt"]["model"] == "ner-mini"  # type: ignore[call-overload]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_types_that_a_model_finds_are_listed_with_what_they_are_for(invoke: Any) -> None:
+    result = invoke("ner", "--list-types")
+    assert result.stdout.splitlines() == [
+        "ORG     companies, agencies, institutions, teams",
+        "PERSON  people, fictional ones too",
+    ]
+    assert list(records(invoke("ner", "--list-types", "--json").stdout)[0]) == ["ORG", "PERSON"]
+
+
+def test_names_of_the_types_that_are_wanted_are_given_alone(invoke: Any, tiny_ner_model: Path, article: Path) -> None:
+    everything = records(invoke("ner", article, "-m", tiny_ner_model, "--json").stdout)[0]["entities"]
+    people = records(invoke("ner", article, "-m", tiny_ner_model, "--json", "--types", "PER").stdout)[0]["entities"]
+    assert people == [entity for entity in everything if entity["type"] == "PER"]
+    assert 0 < len(people) < len(everything)
+
+
+def test_capitals_reach_a_model_that_heeds_them(tiny_names_model: Path) -> None:
+    small, capitals = (bb.ner(text, model=tiny_names_model) for text in ("ada lit the lamp", "ADA Lit the Lamp"))
+    scores = [[entity["score"] for entity in record["entities"]] for record in (small, capitals)]  # type: ignore[index]
+    assert scores[0] != scores[1]
+
+
+def test_a_temperature_makes_scores_milder_and_changes_no_name(tiny_ner_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mild"
+    shutil.copytree(tiny_ner_model, folder)
+    task = json.loads((folder / "task.json").read_text())
+    (folder / "task.json").write_text(json.dumps({**task, "temperature": 3.0}))
+    sharp, mild = (bb.ner("ada lit the lamp in the tower", model=model) for model in (tiny_ner_model, folder))
+    assert [(e["start"], e["end"], e["type"]) for e in sharp["entities"]] == [  # type: ignore[call-overload]
+        (e["start"], e["end"], e["type"])
+        for e in mild["entities"]  # type: ignore[call-overload]
+    ]
+    pairs = zip(sharp["entities"], mild["entities"], strict=True)  # type: ignore[call-overload]
+    assert all(milder["score"] < sharper["score"] for sharper, milder in pairs)
+
+
+def test_mentions_of_a_name_come_together_counted_and_in_place(
+    invoke: Any, tiny_ner_model: Path, article: Path
+) -> None:
+    found = records(invoke("ner", article, "-m", tiny_ner_model, "--json").stdout)[0]["entities"]
+    (record,) = records(invoke("ner", article, "-m", tiny_ner_model, "--json", "--group").stdout)
+    assert list(record) == ["names", "source", "id", "receipt"]
+    assert sum(name["count"] for name in record["names"]) == len(found)
+    assert [name["count"] for name in record["names"]] == sorted((n["count"] for n in record["names"]), reverse=True)
+    mentions = [{**mention, "type": name["type"]} for name in record["names"] for mention in name["mentions"]]
+    assert sorted(mentions, key=lambda mention: mention["start"]) == [
+        {key: entity[key] for key in ("text", "start", "end", "score", "type")} for entity in found
+    ]
+
+
+def entity(text: str, start: int, type_: str = "PERSON", score: float = 0.5) -> dict[str, Any]:
+    return {"text": text, "type": type_, "start": start, "end": start + len(text), "score": score}
+
+
+def names(*found: dict[str, Any]) -> list[tuple[str, str, int]]:
+    return [(name["text"], name["type"], name["count"]) for name in together(found)]
+
+
+def test_a_bare_name_goes_with_the_only_full_name_that_has_it() -> None:
+    assert names(entity("Bel", 0), entity("Ada Bel", 10), entity("Ada", 20)) == [("Ada Bel", "PERSON", 3)]
+    assert names(entity("Ada Bel", 0), entity("Cora Bel", 10), entity("Bel", 20)) == [
+        ("Ada Bel", "PERSON", 1),
+        ("Cora Bel", "PERSON", 1),
+        ("Bel", "PERSON", 1),
+    ]
+
+
+def test_articles_cases_line_breaks_and_possessives_make_no_other_name() -> None:
+    same = [entity("the Bel Tower", 0, "FAC"), entity("BEL\nTOWER", 20, "FAC"), entity("Bel Tower's", 40, "FAC")]
+    (name,) = together(same)
+    assert (name["count"], name["score"]) == (3, 0.5)
+    assert names(entity("Bel", 0, "GPE"), entity("Bel", 9, "ORG")) == [("Bel", "GPE", 1), ("Bel", "ORG", 1)]
+
+
+def test_people_read_each_name_once_with_its_count_and_places(invoke: Any, tiny_ner_model: Path) -> None:
+    text = "ada lit the lamp . " * 9
+    result = invoke("ner", "-", "--model", tiny_ner_model, "--group", stdin=text)
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    many = [line for line in lines if " and " in line and " more" in line]
+    assert many
+    assert all("×" in line for line in lines[1:-2])

@@ -119,6 +119,38 @@ def test_the_loss_is_the_models_own(head: str, at_once: int, monkeypatch: pytest
         torch.testing.assert_close(gradient[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
+def partial_loss(allowed: list[list[int]], model: PretrainedModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss of four tokens by the labels that each may have, none for one that teaches nothing; and their logits."""
+    ids = np.arange(5, 9, dtype=np.int32)
+    labels = np.array([tags[0] if tags else -100 for tags in allowed], dtype=np.int32)
+    bits = np.array([sum(1 << tag for tag in tags) for tags in allowed], dtype=np.int64)
+    whole = Feature(ids, np.zeros(4, dtype=np.int8), {"labels": labels, "allowed": bits}, 0)
+    padded = collate([whole], pad_id=0, device=CPU)
+    totals = n_targets([whole])
+    loss = head_named("ner").objective(model, ("logits",))(padded.inputs, totals, totals)
+    return loss, model(padded.inputs["input_ids"]).logits[0]
+
+
+def test_where_labels_are_left_open_the_loss_is_that_of_any_of_them() -> None:
+    loss, logits = partial_loss([[0, 2], [1], [], [0, 1, 2]], built("ner"))
+    p = logits.softmax(-1)
+    want = -torch.log(torch.stack([p[0, 0] + p[0, 2], p[1, 1], p[3].sum()])).sum() / 3
+    torch.testing.assert_close(loss, want)
+
+
+def test_with_one_label_a_token_the_loss_left_open_is_cross_entropy() -> None:
+    loss, logits = partial_loss([[0], [2], [1], []], built("ner"))
+    torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits[:3], torch.tensor([0, 2, 1])))
+
+
+def test_tokens_that_may_be_anything_move_nothing() -> None:
+    model = built("ner")
+    loss, _ = partial_loss([[0, 1, 2], [], [0, 1, 2], []], model)
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert all(weight.grad is not None and weight.grad.abs().max() < 1e-6 for weight in model.parameters())
+
+
 def test_a_pass_without_a_target_gives_zeros() -> None:
     model = built("mlm")
     empty = Feature(np.full(5, 7, dtype=np.int32), np.zeros(5, dtype=np.int8), {"labels": np.full(5, -100)}, 0)

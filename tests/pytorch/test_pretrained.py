@@ -180,3 +180,12 @@ def test_auto_names_tell_a_model_of_another_kind(tmp_path: Path) -> None:
     for opened in (bb.AutoModel.from_pretrained, bb.AutoConfig.from_pretrained):
         with pytest.raises(ModelError, match=r"the model is a 'bert', not a 'big_bird'; .*bigbird convert"):
             opened(tmp_path)
+
+
+def test_token_types_that_a_checkpoint_lacks_begin_as_its_first(folder: Path) -> None:
+    name = "bert.embeddings.token_type_embeddings.weight"
+    saved = bb.BigBirdForSequenceClassification.from_pretrained(folder).state_dict()[name]
+    wider = bb.BigBirdForSequenceClassification.from_pretrained(folder, type_vocab_size=5).state_dict()[name]
+    torch.testing.assert_close(wider, torch.cat([saved, saved[:1].repeat(5 - len(saved), 1)]))
+    with pytest.raises(ModelError, match=r"token_type_embeddings\.weight has shape"):
+        bb.BigBirdForSequenceClassification.from_pretrained(folder, type_vocab_size=1)

@@ -154,6 +154,31 @@ def test_rows_hold_tokens_and_tags(tmp_path: Path) -> None:
     assert second.where == f"{path}:2"
 
 
+def test_rows_may_leave_types_and_characters_open(tmp_path: Path) -> None:
+    row = {"text": "Ada saw Bel", "entities": [[0, 3, "PER|ORG"]], "types": ["PER", "ORG"], "unsure": [[8, 11]]}
+    path = rows(tmp_path, row, {"text": "Bel", "entities": []})
+    first, second = read(path, partial=True)
+    assert (first.types, first.unsure) == (frozenset({"PER", "ORG"}), ((8, 11),))
+    assert (second.types, second.unsure) == (None, ())
+    assert [(whole.types, whole.unsure) for whole in read(path)] == [(None, ())] * 2  # unless the task says so
+
+
+@pytest.mark.parametrize(
+    ("left_open", "where", "words"),
+    [
+        ({"unsure": [[2, 9]]}, "unsure[0]", "no characters of a text of 3"),
+        ({"unsure": [[0, 1], [1]]}, "unsure[1]", r"this is \[1\]"),
+        ({"unsure": 3}, ":1", "a number, not a list"),
+        ({"types": [1]}, "types[0]", "not a string"),
+    ],
+)
+def test_what_is_left_open_is_checked(tmp_path: Path, left_open: dict[str, Any], where: str, words: str) -> None:
+    path = rows(tmp_path, {"text": "Ada", "entities": [], **left_open})
+    with pytest.raises(DataError, match=words) as error:
+        read(path, partial=True)
+    assert str(error.value.where).endswith(where)
+
+
 def test_rows_hold_a_text_and_its_entities(tmp_path: Path) -> None:
     text = "\U0001f600 Ada\r\nsaw Ko\u0308ln"
     path = rows(

@@ -546,3 +546,76 @@ def test_decoded_entities_are_those_that_the_tags_spell(scheme: str) -> None:
                 (span.type, 2 * span.first, 2 * span.stop - 1) for span in spans_of(tags)
             ]
         assert all(e.text == each.text[e.start : e.end] for e in entities)
+
+
+PARTIAL = NamedEntities(labels=("LOC", "ORG", "PER"), window=32, overlap=8, partial=True)
+
+
+def allowed_of(task: NamedEntities, given: NERExample) -> list[set[str]]:
+    """The tags that each unit may have, none where nothing is learnt."""
+    (feature,) = task.training_features([given], PIECES)
+    labels, bits = feature.labels["labels"], feature.labels["allowed"]
+    return [
+        {tag for i, tag in enumerate(task.output_tags) if int(bits[place]) >> i & 1} if labels[place] != -100 else set()
+        for place in feature.first + units_of(feature.document).tokens  # type: ignore[arg-type, union-attr]
+    ]
+
+
+def test_what_a_row_does_not_annotate_may_be_of_any_other_type() -> None:
+    given = NERExample("a", "Ada saw Bel", (GoldEntity("PER", 0, 3),), types=frozenset({"PER", "LOC"}))
+    assert allowed_of(PARTIAL, given) == [{"B-PER"}, {"O", "B-ORG", "I-ORG"}, {"O", "B-ORG", "I-ORG"}]
+
+
+def test_an_entity_of_one_of_several_types_may_be_of_each() -> None:
+    given = NERExample("a", "Ada Bel left", (GoldEntity("ORG|PER", 0, 7),))
+    assert allowed_of(PARTIAL, given) == [{"B-ORG", "B-PER"}, {"I-ORG", "I-PER"}, {"O"}]
+
+
+def test_nothing_is_learnt_where_a_row_is_unsure() -> None:
+    given = NERExample("a", "Ada saw Bel", (GoldEntity("PER", 0, 3),), unsure=((8, 10),))
+    assert allowed_of(PARTIAL, given) == [{"B-PER"}, {"O"}, set()]
+
+
+def test_what_an_example_leaves_open_counts_neither_for_nor_against_a_model() -> None:
+    gold = (GoldEntity("LOC|ORG", 0, 3), GoldEntity("PER", 20, 23), GoldEntity("LOC", 30, 33))
+    given = NERExample("a", "x" * 40, gold, types=frozenset({"LOC", "ORG"}), unsure=((30, 34),))
+    found = [("ORG", 0, 3), ("PER", 10, 13), ("LOC", 30, 33), ("LOC", 36, 39)]
+    entities = tuple(Entity(type_, start, end, 1.0, "x" * 3) for type_, start, end in found)
+    prediction = NERPrediction("a", entities, n_tokens=9, n_read=9, n_unknown=0, n_windows=1, longest_input=11)
+    scores = PARTIAL.score([prediction], [given])
+    assert (scores["total"], scores["predicted"], scores["precision"], scores["recall"]) == (1, 2, 50, 100)
+
+
+def test_the_types_of_partial_data_are_those_that_its_entities_may_have() -> None:
+    given = NERExample("a", "Ada saw", (GoldEntity("ORG|PER", 0, 3),))
+    assert NamedEntities(partial=True).fitted([given]).labels == ("ORG", "PER")
+    with pytest.raises(DataError, match="the type 'LOK'"):
+        list(PARTIAL.training_features([NERExample("a", "Ada", (GoldEntity("LOK|PER", 0, 3),))], PIECES))
+
+
+def test_more_types_than_a_number_has_bits_are_refused() -> None:
+    many = tuple(f"T{i}" for i in range(32))
+    assert len(NamedEntities(labels=many).output_tags) == 65
+    with pytest.raises(ValidationError, match="63 outputs at most, and this one 65"):
+        NamedEntities(labels=many, partial=True)
+
+
+def test_casing_gives_each_token_its_type_and_the_model_a_row_for_each() -> None:
+    task = TASK.model_copy(update={"casing": True})
+    (feature,) = task.encode([NERExample("a", "Ada SAW bel 12 McBe")], PIECES)
+    assert feature.types.tolist() == [0, 0, 2, 3, 1, 0, 4, 0]  # [CLS], a bare token, the words, [SEP]
+    assert task.config_changes()["type_vocab_size"] == 5
+    assert "type_vocab_size" not in TASK.config_changes()
+
+
+def test_a_temperature_divides_scores_before_they_are_probabilities() -> None:
+    given = [NERExample("a", "ada saw bel")]
+    (feature,) = TASK.encode(given, PIECES)
+    logits = random_logits(TASK, feature, np.random.default_rng(0))
+    found = []
+    for task, factor in ((TASK, 1), (TASK.model_copy(update={"temperature": 2.0}), 2)):
+        decoder = task.decoder(given, PIECES)
+        decoder.add(feature, {"logits": factor * logits["logits"]})
+        found.append(decoder.finish()[0].entities)
+    assert found[0] == found[1]
+    assert found[0]
