@@ -30,9 +30,16 @@ from bigbird_cli.pytorch.models import (
     BigBirdForTokenClassification,
 )
 from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.pytorch.sentences import SentenceEncoder
 
 SCORES_AT_ONCE = 1 << 26
 """Vocabulary scores of a language model that are held at a time: 256 MiB of float32."""
+
+SHARPNESS = 20.0
+"""What cosines are multiplied with to be logits: all-MiniLM's sentence space was trained with it."""
+
+LABEL_GROUPS = 4
+"""Passes in which the labels of a batch are embedded, each padded to its own longest."""
 
 
 class Objective(nn.Module):
@@ -157,6 +164,40 @@ class NextToken(LanguageModelling):
         return states_BSD[:, :-1][is_target_BS[:, 1:]], labels_BS[is_target_BS], is_target_BS
 
 
+class LabelMatching(Objective):
+    """Put a text nearer to its label than to other labels: cross-entropy over the cosines with each.
+
+    A training input holds a text and its labels one behind the other, each between [CLS] and [SEP] of its own. The
+    labels of a text are its own business: no other text of the batch lends it any, so that the loss does not depend on
+    how a batch is split.
+    """
+
+    def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
+        del counts
+        ids_BPS, mask_BPS = _parts(inputs["input_ids"], inputs["parts"])
+        texts_BD = self.model(ids_BPS[:, 0], mask_BPS[:, 0])
+        is_label_BC = mask_BPS[:, 1:, 0] > 0
+        labels_LD = self._embedded(ids_BPS[:, 1:][is_label_BC], mask_BPS[:, 1:][is_label_BC])
+        text_of_L = is_label_BC.nonzero()[:, 0]
+        logits_BC = texts_BD.new_full(is_label_BC.shape, -torch.inf)
+        logits_BC[is_label_BC] = SHARPNESS * (texts_BD[text_of_L] * labels_LD).sum(dim=-1)
+        loss: Tensor = F.cross_entropy(logits_BC, inputs["labels"], reduction="sum")
+        return loss / max(1, totals["labels"])
+
+    def _embedded(self, ids_LS: Tensor, mask_LS: Tensor) -> Tensor:
+        """Embed labels, those of like length together: most have a word or two, some are sentences."""
+        lengths_L = mask_LS.sum(dim=1)
+        order_L = lengths_L.argsort()
+        groups = [each for each in order_L.tensor_split(LABEL_GROUPS) if len(each)]
+        longest = [int(lengths_L[each[-1]]) for each in groups]
+        embedded = [self.model(ids_LS[each, :n], mask_LS[each, :n]) for each, n in zip(groups, longest, strict=True)]
+        return torch.cat(embedded)[order_L.argsort()]
+
+    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Give the `embedding` (B, D) of texts and of labels alike."""
+        return {"embedding": self.model(inputs["input_ids"], inputs.get("attention_mask"))}
+
+
 @dataclass(frozen=True)
 class Head:
     """A model class, what it is trained for, and which of its outputs a task's decoder reads."""
@@ -176,8 +217,9 @@ HEADS = {
     "mlm": Head(BigBirdForMaskedLM, ("nll", "correct"), LanguageModelling),
     "pretraining": Head(BigBirdForPreTraining, ("nll", "correct", "relation_logits"), LanguageModelling),
     "causal": Head(BigBirdForCausalLM, ("nll", "correct"), NextToken),
+    "sentences": Head(SentenceEncoder, ("embedding",), LabelMatching),
 }
-WHOLE = ("relation_logits",)
+WHOLE = ("relation_logits", "embedding")
 """Outputs that belong to a whole input even where the others belong to its tokens."""
 
 
@@ -196,3 +238,20 @@ def _split(inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None, dict[st
     """Labels, next-sentence labels, and the encoder's inputs."""
     encoder = {name: value for name, value in inputs.items() if name not in ("labels", "next_sentence_label")}
     return inputs["labels"], inputs.get("next_sentence_label"), encoder
+
+
+def _parts(ids_BS: Tensor, parts_BS: Tensor) -> tuple[Tensor, Tensor]:
+    """Take inputs apart that hold P parts one behind the other: ids and mask (B, P, S), 0 on padding.
+
+    Args:
+        ids_BS: token ids.
+        parts_BS: the number of each token's part, counted from 0; below 0 on padding.
+    """
+    n_parts = int(parts_BS.max()) + 1
+    lengths_BP = F.one_hot(parts_BS.clamp(min=-1) + 1, n_parts + 1)[..., 1:].sum(dim=1)
+    begins_BP = lengths_BP.cumsum(dim=1) - lengths_BP
+    places_S = torch.arange(int(lengths_BP.max()), device=ids_BS.device)
+    places_BPS = (begins_BP[..., None] + places_S).clamp(max=ids_BS.shape[1] - 1)
+    mask_BPS = (places_S < lengths_BP[..., None]).long()
+    ids_BPS = ids_BS[:, None].expand(-1, n_parts, -1).gather(2, places_BPS)
+    return ids_BPS * mask_BPS, mask_BPS

@@ -20,9 +20,10 @@ from bigbird_cli.tasks.mlm import MaskedLanguageModelling
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.zero_shot import ZeroShot
 
 LabelledTask = Annotated[
-    QuestionAnswering | Classification | NamedEntities | MultipleChoice, Field(discriminator="type")
+    QuestionAnswering | Classification | ZeroShot | NamedEntities | MultipleChoice, Field(discriminator="type")
 ]
 """What `bigbird finetune` trains; a task's name stands in its field `type`."""
 

@@ -1,0 +1,401 @@
+"""Zero-shot classification: which of the labels that a caller names at the time describes a text.
+
+Texts and labels are embedded apart, and a label's logit is the cosine of its place with the text's: a document is read
+once, whatever the number of labels. A training input is a text and some labels, the right one among them, one behind
+the other: `[CLS] window [SEP] [CLS] label [SEP] [CLS] label [SEP] ...`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from bigbird_cli.data.rows import Row, read_rows
+from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.section import Section
+from bigbird_cli.tasks.base import (
+    Feature,
+    FeatureList,
+    Features,
+    WindowedTask,
+    examples_of,
+    insist_on_same,
+    names_of_scores,
+)
+from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
+from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.windows import Window, n_covered, owned_sums
+
+N_SPECIAL = 2
+"""[CLS] and [SEP] around a window."""
+
+_EXAMPLE = '{"text": ..., "labels": ["...", "..."], "label": 0}'
+
+
+@dataclass(frozen=True, eq=False)
+class TextWithLabels:
+    """A text, labels that may describe it, and the number of the one that does."""
+
+    id: str
+    text: str
+    labels: tuple[str, ...]
+    label: int
+    where: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Which labels describe a text.
+
+    Attributes:
+        id: the example's.
+        labels: numbers of the labels, the likeliest first; none where none of them describes it.
+        scores: by label, a probability: they add up to 1 with none_score, or are one probability each.
+        none_score: probability that no label describes it; 0 where that was not asked.
+        evidence: start and end of the passage that speaks most for the likeliest label, and that label's score were it
+            the whole text.
+        n_tokens, n_read, n_unknown, n_windows, longest_input: as of every prediction, see `tasks.qa.QAPrediction`.
+    """
+
+    id: str
+    labels: tuple[int, ...]
+    scores: tuple[float, ...]
+    none_score: float
+    evidence: tuple[int, int, float]
+    n_tokens: int
+    n_read: int
+    n_unknown: int
+    n_windows: int
+    longest_input: int
+
+
+class Calibration(Section):
+    """How cosines become probabilities; fitted on a dev set after training."""
+
+    scale: float = Field(default=20.0, gt=0)
+    """What a cosine is multiplied with to be a logit."""
+
+    bias: float | None = None
+    """One label: the logit of none of them, against theirs; null where one always is. Several: added to each logit."""
+
+
+class ZeroShot(WindowedTask):
+    """Choose among labels that are named with each text."""
+
+    head: ClassVar[str] = "sentences"
+    main_metric: ClassVar[str] = "accuracy"
+    n_special: ClassVar[int] = N_SPECIAL
+
+    type: Literal["zero_shot"] = "zero_shot"
+    """The task's name."""
+
+    text_column: str = "text"
+    """Field of the text."""
+
+    labels_column: str = "labels"
+    """Field of the labels to choose among: a list of names, or of "name: description"."""
+
+    label_column: str = "label"
+    """Field of the right label: its number from 0, or its text."""
+
+    id_column: str = "id"
+    """Field of the row's name, if it has one."""
+
+    multi: bool = False
+    """Any number of labels may describe a text, rather than one of them."""
+
+    combine: Literal["mean", "max"] = "mean"
+    """How the windows of a long document are made one: the mean of their cosines, each weighted by the tokens that it
+    answers for, or each label's largest."""
+
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Several labels: those at least so likely are given."""
+
+    one: Calibration = Calibration()
+    """From cosines to probabilities, where one label is right; without a bias one of them always is."""
+
+    several: Calibration = Calibration(bias=-6.0)
+    """The same where each label may be right or wrong."""
+
+    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[TextWithLabels]:
+        """Read rows.
+
+        Raises:
+            DataError: something cannot be used; the error names the place.
+        """
+        rows = read_rows(source, offline=offline, example=_EXAMPLE)
+        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
+
+    def room(self, n_beside: int = 0) -> int:
+        """Tokens of a document that one window holds."""
+        del n_beside
+        return self.window - N_SPECIAL
+
+    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a document of n_tokens; nothing stands beside it."""
+        del where
+        return self.overlapping(n_tokens, room=self.room(n_beside))
+
+    def window_feature(
+        self,
+        document: ReadDocument,
+        window: Window,
+        owned: range,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        beside: np.ndarray | None = None,
+    ) -> Feature:
+        """Put together the model input of one window."""
+        del beside
+        ids = _between(document.tokens.ids[window.start : window.stop], tokenizer)
+        return Feature(
+            ids=ids,
+            types=np.zeros(len(ids), dtype=np.int8),
+            labels={},
+            example=example,
+            document=document,
+            window=window,
+            first=1,
+            owned=owned,
+            name=document.name,
+        )
+
+    def training_features(self, examples: Iterable[TextWithLabels], tokenizer: Tokenizer) -> Iterator[Feature]:
+        """Turn examples into their windows, each with all labels behind it.
+
+        Raises:
+            DataError: a text or a label is empty or too long; the error names the example.
+        """
+        for index, example in enumerate(examples):
+            labels = [self._label_ids(label, tokenizer, example.where) for label in example.labels]
+            for feature in self._windows(example, index, tokenizer):
+                ids = np.concatenate([feature.ids, *labels])
+                yield Feature(
+                    ids=ids,
+                    types=np.zeros(len(ids), dtype=np.int8),
+                    labels={
+                        "labels": example.label,
+                        "parts": np.repeat(np.arange(1 + len(labels)), [len(feature.ids), *map(len, labels)]),
+                    },
+                    example=index,
+                    window=feature.window,
+                    owned=feature.owned,
+                    name=feature.name,
+                )
+
+    def encode(self, examples: Sequence[TextWithLabels], tokenizer: Tokenizer) -> FeatureList:
+        """Turn examples into their windows, and every label that one of them has into an input of its own.
+
+        Raises:
+            DataError: a text or a label is empty or too long; the error names the example.
+        """
+        where = {label: example.where for example in examples for label in example.labels}
+        labels = [self.label_feature(label, tokenizer, where=place) for label, place in where.items()]
+        texts = [
+            window for index, example in enumerate(examples) for window in self._windows(example, index, tokenizer)
+        ]
+        return FeatureList([*labels, *texts])
+
+    def label_feature(self, label: str, tokenizer: Tokenizer, *, where: str) -> Feature:
+        """Put together the model input of a label, which the feature's name tells; it belongs to no example.
+
+        Raises:
+            DataError: it is empty, or longer than a window.
+        """
+        ids = self._label_ids(label, tokenizer, where)
+        return Feature(ids=ids, types=np.zeros(len(ids), dtype=np.int8), labels={}, example=-1, name=label)
+
+    def decoder(self, examples: Sequence[TextWithLabels], tokenizer: Tokenizer) -> "MatchDecoder":
+        """Open a decoder for the features of these examples."""
+        del tokenizer
+        return MatchDecoder(self, [(example.id, example.labels) for example in examples], {})
+
+    def decoder_for(self, names: Sequence[str], places: Mapping[str, np.ndarray]) -> "MatchDecoder":
+        """Open a decoder for documents of these names, which all have the labels whose places are given."""
+        return MatchDecoder(self, [(name, tuple(places)) for name in names], places)
+
+    def score_names(self, examples: Sequence[TextWithLabels], features: Features) -> list[str]:
+        """Name the scores that `score` will give."""
+        windows = FeatureList([feature for feature in features if feature.document is not None])
+        blank = partial(Match, labels=(0,), scores=(1.0,), none_score=0.0, evidence=(0, 0, 0.0))
+        return names_of_scores(self.score, examples, windows, blank)
+
+    def score(self, predictions: Sequence[Match], examples: Sequence[TextWithLabels]) -> dict[str, float]:
+        """Compare the nearest labels with the right ones, in percent.
+
+        Returns:
+            accuracy; chance, that of drawing; confidence, the mean probability of the labels taken, which is the
+            accuracy where the model is calibrated; total (a count).
+        """
+        insist_on_same(predictions, examples, "texts")
+        right = [p.labels[:1] == (e.label,) for p, e in zip(predictions, examples, strict=True)]
+        return {
+            "accuracy": 100 * float(np.mean(right)),
+            "chance": 100 * float(np.mean([1 / len(example.labels) for example in examples])),
+            "confidence": 100 * float(np.mean([max(prediction.scores) for prediction in predictions])),
+            "total": float(len(examples)),
+        }
+
+    def probabilities(self, cosines_L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn cosines with L labels into their probabilities, and that of none of them.
+
+        Args:
+            cosines_L: (..., L).
+
+        Returns:
+            (..., L) and (...).
+        """
+        if self.multi:
+            logits_L = self.several.scale * cosines_L + (self.several.bias or 0.0)
+            return 1 / (1 + np.exp(-logits_L)), np.zeros(cosines_L.shape[:-1])
+        logits_L = self.one.scale * cosines_L
+        none = np.full((*cosines_L.shape[:-1], 1), -np.inf if self.one.bias is None else self.one.bias)
+        logits = np.concatenate([logits_L, none], axis=-1)
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        probs = weights / weights.sum(axis=-1, keepdims=True)
+        return probs[..., :-1], probs[..., -1]
+
+    def _windows(self, example: TextWithLabels, index: int, tokenizer: Tokenizer) -> Iterator[Feature]:
+        where = example.where or example.id
+        document = encode_document(example.text, tokenizer, name=where)
+        if not len(document):
+            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
+        plan = self.plan_windows(len(document))
+        for window, owned in zip(plan, owned_sums(plan), strict=True):
+            yield self.window_feature(document, window, owned, tokenizer, example=index)
+
+    def _label_ids(self, label: str, tokenizer: Tokenizer, where: str) -> np.ndarray:
+        ids = tokenizer.encode(label, newline="space").ids
+        if not 0 < len(ids) <= self.room():
+            raise DataError(
+                f"the label {label[:60]!r} has {len(ids)} tokens; it must have 1 to {self.room()}",
+                where=where,
+                fix="describe it in a sentence",
+            )
+        return _between(ids, tokenizer)
+
+    def _example(self, row: Row) -> TextWithLabels:
+        name = row.fields.get(self.id_column)
+        labels = row.filled(self.labels_column, setting="task.labels_column")
+        if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+            kind = f"a list of {len(labels)}" if isinstance(labels, list) else json_kind(labels)
+            raise DataError(
+                f'"{self.labels_column}" is {kind}, not a list of two texts or more',
+                where=row.where,
+                fix=f"write rows such as {_EXAMPLE}",
+            )
+        return TextWithLabels(
+            id=row.where if name is None else str(name),
+            text=row.filled_text(self.text_column, setting="task.text_column"),
+            labels=tuple(labels),
+            label=self._number(row.filled(self.label_column, setting="task.label_column"), labels, row),
+            where=row.where,
+        )
+
+    def _number(self, value: Any, labels: Sequence[str], row: Row) -> int:
+        if isinstance(value, str) and labels.count(value) == 1:
+            return labels.index(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(labels):
+            return value
+        raise DataError(
+            f'"{self.label_column}" is {value!r}, which names none of the {len(labels)} labels',
+            where=row.where,
+            fix=f"give a number from 0 to {len(labels) - 1}, or a label's text",
+        )
+
+
+@dataclass(eq=False)
+class _Gathered:
+    """What is kept of a document's windows: their places, and how many tokens each answers for."""
+
+    document: ReadDocument | None = None
+    places: dict[Window, np.ndarray] = field(default_factory=dict)
+    weights: dict[Window, int] = field(default_factory=dict)
+    longest_input: int = 0
+
+
+class MatchDecoder:
+    """Compares the windows of each text with its labels.
+
+    Args:
+        task: with its calibration.
+        examples: name and labels of each text.
+        places: of labels, by their text; others are added as the features of `ZeroShot.encode` come.
+    """
+
+    def __init__(
+        self, task: ZeroShot, examples: Sequence[tuple[str, tuple[str, ...]]], places: Mapping[str, np.ndarray]
+    ) -> None:
+        self._task = task
+        self._examples = examples
+        self._labels = dict(places)
+        self._gathered = [_Gathered() for _ in examples]
+
+    def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
+        """Take the place (D,) of a window or of a label.
+
+        Raises:
+            ModelError: a coordinate is not a finite number.
+        """
+        place = np.asarray(outputs["embedding"], dtype=np.float64)
+        if not np.isfinite(place).all():
+            where = f"label {feature.name!r}" if feature.document is None else f"document {feature.name}"
+            raise ModelError("the model gave a number that is not finite", where=where)
+        if feature.document is None:
+            self._labels[feature.name] = place
+            return
+        gathered = self._gathered[feature.example]
+        gathered.document = feature.document
+        gathered.places[feature.window] = place
+        gathered.weights[feature.window] = max(1, len(feature.owned))
+        gathered.longest_input = max(gathered.longest_input, len(feature))
+
+    def finish(self) -> list[Match]:
+        """Give one prediction for each text, in their order."""
+        return [self.prediction(i) for i in range(len(self._examples))]
+
+    def prediction(self, example: int) -> Match:
+        """Give the prediction of one text whose windows and labels have all been added."""
+        task, gathered = self._task, self._gathered[example]
+        name, labels = self._examples[example]
+        document = gathered.document
+        if document is None:
+            raise ValueError(f"no window of text {name} was added")
+        read = sorted(gathered.places)  # in reading order: the result does not depend on the order of arrival
+        places_WD = np.stack([gathered.places[window] for window in read])
+        cosines_WL = places_WD @ np.stack([self._labels[label] for label in labels]).T
+        if task.combine == "mean":
+            cosines_L = np.average(cosines_WL, axis=0, weights=[gathered.weights[window] for window in read])
+        else:
+            cosines_L = cosines_WL.max(axis=0)
+        probs_L, none = task.probabilities(cosines_L)
+        ranked = np.argsort(-probs_L, kind="stable").tolist()
+        best = ranked[0]
+        probs_WL, _ = task.probabilities(cosines_WL)
+        deciding = int(probs_WL[:, best].argmax())
+        given = [i for i in ranked if probs_L[i] >= task.threshold] if task.multi else ranked[: probs_L[best] >= none]
+        return Match(
+            id=name,
+            labels=tuple(given),
+            scores=tuple(probs_L.tolist()),
+            none_score=float(none),
+            evidence=(
+                *document.span(read[deciding].start, read[deciding].stop - 1),
+                float(probs_WL[deciding, best]),
+            ),
+            n_tokens=len(document),
+            n_read=n_covered(read),
+            n_unknown=document.unknown,
+            n_windows=len(read),
+            longest_input=gathered.longest_input,
+        )
+
+
+def _between(ids: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
+    """Ids between [CLS] and [SEP]: int32."""
+    return np.array([tokenizer.cls_id, *ids.tolist(), tokenizer.sep_id], dtype=np.int32)
