@@ -149,6 +149,25 @@ def tiny_classify_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model:
     return write_labeller(folder, tiny_qa_model, "BigBirdForSequenceClassification", task, task["labels"])
 
 
+@pytest.fixture(scope="session")
+def tiny_label_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
+    """A tiny random encoder of texts and labels."""
+    import torch
+
+    from bigbird_cli.bigbird.config import BigBirdConfig
+    from bigbird_cli.pytorch.sentences import SentenceEncoder
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-labels"
+    config = BigBirdConfig.from_file(tiny_qa_model / "config.json").replace(initializer_range=0.5)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        SentenceEncoder(config).save_pretrained(folder)
+    write_wordpiece(folder)
+    task = {"type": "zero_shot", "window": 64, "overlap": 16, "one": {"scale": 20.0, "bias": 5.0}}
+    (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+    return folder
+
+
 Bigbird = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

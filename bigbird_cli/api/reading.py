@@ -31,6 +31,7 @@ from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, re
 
 DEFAULT_QA_MODEL = "qa-mini"
 DEFAULT_NER_MODEL = "ner-mini"
+DEFAULT_LABELS_MODEL = "classify-mini"
 
 _COSTLY = 2.0
 """A warning tells when windows together hold so many times the tokens of their document."""

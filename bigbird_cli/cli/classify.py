@@ -1,17 +1,51 @@
 """`bigbird classify`: tell what documents of any length are."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from bigbird_cli.cli import options, reading
+from bigbird_cli import bounds
+from bigbird_cli.cli import completion, options, reading
+from bigbird_cli.errors import UsageError
 
 _EXAMPLE = '{"text": ..., "pair": ..., "id": ...}'
 
 
 def classify(
     files: options.Files = None,
-    model: options.TrainedModel = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="A,B,C",
+            parser=options.text,
+            help="What the documents may be; no training is needed.",
+            **options.INPUT,
+        ),
+    ] = None,
+    labels_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels-file",
+            metavar="PATH",
+            parser=options.path,
+            help='Labels of a file: a line each, "label" or "label: description"; or YAML.',
+            **options.INPUT,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            parser=options.name,
+            autocompletion=completion.models,
+            help="Run or model folder, or name on the hub.  [default with labels: classify-mini]",
+            **options.MODEL,
+        ),
+    ] = None,
     pair: Annotated[
         str | None,
         typer.Option(
@@ -23,6 +57,21 @@ def classify(
         ),
     ] = None,
     text_column: options.TextColumn = None,
+    multi: Annotated[
+        bool, typer.Option("--multi", help="Any number of the labels may be right, not one.", **options.OUTPUT)
+    ] = False,
+    closed: Annotated[
+        bool, typer.Option("--closed", help='One of the labels is right: never "none of these".', **options.OUTPUT)
+    ] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k",
+            help="Scores of so many of the labels, the likeliest first.  [default: all]",
+            **options.number(bounds.COUNT),
+            **options.OUTPUT,
+        ),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -53,20 +102,26 @@ def classify(
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
 ) -> None:
-    """Tell what documents of any length are: a label, several, or a number, as the model was trained.
+    """Tell what documents of any length are: one of the labels you name, or what a model was trained to tell.
+
+    With labels, text and labels are compared in a space of meanings: "label: description" says more than a name alone,
+    and hundreds of labels cost as much as two. Without, a model of your own gives a label, several, or a number.
 
     A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the columns that the model was
     trained on, else "text" and "pair". Without FILE, standard input is read: rows of JSON, or one text.
 
     \b
     Examples:
+      bigbird classify article.txt --labels "politics,sport,business"
+      bigbird classify contracts/ --labels-file kinds.txt --top-k 3 --json
       bigbird classify article.txt --model runs/classify
       bigbird classify contracts/ --model runs/classify --json
       bigbird classify new.csv --model runs/classify --json
       cat article.txt | bigbird classify - --model runs/classify
       bigbird classify --model runs/classify --json < texts.jsonl
     """
-    name = reading.need_model(model, command="classify", recipe="classify-imdb")
+    if labels is not None and labels_file is not None:
+        raise UsageError("labels are given twice", where="--labels-file", fix="write all of them into the file")
     skipped = reading.SkippedFiles()
     items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
 
@@ -76,9 +131,13 @@ def classify(
     progress = ReadingProgress(quiet=quiet)
     records = api.classes(
         items,
-        model=name,
+        labels=labels_file if labels is None else labels,
+        model=model,
         pair=pair,
         text_column=text_column,
+        multi=multi,
+        closed=closed,
+        top_k=top_k,
         threshold=threshold,
         combine=combine,
         window=window,

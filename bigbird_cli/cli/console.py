@@ -265,11 +265,14 @@ class Labels(Reading):
         """Write one record: the document, its label with the likeliest others, and what of the document was read."""
         self._heading(record["source"])
         scores, given = record["scores"], record.get("labels", [record["label"]])
-        if record["label"] is None and "labels" not in record:
+        if "none_score" in record and record["label"] is None:
+            given = []
+        if record["label"] is None and given:
             self._print(Text(f"{record['score']:.4g}", style="bold"))
         else:
             if not given:
-                self._print(Text("no label", style="yellow"))
+                none = f"none of these  {record['none_score']:6.1%}" if record.get("none_score") else "no label"
+                self._print(Text(none, style="yellow"))
             best = sorted(scores, key=lambda name: -scores[name])
             is_close = "labels" not in record and len(best) > 1 and scores[best[1]] >= CLOSE * scores[best[0]]
             is_sure = scores[best[0]] >= SURE and not is_close
@@ -284,7 +287,10 @@ class Labels(Reading):
                     line.append("  unsure", style="dim")
                 self._print(line)
         if record["receipt"]["windows"] > 1:
-            self._print_facts(f"{record['combine']} of {record['receipt']['windows']:,} windows")
+            facts = [f"{record['combine']} of {record['receipt']['windows']:,} windows"]
+            if evidence := record.get("evidence"):
+                facts.append(f"most at characters {evidence['start']}-{evidence['end']}")
+            self._print_facts(*facts)
         self._receipt(record)
 
 

@@ -1,6 +1,14 @@
 """What a YAML recipe may say, and how it is read."""
 
-from bigbird_cli.recipe.load import COMMANDS, dump_recipe, find_recipe, load_recipe, recipe_changes, shipped_recipes
+from bigbird_cli.recipe.load import (
+    COMMANDS,
+    dump_recipe,
+    find_recipe,
+    load_recipe,
+    parse_labels,
+    recipe_changes,
+    shipped_recipes,
+)
 from bigbird_cli.recipe.schema import (
     DataSection,
     FinetuneRecipe,
@@ -23,6 +31,7 @@ __all__ = [
     "dump_recipe",
     "find_recipe",
     "load_recipe",
+    "parse_labels",
     "recipe_changes",
     "shipped_recipes",
 ]

@@ -145,6 +145,29 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
         raise _explained(error, text, kind) from None
 
 
+def parse_labels(source: str, name: str) -> dict[str, str]:
+    """Read labels from YAML: a list of names, or a mapping of names to descriptions, which may be empty.
+
+    Args:
+        source: the YAML text.
+        name: of its file, for errors.
+
+    Raises:
+        RecipeError: it is no YAML, or neither of the two.
+    """
+    node = _compose(source, name)
+    values = [] if node is None else _build(node, (), _Text(values={}, keys={}, at={}, name=name))
+    if isinstance(values, list):
+        values = {value: None for value in values if not isinstance(value, list | dict)} if values else {}
+    if not isinstance(values, dict) or not all(isinstance(value, str | None) for value in values.values()):
+        raise RecipeError(
+            "labels are a list of names, or a mapping of names to descriptions",
+            where=name,
+            fix="write «- invoice», or «invoice: a demand for payment»",
+        )
+    return {str(label): description or "" for label, description in values.items()}
+
+
 DATA = re.compile(r"\.(csv|tsv|jsonl|ndjson|parquet|arrow|conll|txt|xlsx?)(\.(gz|bz2|xz|zip))?$", re.IGNORECASE)
 """Names of files that no recipe has."""
 

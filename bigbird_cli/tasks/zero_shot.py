@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -120,6 +120,10 @@ class ZeroShot(WindowedTask):
 
     several: Calibration = Calibration(bias=-6.0)
     """The same where each label may be right or wrong."""
+
+    def closed(self) -> Self:
+        """The task where one of the labels is always right."""
+        return self.model_copy(update={"one": self.one.model_copy(update={"bias": None})})
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[TextWithLabels]:
         """Read rows.
@@ -378,7 +382,10 @@ class MatchDecoder:
         best = ranked[0]
         probs_WL, _ = task.probabilities(cosines_WL)
         deciding = int(probs_WL[:, best].argmax())
-        given = [i for i in ranked if probs_L[i] >= task.threshold] if task.multi else ranked[: probs_L[best] >= none]
+        if task.multi:
+            given = [i for i in ranked if probs_L[i] >= task.threshold]
+        else:
+            given = [best] if probs_L[best] >= none else []
         return Match(
             id=name,
             labels=tuple(given),

@@ -1,6 +1,7 @@
 """`bigbird classify`: what it reads, what it says, and how it ends."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,32 @@ def test_a_folder_of_transformers_is_read_by_its_labels(tmp_path: Path, tiny_qa_
     ("args", "code", "words"),
     [
         (("x.txt",), 2, "bigbird finetune classify-imdb"),
+        (("x.txt",), 2, 'say what the documents may be, such as "invoice,contract,letter"'),
+        (("-", "--labels", "lamp,lamp"), 2, "--labels  the label 'lamp' is named twice"),
+        (("-", "--labels", "lamp,,sea"), 2, "--labels  a label is empty"),
+        (("-", "--labels", "lamp", "--labels-file", "x.txt"), 2, "labels are given twice"),
+        (("-", "--labels-file", "x.txt"), 3, "there is no such file"),
+        (("-", "--labels", "lamp", "--closed", "--model", "LABELS"), 2, "--closed  there is one label only"),
+        (("-", "--labels", "lamp,sea", "--pair", "ada"), 2, "--pair  beside labels of your own"),
+        (("-", "--multi", "--model", "MODEL"), 2, "--multi  this is for labels of your own"),
+        (("-", "--labels", "lamp,sea", "--model", "MODEL"), 4, "task 'classify', not for labels of your own"),
+        (("-", "--model", "LABELS"), 4, "task 'zero_shot', not for classification without given labels"),
+        (("-", "--labels", "lamp " * 70 + ",sea", "--model", "LABELS"), 2, "it must have 1 to 62"),
         (("x.txt", "--model", "MODEL"), 3, "there is no such file"),
         (("-", "--model", "QA"), 4, "trained for the task 'qa', not for classification"),
         (("-", "--model", "MODEL", "--threshold", "0"), 2, "--threshold  it is 0.0; it must be above 0"),
     ],
 )
 def test_mistakes_are_told_with_the_right_code(
-    invoke: Any, tiny_classify_model: Path, tiny_qa_model: Path, args: tuple[str, ...], code: int, words: str
+    invoke: Any,
+    tiny_classify_model: Path,
+    tiny_qa_model: Path,
+    tiny_label_model: Path,
+    args: tuple[str, ...],
+    code: int,
+    words: str,
 ) -> None:
-    named = {"MODEL": str(tiny_classify_model), "QA": str(tiny_qa_model)}
+    named = {"MODEL": str(tiny_classify_model), "QA": str(tiny_qa_model), "LABELS": str(tiny_label_model)}
     result = invoke("classify", *(named.get(arg, arg) for arg in args), stdin="ada")
     assert result.exit_code == code
     assert words in result.stderr
@@ -142,3 +160,105 @@ def test_an_empty_document_fails_alone(invoke: Any, tiny_classify_model: Path, t
     assert [("error" in record) for record in records(result.stdout)] == [False, True]
     with pytest.raises(DataError, match="empty"):
         bb.classify("", model=tiny_classify_model)
+
+
+# labels of one's own
+
+
+def test_named_labels_get_probabilities_and_the_passage_that_decided(
+    invoke: Any, tiny_label_model: Path, article: Path
+) -> None:
+    result = invoke("classify", article, "--labels", "lamp, sea,the storm", "-m", tiny_label_model, "--json")
+    assert result.exit_code == 0, result.stderr
+    [record] = records(result.stdout)
+    keys = ["label", "score", "scores", "none_score", "combine", "evidence", "source", "id", "receipt"]
+    assert list(record) == keys
+    assert list(record["scores"]) == ["lamp", "sea", "the storm"]
+    assert sum(record["scores"].values()) + record["none_score"] == pytest.approx(1)
+    assert record["score"] == max(record["scores"].values())
+    likeliest = max(record["scores"], key=record["scores"].__getitem__)
+    assert record["label"] == (likeliest if record["score"] >= record["none_score"] else None)
+    assert 0 <= record["evidence"]["start"] < record["evidence"]["end"] <= len(article.read_text())
+    assert record["receipt"]["read"] == record["receipt"]["tokens"] > 64
+
+
+def test_labels_come_from_lines_from_yaml_and_from_python_alike(
+    invoke: Any, tmp_path: Path, tiny_label_model: Path
+) -> None:
+    (tmp_path / "lines.txt").write_text("lamp: a light in a tower\n\nsea\n")
+    (tmp_path / "mapping.yaml").write_text("lamp: a light in a tower\nsea:\n")
+    (tmp_path / "list.yml").write_text("- 'lamp: a light in a tower'\n- sea\n")
+    told = {"lamp": "a light in a tower", "sea": ""}
+    expected = bb.classify("ada lit it", labels=told, model=tiny_label_model)
+    assert isinstance(expected, dict)
+    for name in ("lines.txt", "mapping.yaml", "list.yml"):
+        result = invoke("classify", "-", "--labels-file", name, "-m", tiny_label_model, "--json", stdin="ada lit it")
+        assert records(result.stdout)[0]["scores"] == expected["scores"], name
+    assert bb.classify("ada lit it", labels=["lamp: a light in a tower", "sea"], model=tiny_label_model) == expected
+    bare = bb.classify("ada lit it", labels="lamp,sea", model=tiny_label_model)
+    assert isinstance(bare, dict)
+    assert bare["scores"] != expected["scores"]
+
+
+def test_a_label_file_that_is_no_list_of_labels_is_told(invoke: Any, tmp_path: Path, tiny_label_model: Path) -> None:
+    (tmp_path / "a.yaml").write_text("lamp: [1, 2]\n")
+    (tmp_path / "b.yaml").write_text("")
+    for name, words in (("a.yaml", "a mapping of names to descriptions"), ("b.yaml", "there is no label")):
+        result = invoke("classify", "-", "--labels-file", name, "-m", tiny_label_model, stdin="ada")
+        assert (result.exit_code, words in result.stderr) == (2, True), result.stderr
+
+
+def test_top_k_gives_the_likeliest_first_and_changes_no_score(tiny_label_model: Path) -> None:
+    labels = ["lamp", "sea", "storm", "ship"]
+    everything = bb.classify("ada lit it", labels=labels, model=tiny_label_model)
+    best = bb.classify("ada lit it", labels=labels, model=tiny_label_model, top_k=2)
+    assert isinstance(everything, dict)
+    assert isinstance(best, dict)
+    ranked = sorted(everything["scores"].items(), key=lambda pair: -pair[1])
+    assert list(best["scores"].items()) == ranked[:2]
+
+
+def test_several_of_the_named_labels_may_be_right(tiny_label_model: Path) -> None:
+    labels = ["lamp", "sea", "storm"]
+
+    def told(threshold: float) -> dict[str, Any]:
+        record = bb.classify("ada lit it", labels=labels, model=tiny_label_model, multi=True, threshold=threshold)
+        assert isinstance(record, dict)
+        return record
+
+    everything, nothing = told(1e-9), told(1 - 1e-9)
+    assert sorted(everything["labels"]) == labels
+    assert everything["label"] == everything["labels"][0] == max(labels, key=everything["scores"].__getitem__)
+    assert (nothing["labels"], nothing["label"]) == ([], None)
+
+
+def test_a_label_that_is_added_last_changes_no_cosine_of_the_others(tiny_label_model: Path) -> None:
+    few = bb.classify("ada lit it", labels="lamp,sea", model=tiny_label_model, multi=True)
+    more = bb.classify("ada lit it", labels=["lamp", "sea", "the storm on the sea"], model=tiny_label_model, multi=True)
+    assert isinstance(few, dict)
+    assert isinstance(more, dict)
+    assert {name: more["scores"][name] for name in ("lamp", "sea")} == pytest.approx(few["scores"], abs=1e-6)
+
+
+def test_none_of_these_is_said_unless_one_must_be_right(invoke: Any, tmp_path: Path, tiny_label_model: Path) -> None:
+    folder = tmp_path / "doubting"
+    shutil.copytree(tiny_label_model, folder)
+    task = {"type": "zero_shot", "window": 64, "overlap": 16, "one": {"scale": 20.0, "bias": 30.0}}
+    (folder / "task.json").write_text(json.dumps(task))
+    doubting = invoke("classify", "-", "--labels", "lamp,sea", "-m", folder, stdin="ada lit it")
+    assert doubting.stdout.splitlines()[1].split()[:3] == ["none", "of", "these"]
+    record = bb.classify("ada lit it", labels="lamp,sea", model=folder)
+    sure = bb.classify("ada lit it", labels="lamp,sea", model=folder, closed=True)
+    assert isinstance(record, dict)
+    assert isinstance(sure, dict)
+    assert (record["label"], sure["label"]) == (None, max(sure["scores"], key=sure["scores"].__getitem__))
+    assert sure["none_score"] == 0
+
+
+def test_rows_are_labelled_as_they_stream_in(invoke: Any, tiny_label_model: Path) -> None:
+    rows = '{"text": "ada lit it", "id": 7}\n{"text": ""}\n{"text": "bel"}\n'
+    result = invoke("classify", "--labels", "lamp,sea", "-m", tiny_label_model, "--json", stdin=rows)
+    assert result.exit_code == 1
+    found = records(result.stdout)
+    assert ["error" in record for record in found] == [False, True, False]
+    assert found[0]["id"] == 7

@@ -55,6 +55,7 @@ def workshop(
     tiny_ner_model: Path,
     tiny_names_model: Path,
     tiny_classify_model: Path,
+    tiny_label_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """A folder with the files that the examples name; the shipped models are tiny ones."""
@@ -62,11 +63,13 @@ def workshop(
     shipped.mkdir()
     (shipped / "qa-mini").symlink_to(tiny_qa_model)
     (shipped / "ner-mini").symlink_to(tiny_names_model)
+    (shipped / "classify-mini").symlink_to(tiny_label_model)
     monkeypatch.setattr(store, "SHIPPED", shipped)
     monkeypatch.setattr(store, "_from_hub", lambda *_, **__: tiny_qa_model)  # a name of the hub is looked up nowhere
     for name in ("article.txt", "book.txt", "contracts/a.txt", "contracts/b.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(ARTICLE)
+    (tmp_path / "kinds.txt").write_text("lease: a contract on a house\nletter\nstory\n")
     (tmp_path / "questions.txt").write_text("Who lit the lamp?\nWho signed?\n")
     rows = [{"context": ARTICLE, "question": "Who signed the lease?", "id": n} for n in range(2)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

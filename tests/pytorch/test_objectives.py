@@ -126,7 +126,6 @@ def test_the_loss_is_the_models_own(head: str, at_once: int, monkeypatch: pytest
         torch.testing.assert_close(gradient[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
-<<<<<<< HEAD
 def partial_loss(allowed: list[list[int]], model: PretrainedModel) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss of four tokens by the labels that each may have, none for one that teaches nothing; and their logits."""
     ids = np.arange(5, 9, dtype=np.int32)
@@ -157,7 +156,8 @@ def test_tokens_that_may_be_anything_move_nothing() -> None:
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert all(weight.grad is not None and weight.grad.abs().max() < 1e-6 for weight in model.parameters())
-=======
+
+
 def test_a_text_is_put_nearer_to_its_label_than_to_its_other_labels() -> None:
     model = built("sentences")
     loss, _ = loss_in_parts("sentences", model, [])
@@ -183,7 +183,6 @@ def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> Non
             states = model.get_submodule("bert")(torch.tensor(each.ids)[None].long()).last_hidden_state[0]
         mean = states.mean(dim=0).numpy()
         np.testing.assert_allclose(found["embedding"], mean / np.linalg.norm(mean), atol=1e-5)
->>>>>>> c62408e (Learn to match texts with labels: task zero_shot, an encoder of sentences, and its data)
 
 
 def test_a_pass_without_a_target_gives_zeros() -> None:
