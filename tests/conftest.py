@@ -163,7 +163,7 @@ def tiny_label_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Pa
         torch.manual_seed(0)
         SentenceEncoder(config).save_pretrained(folder)
     write_wordpiece(folder)
-    task = {"type": "zero_shot", "window": 64, "overlap": 16, "one": {"scale": 20.0, "bias": 5.0}}
+    task = {"type": "zero_shot", "window": 64, "overlap": 16, "none_logit": 5.0}
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
     return folder
 

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.section import Section
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -32,6 +32,9 @@ from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 N_SPECIAL = 2
 """[CLS] and [SEP] around a window."""
+
+MOST = 1000.0
+"""No scale and no logit of a calibration is larger."""
 
 _EXAMPLE = '{"text": ..., "labels": ["...", "..."], "label": 0}'
 
@@ -73,16 +76,6 @@ class Match:
     longest_input: int
 
 
-class Calibration(Section):
-    """How cosines become probabilities; fitted on a dev set after training."""
-
-    scale: float = Field(default=20.0, gt=0)
-    """What a cosine is multiplied with to be a logit."""
-
-    bias: float | None = None
-    """One label: the logit of none of them, against theirs; null where one always is. Several: added to each logit."""
-
-
 class ZeroShot(WindowedTask):
     """Choose among labels that are named with each text."""
 
@@ -115,15 +108,28 @@ class ZeroShot(WindowedTask):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Several labels: those at least so likely are given."""
 
-    one: Calibration = Calibration()
-    """From cosines to probabilities, where one label is right; without a bias one of them always is."""
+    scale: float = Field(default=20.0, gt=0, le=MOST)
+    """What a cosine is multiplied with to be a logit, where one label is right. Like the next three, it is fitted on a
+    dev set after training."""
 
-    several: Calibration = Calibration(bias=-6.0)
-    """The same where each label may be right or wrong."""
+    none_logit: float | None = Field(default=None, ge=-MOST, le=MOST)
+    """The logit of none of the labels, against theirs; null where one of them is always right."""
+
+    several_scale: float = Field(default=20.0, gt=0, le=MOST)
+    """What a cosine is multiplied with to be a logit, where each label may be right or wrong."""
+
+    several_bias: float = Field(default=-6.0, ge=-MOST, le=MOST)
+    """What is then added to each."""
+
+    @classmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of an encoder that was trained elsewhere, such as one of sentences."""
+        window = max(8, min(256, config.max_position_embeddings))
+        return cls(window=window, overlap=window // 8)
 
     def closed(self) -> Self:
         """The task where one of the labels is always right."""
-        return self.model_copy(update={"one": self.one.model_copy(update={"bias": None})})
+        return self.model_copy(update={"none_logit": None})
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[TextWithLabels]:
         """Read rows.
@@ -255,10 +261,10 @@ class ZeroShot(WindowedTask):
             (..., L) and (...).
         """
         if self.multi:
-            logits_L = self.several.scale * cosines_L + (self.several.bias or 0.0)
+            logits_L = self.several_scale * cosines_L + self.several_bias
             return 1 / (1 + np.exp(-logits_L)), np.zeros(cosines_L.shape[:-1])
-        logits_L = self.one.scale * cosines_L
-        none = np.full((*cosines_L.shape[:-1], 1), -np.inf if self.one.bias is None else self.one.bias)
+        logits_L = self.scale * cosines_L
+        none = np.full((*cosines_L.shape[:-1], 1), -np.inf if self.none_logit is None else self.none_logit)
         logits = np.concatenate([logits_L, none], axis=-1)
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probs = weights / weights.sum(axis=-1, keepdims=True)

@@ -243,7 +243,7 @@ def test_a_label_that_is_added_last_changes_no_cosine_of_the_others(tiny_label_m
 def test_none_of_these_is_said_unless_one_must_be_right(invoke: Any, tmp_path: Path, tiny_label_model: Path) -> None:
     folder = tmp_path / "doubting"
     shutil.copytree(tiny_label_model, folder)
-    task = {"type": "zero_shot", "window": 64, "overlap": 16, "one": {"scale": 20.0, "bias": 30.0}}
+    task = {"type": "zero_shot", "window": 64, "overlap": 16, "none_logit": 30.0}
     (folder / "task.json").write_text(json.dumps(task))
     doubting = invoke("classify", "-", "--labels", "lamp,sea", "-m", folder, stdin="ada lit it")
     assert doubting.stdout.splitlines()[1].split()[:3] == ["none", "of", "these"]

@@ -9,7 +9,7 @@ import pytest
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.zero_shot import Calibration, Match, TextWithLabels, ZeroShot
+from bigbird_cli.tasks.zero_shot import Match, TextWithLabels, ZeroShot
 from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
 
 TASK = ZeroShot(window=10, overlap=2)
@@ -98,7 +98,7 @@ def test_the_nearest_label_is_given_and_probabilities_add_up_to_one(tokenizer: T
 
 
 def test_none_of_the_labels_is_given_where_its_logit_is_the_highest(tokenizer: Tokenizer) -> None:
-    task = ZeroShot(window=10, overlap=2, one=Calibration(scale=10, bias=5))
+    task = ZeroShot(window=10, overlap=2, scale=10, none_logit=5)
     near, far = (matched(task, tokenizer, "ada", [np.array([0.1, north])]) for north in (0.6, 0.4))
     assert (near.labels, far.labels) == ((1,), ())
     assert far.none_score == pytest.approx(np.exp(5) / (np.exp(5) + np.exp(4) + np.exp(1)))
@@ -107,7 +107,7 @@ def test_none_of_the_labels_is_given_where_its_logit_is_the_highest(tokenizer: T
 
 
 def test_several_labels_are_given_from_the_threshold_on(tokenizer: Tokenizer) -> None:
-    task = ZeroShot(window=10, overlap=2, multi=True, several=Calibration(scale=10, bias=-5))
+    task = ZeroShot(window=10, overlap=2, multi=True, several_scale=10, several_bias=-5)
     found = matched(task, tokenizer, "ada", [np.array([0.5, 0.8])])
     assert found.scores == pytest.approx([0.5, 1 / (1 + np.exp(-3))])
     assert found.labels == (1, 0)
