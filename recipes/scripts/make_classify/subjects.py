@@ -16,7 +16,7 @@ import numpy as np
 from rows import Label, Row, choice, label, pieces, tidy, worded
 
 LEAST_WORDS, MOST_WORDS = 35, 70
-MOST_OF_A_SET = 450
+MOST_OF_A_SET = 220
 LEAST_MARGIN = 0.02
 """Cosine by which a subject must be ahead of all others."""
 NEAR = 8
@@ -57,7 +57,7 @@ def _told(texts: list[str], known: list[Label], teacher: Path) -> Iterator[tuple
     from bigbird_cli.text.tokenizer import load_tokenizer
     from bigbird_cli.weights.store import open_folder
 
-    task, tokenizer = ZeroShot(window=256, overlap=32), load_tokenizer(teacher)
+    task, tokenizer = ZeroShot(window=512, overlap=32), load_tokenizer(teacher)
     predictor = open_backend().open_predictor(open_folder(teacher), head=ZeroShot.head)
 
     def embedded(names: list[str]) -> np.ndarray:
