@@ -179,7 +179,6 @@ def _results(
     reader = open_reader(
         QuestionAnswering,
         model,
-        head=QuestionAnswering.head,
         what="question answering",
         options=options,
         max_answer_tokens=max_answer_tokens,

@@ -197,7 +197,6 @@ def _with_labels(
     reader = open_reader(
         ZeroShot,
         model,
-        head=ZeroShot.head,
         what="labels of your own",
         options=options,
         multi=multi,
@@ -265,7 +264,6 @@ def _with_own_labels(
     reader = open_reader(
         Classification,
         model,
-        head=Classification.head,
         what="classification without given labels",
         options=options,
         threshold=threshold,

@@ -104,7 +104,7 @@ def entity_types(model: str | Path = DEFAULT_NER_MODEL, **options: Unpack[Readin
 
 
 def _open(model: str | Path, options: ReadingOptions) -> Reader[NamedEntities]:
-    return open_reader(NamedEntities, model, head=NamedEntities.head, what="named entities", options=options)
+    return open_reader(NamedEntities, model, what="named entities", options=options)
 
 
 def _results(

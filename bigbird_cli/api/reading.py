@@ -7,7 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from typing import Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
@@ -79,6 +79,10 @@ class ReadingTask(Protocol):
     """A task that reads documents in windows."""
 
     window: int
+
+    @property
+    def head(self) -> str:
+        """Name of the head that the model needs."""
 
     @classmethod
     def for_model(cls, config: BigBirdConfig) -> Self:
@@ -181,7 +185,7 @@ class Reader(Generic[T]):
 
     @property
     def predictor(self) -> Predictor:
-        return self.opened.predictor
+        return self.opened.predictor(cast(ReadingTask, self.task).head)
 
     def receipt(self, prediction: Prediction) -> dict[str, Any]:
         """What was read of a document, and by what."""
@@ -199,15 +203,12 @@ class Reader(Generic[T]):
         }
 
 
-def open_reader(
-    kind: type[T], model: str | Path, *, head: str, what: str, options: ReadingOptions, **settings: Any
-) -> Reader[T]:
+def open_reader(kind: type[T], model: str | Path, *, what: str, options: ReadingOptions, **settings: Any) -> Reader[T]:
     """Check the options and open a model for a task.
 
     Args:
         kind: the task.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
-        head: what the task needs of the model.
         what: the task in words, for errors.
         options: the caller's.
         settings: of the task, besides window and overlap; None leaves the model's own.
@@ -227,7 +228,6 @@ def open_reader(
     opened = _opened(
         str(model),
         isinstance(model, Path),
-        head,
         options.get("device", "auto"),
         options.get("threads"),
         options.get("quantize"),
@@ -534,19 +534,21 @@ class _Opened:
     def __init__(self, folder: ModelFolder, name: str, **settings: Any) -> None:
         self.folder, self.name = folder, name
         self._settings = settings
+        self._predictors: dict[str, Predictor] = {}
         self.tokenizer = load_tokenizer(folder.path)
         refuse_larger_vocabulary(self.tokenizer.vocab_size, folder.config.vocab_size, where=name)
 
-    @cached_property
-    def predictor(self) -> Predictor:
-        return open_backend().open_predictor(self.folder, **self._settings)
+    def predictor(self, head: str) -> Predictor:
+        """The model with the head that a task needs."""
+        if head not in self._predictors:
+            self._predictors[head] = open_backend().open_predictor(self.folder, head=head, **self._settings)
+        return self._predictors[head]
 
 
 @lru_cache(maxsize=1)
 def _opened(
     model: str,
     is_path: bool,
-    head: str,
     device: str,
     threads: int | None,
     quantize: str | None,
@@ -557,7 +559,7 @@ def _opened(
     """Open a model, or find it open from the call before: a notebook asks again and again."""
     del stamps
     folder = open_folder(Path(model) if is_path else model, offline=offline, revision=revision)
-    return _Opened(folder, model, head=head, device=device, threads=threads, quantize=quantize)
+    return _Opened(folder, model, device=device, threads=threads, quantize=quantize)
 
 
 @reading_a_model()

@@ -14,6 +14,7 @@ from bigbird_cli.data.keys import content_key, insist_unchanged, size_key, sourc
 from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
 from bigbird_cli.pytorch.batches import micro_batches, stackable
 from bigbird_cli.pytorch.devices import memory_errors
+from bigbird_cli.pytorch.fitting import fit_head
 from bigbird_cli.pytorch.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
 from bigbird_cli.pytorch.objectives import Head, head_named
 from bigbird_cli.pytorch.predict import LOOK_AHEAD, Predictor
@@ -151,6 +152,12 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         prepared: FeatureFile | None = None
         loader: Loader
         if data.streaming:
+            if recipe.task.head == "linear":
+                raise RecipeError(
+                    "a linear classifier is fitted to all examples at once",
+                    where="data.streaming",
+                    fix="set it to false, or task.classifier to layers",
+                )
             loader = StreamLoader(
                 features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
             )
@@ -168,6 +175,8 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
             prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
             if not len(prepared):
                 raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
+            if recipe.task.head == "linear":
+                fit_head(model, task, prepared)
             loader = EpochLoader(
                 prepared,
                 draw,

@@ -11,7 +11,7 @@ Shape letters: B documents, C choices, S sequence, D width, V vocabulary, T targ
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ from bigbird_cli.pytorch.models import (
     BigBirdForTokenClassification,
 )
 from bigbird_cli.pytorch.pretrained import PretrainedModel
-from bigbird_cli.pytorch.sentences import SentenceEncoder
+from bigbird_cli.pytorch.sentences import SentenceClassifier, SentenceEncoder
 
 SCORES_AT_ONCE = 1 << 26
 """Vocabulary scores of a language model that are held at a time: 256 MiB of float32."""
@@ -195,7 +195,8 @@ class LabelMatching(Objective):
 
     def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the `embedding` (B, D) of texts and of labels alike."""
-        return {"embedding": self.model(inputs["input_ids"], inputs.get("attention_mask"))}
+        embed = cast(Any, self.model).embed
+        return {"embedding": embed(inputs["input_ids"], inputs.get("attention_mask"))}
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,7 @@ HEADS = {
     "pretraining": Head(BigBirdForPreTraining, ("nll", "correct", "relation_logits"), LanguageModelling),
     "causal": Head(BigBirdForCausalLM, ("nll", "correct"), NextToken),
     "sentences": Head(SentenceEncoder, ("embedding",), LabelMatching),
+    "linear": Head(SentenceClassifier, ("logits",), per_token=False),
 }
 WHOLE = ("relation_logits", "embedding")
 """Outputs that belong to a whole input even where the others belong to its tokens."""

@@ -143,14 +143,14 @@ class Run:
             while True:
                 step = progress.step
                 signal, wanted = self._wishes(stop)
-                due = step > 0 and (step % self._eval_every == 0 or self._is_last(step))
-                if due and progress.evaluated < step and not signal:
+                due = self._is_last(step) or (step % self._eval_every == 0 and (step > 0 or self._is_fitted))
+                if due and (progress.evaluated < step or not step) and not signal:
                     with _noting(metrics, step):
                         self._stepper.insist_on_finite_weights(step)
                     yield from self._judge(metrics, stop)
                     signal, also = self._wishes(stop)
                     wanted = wanted or also
-                save = due
+                save = due and step > 0
                 if run.save_every is not None:
                     save = step > 0 and (step % run.save_every == 0 or self._is_over)
                 if (save or wanted or self._is_over or signal) and self._saved != step:
@@ -315,6 +315,11 @@ class Run:
     @property
     def _eval_every(self) -> int:
         return self._job.recipe.run.eval_every or self._job.loader.steps_per_epoch or self._job.n_steps
+
+    @property
+    def _is_fitted(self) -> bool:
+        """Whether the model is of use before the first step."""
+        return bool(self._job.recipe.task.head == "linear")
 
     def _is_last(self, step: int) -> bool:
         return step >= self._job.n_steps

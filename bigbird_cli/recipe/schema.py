@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from bigbird_cli.bigbird.config import BigBirdConfig, check_setting
+from bigbird_cli.bounds import COUNT
 from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.section import Amount, Count, Section
 from bigbird_cli.tasks.causal import CausalLanguageModelling
@@ -179,8 +180,8 @@ class Optim(Section):
     epochs: Amount = 2.0
     """Passes over the training examples; a fraction is allowed. Not used when steps is given."""
 
-    steps: Count | None = None
-    """Optimiser steps, instead of epochs."""
+    steps: int | None = Field(default=None, ge=0, le=int(COUNT.most))
+    """Optimiser steps, instead of epochs. 0 keeps a classifier as it was fitted: see task.classifier."""
 
     @model_validator(mode="after")
     def _micro_batches_fill_the_batch(self) -> Self:

@@ -365,6 +365,16 @@ class MatchDecoder:
         gathered.weights[feature.window] = max(1, len(feature.owned))
         gathered.longest_input = max(gathered.longest_input, len(feature))
 
+    def cosines(self, example: int) -> tuple[np.ndarray, np.ndarray]:
+        """Compare a text with its labels: (W, L) of its windows in reading order, and (L,) of the windows made one."""
+        gathered = self._gathered[example]
+        read = sorted(gathered.places)  # the result does not depend on the order of arrival
+        places_WD = np.stack([gathered.places[window] for window in read])
+        cosines_WL = places_WD @ np.stack([self._labels[label] for label in self._examples[example][1]]).T
+        if self._task.combine == "max":
+            return cosines_WL, cosines_WL.max(axis=0)
+        return cosines_WL, np.average(cosines_WL, axis=0, weights=[gathered.weights[window] for window in read])
+
     def finish(self) -> list[Match]:
         """Give one prediction for each text, in their order."""
         return [self.prediction(i) for i in range(len(self._examples))]
@@ -372,17 +382,11 @@ class MatchDecoder:
     def prediction(self, example: int) -> Match:
         """Give the prediction of one text whose windows and labels have all been added."""
         task, gathered = self._task, self._gathered[example]
-        name, labels = self._examples[example]
         document = gathered.document
         if document is None:
-            raise ValueError(f"no window of text {name} was added")
-        read = sorted(gathered.places)  # in reading order: the result does not depend on the order of arrival
-        places_WD = np.stack([gathered.places[window] for window in read])
-        cosines_WL = places_WD @ np.stack([self._labels[label] for label in labels]).T
-        if task.combine == "mean":
-            cosines_L = np.average(cosines_WL, axis=0, weights=[gathered.weights[window] for window in read])
-        else:
-            cosines_L = cosines_WL.max(axis=0)
+            raise ValueError(f"no window of text {self._examples[example][0]} was added")
+        read = sorted(gathered.places)
+        cosines_WL, cosines_L = self.cosines(example)
         probs_L, none = task.probabilities(cosines_L)
         ranked = np.argsort(-probs_L, kind="stable").tolist()
         best = ranked[0]
@@ -393,7 +397,7 @@ class MatchDecoder:
         else:
             given = [best] if probs_L[best] >= none else []
         return Match(
-            id=name,
+            id=self._examples[example][0],
             labels=tuple(given),
             scores=tuple(probs_L.tolist()),
             none_score=float(none),

@@ -1,0 +1,137 @@
+"""Take a share of a trained model's weights, the rest from its start, and fit what turns cosines into probabilities.
+
+    python recipes/scripts/make_classify/fit.py TRAINED START --dev data/classify/dev.jsonl --out runs/classify-mini
+
+Weights between the start's and the trained ones keep more of what the start knew (Wortsman et al., 2021,
+arXiv:2109.01903). A temperature is fitted by likelihood where one label is right, together with the logit of none of
+them, on rows whose right label was taken away; and a scale and a bias where each label is right or wrong (Platt, 1999).
+"""
+
+import argparse
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rows import NONE
+from scipy.optimize import minimize
+
+from bigbird_cli.backend import open_backend
+from bigbird_cli.tasks.zero_shot import TextWithLabels, ZeroShot
+from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.weights.store import TASK, WEIGHTS, open_folder, read_tensors
+from bigbird_cli.weights.tensors import write_tensor_file
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A text's cosines with its labels (L,), and the number of the right one; None where none is right."""
+
+    source: str
+    cosines: np.ndarray
+    right: int | None
+
+
+def mix(trained: Path, start: Path, out: Path, *, share: float) -> None:
+    """Write a model folder whose weights lie between those of two models of one shape."""
+    shutil.copytree(trained, out, ignore=shutil.ignore_patterns("checkpoints", "*.jsonl"), dirs_exist_ok=True)
+    before = {name.removeprefix("bert."): value for name, value in read_tensors(start).items()}
+    mixed = {}
+    for name, value in read_tensors(trained).items():
+        old = before[name.removeprefix("bert.")].astype(np.float32)
+        mixed[name] = (old + share * (value.astype(np.float32) - old)).astype(value.dtype)
+    write_tensor_file(out / WEIGHTS, mixed)
+
+
+def judge(folder: Path, rows: Sequence[dict]) -> list[Judged]:
+    """Compare every row's text with its labels."""
+    task = ZeroShot.model_validate(json.loads((folder / TASK).read_text(encoding="utf-8")))
+    tokenizer = load_tokenizer(folder)
+    examples = []
+    for number, row in enumerate(rows):
+        labels = tuple(label for label in row["labels"] if label != NONE)
+        examples.append(TextWithLabels(str(number), row["text"], labels, 0))
+    features = task.encode(examples, tokenizer)
+    decoder = task.decoder(examples, tokenizer)
+    predictor = open_backend().open_predictor(open_folder(folder), head=ZeroShot.head)
+    for feature, outputs in zip(features, predictor.predict(features, batch_size=BATCH_SIZE), strict=True):
+        decoder.add(feature, outputs)
+    judged = []
+    for number, row in enumerate(rows):
+        right = row["labels"][row["label"]]
+        place = None if right == NONE else examples[number].labels.index(right)
+        judged.append(Judged(row["source"], decoder.cosines(number)[1], place))
+    return judged
+
+
+def accuracies(judged: Sequence[Judged]) -> dict[str, float]:
+    """By source, the share of texts nearest to their own label, of those that have one."""
+    right = defaultdict(list)
+    for each in judged:
+        if each.right is not None:
+            right[each.source].append(int(each.cosines.argmax()) == each.right)
+    return {source: float(np.mean(found)) for source, found in right.items()}
+
+
+def calibrated(task: ZeroShot, judged: Sequence[Judged]) -> ZeroShot:
+    """The task with its calibration as it fits best, each source weighing the same."""
+    counts: dict[str, int] = defaultdict(int)
+    for each in judged:
+        counts[each.source] += 1
+    weights = np.array([1 / counts[each.source] for each in judged])
+
+    def of_one(values: np.ndarray) -> float:
+        scale, none = values
+        losses = []
+        for each in judged:
+            logits = np.append(scale * each.cosines, none)
+            place = len(logits) - 1 if each.right is None else each.right
+            losses.append(np.logaddexp.reduce(logits) - logits[place])
+        return float(np.average(losses, weights=weights))
+
+    def of_several(values: np.ndarray) -> float:
+        scale, bias = values
+        losses = []
+        for each in judged:
+            signs = np.where(np.arange(len(each.cosines)) == each.right, -1.0, 1.0)
+            losses.append(np.logaddexp(0, signs * (scale * each.cosines + bias)).mean())
+        return float(np.average(losses, weights=weights))
+
+    scale, none = minimize(of_one, [20.0, 5.0], method="Nelder-Mead").x
+    several_scale, several_bias = minimize(of_several, [20.0, -6.0], method="Nelder-Mead").x
+    fitted = {"scale": scale, "none_logit": none, "several_scale": several_scale, "several_bias": several_bias}
+    return task.model_copy(update={name: round(float(value), 2) for name, value in fitted.items()})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="fit", description=__doc__.splitlines()[0])
+    parser.add_argument("trained", type=Path)
+    parser.add_argument("start", type=Path)
+    parser.add_argument("--dev", type=Path, required=True, help="rows of make_classify that were not trained on")
+    parser.add_argument("--share", type=float, action="append", help="of the trained weights; the best is taken")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    rows = [json.loads(line) for line in options.dev.read_text(encoding="utf-8").splitlines()]
+    found: dict[float, list[Judged]] = {}
+    for share in options.share or [1.0]:
+        mix(options.trained, options.start, options.out, share=share)
+        found[share] = judge(options.out, rows)
+        by_source = accuracies(found[share])
+        mean = np.mean(list(by_source.values()))
+        told = ", ".join(f"{source} {100 * value:.1f}" for source, value in sorted(by_source.items()))
+        print(f"share {share}: mean {100 * mean:.1f}; {told}", flush=True)
+    best = max(found, key=lambda share: np.mean(list(accuracies(found[share]).values())))
+    mix(options.trained, options.start, options.out, share=best)
+    settings = json.loads((options.out / TASK).read_text(encoding="utf-8"))
+    task = calibrated(ZeroShot.model_validate(settings), found[best])
+    (options.out / TASK).write_text(json.dumps(task.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+    print(f"share {best} is taken: {task.scale=} {task.none_logit=} {task.several_scale=} {task.several_bias=}")
+
+
+if __name__ == "__main__":
+    main()
