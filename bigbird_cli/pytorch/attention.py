@@ -182,7 +182,7 @@ class SelfAttention(nn.Module):
         documents: dict[int, SparseAttention] = {}
         for group in request.groups:
             q, k = group.take(q_BNSH), group.take(k_BNSH)
-            rows = range(len(q_BNSH)) if group.rows is None else group.rows.tolist()
+            rows = range(len(q_BNSH)) if group.rows is None else group.rows
             if group.kernel == "full":
                 dense = attention_weights(q, k, group.is_token, None, is_causal=self.is_causal)
                 found = [full_weights(w[:, :n, :n]) for w, n in zip(dense, group.lengths, strict=True)]

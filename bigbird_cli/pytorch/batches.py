@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigbird_cli.pytorch.devices import on_device
 from bigbird_cli.pytorch.heads import IGNORED
 from bigbird_cli.tasks.base import Feature
 
@@ -126,7 +127,7 @@ def collate(
         for name in features[0].labels:
             values = [feature.labels[name] for feature in features]
             arrays[name] = _padded_labels(values, shape) if per_token else _whole_labels(values)
-    inputs = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    inputs = {name: on_device(array, device) for name, array in arrays.items()}
     return Padded(inputs=inputs, n_tokens=n_tokens, n_padded=mask.size)
 
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ResourceError, UsageError
@@ -70,6 +72,14 @@ def keep_memory() -> None:
         return
     mallopt(_M_MMAP_THRESHOLD, KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, _NEVER)
+
+
+def on_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """Copy an array to a device, to a GPU without waiting for what it still computes."""
+    tensor = torch.from_numpy(array)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @contextmanager

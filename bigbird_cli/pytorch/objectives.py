@@ -87,12 +87,15 @@ class LanguageModelling(Objective):
     """Tell hidden or following tokens; with next-sentence labels, also whether the second part follows the first."""
 
     reads_labels = True
+    told_from_before: ClassVar[int] = 0
+    """How many tokens before a labelled one the state stands that tells it."""
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
         del counts
         labels_BS, next_B, encoder = _split(inputs)
+        place_T = self._places(labels_BS)
         encoded = self._encoded(encoder)
-        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS)[:2]
+        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, place_T)
         losses = [self._loss(*part) for part in self._parts(rows_TD, labels_T)]
         share = torch.stack(losses).sum() / max(1, totals["labels"])
         if next_B is not None:
@@ -109,8 +112,9 @@ class LanguageModelling(Objective):
         `relation_logits` (B, 2).
         """
         labels_BS, next_B, encoder = _split(inputs)
+        place_T = self._places(labels_BS)
         encoded = self._encoded(encoder)
-        rows_TD, labels_T, places_BS = self._targets(encoded.last_hidden_state, labels_BS)
+        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, place_T)
         nll_BS = torch.zeros(labels_BS.shape, device=labels_BS.device)
         correct_BS = torch.zeros(labels_BS.shape, dtype=torch.bool, device=labels_BS.device)
         nll, correct = [], []
@@ -118,7 +122,7 @@ class LanguageModelling(Objective):
             scores_TV = self._scores(part_TD)
             nll.append(F.cross_entropy(scores_TV, part_T, reduction="none"))
             correct.append(scores_TV.argmax(-1) == part_T)
-        nll_BS[places_BS], correct_BS[places_BS] = torch.cat(nll), torch.cat(correct)
+        nll_BS.view(-1)[place_T], correct_BS.view(-1)[place_T] = torch.cat(nll), torch.cat(correct)
         outputs = {"nll": nll_BS, "correct": correct_BS}
         if next_B is not None:
             outputs["relation_logits"] = self.model.get_submodule("cls.seq_relationship")(encoded.pooler_output)
@@ -128,10 +132,17 @@ class LanguageModelling(Objective):
         return self.model.get_submodule("bert")(**inputs, return_dict=True)
 
     @staticmethod
-    def _targets(states_BSD: Tensor, labels_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """States that tell a token (T, D), the tokens (T,), and where those stand (B, S) bool."""
-        is_target_BS = labels_BS != IGNORED
-        return states_BSD[is_target_BS], labels_BS[is_target_BS], is_target_BS
+    def _places(labels_BS: Tensor) -> Tensor:
+        """Where labelled tokens stand, (T,), row behind row.
+
+        Asked before the encoder reads: their number is waited for, and on a GPU nothing else should be by then.
+        """
+        return (labels_BS != IGNORED).flatten().nonzero()[:, 0]
+
+    def _targets(self, states_BSD: Tensor, labels_BS: Tensor, place_T: Tensor) -> tuple[Tensor, Tensor]:
+        """States that tell a token (T, D), and the tokens (T,)."""
+        states_TD = states_BSD.flatten(0, 1).index_select(0, place_T - self.told_from_before)
+        return states_TD, labels_BS.flatten().index_select(0, place_T)
 
     def _parts(self, rows_TD: Tensor, labels_T: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         n_rows = max(1, SCORES_AT_ONCE // self.model.config.vocab_size)
@@ -157,11 +168,13 @@ class LanguageModelling(Objective):
 class NextToken(LanguageModelling):
     """Tell each labelled token but the first from the state of the token before it."""
 
+    told_from_before = 1
+
     @staticmethod
-    def _targets(states_BSD: Tensor, labels_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _places(labels_BS: Tensor) -> Tensor:
         is_target_BS = labels_BS != IGNORED
         is_target_BS[:, 0] = False
-        return states_BSD[:, :-1][is_target_BS[:, 1:]], labels_BS[is_target_BS], is_target_BS
+        return is_target_BS.flatten().nonzero()[:, 0]
 
 
 class LabelMatching(Objective):

@@ -11,9 +11,11 @@ group, W their common length.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from bigbird_cli.pytorch.devices import on_device
 from bigbird_cli.pytorch.documents import Group
 
 
@@ -82,25 +84,29 @@ def pack_groups(groups: Sequence[Group], shape: tuple[int, int], device: torch.d
                 group.rows,
                 group.is_token,
                 group.is_global,
+                group.index,
                 spread_index,
                 token_index,
             )
         )
-        rows = range(B) if group.rows is None else group.rows.tolist()
+        rows = range(B) if group.rows is None else group.rows
         places += [(row * S, row * S + length) for row, length in zip(rows, group.lengths, strict=True)]
     if places == [(row * S, (row + 1) * S) for row in range(B)]:
         return Packing(packed, shape, None)
-    return Packing(packed, shape, torch.cat([torch.arange(*place, device=device) for place in places]))
+    return Packing(packed, shape, on_device(np.concatenate([np.arange(*place) for place in places]), device))
 
 
 def _indices(lengths: list[int], width: int, device: torch.device) -> tuple[Tensor | None, Tensor | None]:
     """Return how documents laid end to end are spread to a common width, and where their tokens are then."""
     if all(length == width for length in lengths):
         return None, None
-    length_G = torch.tensor(lengths, device=device)
-    place_W = torch.arange(width, device=device)
+    length_G = np.array(lengths)
+    place_W = np.arange(width)
     # a filler repeats its document's last token: no key mask lets it be read, and its gradient is zero
-    within_GW = torch.minimum(place_W, length_G[:, None] - 1)
-    first_G = length_G.cumsum(0) - length_G
+    within_GW = np.minimum(place_W, length_G[:, None] - 1)
+    first_G = length_G.cumsum() - length_G
     is_filled_GW = place_W < length_G[:, None]
-    return (first_G[:, None] + within_GW).flatten(), is_filled_GW.flatten().nonzero()[:, 0]
+    return (
+        on_device((first_G[:, None] + within_GW).reshape(-1), device),
+        on_device(is_filled_GW.reshape(-1).nonzero()[0], device),
+    )

@@ -24,7 +24,7 @@ def groups(lengths: list[int], *, width: int, **changes: object) -> list[Group]:
 
 
 def summary(found: list[Group]) -> dict[tuple[str, int], list[int] | None]:
-    return {(g.kernel, g.n_tokens): None if g.rows is None else g.rows.tolist() for g in found}
+    return {(g.kernel, g.n_tokens): g.rows for g in found}
 
 
 def test_documents_of_as_many_blocks_share_a_kernel_call() -> None:

@@ -9,7 +9,7 @@ Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tok
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -18,7 +18,15 @@ from torch import Tensor
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.kernels.gather import gather
 
-_counts: WeakKeyDictionary[BlockPattern, dict[torch.device, Tensor]] = WeakKeyDictionary()
+_counts: WeakKeyDictionary[BlockPattern, dict[torch.device, "Counts"]] = WeakKeyDictionary()
+
+
+class Counts(NamedTuple):
+    """How often a query block reads a key block, on a device."""
+
+    counts_NLL: Tensor
+    are_repeated: bool
+    """Whether one is read more than once."""
 
 
 def flex(
@@ -33,39 +41,54 @@ def flex(
 ) -> Tensor:
     """Block-sparse attention; what FlexAttention cannot do, `gather` does.
 
-    That is dropout, gradients on a processor, and tokens chosen to be global, which would fill the block mask.
+    That is dropout, gradients on a processor or of blocks too small for PyTorch's programs, and tokens chosen to be
+    global, which would fill the block mask.
 
     Raises:
         ValueError: as `gather`.
     """
     wants_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (q_BNSH, k_BNSH, v_BNSH))
     has_globals = is_global_BS is not None and bool(is_global_BS.any())
-    if pattern is None or dropout or has_globals or (wants_gradient and not q_BNSH.is_cuda):
+    if pattern is None or dropout or has_globals or (wants_gradient and not _goes_backward(q_BNSH, pattern.block_size)):
         return gather(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern, dropout=dropout, is_global_BS=is_global_BS)
-    counts_NLL = _counts_of(pattern, q_BNSH.device)
+    counts_NLL, are_repeated = _counts_of(pattern, q_BNSH.device)
+    score_mod = None
+    if are_repeated:
+        score_mod = _weighing(counts_NLL, pattern.block_size, torch.promote_types(q_BNSH.dtype, torch.float32))
     attend = _compiled() if q_BNSH.is_cuda else _uncompiled
     out: Tensor = attend(
         q_BNSH,
         k_BNSH,
         v_BNSH,
-        score_mod=_weighing(counts_NLL, pattern.block_size, torch.promote_types(q_BNSH.dtype, torch.float32)),
+        score_mod=score_mod,
         block_mask=_block_mask(counts_NLL, is_token_BS, pattern),
+        kernel_options=_tiles(pattern.block_size),
     )
     return out
 
 
-def _counts_of(pattern: BlockPattern, device: torch.device) -> Tensor:
-    """How often a query block reads a key block, kept as long as the pattern is."""
+def _goes_backward(x: Tensor, block: int) -> bool:
+    """Whether PyTorch surely has a program for the gradient: in half precision its tiles may be as wide as 128."""
+    return x.is_cuda and (x.dtype == torch.float32 or block % 128 == 0)
+
+
+def _tiles(block: int) -> dict[str, int]:
+    """Sizes of the compiled program's tiles, which must divide the block; those of PyTorch's own choice may not."""
+    size = min(64, block & -block)
+    return {"fwd_BLOCK_M": size, "fwd_BLOCK_N": size}
+
+
+def _counts_of(pattern: BlockPattern, device: torch.device) -> Counts:
+    """The pattern's counts, kept as long as the pattern is."""
     kept = _counts.setdefault(pattern, {})
     if device not in kept:
-        kept[device] = torch.from_numpy(pattern.counts()).to(device)
+        counts_NLL = pattern.counts()
+        kept[device] = Counts(torch.from_numpy(counts_NLL).to(device), bool(counts_NLL.max() > 1))
     return kept[device]
 
 
-def _weighing(counts_NLL: Tensor, block: int, dtype: torch.dtype) -> Callable[..., Tensor] | None:
-    """What adds ln c to a score, or None where every block is named once."""
-    if int(counts_NLL.max()) <= 1:
-        return None
+def _weighing(counts_NLL: Tensor, block: int, dtype: torch.dtype) -> Callable[..., Tensor]:
+    """What adds ln c to a score."""
     logs_NLL = counts_NLL.clamp(min=1).to(dtype).log()
 
     def add_log_count(score: Tensor, document: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:  # noqa: ARG001

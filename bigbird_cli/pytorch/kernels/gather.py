@@ -271,8 +271,11 @@ class _GatherAttention(torch.autograd.Function):
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
-        dq_BNSH, dk_BNSH, dv_BNSH = torch.empty_like(q_BNSH), torch.zeros_like(k_BNSH), torch.zeros_like(v_BNSH)
-        d_globals_BNGH = [torch.zeros_like(x) for x in of_globals[:2]]
+        dq_BNSH = torch.empty_like(q_BNSH)
+        # a block's readers, of the first and the last block all, would be lost one by one in a sum of half precision
+        exact = torch.promote_types(k_BNSH.dtype, torch.float32)
+        dk_BNSH, dv_BNSH = (torch.zeros_like(x, dtype=exact) for x in (k_BNSH, v_BNSH))
+        d_globals_BNGH = [torch.zeros_like(x, dtype=exact) for x in of_globals[:2]]
         for number, (chunk, tokens) in enumerate(schedule(q_BNSH, ctx.pattern)):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
             d_out = d_out_BNSH[:, :, tokens].reshape(q.shape)
@@ -291,14 +294,16 @@ class _GatherAttention(torch.autograd.Function):
             if keys.of_globals is not None:
                 n_globals = keys.of_globals.k_BNGH.shape[2]
                 for total_BNGH, part in zip(d_globals_BNGH, (dk, dv), strict=True):
-                    total_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2)
+                    total_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2, dtype=exact)
                 dk, dv = dk[:, :, :-n_globals], dv[:, :, :-n_globals]
             for total_BNSH, part in ((dk_BNSH, dk), (dv_BNSH, dv)):
                 if chunk.key_blocks is None:
                     total_BNSH += part
                 else:
                     blocks = total_BNSH.view(B, N * ctx.pattern.n_blocks, -1)
-                    blocks.index_add_(1, chunk.key_blocks, part.reshape(B, chunk.key_blocks.numel(), -1))
+                    blocks.index_add_(1, chunk.key_blocks, part.reshape(B, chunk.key_blocks.numel(), -1).to(exact))
+        dk_BNSH, dv_BNSH = dk_BNSH.to(k_BNSH.dtype), dv_BNSH.to(v_BNSH.dtype)
+        d_globals_BNGH = [total.to(k_BNSH.dtype) for total in d_globals_BNGH]
         return dq_BNSH, dk_BNSH, dv_BNSH, None, None, None, None, *d_globals_BNGH, *([None] if of_globals else [])
 
 
