@@ -1,11 +1,11 @@
 """Fit what the scores of a question-answering model mean, on questions kept for it.
 
-    python benchmarks/qa_calibrate.py --model runs/qa-mini --dev data/qa-mini/dev*.json --write
+    python benchmarks/qa_calibrate.py --model runs/qa-mini --dev data/qa-mini/dev.json data/qa-mini/dev-long.json
 
 Every window is read once. Then, each time with the others as they are:
 
     length_penalty        gives the best spans the highest F1
-    temperature, answer_bias, window_prior
+    temperature, answer_scale, answer_bias, window_prior
                           make two statements as likely as they turn out true: "the best answer is right" (by an F1 of
                           0.8 or more), with its score, and "there is no answer", with no_answer_score
     no_answer_threshold   refuses as much as costs the questions with an answer at most --loss points of F1
@@ -35,6 +35,7 @@ from bigbird_cli.weights.store import TASK, open_folder
 
 LENGTH_PENALTIES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)
 TEMPERATURES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
+SCALES = (0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6)
 BIASES = tuple(np.arange(-4.0, 4.01, 0.25).tolist())
 PRIORS = tuple(np.arange(0.0, 1.01, 0.1).round(1).tolist())
 RIGHT = 0.8
@@ -60,11 +61,15 @@ class Decoded:
     f1: np.ndarray
     has_answer: np.ndarray
 
-    def scores(self, *, bias: float, prior: float) -> tuple[np.ndarray, np.ndarray]:
+    def scores(self, *, scale: float, bias: float, prior: float) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (Q,) of the best answer and of none."""
-        shift = bias - prior * np.log(self.n_windows)
-        total = np.logaddexp(0.0, self.total + shift)
-        return np.exp(self.best + shift - total), np.exp(-total)
+        scaled = scale * (self.total - prior * np.log(self.n_windows)) + bias
+        total = np.logaddexp(0.0, scaled)
+        return np.exp(self.best - self.total + scaled - total), np.exp(-total)
+
+    def scores_of(self, task: QuestionAnswering) -> tuple[np.ndarray, np.ndarray]:
+        """The same by a task's settings."""
+        return self.scores(scale=task.answer_scale, bias=task.answer_bias, prior=task.window_prior)
 
 
 def read(name: Path, model: str, task: QuestionAnswering, *, limit: int | None, batch_size: int, device: str) -> Part:
@@ -79,8 +84,9 @@ def read(name: Path, model: str, task: QuestionAnswering, *, limit: int | None, 
 
 
 def decode(part: Part, task: QuestionAnswering) -> Decoded:
-    """Decode a file with bias and prior left out: both only shift all odds of a question."""
-    task = task.model_copy(update={"answer_bias": 0.0, "window_prior": 0.0, "no_answer_threshold": 1.0})
+    """Decode a file with scale, bias and prior left out: they change all odds of a question alike."""
+    plain = {"answer_scale": 1.0, "answer_bias": 0.0, "window_prior": 0.0, "no_answer_threshold": 1.0}
+    task = task.model_copy(update=plain)
     decoder = task.decoder_for([example.id for example in part.examples])
     for feature, outputs in part.windows:
         decoder.add(feature, outputs)
@@ -106,9 +112,9 @@ def best_f1(decoded: Sequence[Decoded]) -> float:
     return float(np.mean([100 * d.f1[d.has_answer].mean() for d in decoded if d.has_answer.any()]))
 
 
-def surprise(decoded: Decoded, *, bias: float, prior: float) -> float:
+def surprise(decoded: Decoded, *, scale: float, bias: float, prior: float) -> float:
     """Mean negative log likelihood of what is so, by both probabilities."""
-    best, none = decoded.scores(bias=bias, prior=prior)
+    best, none = decoded.scores(scale=scale, bias=bias, prior=prior)
     right = decoded.has_answer & (decoded.f1 >= RIGHT)
     return float(_log_loss(best, right) + _log_loss(none, ~decoded.has_answer))
 
@@ -125,8 +131,8 @@ def calibration_error(probability: np.ndarray, happened: np.ndarray, *, n_bins: 
     return float(sum(gaps) / len(probability))
 
 
-def fit(parts: Sequence[Part], task: QuestionAnswering, *, loss: float) -> tuple[QuestionAnswering, list[Decoded]]:
-    """The task with settings fitted to the parts, and the parts decoded with them."""
+def fit(parts: Sequence[Part], task: QuestionAnswering, *, loss: float) -> QuestionAnswering:
+    """The task with settings fitted to the parts."""
     plain = task.model_copy(update={"temperature": 1.0})
     penalties = {
         penalty: best_f1([decode(part, _with(plain, length_penalty=penalty)) for part in parts])
@@ -140,14 +146,14 @@ def fit(parts: Sequence[Part], task: QuestionAnswering, *, loss: float) -> tuple
         # the penalty is in log odds: as the scores shrink, so must it
         tried = _with(plain, temperature=temperature, length_penalty=round(penalty / temperature, 3))
         decoded = [decode(part, tried) for part in parts]
-        for bias, prior in itertools.product(BIASES, PRIORS):
-            value = float(np.mean([surprise(d, bias=bias, prior=prior) for d in decoded]))
+        for scale, bias, prior in itertools.product(SCALES, BIASES, PRIORS):
+            value = float(np.mean([surprise(d, scale=scale, bias=bias, prior=prior) for d in decoded]))
             if found is None or value < found[0]:
-                found = value, _with(tried, answer_bias=bias, window_prior=prior), decoded
+                found = value, _with(tried, answer_scale=scale, answer_bias=bias, window_prior=prior), decoded
     assert found is not None
     value, fitted, decoded = found
     tell(f"surprise {value:.3f}")
-    return _with(fitted, no_answer_threshold=threshold(decoded, fitted, loss=loss)), decoded
+    return _with(fitted, no_answer_threshold=threshold(decoded, fitted, loss=loss))
 
 
 def threshold(decoded: Sequence[Decoded], task: QuestionAnswering, *, loss: float) -> float:
@@ -160,7 +166,7 @@ def threshold(decoded: Sequence[Decoded], task: QuestionAnswering, *, loss: floa
 
 
 def _f1_as_answered(decoded: Decoded, task: QuestionAnswering, threshold: float) -> float:
-    _, none = decoded.scores(bias=task.answer_bias, prior=task.window_prior)
+    _, none = decoded.scores_of(task)
     given = np.where(none <= threshold, decoded.f1, 0.0)
     return float(100 * given[decoded.has_answer].mean())
 
@@ -171,7 +177,7 @@ def table(parts: Sequence[Part], decoded: Sequence[Decoded], task: QuestionAnswe
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for part, d in zip(parts, decoded, strict=True):
-        best, none = d.scores(bias=task.answer_bias, prior=task.window_prior)
+        best, none = d.scores_of(task)
         refused = (
             100 * (none[~d.has_answer] > task.no_answer_threshold).mean() if (~d.has_answer).any() else float("nan")
         )
@@ -199,6 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", required=True, help="model folder or name")
     parser.add_argument("--dev", type=Path, nargs="+", required=True, help="files of questions to fit on")
+    parser.add_argument("--show", type=Path, nargs="+", default=[], help="files to show scores of, not to fit on")
     parser.add_argument("--window", type=int, default=None, help="tokens of a model input (the model's own)")
     parser.add_argument("--max-answer-tokens", type=int, default=None, help="of a predicted answer (the model's own)")
     parser.add_argument("--loss", type=float, default=2.5, help="points of F1 that refusing may cost (2.5)")
@@ -212,8 +219,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     task = QuestionAnswering.model_validate(folder.task or QuestionAnswering.for_model(folder.config).model_dump())
     given = {"window": settings.window, "max_answer_tokens": settings.max_answer_tokens}
     task = QuestionAnswering.model_validate(task.model_dump() | {k: v for k, v in given.items() if v is not None})
-    parts = []
-    for name in settings.dev:
+    parts: list[Part] = []
+    for name in [*settings.dev, *settings.show]:
         start = time.perf_counter()
         parts.append(
             read(
@@ -223,7 +230,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         tell(f"{name}: {len(parts[-1].windows):,} windows in {time.perf_counter() - start:.0f} s")
     before = [decode(part, task) for part in parts]
     print(f"as it is\n\n{table(parts, before, task)}\n")
-    fitted, decoded = fit(parts, task, loss=settings.loss)
+    fitted = fit(parts[: len(settings.dev)], task, loss=settings.loss)
+    decoded = [decode(part, fitted) for part in parts]
     print(f"fitted\n\n{table(parts, decoded, fitted)}\n")
     changed = {key: value for key, value in fitted.model_dump().items() if value != task.model_dump()[key]}
     print(json.dumps(changed))

@@ -12,11 +12,12 @@ window holds the answer. If each window is judged by itself and at most one of t
 adds next to nothing; the doubt that a model leaves in each of many windows adds up, so a model for very long documents
 has to be trained with many windows that lack the answer, and its no-answer threshold chosen on long documents.
 
-Four numbers, fitted on questions kept for it (`benchmarks/qa_calibrate.py`), make these odds mean what they say: scores
-are divided by a temperature; a span pays for its length; all answers gain or lose alike; and windows share one prior.
-Of n windows one or two hold the answer at most, so that any one of them holds it the less likely the more there are.
-With the full prior the odds of a document are the mean of its windows' odds, not their sum, and "no answer" means of a
-book what it means of a page.
+A few numbers, fitted on questions kept for it (`benchmarks/qa_calibrate.py`), make these odds mean what they say. Which
+span it is, is one question: scores are divided by a temperature, and a span pays for its length. Whether there is an
+answer is another: the log odds of all spans together are scaled and shifted, and windows share one prior. Of n windows
+one or two hold the answer at most, so that any one of them holds it the less likely the more there are; with the full
+prior the odds of a document are the mean of its windows' odds, not their sum, and "no answer" means of a book what it
+means of a page.
 
 A span that stands in two windows is one candidate. It counts once, as read by the window in which it has the most
 context (`text.windows.owned_sums`), not as the better of two scores: the larger of two noisy scores is biased upwards,
@@ -134,12 +135,15 @@ class QuestionAnswering(WindowedTask):
     length_penalty: float = Field(default=0.0, ge=0, le=100)
     """What an answer of n tokens loses in log odds, times the logarithm of n."""
 
+    answer_scale: float = Field(default=1.0, gt=0, le=100)
+    """What the log odds of all answers together over "no answer" are multiplied by."""
+
     answer_bias: float = Field(default=0.0, ge=-100, le=100)
-    """What every answer gains in log odds over "no answer"."""
+    """What is added to them then."""
 
     window_prior: float = Field(default=0.0, ge=0, le=1)
-    """How far the odds of an answer fall with the number of a document's windows: they are divided by it to this power.
-    With 0 windows add up, with 1 they are averaged."""
+    """How far they fall first with the number of a document's windows: the odds are divided by it to this power. With 0
+    windows add up, with 1 they are averaged."""
 
     on_bad_answer: Literal["error", "skip"] = "error"
     """What to do about a gold answer that is not where it is said to be, or a training question longer than
@@ -582,7 +586,7 @@ class SpanDecoder:
         inside = slice(feature.first, feature.first + window.stop - window.start)
         visible = document.visible[window.start : window.stop]
         scores = WindowScores(
-            np.where(visible, starts[inside] - (starts[0] + ends[0]), -np.inf) / task.temperature + task.answer_bias,
+            np.where(visible, starts[inside] - (starts[0] + ends[0]), -np.inf) / task.temperature,
             np.where(visible, ends[inside], -np.inf) / task.temperature,
             feature.ids[inside],
             ends_sentence=document.ends_sentence[window.start : window.stop],
@@ -609,10 +613,12 @@ class SpanDecoder:
         if document is None:
             raise ValueError(f"no window of question {self._ids[example]} was added")
         read = sorted(gathered.odds)  # in reading order: the sum does not depend on the order of arrival
-        shared = self._task.window_prior * math.log(len(read))
-        total = float(np.logaddexp.reduce([0.0, *(gathered.odds[window] - shared for window in read)]))
+        odds = float(np.logaddexp.reduce([gathered.odds[window] for window in read]))
+        task = self._task
+        scaled = task.answer_scale * (odds - task.window_prior * math.log(len(read))) + task.answer_bias
+        total = float(np.logaddexp(0.0, scaled))  # log of the odds of everything, "no answer" included
         answers = together(answer for window in read for answer in gathered.answers[window])
-        spans = _apart((_span(document, answer, total + shared) for answer in answers), self._n_best)
+        spans = _apart((_span(document, answer, odds - scaled + total) for answer in answers), self._n_best)
         no_answer_score = min(1.0, float(np.exp(-total)))
         answered = bool(spans) and no_answer_score <= self._task.no_answer_threshold
         return QAPrediction(

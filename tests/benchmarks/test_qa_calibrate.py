@@ -36,14 +36,14 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
-def test_bias_and_prior_shift_what_was_decoded_without_them(
+def test_scale_bias_and_prior_change_what_was_decoded_without_them(
     bench: ModuleType, tiny_qa_model: Path, questions: Path
 ) -> None:
     stored = json.loads((tiny_qa_model / "task.json").read_text(encoding="utf-8"))
     task = QuestionAnswering.model_validate(stored | {"window": 32, "overlap": 8, "max_answer_tokens": 5})
     part = bench.read(questions, str(tiny_qa_model), task, limit=None, batch_size=4, device="cpu")
-    best, none = bench.decode(part, task).scores(bias=0.7, prior=0.5)
-    direct = task.model_copy(update={"answer_bias": 0.7, "window_prior": 0.5}).decoder_for(
+    best, none = bench.decode(part, task).scores(scale=1.4, bias=0.7, prior=0.5)
+    direct = task.model_copy(update={"answer_scale": 1.4, "answer_bias": 0.7, "window_prior": 0.5}).decoder_for(
         [e.id for e in part.examples]
     )
     for feature, outputs in part.windows:

@@ -271,11 +271,18 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
 
 
 @pytest.mark.parametrize(
-    ("temperature", "length_penalty", "answer_bias", "window_prior"),
-    [(1.0, 0.0, 0.0, 0.0), (2.5, 0.0, 0.0, 0.0), (1.0, 1.5, 0.0, 0.0), (1.0, 0.0, -2.0, 0.0), (0.5, 0.7, 1.0, 0.8)],
+    ("temperature", "length_penalty", "answer_scale", "answer_bias", "window_prior"),
+    [
+        (1, 0, 1, 0, 0),
+        (2.5, 0, 1, 0, 0),
+        (1, 1.5, 1, 0, 0),
+        (1, 0, 0.6, 0, 0),
+        (1, 0, 1, -2, 0),
+        (0.5, 0.7, 1.2, 1, 0.8),
+    ],
 )
 def test_all_windows_stand_on_one_scale(
-    temperature: float, length_penalty: float, answer_bias: float, window_prior: float
+    temperature: float, length_penalty: float, answer_scale: float, answer_bias: float, window_prior: float
 ) -> None:
     """The decoder's probabilities are those of one softmax over every span of the document and "no answer"."""
     context = " ".join(chr(97 + k // 2) * 2 + chr(97 + (k + 1) // 2) for k in range(50))  # nothing is said twice
@@ -286,6 +293,7 @@ def test_all_windows_stand_on_one_scale(
         max_answer_tokens=5,
         temperature=temperature,
         length_penalty=length_penalty,
+        answer_scale=answer_scale,
         answer_bias=answer_bias,
         window_prior=window_prior,
     )
@@ -306,19 +314,20 @@ def test_all_windows_stand_on_one_scale(
                 if document.visible[i] and document.visible[j]:
                     at = feature.first - feature.window.start
                     margin = min(i - feature.window.start, feature.window.stop - 1 - j)
-                    score = (start[at + i] + end[at + j] - start[0] - end[0]) / temperature + answer_bias
-                    score -= length_penalty * math.log(j - i + 1) + window_prior * math.log(len(features))
+                    score = (start[at + i] + end[at + j] - start[0] - end[0]) / temperature
+                    score -= length_penalty * math.log(j - i + 1)
                     scores.setdefault((i, j), {}).setdefault(margin, score)
     best_read = {span: by_margin[max(by_margin)] for span, by_margin in scores.items()}  # where it has most context
     assert len(features) > 3
     assert any(len(by_margin) > 1 for by_margin in scores.values())
-    total = 1 + sum(math.exp(score) for score in best_read.values())
+    odds = sum(math.exp(score) for score in best_read.values())
+    scaled = math.exp(answer_bias) * (odds / len(features) ** window_prior) ** answer_scale
 
     [prediction] = decoder.finish()
 
-    assert prediction.no_answer_score == pytest.approx(1 / total)
+    assert prediction.no_answer_score == pytest.approx(1 / (1 + scaled))
     span = max(best_read, key=best_read.__getitem__)
-    assert prediction.score == pytest.approx(math.exp(best_read[span]) / total)
+    assert prediction.score == pytest.approx(math.exp(best_read[span]) / odds * scaled / (1 + scaled))
     assert prediction.spans[0].start == LETTERS.encode(context).starts[span[0]]
     assert prediction.spans[0].end == LETTERS.encode(context).ends[span[1]]
 
