@@ -395,9 +395,9 @@ class NamedEntities(WindowedTask):
             found = {(entity.type, entity.start, entity.end) for entity in prediction.entities}
             gold: Sequence[tuple[str, int, int]] = example.entities
             if self.partial:
-                found = {entity for entity in found if self._is_judged(entity, example)}
-                judged = [entity for entity in example.entities if self._is_judged(entity, example)]
-                gold = [self._settled(entity, found) for entity in judged]
+                found = {entity for entity in found if self.is_judged(entity, example)}
+                judged = [entity for entity in example.entities if self.is_judged(entity, example)]
+                gold = [self.settled(entity, found) for entity in judged]
             document = count_spans(gold, found)
             for name, counts in document.items():
                 by_type[name] = by_type.get(name, SpanCounts()) + counts
@@ -445,13 +445,13 @@ class NamedEntities(WindowedTask):
         """The types that a gold entity may have."""
         return type_.split("|") if self.partial else [type_]
 
-    def _is_judged(self, entity: tuple[str, int, int], example: NERExample) -> bool:
+    def is_judged(self, entity: tuple[str, int, int], example: NERExample) -> bool:
         """Whether an example says if an entity is right."""
         type_, start, end = entity
         is_annotated = example.types is None or not example.types.isdisjoint(self._types_of(type_))
         return is_annotated and not any(first < end and start < stop for first, stop in example.unsure)
 
-    def _settled(self, entity: GoldEntity, found: Collection[tuple[str, int, int]]) -> GoldEntity:
+    def settled(self, entity: GoldEntity, found: Collection[tuple[str, int, int]]) -> GoldEntity:
         """A gold entity with one of its types: that of the entity found in its place, if any is."""
         types = self._types_of(entity.type)
         return entity._replace(type=next((t for t in types if (t, entity.start, entity.end) in found), types[0]))

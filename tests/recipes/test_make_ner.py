@@ -1,13 +1,16 @@
 """What taggers and people annotated becomes rows whose entities stand in place, and that say what they leave open."""
 
 import importlib
+import json
 import random
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes/scripts/make_ner"
@@ -139,3 +142,32 @@ def test_a_list_holds_names_of_its_text(mix: ModuleType) -> None:
         listed = mix.listed(row, random.Random(seed))
         assert {name.lower() for name, _ in said(listed)} <= {name.lower() for name in text.split()}
         assert len(listed["entities"]) >= 6
+
+
+@pytest.fixture(scope="module")
+def calibrate() -> Iterator[ModuleType]:
+    yield from _imported("calibrate")
+
+
+def test_scores_that_are_right_as_often_as_they_say_have_no_calibration_error(calibrate: ModuleType) -> None:
+    scores = np.repeat([0.25, 0.75], 4 * calibrate.N_BINS // 2)
+    is_right = np.concatenate(
+        [np.tile([1, 0, 0, 0], calibrate.N_BINS // 2), np.tile([1, 1, 1, 0], calibrate.N_BINS // 2)]
+    )
+    assert calibrate.calibration_error(scores, is_right) == pytest.approx(0)
+    assert calibrate.calibration_error(np.ones(40), is_right[:40]) == pytest.approx(0.5)
+
+
+def test_the_best_temperature_is_written_into_the_models_task(
+    calibrate: ModuleType, tmp_path: Path, tiny_ner_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_ner_model, model)
+    task = json.loads((model / "task.json").read_text())
+    (model / "task.json").write_text(json.dumps({**task, "partial": True}))
+    row = {"text": "ada lit the lamp in the tower", "entities": [[0, 3, "PER"]], "types": ["LOC", "PER"]}
+    dev = tmp_path / "dev.jsonl"
+    dev.write_text(f"{json.dumps(row)}\n" * 4)
+    monkeypatch.setattr(sys, "argv", ["calibrate", str(model), str(dev), "--write"])
+    calibrate.main()
+    assert json.loads((model / "task.json").read_text())["temperature"] > 1  # a random model is far too sure
