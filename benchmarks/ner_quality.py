@@ -2,10 +2,11 @@
 
     python recipes/scripts/make_ner SETS --out data/ner-mini          # writes data/ner-mini/tests among others
     python benchmarks/ner_quality.py data/ner-mini/tests --model ner-mini --spacy PYTHON \\
-        --pipelines en_core_web_sm,en_core_web_md --books BOOKS --json ner-mini.json
+        --pipelines en_core_web_sm,en_core_web_md --also capitals,small,lines --books BOOKS --json ner-mini.json
 
 PYTHON is one that has spaCy and the pipelines, which run in it by themselves, with no part that finding names does not
 need; BOOKS is a folder of *.txt, read whole for words/s. All systems run on one thread, one after the other.
+With --also the tests are read again in capitals alone, in lower case alone, or in short lines: some end in names.
 
 The mapping, for every system alike (recipes/scripts/make_ner/gold.py): a set's LOC may be a GPE, LOC or FAC, and the
 like; of types that a set does not annotate, and of characters of which it is unsure, nothing is counted. Articles and
@@ -14,21 +15,26 @@ characters and a type that gold allows. F1 is over all entities of a set; "mean"
 """
 
 import argparse
+import importlib
+import itertools
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 Span = tuple[int, int, str]
+Row = dict[str, Any]
 
 SPACY = """
 import importlib, json, pathlib, sys, time, spacy
@@ -62,6 +68,9 @@ class Result:
     f1_by_type: dict[str, float]
     words_per_second: float
 
+
+WAYS = {"capitals": "in_capitals", "small": "in_lower_case", "lines": "wrapped"}
+"""Ways in which tests are changed, and what does it in make_ner/mix.py."""
 
 Find = Callable[[Sequence[str]], tuple[list[list[Span]], float]]
 """Names in texts, and the seconds that it took."""
@@ -100,14 +109,14 @@ def spacy(python: str, pipeline: str) -> Find:
     return find
 
 
-def judge(rows: Sequence[dict[str, Any]], found: Sequence[Sequence[Span]]) -> dict[str, tuple[int, int, int]]:
+def judge(rows: Sequence[Row], found: Sequence[Sequence[Span]]) -> dict[str, tuple[int, int, int]]:
     """By the set's own type: how many entities are gold, found, and right.
 
     Args:
         rows: of a test, see `make_ner/gold.py`.
         found: in each row's text.
     """
-    trimmed = _trimmed()
+    trimmed = _script("gold").trimmed
     counts: dict[str, list[int]] = {}
     for row, spans in zip(rows, found, strict=True):
         types, unsure = set(row["types"]), row.get("unsure", [])
@@ -126,13 +135,19 @@ def judge(rows: Sequence[dict[str, Any]], found: Sequence[Sequence[Span]]) -> di
     return {type_: (n_gold, n_found, n_right) for type_, (n_gold, n_found, n_right) in counts.items()}
 
 
-def _trimmed() -> Callable[[str, Span], Span]:
+def changed(rows: Sequence[Row], way: str) -> list[Row]:
+    """The rows of a test as they are met elsewhere, see WAYS; those whose characters would move are as they were."""
+    change = getattr(_script("mix"), WAYS[way])
+    luck = random.Random(0)
+    return [change(row, luck) or row for row in rows]
+
+
+def _script(name: str) -> ModuleType:
+    """A script of recipes/scripts/make_ner."""
     folder = str(ROOT / "recipes/scripts/make_ner")
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    from gold import trimmed
-
-    return trimmed
+    return importlib.import_module(name)
 
 
 def scores(counts: Iterable[tuple[int, int, int]]) -> tuple[float, float, float]:
@@ -142,7 +157,7 @@ def scores(counts: Iterable[tuple[int, int, int]]) -> tuple[float, float, float]
     return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
 
 
-def run(systems: dict[str, Find], tests: dict[str, list[dict[str, Any]]]) -> list[Result]:
+def run(systems: dict[str, Find], tests: dict[str, list[Row]]) -> list[Result]:
     """Let each system read each test."""
     results = []
     for test, rows in tests.items():
@@ -169,7 +184,7 @@ def told(result: Result) -> str:
     """One line for a reader."""
     types = ", ".join(f"{type_} {f1}" for type_, f1 in result.f1_by_type.items())
     return (
-        f"{result.test:9} {result.system:24} F1 {result.f1:5.1f}  P {result.precision:5.1f}  R {result.recall:5.1f}"
+        f"{result.test:17} {result.system:24} F1 {result.f1:5.1f}  P {result.precision:5.1f}  R {result.recall:5.1f}"
         f"  {result.words_per_second:6,} words/s   {types}"
     )
 
@@ -184,6 +199,7 @@ def main() -> None:
     parser.add_argument("--quantize", choices=["int8"])
     parser.add_argument("--spacy", metavar="PYTHON", help="a Python that has spaCy")
     parser.add_argument("--pipelines", default="en_core_web_sm,en_core_web_md")
+    parser.add_argument("--also", default="", help=f"read the tests changed too: some of {','.join(WAYS)}")
     parser.add_argument("--books", type=Path, help="folder of *.txt to read whole for words/s")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -196,9 +212,11 @@ def main() -> None:
         for path in sorted(given.tests.glob("*.jsonl"))
     }
     results = run(systems, tests)
-    for name in systems:
-        of_system = [result.f1 for result in results if result.system == name]
-        print(f"{name}: mean F1 {sum(of_system) / len(of_system):.1f}")
+    for way in filter(None, given.also.split(",")):
+        results += run(systems, {f"{test} {way}": changed(rows, way) for test, rows in tests.items()})
+    for way, name in itertools.product(("", *filter(None, given.also.split(","))), systems):
+        of_way = [each.f1 for each in results if each.system == name and each.test.partition(" ")[2] == way]
+        print(f"{name}{f', {way}' if way else ''}: mean F1 {sum(of_way) / len(of_way):.1f}")
     speeds = {}
     if given.books:
         books = [path.read_text(encoding="utf-8") for path in sorted(given.books.glob("*.txt"))]

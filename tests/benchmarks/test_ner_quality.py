@@ -15,7 +15,7 @@ def bench(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     import ner_quality
 
     yield ner_quality
-    for name in ("ner_quality", "gold"):
+    for name in ("ner_quality", "gold", "mix"):
         sys.modules.pop(name, None)
 
 
@@ -42,6 +42,13 @@ def test_a_wrong_type_counts_under_the_type_that_was_found(bench: ModuleType) ->
     counts = bench.judge([ROW], [[(16, 19, "PERSON"), (4, 7, "LOC")]])
     assert counts == {"PERSON": (1, 1, 0), "GPE|LOC|FAC": (1, 1, 0)}
     assert bench.scores(counts.values()) == (0.0, 0.0, 0.0)
+
+
+def test_texts_are_changed_with_their_gold_in_place(bench: ModuleType) -> None:
+    for way, wanted in (("capitals", TEXT.upper()), ("small", TEXT.lower()), ("lines", TEXT)):
+        assert bench.changed([ROW], way) == [{**ROW, "text": wanted}]
+    [long] = bench.changed([{**ROW, "text": "Ada Bel " * 40}], "lines")
+    assert long["text"].replace("\n", " ") == "Ada Bel " * 40 != long["text"]
 
 
 def test_systems_are_told_apart_on_the_same_texts(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

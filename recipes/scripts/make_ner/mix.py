@@ -198,11 +198,11 @@ def shorter(row: Row, n_characters: int) -> Iterator[Row]:
 Change = Callable[[Row, random.Random], Row | None]
 
 
-def _in_capitals(row: Row, _luck: random.Random) -> Row | None:
+def in_capitals(row: Row, _luck: random.Random) -> Row | None:
     return _as_long(row, row["text"].upper())
 
 
-def _in_lower_case(row: Row, _luck: random.Random) -> Row | None:
+def in_lower_case(row: Row, _luck: random.Random) -> Row | None:
     return _as_long(row, row["text"].lower())
 
 
@@ -211,7 +211,7 @@ def _as_long(row: Row, text: str) -> Row | None:
     return {**row, "text": text} if len(text) == len(row["text"]) else None
 
 
-def _wrapped(row: Row, luck: random.Random) -> Row:
+def wrapped(row: Row, luck: random.Random) -> Row:
     """Lines of 40 to 80 characters, as in mails and old books: some end inside names."""
     width, text, column = luck.randint(40, 80), list(row["text"]), 0
     for i, character in enumerate(text):
@@ -254,9 +254,9 @@ def _unended(row: Row, _luck: random.Random) -> Row:
 
 
 CHANGES: tuple[tuple[float, Change], ...] = (
-    (0.05, _in_capitals),
-    (0.05, _in_lower_case),
-    (0.05, _wrapped),
+    (0.05, in_capitals),
+    (0.05, in_lower_case),
+    (0.05, wrapped),
     (0.03, _broken_names),
     (0.03, _headed),
     (0.01, _unended),
