@@ -208,8 +208,7 @@ class LabelMatching(Objective):
 
     def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the `embedding` (B, D) of texts and of labels alike."""
-        embed = cast(Any, self.model).embed
-        return {"embedding": embed(inputs["input_ids"], inputs.get("attention_mask"))}
+        return {"embedding": cast(Any, self.model).embed(**inputs)}
 
 
 @dataclass(frozen=True)

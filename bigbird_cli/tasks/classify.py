@@ -39,6 +39,7 @@ from bigbird_cli.tasks.base import (
     names_of_scores,
     tell_alike,
 )
+from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
 from bigbird_cli.text.documents import (
     ReadDocument,
@@ -346,9 +347,7 @@ class Classification(WindowedTask):
     def fitted_head(
         self, places_ND: np.ndarray, labels: Sequence[int | np.ndarray], examples: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Fit a linear classifier to the places of windows by logistic regression, each document weighing the same.
-
-        How strongly it is held back is chosen by the likelihood of documents left out, in at most five parts.
+        """Fit a linear classifier to the places of windows by logistic regression, see `tasks.linear`.
 
         Args:
             places_ND: of each window.
@@ -358,13 +357,12 @@ class Classification(WindowedTask):
         Returns:
             Weights (L, D) and biases (L,).
         """
+        documents = np.asarray(examples)
         if self.problem == "single":
-            return _logistic(places_ND, np.asarray(labels), np.asarray(examples), n_labels=len(self.names))
-        columns = [
-            _logistic(places_ND, column.astype(int), np.asarray(examples), n_labels=2) for column in np.stack(labels).T
-        ]
+            return fit_logistic(places_ND, np.asarray(labels), documents, n_labels=len(self.names))
+        fitted = [fit_logistic(places_ND, column.astype(int), documents, n_labels=2) for column in np.stack(labels).T]
         # of a label by itself, the logit is that of its being right over that of its being wrong
-        return np.stack([w[1] - w[0] for w, _ in columns]), np.array([b[1] - b[0] for _, b in columns])
+        return np.stack([w[1] - w[0] for w, _ in fitted]), np.array([b[1] - b[0] for _, b in fitted])
 
     def encode(self, examples: Sequence[LabelledText], tokenizer: Tokenizer) -> FeatureList:
         """Turn examples into all their windows.
@@ -663,55 +661,6 @@ def _numbers(predictions: Sequence[ClassPrediction], examples: Sequence[Labelled
         "mean_absolute_error": float(np.abs(gold - told).mean()),
         "majority": float(gold.var()),
     }
-
-
-HELD_BACK = np.logspace(-1, 3, 9)
-"""Inverse strengths of regularisation to choose among; places have length 1."""
-
-MOST_PARTS = 5
-
-FEW = 10.0
-"""The same where there is one example of a label, and none to leave out."""
-
-UNSEEN = -20.0
-"""The bias of a label without an example."""
-
-
-def _logistic(
-    places_ND: np.ndarray, labels_N: np.ndarray, examples_N: np.ndarray, *, n_labels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Multinomial logistic regression: weights (L, D) and biases (L,); labels that have no example stay unlikely."""
-    from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-
-    _, document_N, n_windows = np.unique(examples_N, return_inverse=True, return_counts=True)
-    weight_N = 1.0 / n_windows[document_N]
-    parts_N = np.zeros(len(labels_N), dtype=int)
-    least = len(labels_N)
-    for name in np.unique(labels_N):
-        members = np.unique(document_N[labels_N == name])
-        least = min(least, len(members))
-        place_of = {int(member): place for place, member in enumerate(members)}
-        for i in np.flatnonzero(labels_N == name):
-            parts_N[i] = place_of[int(document_N[i])] % MOST_PARTS
-    weights, biases = np.zeros((n_labels, places_ND.shape[1])), np.full(n_labels, UNSEEN)
-    seen = np.unique(labels_N)
-    if len(seen) < 2:
-        biases[seen] = 0.0
-        return weights, biases
-    n_parts = min(MOST_PARTS, least)
-    if n_parts < 2:
-        model = LogisticRegression(C=FEW, max_iter=1000)
-    else:
-        folds = [
-            (np.flatnonzero(parts_N % n_parts != k), np.flatnonzero(parts_N % n_parts == k)) for k in range(n_parts)
-        ]
-        model = LogisticRegressionCV(Cs=HELD_BACK, cv=folds, scoring="neg_log_loss", max_iter=1000)
-    model.fit(places_ND, labels_N, sample_weight=weight_N)
-    if len(seen) == 2:  # scikit-learn gives the second label's logit over the first's
-        weights[seen], biases[seen] = np.outer([-0.5, 0.5], model.coef_[0]), np.array([-0.5, 0.5]) * model.intercept_[0]
-    else:
-        weights[seen], biases[seen] = model.coef_, model.intercept_
-    return weights, biases
 
 
 def _names_of(label: Label) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ def feature(head: str, size: int, number: int) -> Feature:
     labels: dict[str, dict] = {
         "ner": {"labels": np.where(of_tokens < 0, -100, of_tokens % 3)},
         "classify": {"labels": number % 3},
+        "linear": {"labels": number % 3},
         "regression": {"labels": rng.normal(size=3)},
         "multi": {"labels": (rng.random(3) < 0.5).astype(np.float32)},
         "mlm": {"labels": of_tokens},
@@ -180,7 +181,8 @@ def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> Non
     outputs = list(Predictor(model, head="sentences").predict(batch, batch_size=4))
     for each, found in zip(batch, outputs, strict=True):
         with torch.inference_mode():
-            states = model.get_submodule("bert")(torch.tensor(each.ids)[None].long()).last_hidden_state[0]
+            ids, types = torch.tensor(each.ids)[None].long(), torch.tensor(each.types)[None].long()
+            states = model.get_submodule("bert")(ids, token_type_ids=types).last_hidden_state[0]
         mean = states.mean(dim=0).numpy()
         np.testing.assert_allclose(found["embedding"], mean / np.linalg.norm(mean), atol=1e-5)
 

@@ -22,7 +22,7 @@ from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.classify import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.text.tokenizer import load_tokenizer
-from bigbird_cli.weights.store import open_folder
+from bigbird_cli.weights.store import open_folder, read_tensors
 
 SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
 COLOURS = {"ada": "red", "bel": "blue", "cora": "green"}
@@ -177,3 +177,58 @@ def test_added_words_are_no_features_of_the_vocabulary_without_them(tiny_qa_mode
         with pytest.warns(BigBirdWarning, match="new: "):
             list(train(FinetuneRecipe.model_validate(recipe), tmp_path / f"run-{len(added)}", device="cpu"))
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def few_shot(start: Path, folder: Path, **optim: Any) -> FinetuneRecipe:
+    return FinetuneRecipe.model_validate(
+        {
+            "model": {"start": str(start), "dropout": 0.0, "attention_dropout": 0.0},
+            "task": {"type": "classify", "classifier": "linear", "window": 32, "overlap": 8},
+            "data": {
+                "train": write(folder / "train.jsonl", single, n=60, seed=0),
+                "dev": write(folder / "dev.jsonl", single, n=40, seed=1),
+                "cache": str(folder / "cache"),
+            },
+            "optim": {"lr": 3e-3, "batch_size": 8, **optim},
+        }
+    )
+
+
+def test_a_linear_classifier_is_fitted_without_a_step_and_leaves_the_encoder_as_it_was(
+    tiny_label_model: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with pytest.warns(BigBirdWarning, match="new: linear"):
+        events = list(train(few_shot(tiny_label_model, tmp_path, steps=0), run, device="cpu"))
+    [evaluated] = [event for event in events if isinstance(event, Evaluated)]
+    assert isinstance(events[-1], Finished)
+    assert (evaluated.step, events[-1].step) == (0, 0)
+    assert evaluated.scores["accuracy"] > evaluated.scores["majority"] + 10
+    before, after = read_tensors(tiny_label_model), read_tensors(run)
+    assert after.keys() - before.keys() == {"linear.weight", "linear.bias"}
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+    again = json.loads((run / "task.json").read_text(encoding="utf-8"))
+    task = Classification.model_validate(again)
+    examples, tokenizer = list(task.read(tmp_path / "dev.jsonl")), load_tokenizer(run)
+    decoder = task.decoder(examples, tokenizer)
+    features = list(task.encode(examples, tokenizer))
+    predictor = open_predictor(open_folder(run), head=task.head, device="cpu")
+    for feature, outputs in zip(features, predictor.predict(features, batch_size=8), strict=True):
+        decoder.add(feature, outputs)
+    assert task.score(decoder.finish(), examples) == pytest.approx(evaluated.scores)
+
+
+def test_the_whole_is_trained_from_the_fitted_head_on_and_the_better_is_kept(
+    tiny_label_model: Path, tmp_path: Path
+) -> None:
+    recipe = few_shot(tiny_label_model, tmp_path, steps=24)
+    with pytest.warns(BigBirdWarning, match="new: linear"):
+        events = list(train(recipe, tmp_path / "run", device="cpu"))
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert evaluated[0].step == 0
+    assert evaluated[-1].step == 24
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.best_scores is not None
+    assert finished.best_scores["accuracy"] == max(event.scores["accuracy"] for event in evaluated)

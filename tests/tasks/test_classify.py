@@ -56,6 +56,72 @@ def told(example: LabelledText, scores: dict[str, float], *labels: str, n_tokens
     return ClassPrediction(example.id, labels, value, scores, "mean", n_tokens, n_tokens, 0, 1, n_tokens + 2)
 
 
+# a linear classifier, fitted
+
+
+def around(rng: np.random.Generator, *centres: int, n: int = 12) -> np.ndarray:
+    """Places of length 1 near axes of a space of 6 dimensions."""
+    places = np.concatenate([np.eye(6)[centre] + 0.3 * rng.normal(size=(n, 6)) for centre in centres])
+    return places / np.linalg.norm(places, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("n", [1, 3, 12])
+def test_a_fitted_head_tells_the_labels_of_its_examples(n: int) -> None:
+    places = around(np.random.default_rng(0), 0, 1, 2, n=n)
+    labels = np.repeat([0, 1, 2], n)
+    weights, biases = TASK.fitted_head(places, labels.tolist(), range(3 * n))
+    assert (weights.shape, biases.shape) == ((3, 6), (3,))
+    assert (places @ weights.T + biases).argmax(axis=1).tolist() == labels.tolist()
+
+
+def test_a_fitted_heads_probabilities_hold_on_other_examples() -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
+        side = rng.integers(2, size=n)
+        places = np.stack([np.where(side, 0.5, -0.5), np.zeros(n)], axis=1) + rng.normal(size=(n, 2))
+        return places / np.linalg.norm(places, axis=1, keepdims=True), side
+
+    places, side = drawn(300)
+    two = Classification(labels=("left", "right"), window=16, overlap=4)
+    weights, biases = two.fitted_head(places, side.tolist(), range(300))
+    others, truth = drawn(3000)
+    logits = others @ weights.T + biases
+    right = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+    for low, high in ((0.1, 0.4), (0.4, 0.6), (0.6, 0.9)):
+        inside = (right > low) & (right < high)
+        assert truth[inside].mean() == pytest.approx(right[inside].mean(), abs=0.08)
+
+
+def test_a_long_document_weighs_in_a_fitted_head_as_a_short_one() -> None:
+    places = around(np.random.default_rng(0), 0, 1)
+    labels, examples = [0] * 12 + [1] * 12, list(range(24))
+    once = TASK.fitted_head(places, labels, examples)
+    windows = np.concatenate([places, np.repeat(places[:1], 30, axis=0)])
+    often = TASK.fitted_head(windows, labels + [0] * 30, examples + [0] * 30)
+    np.testing.assert_allclose(often[0], once[0], atol=1e-3)
+
+
+def test_a_label_without_an_example_stays_unlikely() -> None:
+    places = around(np.random.default_rng(0), 0, 2)
+    weights, biases = TASK.fitted_head(places, [0] * 12 + [2] * 12, range(24))
+    assert (places @ weights.T + biases).argmax(axis=1).tolist() == [0] * 12 + [2] * 12
+    assert biases[1] < -10
+
+
+def test_several_labels_are_fitted_each_by_itself() -> None:
+    rng = np.random.default_rng(0)
+    gold = rng.integers(2, size=(60, 3)).astype(np.float32)
+    places = gold @ np.eye(3, 6) + 0.1 * rng.normal(size=(60, 6))
+    weights, biases = MULTI.fitted_head(places, list(gold), range(60))
+    assert ((places @ weights.T + biases > 0) == gold).mean() > 0.95
+
+
+def test_a_linear_classifier_is_not_fitted_to_numbers() -> None:
+    with pytest.raises(ValidationError, match="a regression has numbers"):
+        Classification(problem="regression", classifier="linear", window=16, overlap=4)
+
+
 # settings
 
 
