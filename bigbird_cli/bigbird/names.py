@@ -91,10 +91,11 @@ _HEADS: Final[dict[str, dict[str, str]]] = {
     "multiple_choice": {"classifier.weight": "1D", "classifier.bias": "1"},
     "ner": {"classifier.weight": "LD", "classifier.bias": "L"},
     "qa": _QA,
+    "linear": {"linear.weight": "LD", "linear.bias": "L"},
 }
 HEADS: Final = tuple(_HEADS)
 """`none` is the bare encoder with its pooler, as BigBirdModel. In Hugging Face all but `qa` have a pooler; only `none`,
-`pretraining` and `multiple_choice` use it, and our own models with the other heads have none."""
+`pretraining` and `multiple_choice` use it, and our own models with the other heads have none. `linear` is ours."""
 
 
 def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple[int, ...]]:
@@ -179,6 +180,7 @@ _HEAD_CLASSES: Final = {
     "multiple_choice": "BigBirdForMultipleChoice",
     "ner": "BigBirdForTokenClassification",
     "qa": "BigBirdForQuestionAnswering",
+    "linear": "SentenceClassifier",
 }
 
 
@@ -214,7 +216,7 @@ def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = No
         return str(told)
     if "ner" in fitting:  # named as the choice's; only that one has a single row
         return "multiple_choice" if shapes["classifier.weight"][:1] == (1,) else "ner"
-    return next((head for head in ("pretraining", "mlm", "classify", "qa") if head in fitting), "none")
+    return next((head for head in ("pretraining", "mlm", "classify", "qa", "linear") if head in fitting), "none")
 
 
 # TensorFlow

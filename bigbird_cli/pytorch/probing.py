@@ -9,7 +9,7 @@ import torch
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import POOLER, PREFIX, class_of
 from bigbird_cli.errors import BigBirdWarning
-from bigbird_cli.pytorch import models
+from bigbird_cli.pytorch import models, sentences
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.model import BigBirdModel
 from bigbird_cli.pytorch.pretrained import PretrainedModel
@@ -53,5 +53,5 @@ def probe(
 def _build(config: BigBirdConfig, tensors: Mapping[str, np.ndarray], head: str) -> PretrainedModel:
     if head == "none":
         return BigBirdModel(config, add_pooling_layer=any(name.removeprefix(PREFIX) in POOLER for name in tensors))
-    built: PretrainedModel = getattr(models, class_of(head))(config)
+    built: PretrainedModel = getattr(sentences if head == "linear" else models, class_of(head))(config)
     return built

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, HEADS, TIED, expand, expected_names
+from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, TIED, expand, expected_names
 
 TINY = {
     "vocab_size": 90,
@@ -44,7 +44,7 @@ def state_shapes(model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
     [{}, {"use_bias": False}, {"is_decoder": True, "add_cross_attention": True, "use_bias": False}, {"num_labels": 5}],
     ids=str,
 )
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", CLASSES)
 def test_names_shapes_and_their_order_are_those_of_transformers(head: str, changes: dict) -> None:
     theirs = CLASSES[head](transformers.BigBirdConfig(**TINY, **changes, attention_type="original_full"))
     ours = expected_names(BigBirdConfig(**TINY, **changes), head)
