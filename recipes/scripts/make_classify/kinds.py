@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rows import Label, Row, choice, label, pieces, tidy, worded
+from rows import LEAST_WORDS, Label, Row, choice, label, pieces, tidy, worded
 from sentiment import reviews
 
 KINDS = {
@@ -174,6 +174,16 @@ def bias(folder: Path, *, dev: bool, rng: random.Random) -> Iterator[Row]:
             for piece in list(pieces(text, rng, least=80))[:3]:
                 told = worded([right, wrong], rng)
                 yield choice(tidy(piece), told[0], told[1:], source="bias", rng=rng, none=0)
+
+
+def whole_news(folder: Path, *, rng: random.Random) -> Iterator[Row]:
+    """The news that are kept for dev, whole, with the sort of text that they are."""
+    for article in _news(folder)[::10]:
+        text = " ".join("".join(p.itertext()) for p in article.iter("p"))
+        if len(text.split()) >= LEAST_WORDS:
+            told = dict(zip(KINDS, worded(list(KINDS.values()), rng), strict=True))
+            wrong = [label for kind, label in told.items() if kind != "news"]
+            yield choice(tidy(text), told["news"], wrong, source="whole news", rng=rng)
 
 
 def hash_of(text: str) -> int:

@@ -53,6 +53,13 @@ def reviews(folder: Path) -> list[tuple[str, int, bool]]:
     return found
 
 
+def whole(folder: Path, *, rng: random.Random) -> Iterator[Row]:
+    """Every second review that is kept for dev, whole."""
+    for text, side, _ in [each for each in reviews(folder) if each[2]][::2]:
+        pair = rng.choice(PAIRS)
+        yield choice(text, pair[side], [pair[1 - side]], source="whole review", rng=rng, none=0)
+
+
 def rows(folder: Path, *, dev: bool, rng: random.Random) -> Iterator[Row]:
     """Every review cut twice, each piece in some wording."""
     for text, side, is_dev in reviews(folder):
