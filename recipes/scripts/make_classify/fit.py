@@ -4,8 +4,9 @@
         --dev data/classify/dev-whole.jsonl --share 0.5 --share 0.7 --share 1 --out runs/classify-mini
 
 Weights between the start's and the trained ones keep more of what the start knew (Wortsman et al., 2021,
-arXiv:2109.01903): of several shares, the least is taken that costs at most a point of the best. A temperature is fitted by likelihood where one label is right, together with the logit of none of
-them, on rows whose right label was taken away; and a scale and a bias where each label is right or wrong (Platt, 1999).
+arXiv:2109.01903): of several shares, the least is taken that costs at most a point of the best. A temperature is fitted
+by likelihood where one label is right, together with the logit of none of them, on rows whose right label was taken
+away; and a scale and a bias where each label is right or wrong (Platt, 1999).
 """
 
 import argparse
