@@ -24,6 +24,9 @@ from bigbird_cli.tasks.classify import Classification, ClassPrediction
 from bigbird_cli.tasks.zero_shot import Match, ZeroShot
 from bigbird_cli.text.documents import Document
 
+LABELS_TOGETHER = 64
+"""Labels embedded in one pass: they are far shorter than windows."""
+
 Labels = str | Path | Sequence[str] | Mapping[str, str]
 """Names with commas between, a file of labels, names, or names with their descriptions."""
 
@@ -213,7 +216,7 @@ def _with_labels(
     @cache
     def places() -> dict[str, np.ndarray]:
         """Of the labels, once, when the first document is there."""
-        outputs = reader.predictor.predict(features, batch_size=reader.batch_size)
+        outputs = reader.predictor.predict(features, batch_size=LABELS_TOGETHER)
         return {name: each["embedding"] for name, each in zip(labels, outputs, strict=True)}
 
     results = read_items(
