@@ -105,7 +105,7 @@ def classify(
     """Tell what documents of any length are: one of the labels you name, or what a model was trained to tell.
 
     With labels, text and labels are compared in a space of meanings: "label: description" says more than a name alone,
-    and hundreds of labels cost as much as two. Without, a model of your own gives a label, several, or a number.
+    and each label and each document is read once. Without, a model of your own gives a label, several, or a number.
 
     A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the columns that the model was
     trained on, else "text" and "pair". Without FILE, standard input is read: rows of JSON, or one text.
