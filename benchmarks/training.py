@@ -2,7 +2,9 @@
 
     python benchmarks/training.py recipes/ner-redocred.yaml recipes/qa-policyqa.yaml
     python benchmarks/training.py recipes/ner-redocred.yaml --steps 20
+    python benchmarks/training.py recipes/ner-redocred.yaml --steps 20 --against ../earlier --rounds 3
 
+With --against another checkout trains by its own recipe of that name, in turn with this one, in place of transformers.
 Each contender trains in a process of its own, from the same weights, on the same inputs in the same batches and passes,
 with the same optimiser settings, schedule, clipping and seed; transformers in the plain loop that its documentation
 shows. Scores are those of the task on the recipe's dev set, computed from each contender's own outputs. Tokens are real
@@ -12,6 +14,8 @@ ones, without padding; memory is the peak of the process.
 import argparse
 import json
 import math
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +26,7 @@ from typing import Any
 
 from encoder import status
 
-OURS, PEER = "bigbird-cli", "transformers"
+OURS, PEER, EARLIER = "bigbird-cli", "transformers", "bigbird-cli, the other checkout"
 
 
 def run_ours(recipe: Any, cache: Path) -> dict[str, Any]:
@@ -133,28 +137,43 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--set", dest="overrides", action="append", default=[])
+    parser.add_argument("--against", type=Path, help="another checkout of this repository")
+    parser.add_argument("--rounds", type=int, default=1, help="medians over so many")
     parser.add_argument("--contender", choices=(OURS, PEER), help=argparse.SUPPRESS)
     options = parser.parse_args()
     overrides = [*options.overrides, *([f"optim.steps={options.steps}"] if options.steps else [])]
     if options.contender:
         print(json.dumps(measure(options.contender, options.recipes[0], overrides)))
         return
-    print("| recipe | contender | score | last loss | tokens/s | against transformers | seconds in all | peak MB |")
+    pair = (PEER, OURS) if options.against is None else (EARLIER, OURS)
+    print(f"| recipe | contender | score | last loss | tokens/s | against {pair[0]} | seconds in all | peak MB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|", flush=True)
     for recipe in options.recipes:
-        found: dict[str, dict[str, Any]] = {}
-        for contender in (PEER, OURS):
-            command = [sys.executable, __file__, recipe, "--contender", contender]
-            command += [word for change in overrides for word in ("--set", change)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[contender] = each = json.loads(done.stdout.splitlines()[-1])
-            ratio = each["tokens_per_second"] / found[PEER]["tokens_per_second"]
+        found: dict[str, list[dict[str, Any]]] = {contender: [] for contender in pair}
+        for _ in range(options.rounds):
+            for contender in pair:
+                root = options.against if contender == EARLIER else Path(__file__).parent.parent
+                found[contender].append(measure_apart(contender, root, recipe, overrides))
+        for contender, rounds in found.items():
+            each = sorted(rounds, key=lambda one: one["tokens_per_second"])[len(rounds) // 2]
+            pairs = zip(rounds, found[pair[0]], strict=True)
+            ratio = statistics.median(one["tokens_per_second"] / base["tokens_per_second"] for one, base in pairs)
             print(
                 f"| {Path(recipe).stem} | {contender} | {each['metric']} {each['score']:.1f} | {each['loss']:.3f} "
                 f"| {each['tokens_per_second']:,.0f} | {ratio:.2f} x | {each['seconds']:.0f} "
                 f"| {each['megabytes']:,.0f} |",
                 flush=True,
             )
+
+
+def measure_apart(contender: str, root: Path, recipe: str, overrides: list[str]) -> dict[str, Any]:
+    """Train one contender in a process of its own, with the code and the recipe of a checkout."""
+    name = OURS if contender == EARLIER else contender
+    command = [sys.executable, root / "benchmarks/training.py", root / recipe, "--contender", name]
+    command += [word for change in overrides for word in ("--set", change)]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 if __name__ == "__main__":
