@@ -1,8 +1,8 @@
 """Dropout whose mask costs little on a processor.
 
 PyTorch draws one number after the other there, 6 nanoseconds for each element: a quarter of a training step in windows
-of 384 tokens. Here a mask comes from 16 random bits an element, in a tenth of that, and from a seed, so that the
-backward pass draws it again instead of keeping it.
+of 384 tokens. Here random bits become a mask by integer arithmetic, in a tenth of that, and come from a seed, so that
+the backward pass draws them again instead of keeping them.
 """
 
 from typing import Any
@@ -12,31 +12,42 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_STEPS = 1 << 16
-"""Probabilities are rounded to as many steps on a processor, and what is kept is scaled by the rounded one."""
+_INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+_BITS = 15
+"""A probability is rounded to a multiple of 2⁻¹⁵ on a processor, and what is kept is scaled by the rounded one."""
 
 
 def new_seed() -> int:
-    """A seed for `kept`, from torch's generator."""
+    """A seed for `draw`, from torch's generator."""
     return int(torch.randint(2**62, ()))
 
 
-def kept(like: Tensor, *, p: float, seed: int) -> Tensor:
-    """Tell what dropout keeps: 1 with probability 1 - p, else 0, in the shape and type of `like`."""
+def draw(like: Tensor, *, p: float, seed: int) -> Tensor:
+    """Draw what dropout keeps of a tensor in the shape of `like`, for `masked`.
+
+    On a processor all bits of an element's integer are set where it is kept, elsewhere none; else it is 1 and 0.
+    """
     if like.device.type != "cpu":
         generator = torch.Generator(like.device).manual_seed(seed)
         return torch.empty_like(like).bernoulli_(1.0 - p, generator=generator)
-    n_dropped = round(p * _STEPS)
-    if n_dropped == _STEPS:
-        return torch.zeros_like(like)
-    bits = np.random.SFC64(seed).random_raw(-(-like.numel() // 4)).view(np.int16)
-    return (torch.from_numpy(bits)[: like.numel()].view(like.shape) >= n_dropped - _STEPS // 2).to(like.dtype)
+    bits = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-like.numel() // 4)).view(np.int16))[: like.numel()]
+    mask = bits.bitwise_and_((1 << _BITS) - 1).sub_(_n_kept(p)).bitwise_right_shift_(_BITS)
+    return mask.to(_INTEGERS[like.element_size()]).view(like.shape)
+
+
+def masked(x: Tensor, mask: Tensor) -> Tensor:
+    """Put zeros where a mask from `draw` keeps nothing."""
+    return x * mask if mask.is_floating_point() else x.view(mask.dtype).bitwise_and(mask).view(x.dtype)
 
 
 def scale(p: float, device: torch.device) -> float:
     """What dropout multiplies by, so that no mean changes; 0 where nothing is kept."""
-    share = 1.0 - (round(p * _STEPS) / _STEPS if device.type == "cpu" else p)
+    share = _n_kept(p) / (1 << _BITS) if device.type == "cpu" else 1.0 - p
     return 1.0 / share if share else 0.0
+
+
+def _n_kept(p: float) -> int:
+    return round((1.0 - p) * (1 << _BITS))
 
 
 class Dropout(nn.Dropout):
@@ -57,11 +68,11 @@ class _Dropped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, plus: Tensor | None, p: float, seed: int) -> Tensor:
         ctx.p, ctx.seed = p, seed
-        factors = kept(x, p=p, seed=seed).mul_(scale(p, x.device))
-        return factors.mul_(x) if plus is None else torch.addcmul(plus, x, factors)
+        dropped, factor = masked(x, draw(x, p=p, seed=seed)), scale(p, x.device)
+        return dropped.mul_(factor) if plus is None else torch.add(plus, dropped, alpha=factor)
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
         (d_out,) = d_outs
-        d_x = d_out * kept(d_out, p=ctx.p, seed=ctx.seed).mul_(scale(ctx.p, d_out.device))
+        d_x = masked(d_out, draw(d_out, p=ctx.p, seed=ctx.seed)).mul_(scale(ctx.p, d_out.device))
         return d_x, d_out if ctx.needs_input_grad[1] else None, None, None

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from bigbird_cli.pytorch.dropout import Dropout, kept, scale
+from bigbird_cli.pytorch.dropout import Dropout, draw, masked, scale
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_as_much_is_kept_as_is_asked_for(p: float, dtype: torch.dtype) -> None:
-    x = torch.empty(101, 997, dtype=dtype)
-    factors = kept(x, p=p, seed=3)
+    x = torch.ones(101, 997, dtype=dtype)
+    factors = masked(x, draw(x, p=p, seed=3))
     assert factors.dtype == dtype
     assert set(factors.unique().tolist()) == {0.0, 1.0}
     assert abs(float(factors.double().mean()) - (1 - p)) < 0.006
@@ -19,15 +19,20 @@ def test_as_much_is_kept_as_is_asked_for(p: float, dtype: torch.dtype) -> None:
 
 def test_all_and_nothing_can_be_dropped() -> None:
     x = torch.ones(7, 5)
-    assert (kept(x, p=1.0, seed=0) == 0).all()
+    assert (masked(x, draw(x, p=1.0, seed=0)) == 0).all()
     assert scale(1.0, x.device) == 0.0
-    assert (kept(x, p=0.0, seed=0) == 1).all()
+    assert torch.equal(masked(-x, draw(x, p=0.0, seed=0)), -x)
+
+
+def test_what_is_dropped_is_zero_whatever_it_was() -> None:
+    x = torch.full((9,), torch.inf)
+    assert (masked(x, draw(x, p=1.0, seed=0)) == 0).all()
 
 
 def test_a_seed_gives_one_mask_and_another_seed_another() -> None:
     x = torch.ones(50, 50)
-    assert torch.equal(kept(x, p=0.5, seed=1), kept(x, p=0.5, seed=1))
-    assert not torch.equal(kept(x, p=0.5, seed=1), kept(x, p=0.5, seed=2))
+    assert torch.equal(draw(x, p=0.5, seed=1), draw(x, p=0.5, seed=1))
+    assert not torch.equal(draw(x, p=0.5, seed=1), draw(x, p=0.5, seed=2))
 
 
 def test_torchs_generator_decides_what_is_dropped() -> None:

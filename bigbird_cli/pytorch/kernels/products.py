@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from bigbird_cli.pytorch.choices import choose
-from bigbird_cli.pytorch.dropout import kept, scale
+from bigbird_cli.pytorch.dropout import draw, masked, scale
 
 _aten = torch.ops.aten
 
@@ -85,7 +85,7 @@ def read(weights_BnQK: Tensor, v_BnKH: Tensor, *, dropout: float, seed: int) -> 
     """What the weights, as far as they are not dropped, take from the values: (B, n, Q, H)."""
     if not dropout:
         return weights_BnQK @ v_BnKH
-    weights_BnQK = kept(weights_BnQK, p=dropout, seed=seed).mul_(weights_BnQK)
+    weights_BnQK = masked(weights_BnQK, draw(weights_BnQK, p=dropout, seed=seed))
     return weights_BnQK @ v_BnKH * scale(dropout, v_BnKH.device)
 
 
@@ -116,8 +116,8 @@ def read_back(
         d_weights_BnQK = d_out_BnQH @ v_BnKH.mT
     else:
         d_out_BnQH = d_out_BnQH * scale(dropout, d_out_BnQH.device)
-        kept_BnQK = kept(weights_BnQK, p=dropout, seed=seed)
-        d_weights_BnQK = (d_out_BnQH @ v_BnKH.mT).mul_(kept_BnQK)
-        dv_BnKH = kept_BnQK.mul_(weights_BnQK).mT @ d_out_BnQH
+        mask_BnQK = draw(weights_BnQK, p=dropout, seed=seed)
+        dv_BnKH = masked(weights_BnQK, mask_BnQK).mT @ d_out_BnQH
+        d_weights_BnQK = masked(d_out_BnQH @ v_BnKH.mT, mask_BnQK)
     d_scores_BnQK = _aten._softmax_backward_data(d_weights_BnQK, weights_BnQK, -1, weights_BnQK.dtype)
     return d_scores_BnQK @ k_BnKH * factor, d_scores_BnQK.mT @ (q_BnQH * factor), dv_BnKH
