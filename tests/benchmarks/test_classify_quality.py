@@ -55,3 +55,15 @@ def test_a_model_is_measured_on_the_texts_of_a_set(bench: ModuleType, tmp_path: 
     found = bench.measure(str(tiny_label_model), "imdb", tmp_path)
     assert (found.n, found.labels, found.majority, found.accuracy) == (2, 2, 50, 50)
     assert found.seconds_a_text > 0
+
+
+def test_half_of_the_labels_leave_texts_that_are_none_of_them(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bigbird_cli as bb
+
+    labels = {"a": ("lamp", "a light"), "b": ("sea", "water"), "c": ("ship", "a boat")}
+    said = {"one": "lamp", "two": None, "three": "ship", "four": "lamp"}
+    monkeypatch.setattr(bb, "classify", lambda text, **_: {"label": said[text]})
+    told = [("one", "a"), ("two", "b"), ("three", "b"), ("four", "c")]
+    assert bench.measure_half("any", told, labels) == (50, 50)
