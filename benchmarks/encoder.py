@@ -46,6 +46,7 @@ BOUND, MKL_BOUND = "the products alone", "the products alone, by MKL"
 OWN_BOUND = "the products alone, attention's by their shapes"
 BOUNDS = (BOUND, OWN_BOUND, MKL_BOUND)
 INT8 = "bigbird-cli, int8"
+BFLOAT16 = "bigbird-cli, bfloat16"
 CONTENDERS = (OURS, *BOUNDS, "transformers block_sparse", "dense BERT, SDPA")
 MORE = ("Longformer", "ModernBERT, SDPA", "UltraBERT, SDPA", "LFM2, causal", "BERT in windows")
 AS_IT_COMES = ", freed memory given back"
@@ -66,7 +67,7 @@ def build(contender: str, *, n_layers: int, n_tokens: int, dropout: float) -> An
         "attention_probs_dropout_prob": dropout,
         "max_position_embeddings": max(4096, n_tokens),
     }
-    if contender in (OURS, INT8):
+    if contender in (OURS, INT8, BFLOAT16):
         import torch
 
         from bigbird_cli import BigBirdConfig, BigBirdModel
@@ -184,12 +185,17 @@ def measure(contender: str, *, what: str, n_tokens: int, n_layers: int, threads:
     ids = torch.randint(5, 1000, size)
     mask = torch.ones_like(ids)
 
+    def autocast() -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=contender == BFLOAT16)
+
     def forward() -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast():
             model(input_ids=ids, attention_mask=mask)
 
     def forward_and_backward() -> None:
-        model(input_ids=ids, attention_mask=mask).last_hidden_state.square().mean().backward()
+        with autocast():
+            loss = model(input_ids=ids, attention_mask=mask).last_hidden_state.float().square().mean()
+        loss.backward()
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True) if what == "step" else None
 
@@ -258,7 +264,9 @@ def measure_apart(contender: str, what: str, n_tokens: int, args: argparse.Names
 def in_memory(contenders: Sequence[str], keep_memory: str) -> list[str]:
     """Add to the peers' names what becomes of freed memory: "yes", it is kept; "no", given back; "both", in turn."""
     kept = {"yes": ("",), "no": (AS_IT_COMES,), "both": ("", AS_IT_COMES)}[keep_memory]
-    return [name + ending for name in contenders for ending in (("",) if name in (OURS, INT8, *BOUNDS) else kept)]
+    return [
+        name + ending for name in contenders for ending in (("",) if name in (OURS, INT8, BFLOAT16, *BOUNDS) else kept)
+    ]
 
 
 def figures_of(command: list[str], environment: dict[str, str]) -> dict[str, Any] | None:
@@ -344,7 +352,7 @@ def main() -> None:
     print("|---:|---|---|---|---|---:|---:|---:|")
     for n_tokens in args.tokens:
         for what in args.passes:
-            contenders = [*CONTENDERS, *(MORE if args.all else ()), *([INT8] if what == "forward" else ())]
+            contenders = [*CONTENDERS, *(MORE if args.all else ()), BFLOAT16, *([INT8] if what == "forward" else ())]
             contenders = in_memory(contenders, args.keep_memory)
             found = in_turn(contenders, lambda name: measure_apart(name, what, n_tokens, args), rounds=args.rounds)  # noqa: B023 - called at once
             for contender, median in found.items():

@@ -13,6 +13,7 @@ Only what trains is chosen so. What is read without gradients goes by rules, for
 import contextlib
 import hashlib
 import json
+import math
 import os
 import platform
 import statistics
@@ -34,8 +35,8 @@ SECONDS = 0.15
 """Once a kind has taken longer, as many rounds as FEWEST will do."""
 
 MARGIN = 0.95
-"""Share of the default's time that another way may take at most to be chosen, at the median of the rounds and in all
-but one of them: noise alone changes nothing."""
+"""Share of the default's time that another way may take at most to be chosen, at the median of the rounds; it must win
+two thirds of them: noise alone changes nothing."""
 
 _SWITCHES = ("ATEN_", "DNNL_", "ONEDNN_", "MKL_", "KMP_", "GOMP_", "OMP_")
 """How environment variables begin that change what the libraries do."""
@@ -80,7 +81,7 @@ def quickest(seconds: Mapping[str, Sequence[float]], *, default: str, margin: fl
     found, best = default, margin
     for way, times in seconds.items():
         shares = sorted(time / usual for time, usual in zip(times, seconds[default], strict=True))
-        if way != default and statistics.median(shares) <= best and shares[-2] < 1.0:
+        if way != default and statistics.median(shares) <= best and shares[math.ceil(2 * len(shares) / 3) - 1] < 1.0:
             found, best = way, statistics.median(shares)
     return found
 
