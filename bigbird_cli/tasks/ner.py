@@ -7,7 +7,8 @@ that begins or ends inside a unit can never be found; it counts as missed all th
 
 Each unit belongs to the window in which its token has most context (`text.windows.owned_sums`): that window alone
 learns it, and that window alone is asked. The tags of the whole document are then decoded at once, as the likeliest
-sequence that the scheme allows, so that no entity is cut or found twice where windows meet.
+sequence that the scheme allows, so that no entity is cut or found twice where windows meet. At a blank line one
+sequence ends and another begins: many a vocabulary does not see it, but a heading's name is not that of the text below.
 """
 
 import warnings
@@ -52,7 +53,7 @@ from bigbird_cli.tasks.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.words import Units, units_of
+from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -500,10 +501,14 @@ def _n_unalignable(entities: Iterable[tuple[str, int, int]], units: Units) -> in
 
 
 class _Part(NamedTuple):
-    """The units that one window answers for, and float32 (stop - first, L) log-probabilities of their tags."""
+    """The units that one window answers for, those of them that begin a paragraph, and their tags' log-probabilities.
+
+    The latter are float32 (stop - first, L).
+    """
 
     first: int
     stop: int
+    paragraphs: list[int]
     log_probs: np.ndarray
 
 
@@ -516,6 +521,8 @@ class _Run:
     def __init__(self, first: int, legal: Legal) -> None:
         self.first = self.stop = first
         self.seams: list[int] = []  # units at which another window took over
+        self.paragraphs: list[int] = []  # units that begin one
+        self._legal = legal
         self._decoder = TagDecoder(legal)
         self._open = np.empty((0, len(legal.first)), dtype=np.float32)  # of the units whose tags are not settled
         self._tags: list[np.ndarray] = []
@@ -527,7 +534,15 @@ class _Run:
             self.seams.append(part.first)
         self.stop = part.stop
         self._open = np.concatenate([self._open, part.log_probs])
-        self._keep(self._decoder.add(part.log_probs.astype(np.float64)))
+        log_probs = part.log_probs.astype(np.float64)
+        begin = 0
+        for paragraph in part.paragraphs:
+            self._keep(self._decoder.add(log_probs[begin : paragraph - part.first]))
+            self._keep(self._decoder.finish())
+            self._decoder = TagDecoder(self._legal)
+            begin = paragraph - part.first
+        self._keep(self._decoder.add(log_probs[begin:]))
+        self.paragraphs += part.paragraphs
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """The tags int16 (n,), and their log-probabilities float32 (n,)."""
@@ -546,6 +561,7 @@ class _Gathered:
 
     document: ReadDocument | None = None
     units: Units | None = None
+    paragraphs: np.ndarray | None = None  # the units that begin one
     runs: list[_Run] = field(default_factory=list)  # of one unit or more; the first begins the document
     waiting: dict[int, _Part] = field(default_factory=dict)  # by their first unit: what came before its turn
     read: set[Window] = field(default_factory=set)
@@ -603,8 +619,9 @@ class EntityDecoder:
         if feature.document is None:
             raise ValueError("the feature does not know its document")
         gathered = self._gathered[feature.example]
-        if gathered.units is None:
+        if gathered.units is None or gathered.paragraphs is None:
             gathered.document, gathered.units = feature.document, units_of(feature.document)
+            gathered.paragraphs = paragraphs_of(feature.document.text, gathered.units)
         if feature.window in gathered.read:
             raise ValueError(f"the window {feature.window} of document {name} was added twice")
         gathered.read.add(feature.window)
@@ -615,9 +632,9 @@ class EntityDecoder:
         first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
         rows = feature.first + gathered.units.tokens[first:stop] - feature.window.start
         if first < stop:
-            gathered.waiting[first] = _Part(
-                first, stop, _log_softmax(logits[rows] / self._temperature).astype(np.float32)
-            )
+            begun = slice(*np.searchsorted(gathered.paragraphs, [first, stop]).tolist())
+            log_probs = _log_softmax(logits[rows] / self._temperature).astype(np.float32)
+            gathered.waiting[first] = _Part(first, stop, gathered.paragraphs[begun].tolist(), log_probs)
             self._go_on(gathered, 0 if not gathered.runs else gathered.runs[-1].stop)
         if gathered.n_owned == 2 * len(feature.document):
             self._decode(feature.example)
@@ -671,11 +688,13 @@ class EntityDecoder:
 
     def _entities(self, document: ReadDocument, units: Units, run: _Run) -> Iterator[Entity]:
         path, log_probs = run.finish()
-        names = (self._tags[i] for block in np.array_split(path, 1 + len(path) // _AT_ONCE) for i in block.tolist())
-        for type_, first, stop in spans_of(names):
-            start, end = int(units.starts[run.first + first]), int(units.ends[run.first + stop - 1])
-            score = float(np.exp(log_probs[first:stop].astype(np.float64)).mean())
-            yield Entity(type_, start, end, score, document.text[start:end])
+        cuts = [unit - run.first for unit in run.paragraphs]
+        for begin, tags in zip([0, *cuts], np.split(path, cuts), strict=True):
+            names = (self._tags[i] for block in np.array_split(tags, 1 + len(tags) // _AT_ONCE) for i in block.tolist())
+            for type_, first, stop in spans_of(names):
+                start, end = int(units.starts[run.first + begin + first]), int(units.ends[run.first + begin + stop - 1])
+                score = float(np.exp(log_probs[begin + first : begin + stop].astype(np.float64)).mean())
+                yield Entity(type_, start, end, score, document.text[start:end])
 
 
 _AT_ONCE = 1 << 16

@@ -111,6 +111,19 @@ def units_of(document: ReadDocument) -> Units:
     )
 
 
+def paragraphs_of(text: str, units: Units) -> np.ndarray:
+    """Find the units that begin a paragraph, the text's first aside: those that come first after a blank line.
+
+    Returns:
+        int64, ascending.
+    """
+    blanks = [found.end() for found in _BLANK_LINE.finditer(text)]
+    begun: np.ndarray = np.unique(np.searchsorted(units.starts, blanks))
+    return begun[(begun > 0) & (begun < len(units))]
+
+
+_BLANK_LINE = re.compile(r"\n\s*\n")
+
 _TOKENS_AT_ONCE = 1 << 16
 """Tokens whose units are found at once: all that it takes would fill several times a long document's memory."""
 

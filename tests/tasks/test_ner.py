@@ -377,6 +377,26 @@ def test_windows_are_decoded_as_one_sequence() -> None:
     assert results[1:] == results[:1] * 3
 
 
+@pytest.mark.parametrize("scheme", ["iob2", "plain"])
+@pytest.mark.parametrize("blank", ["\n\n", "\r\n\r\n", "\n \t\n\n"])
+def test_a_blank_line_ends_an_entity_wherever_windows_meet(blank: str, scheme: str) -> None:
+    heading, body = "ada keeper", "bel x\ntower " * 40
+    text = f"{heading}{blank}{body}".strip()
+    n_tokens = len(encode_document(text, PIECES))
+    for window in (4096, 16):
+        task = NamedEntities.model_validate({"labels": ["PER"], "scheme": scheme, "window": window, "overlap": 4})
+        decoder = task.decoder_for(["a"])
+        for feature in task.encode([NERExample("a", text)], PIECES):
+            logits = np.zeros((len(feature), len(task.output_tags)))
+            logits[:, -1] = 9  # inside of a name, all of it
+            if feature.window.start == 0:
+                logits[:3, 1] = 10
+            decoder.add(feature, {"logits": logits})
+        [prediction] = decoder.finish()
+        assert [entity.text for entity in prediction.entities] == [heading, body.strip()]
+        assert prediction.n_read == n_tokens
+
+
 def test_the_window_with_most_context_speaks_for_a_unit_and_order_does_not_matter() -> None:
     each = NERExample("a", long_example(60).text)
     task = NamedEntities(labels=("PER",), window=32, overlap=12)
