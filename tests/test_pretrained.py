@@ -1,7 +1,9 @@
-"""The model that ships: it opens without a word, answers the demo's question, and says when there is no answer."""
+"""The models that ship: they open without a word, find what the shipped article says, and say what they do not find."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ import bigbird_cli as bb
 from bigbird_cli.weights.store import open_folder
 
 DEMO = "recipes/examples/skarvholm.txt"
-LARGEST = 52_000_000  # bytes of weights: the whole wheel stays under 100 MB
+LARGEST = {"qa-mini": 52_000_000, "ner-mini": 25_000_000}  # bytes of weights: the whole wheel stays under 100 MB
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +19,24 @@ def article() -> str:
     return (Path(__file__).resolve().parent.parent / DEMO).read_text(encoding="utf-8")
 
 
-def test_weights_are_small_and_the_card_names_data_and_licence() -> None:
-    folder = open_folder("qa-mini").path
-    assert (folder / "model.safetensors").stat().st_size < LARGEST
+@pytest.fixture(scope="module")
+def found(article: str) -> dict[str, Any]:
+    """What ner-mini finds in it."""
+    return bb.ner(article)
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("qa-mini", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-mini.yaml"]),
+        ("ner-mini", ["all-MiniLM-L6-v2", "Apache", "en_core_web_sm", "MIT", "LitBank", "recipes/ner-mini.yaml"]),
+    ],
+)
+def test_weights_are_small_and_the_card_names_data_and_licence(model: str, names: list[str]) -> None:
+    folder = open_folder(model).path
+    assert (folder / "model.safetensors").stat().st_size < LARGEST[model]
     card = (folder / "README.md").read_text(encoding="utf-8")
-    for name in ("all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-mini.yaml"):
+    for name in names:
         assert name in card
 
 
@@ -29,7 +44,8 @@ def test_it_opens_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = bb.BigBirdForQuestionAnswering.from_pretrained("qa-mini")
-    assert model.config.max_position_embeddings == 4096
+        names = bb.BigBirdForTokenClassification.from_pretrained("ner-mini")
+    assert model.config.max_position_embeddings == names.config.max_position_embeddings == 4096
 
 
 @pytest.mark.parametrize(
@@ -53,6 +69,38 @@ def test_it_says_when_a_passage_holds_no_answer() -> None:
     record = bb.answer(passage, "Who won the naval battle of 1827?")
     assert record["answer"] is None
     assert record["no_answer_score"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("PERSON", "Cornelis van der Meulen"),
+        ("PERSON", "Ragnhild Tveit"),  # beyond the first window
+        ("ORG", "Telegraf"),
+        ("GPE", "Lisbon"),
+        ("DATE", "3 November 1797"),
+    ],
+)
+def test_it_finds_names_in_a_long_article(found: dict[str, Any], type_: str, name: str) -> None:
+    assert (type_, name) in {(entity["type"], entity["text"]) for entity in found["entities"]}
+
+
+def test_names_stand_at_their_characters_and_their_scores_are_not_all_sure(article: str, found: dict[str, Any]) -> None:
+    assert found["receipt"]["read"] == found["receipt"]["tokens"] > 4000
+    assert len(found["entities"]) > 200
+    for entity in found["entities"]:
+        assert article[entity["start"] : entity["end"]] == entity["text"]
+        assert "\n\n" not in entity["text"]
+    scores = [entity["score"] for entity in found["entities"]]
+    assert min(scores) < 0.5 < 0.9 < max(scores)
+
+
+@pytest.mark.parametrize("change", [str.upper, str.lower], ids=["capitals", "lower case"])
+def test_names_are_found_in_capitals_and_in_lower_case(change: Callable[[str], str]) -> None:
+    text = change("On Tuesday Angela Merkel met Tim Cook in Berlin.")
+    said = [(entity["type"], entity["text"]) for entity in bb.ner(text)["entities"]]
+    names = [("DATE", "Tuesday"), ("PERSON", "Angela Merkel"), ("PERSON", "Tim Cook"), ("GPE", "Berlin")]
+    assert said == [(type_, change(name)) for type_, name in names]
 
 
 def test_transformers_opens_the_folder() -> None:
