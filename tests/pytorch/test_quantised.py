@@ -90,7 +90,7 @@ def test_the_encoder_is_quantised_and_the_head_is_not() -> None:
     assert 0 < (found - wanted).norm() / wanted.norm() < 0.03
 
 
-@pytest.mark.skipif(not products._IS_QUICKER_FORWARD, reason="PyTorch's own products round rows by their number")
+@pytest.mark.skipif(not products._HAS_ONEDNN, reason="PyTorch's own products round rows by their number")
 @pytest.mark.parametrize("mode", ["float32", "int8"])
 @torch.inference_mode()
 def test_a_document_is_read_as_if_it_were_alone_to_the_last_bit(mode: str) -> None:
