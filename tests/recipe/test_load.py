@@ -237,7 +237,7 @@ def test_every_recipe_that_is_refused_is_refused_at_a_line_and_a_column(seed: in
     random = Random(seed)
     file = tmp_path / "m.yaml"
     for name, shipped in shipped_recipes().items():
-        kind = PretrainRecipe if "pretrain" in name or "causal" in name else FinetuneRecipe
+        kind = PretrainRecipe if any(word in name for word in ("pretrain", "causal", "mlm")) else FinetuneRecipe
         for _ in range(3):
             file.write_text(mutated(shipped.read_text(encoding="utf-8"), random), encoding="utf-8", newline="")
             try:
@@ -453,7 +453,7 @@ def test_every_shipped_recipe_loads_and_comes_back_the_same(tmp_path: Path, repo
     assert {file.stem for file in (repository / "recipes").glob("*.yaml")} == set(recipes)
     assert "squad" in recipes
     for name in recipes:
-        kind = PretrainRecipe if "pretrain" in name or "causal" in name else FinetuneRecipe
+        kind = PretrainRecipe if any(word in name for word in ("pretrain", "causal", "mlm")) else FinetuneRecipe
         recipe = load_recipe(name, kind)
         again = tmp_path / f"{name}-again.yaml"
         again.write_text(dump_recipe(recipe), encoding="utf-8")
