@@ -39,7 +39,9 @@ def convert(
         Literal["float32", "float16", "bfloat16", "int8"] | None,
         typer.Option(
             "--dtype",
-            help="Precision of the weights; int8 opens in bigbird alone.  [default: as stored, int8 as float32]",
+            metavar="TYPE",
+            help="Precision of the weights: float32, float16, bfloat16, or int8, which only bigbird opens.  [default:"
+            " as stored, int8 as float32]",
             **options.OUTPUT,
         ),
     ] = None,
