@@ -11,7 +11,8 @@ import bigbird_cli as bb
 from bigbird_cli.weights.store import open_folder
 
 DEMO = "recipes/examples/skarvholm.txt"
-LARGEST = {"qa-mini": 52_000_000, "ner-mini": 25_000_000}  # bytes of weights: the whole wheel stays under 100 MB
+LARGEST = {"qa-mini": 52_000_000, "ner-mini": 25_000_000, "classify-mini": 25_000_000}
+"""Bytes of weights: the whole wheel stays under 100 MB."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def found(article: str) -> dict[str, Any]:
     [
         ("qa-mini", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-mini.yaml"]),
         ("ner-mini", ["all-MiniLM-L6-v2", "Apache", "en_core_web_sm", "MIT", "LitBank", "recipes/ner-mini.yaml"]),
+        ("classify-mini", ["all-MiniLM-L6-v2", "Apache", "MultiNLI", "movie_reviews", "recipes/classify-mini.yaml"]),
     ],
 )
 def test_weights_are_small_and_the_card_names_data_and_licence(model: str, names: list[str]) -> None:
@@ -45,6 +47,7 @@ def test_it_opens_without_a_warning() -> None:
         warnings.simplefilter("error")
         model = bb.BigBirdForQuestionAnswering.from_pretrained("qa-mini")
         names = bb.BigBirdForTokenClassification.from_pretrained("ner-mini")
+        bb.classify("The keeper lit the lamp.", labels="light,music")
     assert model.config.max_position_embeddings == names.config.max_position_embeddings == 4096
 
 
@@ -101,6 +104,33 @@ def test_names_are_found_in_capitals_and_in_lower_case(change: Callable[[str], s
     said = [(entity["type"], entity["text"]) for entity in bb.ner(text)["entities"]]
     names = [("DATE", "Tuesday"), ("PERSON", "Angela Merkel"), ("PERSON", "Tim Cook"), ("GPE", "Berlin")]
     assert said == [(type_, change(name)) for type_, name in names]
+
+
+def test_it_tells_what_a_long_article_is_about_and_where_it_says_so(article: str) -> None:
+    record = bb.classify(article, labels="politics,sport,business,local history")
+    assert isinstance(record, dict)
+    assert record["label"] == "local history"
+    assert 0.5 < record["score"] < 0.9
+    assert sum(record["scores"].values()) + record["none_score"] == pytest.approx(1)
+    assert record["receipt"]["read"] == record["receipt"]["tokens"] > 4000
+    assert record["receipt"]["model"] == "classify-mini"
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "label"),
+    [
+        ("The tenant shall pay the rent on the first day of each month.", "lease,love letter,medicine", "lease"),
+        ("Who painted the ceiling?", "number,person,place,reason", "person"),
+        ("The patient was given antibiotics for pneumonia.", "medicine,law,sport,music", "medicine"),
+        ("The patient was given antibiotics for pneumonia.", "law,sport,music", None),
+    ],
+)
+def test_it_tells_short_texts_by_labels_that_it_never_met_or_says_none(
+    text: str, labels: str, label: str | None
+) -> None:
+    record = bb.classify(text, labels=labels)
+    assert isinstance(record, dict)
+    assert record["label"] == label
 
 
 def test_transformers_opens_the_folder() -> None:
