@@ -167,9 +167,10 @@ def main() -> None:
 
 
 def measure_apart(contender: str, root: Path, recipe: str, overrides: list[str]) -> dict[str, Any]:
-    """Train one contender in a process of its own, with the code and the recipe of a checkout."""
+    """Train one contender in a process of its own, with the code of a checkout, and its recipe where it has one."""
     name = OURS if contender == EARLIER else contender
-    command = [sys.executable, root / "benchmarks/training.py", root / recipe, "--contender", name]
+    own = root / recipe
+    command = [sys.executable, root / "benchmarks/training.py", own if own.exists() else recipe, "--contender", name]
     command += [word for change in overrides for word in ("--set", change)]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
