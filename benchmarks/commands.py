@@ -86,7 +86,7 @@ def prepare(folder: Path) -> Path:
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch import models
+    from bigbird_cli.pytorch.model import models
 
     words = ARTICLE.read_text(encoding="utf-8").split(" ")
     pieces = [words[: round(20 * (len(words) / 20) ** (number / 59))] for number in range(60)]

@@ -106,7 +106,7 @@ def positions(encoder: Path, text: Path, folder: Path) -> list[str]:
 
     import bigbird_cli as bb
     from bigbird_cli import api
-    from bigbird_cli.text.tokenizer import load_tokenizer
+    from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 
     lines = [
         "| depth | positions | alone: cosine | alone: found | in the text: cosine | in the text: found |",

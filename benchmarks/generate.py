@@ -64,7 +64,7 @@ def tokens_of(contender: str, model: Any, ids: Any, n_new: int) -> Any:
     """Give new tokens behind a text, one at a time, the likeliest each."""
     import torch
 
-    from bigbird_cli.pytorch.generate import stream
+    from bigbird_cli.pytorch.model.generate import stream
 
     if "no cache" not in contender and contender.startswith(OURS):
         yield from stream(model, ids, max_new_tokens=n_new, eos_token_id=[])

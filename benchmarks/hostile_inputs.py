@@ -60,7 +60,7 @@ def make_world(folder: Path) -> World:
 def _write_model(folder: Path, task: str, *, spiece: bool = False) -> Path:
     from bigbird_cli.bigbird.config import BigBirdConfig
     from bigbird_cli.bigbird.names import TIED, class_of, expected_names
-    from bigbird_cli.text.tokenizer import load_tokenizer
+    from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
     from bigbird_cli.weights.store import write_model
 
     folder.mkdir()

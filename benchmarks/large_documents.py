@@ -48,7 +48,7 @@ def write_models(folder: Path, width: int, layers: int) -> None:
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch import models
+    from bigbird_cli.pytorch.model import models
 
     for kind, (name, labels, settings) in KINDS.items():
         config = BigBirdConfig.from_file(SHIPPED / "config.json").replace(

@@ -28,8 +28,8 @@ from torch.nn import functional as F
 from torch.profiler import profile
 
 from bigbird_cli import BigBirdConfig
-from bigbird_cli.pytorch.choices import chosen, machine
 from bigbird_cli.pytorch.devices import keep_memory
+from bigbird_cli.pytorch.model.choices import chosen, machine
 from bigbird_cli.pytorch.objectives import HEADS
 from bigbird_cli.pytorch.optim import adamw
 

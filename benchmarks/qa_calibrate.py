@@ -30,7 +30,7 @@ from bigbird_cli.backend import open_backend
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.metrics import token_f1
 from bigbird_cli.tasks.qa import QAExample, QuestionAnswering
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, open_folder
 
 LENGTH_PENALTIES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)
@@ -78,8 +78,7 @@ def read(name: Path, model: str, task: QuestionAnswering, *, limit: int | None, 
     predictor = open_backend().open_predictor(folder, head=task.head, device=device)
     examples = list(itertools.islice(task.read(name), limit))
     features = task.encode(examples, tokenizer)
-    outputs = predictor.predict(features, batch_size=batch_size)
-    windows = list(zip(features, outputs, strict=True))
+    windows = list(predictor.predict(features, batch_size=batch_size))
     return Part(name.stem, examples, windows)
 
 

@@ -318,7 +318,7 @@ def cost(folder: Path) -> Iterator[str]:
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch.models import BigBirdForMaskedLM
+    from bigbird_cli.pytorch.model.models import BigBirdForMaskedLM
     from bigbird_cli.weights.checkpoint import write_checkpoint
 
     model = BigBirdForMaskedLM(BigBirdConfig(vocab_size=50358))

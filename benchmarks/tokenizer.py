@@ -222,7 +222,7 @@ def main() -> None:
 
 def compare(lines: Sequence[str], n_real: int, readers: dict[str, Read], slow: Any, documents: Any) -> str:
     """The table: what differs, and how fast each contender was."""
-    from bigbird_cli.text.tokens import separated
+    from bigbird_cli.text.tokenizers.tokens import separated
 
     different: Counter[str] = Counter()
     misplaced: Counter[str] = Counter()

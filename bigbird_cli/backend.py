@@ -31,8 +31,10 @@ class Predictor(Protocol):
     attention: str
     """The config's attention type, `block_sparse` or `original_full`."""
 
-    def predict(self, features: "Iterable[Feature]", *, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
-        """Yield the head's outputs for each feature, in order, as float32 arrays cut to the feature's length."""
+    def predict(
+        self, features: "Iterable[Feature]", *, batch_size: int
+    ) -> "Iterator[tuple[Feature, dict[str, np.ndarray]]]":
+        """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length."""
         ...
 
 

@@ -73,7 +73,7 @@ def tiny_qa_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+    from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 
     folder = tmp_path_factory.mktemp("models") / "tiny-qa"
     config = BigBirdConfig(
@@ -103,7 +103,7 @@ def write_labeller(folder: Path, source: Path, kind: str, task: dict, labels: li
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch import models
+    from bigbird_cli.pytorch.model import models
 
     config = BigBirdConfig.from_file(source / "config.json").replace(
         id2label=dict(enumerate(labels)),
@@ -155,7 +155,7 @@ def tiny_label_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Pa
     import torch
 
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.pytorch.sentences import SentenceEncoder
+    from bigbird_cli.pytorch.model.sentences import SentenceEncoder
 
     folder = tmp_path_factory.mktemp("models") / "tiny-labels"
     config = BigBirdConfig.from_file(tiny_qa_model / "config.json").replace(initializer_range=0.5)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bigbird_cli import BigBirdConfig, BigBirdModel
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
-from bigbird_cli.pytorch.kernels import KERNELS
+from bigbird_cli.pytorch.model.kernels import KERNELS
 
 BOUNDS = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
 N_HEADS, N_DOCUMENTS = 4, 2

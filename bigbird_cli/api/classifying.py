@@ -216,8 +216,8 @@ def _with_labels(
     @cache
     def places() -> dict[str, np.ndarray]:
         """Of the labels, once, when the first document is there."""
-        outputs = reader.predictor.predict(features, batch_size=LABELS_TOGETHER)
-        return {name: each["embedding"] for name, each in zip(labels, outputs, strict=True)}
+        predicted = reader.predictor.predict(features, batch_size=LABELS_TOGETHER)
+        return {name: outputs["embedding"] for name, (_, outputs) in zip(labels, predicted, strict=True)}
 
     results = read_items(
         texts_of(items, text=(text_column,) if text_column else (task.text_column, "text"), id_=task.id_column),

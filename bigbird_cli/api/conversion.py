@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bigbird_cli.backend import open_backend
-from bigbird_cli.text.places import is_local, local_path
+from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.weights import describe
 from bigbird_cli.weights.convert import ConversionReport, convert_model
 from bigbird_cli.weights.describe import Comparison, Inspection, OutputDifference

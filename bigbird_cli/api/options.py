@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from bigbird_cli.bounds import Bounds
 from bigbird_cli.errors import UsageError, nearest
 from bigbird_cli.section import complaint
-from bigbird_cli.text.tokenizer import NEWLINE_RULES, Newline
+from bigbird_cli.text.tokenizers.tokenizer import NEWLINE_RULES, Newline
 
 OnLong = Literal["window", "error", "truncate"]
 

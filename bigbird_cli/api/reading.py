@@ -21,11 +21,11 @@ from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
+from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
-from bigbird_cli.text.places import local_path, reading_a_model
-from bigbird_cli.text.tokenizer import Newline, Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
 from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, refuse_larger_vocabulary
 
@@ -446,7 +446,7 @@ def _read_group(
     """Predict the items of a group; one of which the model makes no finite numbers fails alone."""
     ready = [entry for entry in group if isinstance(entry, _Ready)]
     given_up: set[_Ready[I]] = set()
-    in_flight: deque[tuple[_Ready[I], Feature]] = deque()  # the predictor takes features ahead of its outputs
+    in_flight: deque[_Ready[I]] = deque()  # whose each is: the predictor takes features ahead of its outputs
 
     def features() -> Iterator[Feature]:
         task = cast(ReadingTask, reader.task)
@@ -454,19 +454,19 @@ def _read_group(
             for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
                 if entry in given_up:
                     break
-                feature = task.window_feature(
+                in_flight.append(entry)
+                yield task.window_feature(
                     entry.document, window, owned, reader.tokenizer, example=0, beside=entry.beside
                 )
-                in_flight.append((entry, feature))
-                yield feature
 
     def outputs_of(entry: _Ready[I]) -> Iterator[tuple[Feature, Mapping[str, np.ndarray]]]:
         for _ in entry.plan:
-            outputs = next(predicted)
-            while in_flight[0][0] in given_up:
+            found = next(predicted)
+            while in_flight[0] in given_up:
                 in_flight.popleft()
-                outputs = next(predicted)
-            yield in_flight.popleft()[1], outputs
+                found = next(predicted)
+            in_flight.popleft()
+            yield found
 
     predicted = reader.predictor.predict(features(), batch_size=reader.batch_size) if ready else iter(())
     for entry in group:

@@ -10,14 +10,14 @@ from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
-from bigbird_cli.text.corpus import Corpus
+from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.text.documents import Document, FailedDocument
-from bigbird_cli.text.places import local_path, reading_a_model
-from bigbird_cli.text.report import Report
-from bigbird_cli.text.report import tokenize as report_on
-from bigbird_cli.text.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
-from bigbird_cli.text.tokens import read_json_object
-from bigbird_cli.text.train import (
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokens import read_json_object
+from bigbird_cli.text.vocabulary.corpus import Corpus
+from bigbird_cli.text.vocabulary.report import Report
+from bigbird_cli.text.vocabulary.report import tokenize as report_on
+from bigbird_cli.text.vocabulary.train import (
     ALGORITHMS,
     CHARACTER_COVERAGE,
     SPLITS,

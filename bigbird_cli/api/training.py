@@ -6,8 +6,8 @@ from pathlib import Path
 from bigbird_cli.api.options import known
 from bigbird_cli.backend import open_backend
 from bigbird_cli.events import Checked, Event
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
-from bigbird_cli.text.places import local_path
 
 
 def finetune(

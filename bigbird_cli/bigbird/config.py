@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.files import replace_file
+from bigbird_cli.files.whole import replace_file
 
 MODEL_TYPE: Final = "big_bird"
 WARM_STARTS: Final = ("bert", "roberta", "camembert", "xlm-roberta", "electra")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -36,22 +36,13 @@ from bigbird_cli.events import (
     WindowRead,
 )
 from bigbird_cli.messages import shortened, visible
-
-_AROUND = 240
-"""Characters shown on either side of an answer at most, when its sentence is longer."""
+from bigbird_cli.text.sentences import sentence_around
 
 SURE = 0.5
 """From this probability on, what was found is likelier than everything else together; below, it is shown as unsure."""
 
 CLOSE = 0.5
 """A runner-up that is at least this times as likely as the best is shown beside it."""
-
-_SENTENCE_END = re.compile(
-    r"""[.!?…]["'”’»)\]]*\s+(?=["'“‘«(\[]*[A-Z0-9À-Þ])|[ \t]*(?:\r?\n|\r)[ \t]*(?:\r?\n|\r)\s*|[。！？]"""
-)
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|Capt|Col|Gen|Lt|Rev|Sr|Jr|No|vs|cf|e\.g|i\.e|c|ca|approx))\.$"
-)
 
 
 def write_json(record: object) -> None:
@@ -60,35 +51,6 @@ def write_json(record: object) -> None:
         sys.stdout.write(part)
     sys.stdout.write("\n")
     sys.stdout.flush()
-
-
-class Excerpt(NamedTuple):
-    """The characters start..stop of a text; `cut_before` and `cut_after` say that its sentence goes on there."""
-
-    start: int
-    stop: int
-    cut_before: bool
-    cut_after: bool
-
-
-def sentence_around(text: str, start: int, end: int) -> Excerpt:
-    """Find the sentence (or sentences) that hold text[start:end], at most _AROUND characters more on either side."""
-    low, high = max(0, start - _AROUND), min(len(text), end + _AROUND)
-    first, last = low, high
-    for match in _SENTENCE_END.finditer(text, low, high):
-        if _ABBREVIATION.search(text, max(0, match.start() - 8), match.start() + 1):
-            continue
-        if match.end() <= start:
-            first = match.end()
-        elif match.start() >= end - 1:  # an answer may take the full stop with it
-            last = max(end, match.start() + len(match[0].rstrip()))
-            break
-    cut_before, cut_after = first == low > 0, last == high < len(text)
-    while cut_before and first < start and not text[first - 1].isspace():  # no half words
-        first += 1
-    while cut_after and last > end and not text[last].isspace():
-        last -= 1
-    return Excerpt(first, last, cut_before, cut_after)
 
 
 class _Output(Console):

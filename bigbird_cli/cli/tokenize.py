@@ -16,8 +16,8 @@ from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.console import Waiting
-    from bigbird_cli.text.report import Report
-    from bigbird_cli.text.train import Progress, VocabularyReport
+    from bigbird_cli.text.vocabulary.report import Report
+    from bigbird_cli.text.vocabulary.train import Progress, VocabularyReport
 
 _SHOWN = 8
 """Unknown characters that a remark names; --json names all."""
@@ -313,7 +313,7 @@ def _remark(name: str, report: "Report") -> str:
 
 def _listed(unknown_text: Counter[str]) -> str:
     """The commonest unknown characters with their numbers, and how many more there are."""
-    from bigbird_cli.text.report import named
+    from bigbird_cli.text.vocabulary.report import named
 
     common = [
         f"{named(text) if len(text) == 1 else repr(text)} × {n_times:,}"

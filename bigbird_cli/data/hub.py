@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.places import HUB_SECONDS, offline_variable, within
+from bigbird_cli.files.paths import HUB_SECONDS, offline_variable, within
 
 PREFIX = "hub:"
 _NAME = re.compile(

@@ -10,7 +10,7 @@ from bigbird_cli.data import hub
 from bigbird_cli.data.files import refuse_special
 from bigbird_cli.errors import DataError
 from bigbird_cli.text.documents import file_errors, walk
-from bigbird_cli.text.vocabulary_files import TOKENIZER_FILES
+from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 
 FORMAT = 1
 """Raised whenever the same data, tokenizer and settings give other features, or they are written otherwise."""

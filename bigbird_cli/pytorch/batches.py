@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bigbird_cli.pytorch.devices import on_device
-from bigbird_cli.pytorch.heads import IGNORED
+from bigbird_cli.pytorch.model.heads import IGNORED
 from bigbird_cli.tasks.base import Feature
 
 POOL = 50

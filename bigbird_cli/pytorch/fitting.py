@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Features
 
 BATCH_SIZE = 32
@@ -24,7 +24,7 @@ def fit_head(model: PretrainedModel, task: Any, features: Features) -> None:
         ResourceError: memory did not suffice.
     """
     predictor = Predictor(model, head="sentences")
-    places = [outputs["embedding"] for outputs in predictor.predict(features, batch_size=BATCH_SIZE)]
+    places = [outputs["embedding"] for _, outputs in predictor.predict(features, batch_size=BATCH_SIZE)]
     labels, examples = [each.labels["labels"] for each in features], [each.example for each in features]
     weights, biases = task.fitted_head(np.stack(places), labels, examples)
     linear = model.get_submodule("linear")

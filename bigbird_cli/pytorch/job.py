@@ -16,9 +16,9 @@ from bigbird_cli.pytorch.batches import micro_batches, stackable
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.fitting import fit_head
 from bigbird_cli.pytorch.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import Head, head_named
 from bigbird_cli.pytorch.predict import LOOK_AHEAD, Predictor
-from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.pytorch.run_folder import summary_writer
 from bigbird_cli.pytorch.signals import StopSignals
 from bigbird_cli.pytorch.start import build_model, open_vocabulary, start_folder
@@ -26,7 +26,7 @@ from bigbird_cli.pytorch.world import World
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature, Features, Task
 from bigbird_cli.tasks.features import FeatureFile
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 EVAL_BATCH_SIZE = 32
 """Windows a forward pass in evaluation, within predict's own bound on tokens."""
@@ -214,8 +214,8 @@ def evaluate(job: Job, dev: DevSet, stop: StopSignals, world: World) -> dict[str
     features = iter(dev.features)
     while ahead := list(islice(features, LOOK_AHEAD * EVAL_BATCH_SIZE * world.size)):
         share = ahead[world.rank :: world.size]
-        outputs = list(predictor.predict(share, batch_size=EVAL_BATCH_SIZE, stop=lambda: stop.caught is not None))
-        shares = world.gathered(outputs)
+        predicted = predictor.predict(share, batch_size=EVAL_BATCH_SIZE, stop=lambda: stop.caught is not None)
+        shares = world.gathered([outputs for _, outputs in predicted])
         if world.highest([float(stop.caught is not None)])[0]:
             return None
         if decoder is not None:

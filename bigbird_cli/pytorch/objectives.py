@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.heads import IGNORED, Classifier, zero_of
-from bigbird_cli.pytorch.models import (
+from bigbird_cli.pytorch.model.heads import IGNORED, Classifier, zero_of
+from bigbird_cli.pytorch.model.models import (
     BigBirdForCausalLM,
     BigBirdForMaskedLM,
     BigBirdForMultipleChoice,
@@ -29,8 +29,8 @@ from bigbird_cli.pytorch.models import (
     BigBirdForSequenceClassification,
     BigBirdForTokenClassification,
 )
-from bigbird_cli.pytorch.pretrained import PretrainedModel
-from bigbird_cli.pytorch.sentences import SentenceClassifier, SentenceEncoder
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
+from bigbird_cli.pytorch.model.sentences import SentenceClassifier, SentenceEncoder
 
 SCORES_AT_ONCE = 1 << 26
 """Vocabulary scores of a language model that are held at a time: 256 MiB of float32."""

@@ -8,8 +8,8 @@ import torch
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate, stackable
 from bigbird_cli.pytorch.devices import keep_memory, memory_errors, pick_device, use_threads
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import WHOLE, head_named
-from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.pytorch.quantised import quantise
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import ModelFolder
@@ -50,8 +50,8 @@ class Predictor:
 
     def predict(
         self, features: Iterable[Feature], *, batch_size: int, stop: Callable[[], bool] = lambda: False
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """Yield the head's outputs for each feature, in order, as float32 arrays cut to the feature's length.
+    ) -> Iterator[tuple[Feature, dict[str, np.ndarray]]]:
+        """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length.
 
         Features are read ahead a bounded way and those of like length computed together; no feature's result
         depends on its mates beyond float rounding.
@@ -75,7 +75,7 @@ class Predictor:
                     return
                 results.update(zip(group, self._forward([ahead[i] for i in group]), strict=True))
                 while n_given in results:  # each as soon as those before it are there
-                    yield results.pop(n_given)
+                    yield ahead[n_given], results.pop(n_given)
                     n_given += 1
 
     def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:

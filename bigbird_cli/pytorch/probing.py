@@ -9,10 +9,10 @@ import torch
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import POOLER, PREFIX, class_of
 from bigbird_cli.errors import BigBirdWarning
-from bigbird_cli.pytorch import models, sentences
 from bigbird_cli.pytorch.devices import memory_errors
-from bigbird_cli.pytorch.model import BigBirdModel
-from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.pytorch.model import models, sentences
+from bigbird_cli.pytorch.model.base import BigBirdModel
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
 
 def probe(

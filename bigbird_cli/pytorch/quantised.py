@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.activations import Activation
-from bigbird_cli.pytorch.layers import Linear
-from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.pytorch.model.activations import Activation
+from bigbird_cli.pytorch.model.layers import Linear
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
 MODES = ("int8",)
 

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from bigbird_cli.errors import BigBirdWarning, DivergedError, ModelError, UsageError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
-from bigbird_cli.pytorch.choices import adopt, chosen
 from bigbird_cli.pytorch.devices import peak_memory
 from bigbird_cli.pytorch.job import Job, evaluate
+from bigbird_cli.pytorch.model.choices import adopt, chosen
 from bigbird_cli.pytorch.optim import MOMENTS, MovingAverage, load_optimiser_state, lr_factor, optimiser_state
 from bigbird_cli.pytorch.run_folder import MetricsFile, write_best_model
 from bigbird_cli.pytorch.signals import StopSignals

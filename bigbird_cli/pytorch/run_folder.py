@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, UsageError
-from bigbird_cli.files import open_plain, refuse_link, replace_file, set_aside
-from bigbird_cli.pytorch.pretrained import PretrainedModel
+from bigbird_cli.files.whole import open_plain, refuse_link, replace_file, set_aside
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.recipe.load import dump_recipe
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Task
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.store import CARD, TASK, write_model
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from bigbird_cli.bigbird.config import CONFIG_NAME, WARM_STARTS, BigBirdConfig, model_type_of
 from bigbird_cli.errors import ModelError, RecipeError
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.pytorch import pickles
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import Head
-from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.recipe.schema import ModelSection
-from bigbird_cli.text.places import local_path
-from bigbird_cli.text.tokenizer import Tokenizer, extend_vocabulary, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, extend_vocabulary, load_tokenizer
 from bigbird_cli.weights.convert import convert_model
 from bigbird_cli.weights.store import find_folder, open_folder, refuse_larger_vocabulary
 

@@ -16,7 +16,7 @@ from bigbird_cli.errors import DivergedError, RecipeError
 from bigbird_cli.pytorch.batches import collate, n_targets
 from bigbird_cli.pytorch.devices import memory_errors
 from bigbird_cli.pytorch.job import MEMORY_FIX, Job
-from bigbird_cli.pytorch.linear import quick_precision
+from bigbird_cli.pytorch.model.linear import quick_precision
 from bigbird_cli.pytorch.optim import adamw, set_rate
 from bigbird_cli.pytorch.world import World, lost_peers
 from bigbird_cli.tasks.base import Feature

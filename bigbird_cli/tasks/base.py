@@ -11,7 +11,7 @@ and wherever a model is judged::
     examples = list(task.read(source))
     features = task.encode(examples, tokenizer)
     decoder = task.decoder(examples, tokenizer)
-    for feature, outputs in zip(features, predictor.predict(features, batch_size)):
+    for feature, outputs in predictor.predict(features, batch_size=8):
         decoder.add(feature, outputs)          # any order; outputs are unpadded, aligned with feature.ids
     predictions = decoder.finish()             # one an example, in the examples' order
     scores = task.score(predictions, examples)  # {"f1": ..., ...}; task.main_metric names the one to keep the best by
@@ -31,7 +31,7 @@ from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.section import Overlap, Section, WindowSize
 from bigbird_cli.text.documents import ReadDocument
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, windows
 
 NOWHERE = Window(0, 0)

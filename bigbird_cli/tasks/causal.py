@@ -14,7 +14,7 @@ from pydantic import model_validator
 from bigbird_cli.section import Overlap
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import IGNORED, LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 
 class CausalLanguageModelling(LanguageTask):

@@ -50,7 +50,7 @@ from bigbird_cli.text.documents import (
     refuse_surrogates,
     unreadable,
 )
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 N_SPECIAL = 3

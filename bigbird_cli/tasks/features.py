@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
-from bigbird_cli.files import lock, open_plain
+from bigbird_cli.files.whole import lock, open_plain
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.text.windows import Window
 

@@ -18,7 +18,7 @@ from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection
 from bigbird_cli.tasks.words import units_of
 from bigbird_cli.text.documents import encode_document
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 IGNORED = -100
 

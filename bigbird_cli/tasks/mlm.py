@@ -31,7 +31,7 @@ from bigbird_cli.tasks.language import (
     packed,
     runs_of,
 )
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 LONGEST_WORD = 16
 """Tokens of a word at most that is hidden as a whole; of longer ones each token counts as a word."""

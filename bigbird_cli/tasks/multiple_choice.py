@@ -29,7 +29,7 @@ from bigbird_cli.tasks.base import (
 )
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 N_SPECIAL = 3

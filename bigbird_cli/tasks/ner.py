@@ -55,7 +55,7 @@ from bigbird_cli.tasks.tags import (
 )
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 __all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction", "NamedEntities"]

@@ -44,7 +44,7 @@ from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_an
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
-from bigbird_cli.text.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]

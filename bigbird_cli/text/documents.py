@@ -20,8 +20,8 @@ import numpy as np
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
 from bigbird_cli.text.kinds import START, kind_of, refuse_kinds, text_makers
 from bigbird_cli.text.marks import widened
-from bigbird_cli.text.tokenizer import Newline, Tokenizer, Tokens
-from bigbird_cli.text.tokens import dropped
+from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, Tokens
+from bigbird_cli.text.tokenizers.tokens import dropped
 
 SUFFIXES = (".txt", ".md")
 

@@ -10,7 +10,7 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import PREFIX, class_of
 from bigbird_cli.errors import ModelError
-from bigbird_cli.text.places import reading_a_model
+from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.sources import Source, open_source
 

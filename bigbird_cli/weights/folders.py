@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
-from bigbird_cli.files import PARTIAL, lock, open_to_others, remove
+from bigbird_cli.files.whole import PARTIAL, lock, open_to_others, remove
 from bigbird_cli.messages import megabytes
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import wrapper_of
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.text.places import (
+from bigbird_cli.files.paths import (
     HUB_SECONDS,
     SHIPPED,
     is_local,
@@ -23,8 +23,8 @@ from bigbird_cli.text.places import (
     reading_a_model,
     within,
 )
-from bigbird_cli.text.tokens import read_json_object
-from bigbird_cli.text.vocabulary_files import TOKENIZER_FILES
+from bigbird_cli.text.tokenizers.tokens import read_json_object
+from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.files import open_to_others
+from bigbird_cli.files.whole import open_to_others
 from bigbird_cli.weights.int8 import narrow_names, widened
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.tokenize import tokenize
-from bigbird_cli.text.train import CHARACTER_COVERAGE
+from bigbird_cli.text.vocabulary.train import CHARACTER_COVERAGE
 
 SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
 Tokenize = Callable[..., Result]

@@ -6,9 +6,9 @@ import transformers
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ModelError
-from bigbird_cli.pytorch.encoder import Encoder
-from bigbird_cli.pytorch.kernels import KERNELS
-from bigbird_cli.pytorch.model import BigBirdModel
+from bigbird_cli.pytorch.model.base import BigBirdModel
+from bigbird_cli.pytorch.model.encoder import Encoder
+from bigbird_cli.pytorch.model.kernels import KERNELS
 
 LENGTHS = [100, 61, 9]
 """Documents of a batch; block-sparse beyond 28 tokens."""

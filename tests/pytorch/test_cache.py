@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bigbird_cli.pytorch.cache import KeptLayer, KeyValueCache
+from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
 
 
 def some(n_tokens: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import random_blocks
-from bigbird_cli.pytorch.generate import generate
-from bigbird_cli.pytorch.models import BigBirdForCausalLM
+from bigbird_cli.pytorch.model.generate import generate
+from bigbird_cli.pytorch.model.models import BigBirdForCausalLM
 
 VOCABULARY, LAYERS, HEADS, RANDOM = 60, 2, 2, 3
 BLOCK = 16

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bigbird_cli.pytorch import choices
-from bigbird_cli.pytorch.choices import FEWEST, ROUNDS, adopt, choose, chosen, quickest
+from bigbird_cli.pytorch.model import choices
+from bigbird_cli.pytorch.model.choices import FEWEST, ROUNDS, adopt, choose, chosen, quickest
 
 AMONG = ("usual", "other")
 

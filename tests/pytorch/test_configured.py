@@ -9,7 +9,7 @@ from torch import Tensor
 
 import bigbird_cli as bb
 from bigbird_cli.errors import ModelError
-from bigbird_cli.pytorch.configured import ConfiguredModel
+from bigbird_cli.pytorch.model.configured import ConfiguredModel
 
 HEADS = (
     "BigBirdModel",

@@ -14,7 +14,7 @@ import torch
 import transformers
 
 import bigbird_cli as bb
-from bigbird_cli.pytorch import outputs
+from bigbird_cli.pytorch.model import outputs
 
 FIRST = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "head_mask", "inputs_embeds")
 LAST = ("output_attentions", "output_hidden_states", "return_dict")

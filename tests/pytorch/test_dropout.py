@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bigbird_cli.pytorch.dropout import Dropout, draw, masked, scale
+from bigbird_cli.pytorch.model.dropout import Dropout, draw, masked, scale
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
-from bigbird_cli.pytorch.kernels import KERNELS
+from bigbird_cli.pytorch.model.kernels import KERNELS
 
 HEADS = 2
 PATTERNS = {
@@ -49,7 +49,7 @@ def assert_same_as_reference(kernel: object, pattern: BlockPattern, *, width: in
 
 @pytest.mark.parametrize("kind", PATTERNS)
 def test_a_key_block_lists_its_readers_as_often_as_they_read_it(kind: str) -> None:
-    lists_of = importlib.import_module("bigbird_cli.pytorch.kernels.fused").Lists.of
+    lists_of = importlib.import_module("bigbird_cli.pytorch.model.kernels.fused").Lists.of
     pattern = pattern_of(kind, n_blocks=20, block_size=4)
     lists = lists_of(pattern, torch.device("cpu"))
     firsts, readers = lists.firsts.numpy(), lists.readers.numpy()
@@ -109,7 +109,7 @@ def test_in_bfloat16_they_are_as_near_as_the_gathered_ones() -> None:
 
 
 def _interpreted() -> None:
-    attention = importlib.import_module("bigbird_cli.pytorch.kernels.fused")._FusedAttention
+    attention = importlib.import_module("bigbird_cli.pytorch.model.kernels.fused")._FusedAttention
     for kind in PATTERNS:
         pattern = pattern_of(kind, n_blocks=13, block_size=16)
         assert_same_as_reference(attention.apply, pattern, width=16, device="cpu", rtol=1e-5)

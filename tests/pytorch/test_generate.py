@@ -11,7 +11,7 @@ import transformers
 from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.generate import Shaping, generate, keep_top_k, keep_top_p, stream
+from bigbird_cli.pytorch.model.generate import Shaping, generate, keep_top_k, keep_top_p, stream
 
 PAD, EOS, VOCABULARY, POSITIONS = 0, 2, 11, 40
 

@@ -13,8 +13,8 @@ import torch
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import block_pattern
 from bigbird_cli.events import Saved, Step
-from bigbird_cli.pytorch.kernels import KERNELS
-from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model.kernels import KERNELS
+from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import PretrainRecipe
@@ -77,7 +77,7 @@ def test_a_prediction_is_the_processors() -> None:
     inputs = features([500, 9, 130, 512, 300, 40, 131, 512])
     want = list(Predictor(model, head="qa").predict(inputs, batch_size=8))
     got = list(Predictor(model.to("cuda"), head="qa").predict(inputs, batch_size=8))
-    for each, right in zip(got, want, strict=True):
+    for (_, each), (_, right) in zip(got, want, strict=True):
         for name, array in each.items():
             np.testing.assert_allclose(array, right[name], rtol=1e-3, atol=1e-3)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from bigbird_cli.pytorch.documents import Group, group_documents
+from bigbird_cli.pytorch.model.documents import Group, group_documents
 
 
 def sort(is_token: torch.Tensor | None, *, shape: tuple[int, int], **changes: object) -> list[Group]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bigbird_cli.pytorch.heads import (
+from bigbird_cli.pytorch.model.heads import (
     IGNORED,
     Classifier,
     LanguageModelHead,

@@ -7,10 +7,10 @@ import torch
 from torch.nn.attention.flex_attention import flex_attention
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
-from bigbird_cli.pytorch.kernels import KERNELS, choose, products
-from bigbird_cli.pytorch.kernels.recent import recent
-from bigbird_cli.pytorch.kernels.reference import attention_weights
-from bigbird_cli.pytorch.kernels.sparse_weights import sparse_weights
+from bigbird_cli.pytorch.model.kernels import KERNELS, choose, products
+from bigbird_cli.pytorch.model.kernels.recent import recent
+from bigbird_cli.pytorch.model.kernels.reference import attention_weights
+from bigbird_cli.pytorch.model.kernels.sparse_weights import sparse_weights
 
 DOCUMENTS, HEADS, WIDTH, BLOCK = 2, 3, 8, 4
 SPARSE = sorted(KERNELS.keys() - {"reference", "full", "flex", "fused"})  # the last two have tests of their own
@@ -63,7 +63,7 @@ def test_blocks_named_more_than_once_count_as_often(name: str) -> None:
 @pytest.mark.parametrize("chunk_bytes", [1, 20_000, 2**30])
 def test_gather_gives_the_same_in_chunks_of_any_size(chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # the package's attribute `gather` is the function, so the module is taken by its full name
-    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.kernels.gather"], "CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.model.kernels.gather"], "CHUNK_BYTES", chunk_bytes)
     pattern = block_pattern(n_blocks=24, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=3)
     assert_agree("gather", 24 * BLOCK, 3, pattern)
 
@@ -88,7 +88,7 @@ def by_products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_full_attention_by_products_agrees_with_reference(
     n_padding: int, is_causal: bool, scores_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.kernels.full"], "SCORES_AT_ONCE", scores_at_once)
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.model.kernels.full"], "SCORES_AT_ONCE", scores_at_once)
     assert_agree("full", 37, n_padding, None, is_causal=is_causal)
 
 
@@ -306,7 +306,7 @@ PATTERNS = {
 @pytest.fixture
 def flex_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """`gather` cannot be called."""
-    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.kernels.flex"], "gather", None)
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.model.kernels.flex"], "gather", None)
 
 
 @pytest.mark.usefixtures("flex_alone")
@@ -333,7 +333,9 @@ def test_flex_attention_reads_what_the_reference_reads(kind: str, n_padding: int
 @torch.no_grad()
 def test_flex_attention_compiled_skips_the_blocks_that_are_not_read(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        sys.modules["bigbird_cli.pytorch.kernels.flex"], "_uncompiled", torch.compile(flex_attention, dynamic=False)
+        sys.modules["bigbird_cli.pytorch.model.kernels.flex"],
+        "_uncompiled",
+        torch.compile(flex_attention, dynamic=False),
     )
     settings = PATTERNS[kind]
     if settings is None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.models import BigBirdForCausalLM, BigBirdForMaskedLM, BigBirdForPreTraining
+from bigbird_cli.pytorch.model.models import BigBirdForCausalLM, BigBirdForMaskedLM, BigBirdForPreTraining
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.tasks.causal import CausalLanguageModelling
 from bigbird_cli.tasks.language import Piece
 from bigbird_cli.tasks.mlm import MaskedLanguageModelling
-from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from tests.conftest import write_wordpiece
 
 WINDOW = 48
@@ -49,7 +49,7 @@ def built(kind: Any, **changes: Any) -> Any:
 def scores_of(model: Any, task: Any, tokenizer: Tokenizer) -> dict[str, float]:
     features, decoder = task.encode(PIECES, tokenizer), task.decoder(PIECES, tokenizer)
     predictor = Predictor(model, head=task.head)
-    for feature, outputs in zip(features, predictor.predict(features, batch_size=4), strict=True):
+    for feature, outputs in predictor.predict(features, batch_size=4):
         decoder.add(feature, outputs)
     scores: dict[str, float] = task.score(decoder.finish(), PIECES)
     return scores

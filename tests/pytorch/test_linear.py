@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from bigbird_cli.pytorch import choices
-from bigbird_cli.pytorch import linear as room
-from bigbird_cli.pytorch.activations import ACTIVATIONS
-from bigbird_cli.pytorch.layers import Linear
-from bigbird_cli.pytorch.linear import linear
+from bigbird_cli.pytorch.model import choices
+from bigbird_cli.pytorch.model import linear as room
+from bigbird_cli.pytorch.model.activations import ACTIVATIONS
+from bigbird_cli.pytorch.model.layers import Linear
+from bigbird_cli.pytorch.model.linear import linear
 
 needs_onednn = pytest.mark.skipif(not room._HAS_ONEDNN, reason="this processor's products are MKL's")
 

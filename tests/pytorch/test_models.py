@@ -15,8 +15,8 @@ from torch.nn.parallel import DistributedDataParallel
 import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError
-from bigbird_cli.pytorch.model import BigBirdModel
-from bigbird_cli.pytorch.models import (
+from bigbird_cli.pytorch.model.base import BigBirdModel
+from bigbird_cli.pytorch.model.models import (
     BigBirdForCausalLM,
     BigBirdForMaskedLM,
     BigBirdForMultipleChoice,

@@ -10,9 +10,9 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch import objectives
 from bigbird_cli.pytorch.batches import collate, n_targets
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import HEADS, head_named
 from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.pytorch.pretrained import PretrainedModel
 from bigbird_cli.tasks.base import Feature
 
 LENGTHS = [9, 41, 30, 12, 64, 41]
@@ -178,8 +178,7 @@ def test_a_text_is_put_nearer_to_its_label_than_to_its_other_labels() -> None:
 def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> None:
     model = built("sentences").eval()
     batch = features("sentences")
-    outputs = list(Predictor(model, head="sentences").predict(batch, batch_size=4))
-    for each, found in zip(batch, outputs, strict=True):
+    for each, found in Predictor(model, head="sentences").predict(batch, batch_size=4):
         with torch.inference_mode():
             ids, types = torch.tensor(each.ids)[None].long(), torch.tensor(each.types)[None].long()
             states = model.get_submodule("bert")(ids, token_type_ids=types).last_hidden_state[0]
@@ -200,8 +199,7 @@ def test_a_pass_without_a_target_gives_zeros() -> None:
 @pytest.mark.parametrize("head", ["mlm", "causal", "pretraining"])
 def test_a_language_model_is_judged_token_by_token(head: str) -> None:
     model, batch = built(head).eval(), features(head)
-    outputs = list(Predictor(model, head=head).predict(batch, batch_size=4))
-    for each, found in zip(batch, outputs, strict=True):
+    for each, found in Predictor(model, head=head).predict(batch, batch_size=4):
         inputs = {
             "input_ids": torch.tensor(each.ids)[None].long(),
             "token_type_ids": torch.tensor(each.types)[None].int(),

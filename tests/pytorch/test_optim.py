@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.optim import MovingAverage, adamw, load_optimiser_state, lr_factor, optimiser_state, set_rate
 
 

@@ -10,9 +10,9 @@ import torch
 import torch.utils._pytree as pytree
 import transformers
 
-from bigbird_cli.pytorch import outputs
-from bigbird_cli.pytorch.cache import KeyValueCache
-from bigbird_cli.pytorch.outputs import CausalLMOutputWithCrossAttentions, ModelOutput, SequenceClassifierOutput
+from bigbird_cli.pytorch.model import outputs
+from bigbird_cli.pytorch.model.cache import KeyValueCache
+from bigbird_cli.pytorch.model.outputs import CausalLMOutputWithCrossAttentions, ModelOutput, SequenceClassifierOutput
 
 KINDS = [kind for kind in vars(outputs).values() if isinstance(kind, type) and issubclass(kind, ModelOutput)][1:]
 LOSS, LOGITS = torch.tensor(1.5), torch.tensor([[1.0, 2.0]])

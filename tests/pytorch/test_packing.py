@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch import layers
-from bigbird_cli.pytorch.documents import group_documents
-from bigbird_cli.pytorch.layers import Linear, by_parts
-from bigbird_cli.pytorch.models import BigBirdForMaskedLM
-from bigbird_cli.pytorch.packing import Packing, pack_groups
+from bigbird_cli.pytorch.model import layers
+from bigbird_cli.pytorch.model.documents import group_documents
+from bigbird_cli.pytorch.model.layers import Linear, by_parts
+from bigbird_cli.pytorch.model.models import BigBirdForMaskedLM
+from bigbird_cli.pytorch.model.packing import Packing, pack_groups
 
 BLOCK, LIMIT = 4, 28
 

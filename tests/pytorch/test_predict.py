@@ -12,7 +12,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ResourceError, UsageError
 from bigbird_cli.pytorch import devices, predict
 from bigbird_cli.pytorch.devices import pick_device, use_threads
-from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor, open_predictor
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import open_folder
@@ -66,7 +66,8 @@ def test_each_feature_gets_what_it_gets_alone(
     predictor = Predictor(model, head="qa", max_tokens=max_tokens)
     got = list(predictor.predict(features(), batch_size=batch_size))
     assert len(got) == len(LENGTHS)
-    for feature, outputs in zip(features(), got, strict=True):
+    for feature, (given, outputs) in zip(features(), got, strict=True):
+        np.testing.assert_array_equal(given.ids, feature.ids)
         want = alone(model, feature)
         assert set(outputs) == set(want)
         for name, array in outputs.items():
@@ -78,7 +79,7 @@ def test_order_of_the_input_changes_no_result(model: BigBirdForQuestionAnswering
     predictor = Predictor(model, head="qa")
     forth = list(predictor.predict(features(), batch_size=4))
     back = list(predictor.predict(reversed(list(features())), batch_size=4))[::-1]
-    for one, other in zip(forth, back, strict=True):
+    for (_, one), (_, other) in zip(forth, back, strict=True):
         np.testing.assert_allclose(one["start_logits"], other["start_logits"], rtol=1e-5, atol=1e-5)
 
 
@@ -117,7 +118,7 @@ def test_nothing_to_read_gives_nothing(model: BigBirdForQuestionAnswering) -> No
 def test_the_models_mode_is_left_as_it_was(model: BigBirdForQuestionAnswering) -> None:
     model.train()
     try:
-        first = next(Predictor(model, head="qa").predict(features([40]), batch_size=1))
+        _, first = next(Predictor(model, head="qa").predict(features([40]), batch_size=1))
         assert model.training
     finally:
         model.eval()
@@ -128,7 +129,7 @@ def test_a_model_folder_opens_for_prediction(model: BigBirdForQuestionAnswering,
     model.save_pretrained(tmp_path)
     predictor = open_predictor(open_folder(str(tmp_path)), head="qa", device="cpu")
     assert (predictor.device, predictor.attention) == ("cpu", "block_sparse")
-    got = next(predictor.predict(features([60]), batch_size=1))
+    _, got = next(predictor.predict(features([60]), batch_size=1))
     np.testing.assert_allclose(got["start_logits"], alone(model, next(features([60])))["start_logits"], atol=1e-6)
 
 

@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch import linear as products
 from bigbird_cli.pytorch import quantised
-from bigbird_cli.pytorch.activations import ACTIVATIONS
-from bigbird_cli.pytorch.layers import Linear
-from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model import linear as products
+from bigbird_cli.pytorch.model.activations import ACTIVATIONS
+from bigbird_cli.pytorch.model.layers import Linear
+from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.pytorch.quantised import Int8Linear, quantise
 from bigbird_cli.weights.store import open_folder

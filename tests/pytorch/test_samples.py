@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import bigbird_cli as bb
-from bigbird_cli.text import tokenizer_files
+from bigbird_cli.text.tokenizers import tokenizer_files
 from bigbird_cli.weights import store
 
 VOCABULARY = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"

@@ -35,7 +35,7 @@ from bigbird_cli.errors import (
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.job import Job, open_job
 from bigbird_cli.pytorch.loader import EpochLoader
-from bigbird_cli.pytorch.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.pytorch.run import Run
 from bigbird_cli.pytorch.run_folder import MetricsFile

@@ -15,13 +15,13 @@ import transformers
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
-from bigbird_cli.pytorch.models import BigBirdForSequenceClassification
+from bigbird_cli.pytorch.model.models import BigBirdForSequenceClassification
 from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.classify import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import open_folder, read_tensors
 
 SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
@@ -122,7 +122,7 @@ def test_it_is_learnt_and_the_saved_model_scores_the_same(
     assert len(features) > len(examples)
     decoder = opened.decoder(examples, tokenizer)  # type: ignore[arg-type]
     predictor = open_predictor(open_folder(str(run)), head=opened.head, device="cpu")
-    for feature, outputs in zip(features, predictor.predict(features, batch_size=8), strict=True):
+    for feature, outputs in predictor.predict(features, batch_size=8):
         decoder.add(feature, outputs)
     scores = opened.score(decoder.finish(), examples)  # type: ignore[arg-type]
     assert scores == pytest.approx(evaluated.scores, abs=1e-4)
@@ -214,7 +214,7 @@ def test_a_linear_classifier_is_fitted_without_a_step_and_leaves_the_encoder_as_
     decoder = task.decoder(examples, tokenizer)
     features = list(task.encode(examples, tokenizer))
     predictor = open_predictor(open_folder(run), head=task.head, device="cpu")
-    for feature, outputs in zip(features, predictor.predict(features, batch_size=8), strict=True):
+    for feature, outputs in predictor.predict(features, batch_size=8):
         decoder.add(feature, outputs)
     assert task.score(decoder.finish(), examples) == pytest.approx(evaluated.scores)
 

@@ -11,7 +11,7 @@ import pytest
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, RecipeError
 from bigbird_cli.events import Evaluated, Finished, Saved, Started, Step
-from bigbird_cli.pytorch.models import BigBirdForCausalLM, BigBirdForMaskedLM
+from bigbird_cli.pytorch.model.models import BigBirdForCausalLM, BigBirdForMaskedLM
 from bigbird_cli.pytorch.training import check, train
 from bigbird_cli.recipe.schema import PretrainRecipe
 from bigbird_cli.weights.checkpoint import read_checkpoint

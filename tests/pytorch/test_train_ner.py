@@ -13,7 +13,7 @@ from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.ner import NamedEntities
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import open_folder
 
 PEOPLE = ("ada", "bel", "cora", "dov")
@@ -72,7 +72,7 @@ def test_entities_are_learnt_and_found_by_the_run(tiny_qa_model: Path, tmp_path:
     assert len(features) > len(examples)
     decoder = task.decoder(examples, tokenizer)
     predictor = open_predictor(open_folder(str(run)), head="ner", device="cpu")
-    for feature, outputs in zip(features, predictor.predict(features, batch_size=8), strict=True):
+    for feature, outputs in predictor.predict(features, batch_size=8):
         decoder.add(feature, outputs)
     predictions = decoder.finish()
     assert task.score(predictions, examples) == evaluated.scores

@@ -18,7 +18,7 @@ from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText, _in_order
-from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = Classification(labels=("blue", "green", "red"), window=16, overlap=4)
 MULTI = Classification(problem="multi", labels=("blue", "green", "red"), window=16, overlap=4)

@@ -18,7 +18,7 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.causal import CausalLanguageModelling
 from bigbird_cli.tasks.language import LanguageFeature, LanguageTask, Piece, ordinary_ids, runs_of
 from bigbird_cli.tasks.mlm import MaskedLanguageModelling
-from bigbird_cli.text.tokenizer import Tokenizer, Tokens
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 
 CLS, SEP, MASK, UNK = 1, 2, 3, 4
 SPECIAL = [0, CLS, SEP, MASK]

@@ -9,7 +9,7 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, Question
-from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = MultipleChoice(window=20, overlap=4)
 

@@ -18,7 +18,7 @@ from bigbird_cli.tasks.ner import Entity, GoldEntity, NamedEntities, NERExample,
 from bigbird_cli.tasks.tags import spans_of
 from bigbird_cli.tasks.words import units_of, words_of
 from bigbird_cli.text.documents import encode_document
-from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import owned_sums
 
 TORTURE = {

@@ -18,7 +18,7 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.mentions import answer_key
 from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span
 from bigbird_cli.text.documents import encode_document
-from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import Window
 
 TORTURE = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bigbird_cli.tasks import words
 from bigbird_cli.tasks.words import Units, units_of, words_of
 from bigbird_cli.text.documents import ReadDocument
-from bigbird_cli.text.tokenizer import Tokens
+from bigbird_cli.text.tokenizers.tokenizer import Tokens
 
 
 def document(text: str, spans: list[tuple[int, int]]) -> ReadDocument:

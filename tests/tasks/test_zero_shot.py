@@ -10,7 +10,7 @@ import pytest
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.zero_shot import Match, TextWithLabels, ZeroShot
-from bigbird_cli.text.tokenizer import Tokenizer, load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = ZeroShot(window=10, overlap=2)
 EAST, NORTH = np.array([1.0, 0.0]), np.array([0.0, 1.0])

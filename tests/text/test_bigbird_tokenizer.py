@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
-from bigbird_cli.text import bigbird_tokenizer, tokenizer_files
-from bigbird_cli.text.batch_encoding import Cut
-from bigbird_cli.text.tokenizer import BigBirdTokenizer
+from bigbird_cli.text.huggingface import bigbird_tokenizer
+from bigbird_cli.text.huggingface.batch_encoding import Cut
+from bigbird_cli.text.tokenizers import tokenizer_files
+from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VOCABULARY = FIXTURES / "tiny-spiece.model"

@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import BigBirdWarning, ModelError
-from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast, write_tokenizer_json
-from bigbird_cli.text.spiece_file import NORMAL, UNKNOWN, USER_DEFINED, Piece, Spiece, read_spiece, spiece_bytes
-from bigbird_cli.text.tokenizer import BigBirdTokenizer
+from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast, write_tokenizer_json
+from bigbird_cli.text.tokenizers.spiece_file import (
+    NORMAL,
+    UNKNOWN,
+    USER_DEFINED,
+    Piece,
+    Spiece,
+    read_spiece,
+    spiece_bytes,
+)
+from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VOCABULARY = FIXTURES / "tiny-spiece.model"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.text.corpus import PASSAGE, Corpus, Sample, Source
 from bigbird_cli.text.documents import Document
+from bigbird_cli.text.vocabulary.corpus import PASSAGE, Corpus, Sample, Source
 
 
 def read(sources: Iterable[Source], *, stdin: bytes = b"", text_field: str | None = None) -> tuple[list[str], Corpus]:

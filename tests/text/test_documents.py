@@ -24,7 +24,7 @@ from bigbird_cli.text.documents import (
     read_text,
     refuse_surrogates,
 )
-from bigbird_cli.text.tokenizer import Tokens
+from bigbird_cli.text.tokenizers.tokenizer import Tokens
 
 TORTURE = "\ufeffA\r\nb\u2028c\0d \U0001f469\u200d\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd\r"
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.stretches import STRETCH, encode_in_stretches
-from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.tokenizers.stretches import STRETCH, encode_in_stretches
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from tests.text.test_tokenizer import ARTICLE, MAKERS, NAMES, TORTURE
 
 WORDS = [
@@ -128,6 +128,6 @@ def test_want_of_memory_is_seen_before_a_library_would_abort(
     def empty(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("bigbird_cli.text.stretches.np.empty", empty)
+    monkeypatch.setattr("bigbird_cli.text.tokenizers.stretches.np.empty", empty)
     with pytest.raises(MemoryError):
         opened["bigbird"].encode("the light")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.text.tokenizer import Tokenizer, Tokens, load_tokenizer
-from bigbird_cli.text.tokens import dropped
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
+from bigbird_cli.text.tokenizers.tokens import dropped
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

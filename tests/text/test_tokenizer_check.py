@@ -13,11 +13,11 @@ import pytest
 import sentencepiece
 
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.text import tokenizer_check
-from bigbird_cli.text.bigbird_tokenizer_fast import BigBirdTokenizerFast
-from bigbird_cli.text.charsmap import check_charsmap
-from bigbird_cli.text.spiece_file import read_spiece
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
+from bigbird_cli.text.tokenizers import tokenizer_check
+from bigbird_cli.text.tokenizers.charsmap import check_charsmap
+from bigbird_cli.text.tokenizers.spiece_file import read_spiece
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from tests.conftest import write_wordpiece
 
 TINY = Path(__file__).parent / "fixtures" / "tiny-spiece.model"

@@ -13,11 +13,11 @@ import sentencepiece
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError, ResourceError, UsageError
-from bigbird_cli.text import train
-from bigbird_cli.text.corpus import Corpus
 from bigbird_cli.text.documents import Document
-from bigbird_cli.text.tokenizer import BigBirdTokenizer, load_tokenizer
-from bigbird_cli.text.train import N_SPECIAL, USER_DEFINED, Progress, VocabularyReport, train_vocabulary
+from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer, load_tokenizer
+from bigbird_cli.text.vocabulary import train
+from bigbird_cli.text.vocabulary.corpus import Corpus
+from bigbird_cli.text.vocabulary.train import N_SPECIAL, USER_DEFINED, Progress, VocabularyReport, train_vocabulary
 
 SPIECE = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
 
@@ -208,7 +208,7 @@ def test_the_trainer_ends_with_whoever_asked(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text(genome(300_000))
     settings = {"vocab_size": 5000, "split_by_whitespace": False, "max_sentence_length": 1_000_000}
     arguments = [json.dumps(settings), str(tmp_path / "lines"), str(tmp_path / "model")]
-    command = [sys.executable, "-m", "bigbird_cli.text.sentencepiece_process", *arguments]
+    command = [sys.executable, "-m", "bigbird_cli.text.vocabulary.sentencepiece_process", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin is not None
         process.stdin.close()

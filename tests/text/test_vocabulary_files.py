@@ -9,9 +9,9 @@ import pytest
 import transformers
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.text.bigbird_tokenizer import BigBirdTokenizer
-from bigbird_cli.text.spiece_file import read_spiece
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
+from bigbird_cli.text.tokenizers.spiece_file import read_spiece
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 
 TINY = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", "##s", "drug", "<", ">", "漢"]

@@ -19,7 +19,7 @@ import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.convert import convert_model
 from bigbird_cli.weights.describe import inspect_model
 from bigbird_cli.weights.sources import open_source

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from bigbird_cli.errors import ResourceError
-from bigbird_cli.files import replace_file, set_aside
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.files.whole import replace_file, set_aside
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights import folders
 from bigbird_cli.weights.folders import disk_errors, partial_folder, remove_abandoned, require_space
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bigbird_cli.files import open_to_others
+from bigbird_cli.files.whole import open_to_others
 
 _CODES = {"float32": "BF16", "float64": "BF16", "float16": "BF16", "int64": "I64", "int32": "I32", "bool": "BOOL"}
 

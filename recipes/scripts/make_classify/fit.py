@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 
 from bigbird_cli.backend import open_backend
 from bigbird_cli.tasks.zero_shot import TextWithLabels, ZeroShot
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, WEIGHTS, open_folder, read_tensors
 from bigbird_cli.weights.tensors import write_tensor_file
 
@@ -64,7 +64,7 @@ def judge(folder: Path, rows: Sequence[dict]) -> list[Judged]:
     features = task.encode(examples, tokenizer)
     decoder = task.decoder(examples, tokenizer)
     predictor = open_backend().open_predictor(open_folder(folder), head=ZeroShot.head)
-    for feature, outputs in zip(features, predictor.predict(features, batch_size=BATCH_SIZE), strict=True):
+    for feature, outputs in predictor.predict(features, batch_size=BATCH_SIZE):
         decoder.add(feature, outputs)
     judged = []
     for number, row in enumerate(rows):

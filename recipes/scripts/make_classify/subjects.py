@@ -54,7 +54,7 @@ def _told(texts: list[str], known: list[Label], teacher: Path) -> Iterator[tuple
     """Each text with the subjects from the nearest to the farthest, and how far the first is ahead."""
     from bigbird_cli.backend import open_backend
     from bigbird_cli.tasks.zero_shot import ZeroShot
-    from bigbird_cli.text.tokenizer import load_tokenizer
+    from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
     from bigbird_cli.weights.store import open_folder
 
     task, tokenizer = ZeroShot(window=512, overlap=32), load_tokenizer(teacher)
@@ -62,7 +62,7 @@ def _told(texts: list[str], known: list[Label], teacher: Path) -> Iterator[tuple
 
     def embedded(names: list[str]) -> np.ndarray:
         features = [task.label_feature(name, tokenizer, where=name) for name in names]
-        return np.stack([out["embedding"] for out in predictor.predict(features, batch_size=32)])
+        return np.stack([out["embedding"] for _, out in predictor.predict(features, batch_size=32)])
 
     wordings = [[*each.names, f"{each.names[0]}: {each.descriptions[0]}"] for each in known]
     places_KD = np.stack([embedded(each).mean(axis=0) for each in wordings])

@@ -15,7 +15,7 @@ import numpy as np
 
 from bigbird_cli.backend import open_backend
 from bigbird_cli.tasks.ner import NamedEntities, NERExample, NERPrediction
-from bigbird_cli.text.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, open_folder
 
 N_BINS = 10
@@ -36,12 +36,12 @@ def main() -> None:
     examples = [example for example in task.read(given.dev) if example.types is not None]
     features = task.encode(examples, tokenizer)
     predictor = open_backend("pytorch").open_predictor(folder, head=task.head)
-    outputs = list(predictor.predict(features, batch_size=8))
+    predicted = list(predictor.predict(features, batch_size=8))
     errors = {}
     for temperature in (1.0, *TEMPERATURES.tolist()):
         mild = task.model_copy(update={"temperature": temperature})
         decoder = mild.decoder(examples, tokenizer)
-        for feature, output in zip(features, outputs, strict=True):
+        for feature, output in predicted:
             decoder.add(feature, output)
         scores, is_right = judged(mild, examples, decoder.finish())
         if not len(scores):

@@ -1,0 +1,308 @@
+"""The encoder: blocks in a row over groups of documents; as a decoder, over a text and what was read of it before.
+
+Shape letters: B documents, S sequence, D width, T tokens of another encoder's text.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
+from bigbird_cli.errors import ModelError
+from bigbird_cli.pytorch.model.activations import activation
+from bigbird_cli.pytorch.model.attention import Attention, CrossAttention, Request, SelfAttention, Weights, WeightsForm
+from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
+from bigbird_cli.pytorch.model.documents import Group, group_documents
+from bigbird_cli.pytorch.model.kernels import choose
+from bigbird_cli.pytorch.model.layers import AddAndNorm, Widen, by_parts
+from bigbird_cli.pytorch.model.packing import pack_groups
+
+
+class BlockOutput(NamedTuple):
+    """What a block returns: the states, and what was asked for besides."""
+
+    states: Tensor
+    weights: Weights | None
+    cross_weights: Weights | None
+    kept: KeptLayer | None
+
+
+class EncoderBlock(nn.Module):
+    """Attention, in a decoder attention to an encoder, then feed-forward; each is added to its input and normalised."""
+
+    def __init__(
+        self,
+        *,
+        attention: Attention,
+        crossattention: Attention | None,
+        intermediate: Widen,
+        output: AddAndNorm,
+        tokens_per_call: int,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            attention: to the text itself.
+            crossattention: to an encoder's states.
+            intermediate: first half of the feed-forward network.
+            output: its second half.
+            tokens_per_call: tokens that the feed-forward network takes at once; 0 as `tokens_at_once` has it.
+        """
+        super().__init__()
+        self.attention = attention
+        self.crossattention = crossattention
+        self.intermediate = intermediate
+        self.output = output
+        self.tokens_per_call = tokens_per_call
+
+    def forward(
+        self, x_BSD: Tensor, request: Request, head_mask_N: Tensor | None, past: KeptLayer | None
+    ) -> BlockOutput:
+        x_BSD, weights, kept = self.attention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+        cross_weights = None
+        if self.crossattention is not None and (request.encoder_BTD is not None or (past and past.cross)):
+            x_BSD, cross_weights, crossed = self.crossattention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+            if kept is not None:
+                kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
+        x_BSD = by_parts(self._feed_forward, x_BSD, n_tokens=self.tokens_per_call)
+        return BlockOutput(x_BSD, weights, cross_weights, kept)
+
+    def _feed_forward(self, x_BSD: Tensor) -> Tensor:
+        return cast(Tensor, self.output(self.intermediate(x_BSD), x_BSD))
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the encoder returns."""
+
+    last_BSD: Tensor
+    """The hidden states that leave the last block."""
+    states: tuple[Tensor, ...] | None
+    """Those that enter the first block and those that leave each, (B, S, D), where asked for."""
+    weights: tuple[Weights, ...] | None
+    """Attention weights of each block, where asked for."""
+    cross_weights: tuple[Weights, ...] | None
+    """Those over an encoder's states."""
+    cache: KeyValueCache | None
+    """Keys and values of each block, where asked for."""
+
+
+class Encoder(nn.Module):
+    """Blocks in a row. Each call sorts the batch's documents anew and keeps nothing of it."""
+
+    def __init__(
+        self,
+        *,
+        layer: nn.ModuleList,
+        block_size: int,
+        full_attention_limit: int,
+        attention_type: str,
+        documents_alike: bool,
+    ) -> None:
+        """Take the blocks.
+
+        Args:
+            layer: the blocks, nearest the embeddings first.
+            block_size: tokens per block.
+            full_attention_limit: longest document, in tokens, that runs full attention in a block-sparse model.
+            attention_type: `block_sparse` or `original_full`.
+            documents_alike: give all documents of a batch the batch's physical length, as `transformers` does.
+        """
+        super().__init__()
+        self.layer = layer
+        self.block_size = block_size
+        self.full_attention_limit = full_attention_limit
+        self.attention_type = attention_type
+        self.documents_alike = documents_alike
+        self.gradient_checkpointing = False
+        self.checkpointing_options: dict[str, Any] = {"use_reentrant": False}
+        self.sparse_kernel = "fused"
+
+    def forward(
+        self,
+        x_BSD: Tensor,
+        is_token: Tensor | None,
+        *,
+        is_global_BS: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        encoder_BTD: Tensor | None = None,
+        is_encoder_token_BT: Tensor | None = None,
+        past: KeyValueCache | None = None,
+        keep: bool = False,
+        weights: WeightsForm | None = None,
+        all_states: bool = False,
+    ) -> Read:
+        """Read a batch, as one packed row wherever nothing asks for documents beside each other.
+
+        Args:
+            x_BSD: embedded tokens.
+            is_token: (B, S) bool, or (B, tokens kept + S); False where nothing may be read; None: all are tokens.
+            is_global_BS: bool, True at tokens chosen to be global.
+            head_mask: (layers, N) factors of the heads.
+            encoder_BTD: states of an encoder, for cross-attention.
+            is_encoder_token_BT: bool, False where nothing of it may be read.
+            past: keys and values of the tokens before these.
+            keep: return keys and values of all tokens.
+            weights: form in which attention weights are returned.
+            all_states: return the states between the blocks too.
+        """
+        if not (self.documents_alike or past or keep or weights or encoder_BTD is not None):
+            return self._packed(x_BSD, is_token, is_global_BS, head_mask, all_states=all_states)
+        n_tokens = x_BSD.shape[1]
+        groups = self._groups(x_BSD, is_token, is_global_BS, n_past=past.n_tokens if past else 0)
+        # The last block of the longest document may reach beyond the batch: carry its padding through all blocks
+        # rather than add it and cut it off in each.
+        surplus = 0 if past else max(group.n_tokens for group in groups) - n_tokens
+        if surplus > 0:
+            x_BSD = F.pad(x_BSD, (0, 0, 0, surplus))
+        request = Request(groups, n_tokens, weights, keep, encoder_BTD, is_encoder_token_BT)
+        outputs: list[Any] = []
+        entered_BSD = x_BSD
+        for number in range(len(self.layer)):
+            outputs.append(self._block(number, x_BSD, request, head_mask, past.layers[number] if past else None))
+            x_BSD = outputs[-1].states
+        crossed = weights and outputs[0].cross_weights is not None
+        states = (entered_BSD, *(output.states for output in outputs)) if all_states else None
+        return Read(
+            x_BSD[:, :n_tokens],
+            states and tuple(state[:, :n_tokens] for state in states),
+            weights=tuple(output.weights for output in outputs) if weights else None,
+            cross_weights=tuple(output.cross_weights for output in outputs) if crossed else None,
+            cache=KeyValueCache(output.kept for output in outputs) if keep else None,
+        )
+
+    def _packed(
+        self,
+        x_BSD: Tensor,
+        is_token_BS: Tensor | None,
+        is_global_BS: Tensor | None,
+        head_mask: Tensor | None,
+        *,
+        all_states: bool,
+    ) -> Read:
+        groups = self._groups(x_BSD, is_token_BS, is_global_BS, n_past=0, by_blocks=True)
+        packing = pack_groups(groups, (x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device)
+        x_1TD = packing.pack(x_BSD)
+        request = Request(packing.groups, x_1TD.shape[1])
+        states = [x_1TD]
+        for number in range(len(self.layer)):
+            x_1TD = self._block(number, x_1TD, request, head_mask, None).states
+            states = [*states, x_1TD] if all_states else [x_1TD]
+        states_BSD = [packing.unpack(state) for state in states]
+        return Read(states_BSD[-1], tuple(states_BSD) if all_states else None, None, None, None)
+
+    def _block(
+        self, number: int, x_BSD: Tensor, request: Request, head_mask: Tensor | None, past: KeptLayer | None
+    ) -> BlockOutput:
+        inputs = (x_BSD, request, None if head_mask is None else head_mask[number], past)
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            return cast(BlockOutput, checkpoint(self.layer[number], *inputs, **self.checkpointing_options))
+        return cast(BlockOutput, self.layer[number](*inputs))
+
+    def _groups(
+        self,
+        x_BSD: Tensor,
+        is_token: Tensor | None,
+        is_global_BS: Tensor | None,
+        *,
+        n_past: int,
+        by_blocks: bool = False,
+    ) -> list[Group]:
+        batch_size, n_tokens, _ = x_BSD.shape
+        if n_past:
+            n_all = n_past + n_tokens
+            kernel = choose(
+                n_tokens=n_all, full_attention_limit=self.full_attention_limit, attention_type=self.attention_type
+            )
+            return [Group(kernel, n_all, [n_all] * batch_size, None, is_token)]
+        return group_documents(
+            is_token,
+            is_global_BS=is_global_BS,
+            batch_size=batch_size,
+            n_tokens=n_tokens,
+            block_size=self.block_size,
+            full_attention_limit=self.full_attention_limit,
+            attention_type=self.attention_type,
+            sparse_kernel=self.sparse_kernel,
+            alike=self.documents_alike,
+            by_blocks=by_blocks,
+            device=x_BSD.device,
+        )
+
+
+def _pattern_of(config: BigBirdConfig, layer: int) -> Callable[..., BlockPattern]:
+    """One layer's block pattern, as a function of `n_blocks`."""
+    settings = {
+        "block_size": config.block_size,
+        "n_heads": config.num_attention_heads,
+        "n_random": config.num_random_blocks,
+        "n_window": config.num_window_blocks,
+        "layer": layer,
+    }
+    if config.is_decoder:
+        return functools.partial(causal_pattern, **settings)
+    return functools.partial(
+        block_pattern, **settings, variant=config.pattern, max_tokens=config.max_position_embeddings
+    )
+
+
+def build_encoder(config: BigBirdConfig) -> Encoder:
+    """Assemble the encoder, or the decoder, that a config describes.
+
+    A decoder with cross-attention runs full self-attention, as in transformers: such models were never trained sparse.
+
+    Raises:
+        ModelError: cross-attention in a model that is no decoder, or an activation that is not known.
+    """
+    if config.add_cross_attention and not config.is_decoder:
+        raise ModelError(
+            "the config says add_cross_attention, but not is_decoder",
+            fix="set is_decoder too, or add_cross_attention to false",
+        )
+    width, eps, dropout = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+
+    def and_norm(attention: SelfAttention | CrossAttention) -> Attention:
+        output = AddAndNorm(in_width=width, width=width, dropout=dropout, norm_eps=eps)
+        return Attention(attention=attention, output=output)
+
+    def build_block(layer: int) -> EncoderBlock:
+        attention = SelfAttention(
+            width=width,
+            n_heads=config.num_attention_heads,
+            bias=config.use_bias,
+            dropout=config.attention_probs_dropout_prob,
+            sparse_dropout=config.sparse_attention_dropout_prob,
+            is_causal=config.is_decoder,
+            block_size=config.block_size,
+            pattern_of=_pattern_of(config, layer),
+        )
+        across = None
+        if config.add_cross_attention:
+            across = CrossAttention(
+                width=width,
+                n_heads=config.num_attention_heads,
+                bias=config.use_bias,
+                dropout=config.attention_probs_dropout_prob,
+            )
+        return EncoderBlock(
+            attention=and_norm(attention),
+            crossattention=None if across is None else and_norm(across),
+            intermediate=Widen(width=width, inner_width=config.intermediate_size, act=activation(config.hidden_act)),
+            output=AddAndNorm(in_width=config.intermediate_size, width=width, dropout=dropout, norm_eps=eps),
+            tokens_per_call=config.chunk_size_feed_forward,
+        )
+
+    return Encoder(
+        layer=nn.ModuleList(build_block(layer) for layer in range(config.num_hidden_layers)),
+        block_size=config.block_size,
+        full_attention_limit=config.full_attention_limit,
+        attention_type="original_full" if config.add_cross_attention else config.attention_type,
+        documents_alike=config.pattern != "original" and not config.is_decoder,
+    )

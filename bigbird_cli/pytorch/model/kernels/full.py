@@ -1,0 +1,134 @@
+"""Full attention through PyTorch's scaled dot product: every query reads every token, or every token up to itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bigbird_cli.bigbird.pattern import BlockPattern
+from bigbird_cli.pytorch.model.dropout import new_seed
+from bigbird_cli.pytorch.model.kernels.products import (
+    SCORES_AT_ONCE,
+    keeps_weights,
+    read,
+    read_back,
+    softmax_of_scores,
+    suit_products,
+)
+
+
+def key_bias(is_read: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn a mask over keys into what is added to their scores: 0, or the lowest finite number.
+
+    Finite, because a query that may read nothing (padding in front of a document) would otherwise give NaN, and NaN
+    at a position that nobody reads still spreads: 0 x NaN is NaN.
+    """
+    return torch.zeros(is_read.shape, dtype=dtype, device=is_read.device).masked_fill_(~is_read, torch.finfo(dtype).min)
+
+
+def reads_back(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
+    """Tell which keys a causal query may read, (n_queries, n_keys) bool; the queries are the last of the keys."""
+    last_read = torch.arange(n_keys - n_queries, n_keys, device=device)
+    return torch.arange(n_keys, device=device) <= last_read[:, None]
+
+
+def full(
+    q_BNSH: Tensor,
+    k_BNTH: Tensor,
+    v_BNTH: Tensor,
+    is_token_BT: Tensor | None,
+    pattern: BlockPattern | None = None,
+    *,
+    dropout: float = 0.0,
+    is_causal: bool = False,
+) -> Tensor:
+    """Softmax(q kᵀ / √H) v over all tokens; `pattern` must be None."""
+    if pattern is not None:
+        raise ValueError("the full kernel reads every block and takes no pattern")
+    n_queries, n_keys = q_BNSH.shape[2], k_BNTH.shape[2]
+    bias = None
+    if is_token_BT is not None or (is_causal and 1 < n_queries < n_keys):
+        is_read = torch.ones(1, n_keys, dtype=torch.bool, device=q_BNSH.device) if is_token_BT is None else is_token_BT
+        is_read = is_read[:, None, None, :]
+        if is_causal:
+            is_read = is_read & reads_back(n_queries, n_keys, q_BNSH.device)
+        bias = key_bias(is_read, q_BNSH.dtype)
+    if suit_products(q_BNSH, k_BNTH, v_BNTH, dropout=dropout):
+        if is_causal and bias is None and n_queries > 1:
+            bias = key_bias(reads_back(n_queries, n_keys, q_BNSH.device), q_BNSH.dtype)[None, None]
+        out: Tensor = _ByProducts.apply(q_BNSH, k_BNTH, v_BNTH, bias, dropout)
+        return out
+    return F.scaled_dot_product_attention(
+        q_BNSH,
+        k_BNTH,
+        v_BNTH,
+        attn_mask=bias,
+        dropout_p=dropout,
+        is_causal=is_causal and bias is None and n_queries > 1,
+    )
+
+
+class _ByProducts(torch.autograd.Function):
+    """Full attention, some documents or some queries of one document at a time, and its gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q_BNSH: Tensor, k_BNTH: Tensor, v_BNTH: Tensor, bias: Tensor | None, dropout: float
+    ) -> Tensor:
+        ctx.dropout, ctx.seed = dropout, new_seed() if dropout else 0
+        ctx.parts = list(_parts(q_BNSH, k_BNTH, bias))
+        B, N, S, H = q_BNSH.shape
+        out_BNSH = q_BNSH.new_empty(B, S, N, H).transpose(1, 2)  # in the order in which heads are joined
+        keeps = keeps_weights(B * N * S * k_BNTH.shape[2], q_BNSH)
+        kept = []
+        for number, (rows, queries, bias_of_part) in enumerate(ctx.parts):
+            weights = softmax_of_scores(q_BNSH[rows, :, queries], k_BNTH[rows], bias_of_part)
+            out_BNSH[rows, :, queries] = read(weights, v_BNTH[rows], dropout=dropout, seed=ctx.seed + number)
+            if keeps:
+                kept.append(weights)
+        ctx.save_for_backward(q_BNSH, k_BNTH, v_BNTH, *kept)
+        return out_BNSH
+
+    @staticmethod
+    def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
+        q_BNSH, k_BNTH, v_BNTH, *kept = ctx.saved_tensors
+        (d_out_BNSH,) = d_outs
+        dq_BNSH, dk_BNTH, dv_BNTH = (torch.empty_like(x) for x in (q_BNSH, k_BNTH, v_BNTH))
+        for number, (rows, queries, bias) in enumerate(ctx.parts):
+            q, k, v = q_BNSH[rows, :, queries], k_BNTH[rows], v_BNTH[rows]
+            dq_BNSH[rows, :, queries], dk, dv = read_back(
+                q,
+                k,
+                v,
+                kept[number] if kept else softmax_of_scores(q, k, bias),
+                d_out_BNSH[rows, :, queries],
+                dropout=ctx.dropout,
+                seed=ctx.seed + number,
+            )
+            for total_BNTH, part in ((dk_BNTH, dk), (dv_BNTH, dv)):
+                if queries.start == 0:
+                    total_BNTH[rows] = part
+                else:
+                    total_BNTH[rows] += part
+        return dq_BNSH, dk_BNTH, dv_BNTH, None, None
+
+
+def _parts(q_BNSH: Tensor, k_BNTH: Tensor, bias: Tensor | None) -> Iterator[tuple[slice, slice, Tensor | None]]:
+    """Documents and queries of which as many scores are held at a time as suits the cache, and their bias."""
+    B, N, S, _ = q_BNSH.shape
+    per_query = N * k_BNTH.shape[2]
+    n_rows = max(1, SCORES_AT_ONCE // (per_query * S))
+    n_queries = S if n_rows > 1 else max(1, SCORES_AT_ONCE // per_query)
+    is_open_B = [True] * B if bias is None else bias.eq(0).flatten(1).all(dim=1).expand(B).tolist()
+    for first_row in range(0, B, n_rows):
+        rows = slice(first_row, first_row + n_rows)
+        for first in range(0, S, n_queries):
+            queries = slice(first, first + n_queries)
+            yield rows, queries, None if bias is None or all(is_open_B[rows]) else _bias_of(bias, rows, queries)
+
+
+def _bias_of(bias: Tensor, rows: slice, queries: slice) -> Tensor:
+    bias = bias if bias.shape[0] == 1 else bias[rows]
+    return bias if bias.shape[2] == 1 else bias[:, :, queries]

@@ -1,0 +1,62 @@
+"""Causal block-sparse attention for the last tokens of a text whose earlier keys and values are kept.
+
+Only the blocks that these tokens read are touched, so that a token costs the same at the end of a long text as at its
+start.
+
+Shape letters: B documents, N heads, S queries, T keys, H head width, W blocks of b tokens read by a query block.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bigbird_cli.bigbird.pattern import BlockPattern
+from bigbird_cli.pytorch.model.kernels.full import key_bias
+
+
+def recent(
+    q_BNSH: Tensor,
+    k_BNTH: Tensor,
+    v_BNTH: Tensor,
+    is_token_BT: Tensor | None,
+    pattern: BlockPattern,
+    *,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Read for the queries at the last S of T positions, (B, N, S, H).
+
+    Args:
+        q_BNSH: queries of the last S tokens.
+        k_BNTH: keys of all tokens.
+        v_BNTH: values of all tokens.
+        is_token_BT: False where nothing may be read; None: all are tokens.
+        pattern: causal, of as many blocks as T tokens take; the last block may be unfinished.
+        dropout: probability of dropping an attention weight.
+    """
+    n_heads, n_queries = q_BNSH.shape[1:3]
+    n_keys = k_BNTH.shape[2]
+    first, block_size = n_keys - n_queries, pattern.block_size
+    device = q_BNSH.device
+    heads = torch.arange(n_heads, device=device)[:, None]
+    outs = []
+    for block in range(first // block_size, -(-n_keys // block_size)):
+        start, stop = max(block * block_size, first), min((block + 1) * block_size, n_keys)
+        blocks_NW = torch.from_numpy(pattern.key_blocks[:, block].astype("int64")).to(device)
+        blocks_NW = blocks_NW[:, : int((blocks_NW >= 0).sum(dim=1).max())]
+        read_NK = (blocks_NW[:, :, None] * block_size + torch.arange(block_size, device=device)).flatten(1)
+        is_read_NK = (blocks_NW >= 0).repeat_interleave(block_size, dim=1) & (read_NK < n_keys)
+        read_NK = read_NK.clamp(0, n_keys - 1)
+        queries_S = torch.arange(start, stop, device=device)
+        is_read_BNSK = (is_read_NK[:, None] & (read_NK[:, None] <= queries_S[:, None]))[None]
+        if is_token_BT is not None:
+            is_read_BNSK = is_read_BNSK & is_token_BT[:, read_NK][:, :, None]
+        outs.append(
+            F.scaled_dot_product_attention(
+                q_BNSH[:, :, start - first : stop - first],
+                k_BNTH[:, heads, read_NK],
+                v_BNTH[:, heads, read_NK],
+                key_bias(is_read_BNSK, q_BNSH.dtype),
+                dropout,
+            )
+        )
+    return torch.cat(outs, dim=2)

@@ -1,0 +1,1 @@
+"""The tokenizer calls of the Hugging Face documentation over our tokenizers."""

@@ -1,0 +1,1 @@
+"""Tokenizers: a vocabulary's file, whatever its format, behind one interface."""

@@ -1,0 +1,190 @@
+"""A corpus of any size as a stream of short passages, and a random sample of it that fits into memory."""
+
+import heapq
+import os
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bigbird_cli.errors import DataError
+from bigbird_cli.files.paths import empty_path
+from bigbird_cli.text.documents import (
+    SUFFIXES,
+    Document,
+    FailedDocument,
+    byte_lines,
+    decoded,
+    file_errors,
+    files_of,
+    json_kind,
+    read_jsonl,
+    refuse_surrogates,
+    standard_input,
+    warn_of_skipped,
+)
+from bigbird_cli.text.tokenizers.tokens import separated
+
+Source = str | Path | Document
+
+PASSAGE = 1000
+"""Characters of a passage at most: up to 4,000 bytes; sentencepiece leaves out lines of more than 4,192."""
+
+_JSONL = ".jsonl"
+_TEXT_FIELD = "text"
+
+
+class Corpus:
+    """The texts of files, folders, standard input and documents, read once and piece by piece.
+
+    Iterating gives passages of at most PASSAGE characters. Together they are all of the text but white space: a passage
+    ends at a line end where there is one, else at a space, else, as in a genome on one line, anywhere. Whatever cannot
+    be read is a DataError, as what is learned from half a corpus would not show it.
+
+    Args:
+        sources: paths of files; of folders, whose *.txt, *.md and *.jsonl files are read, subfolders included, as
+            `files_of` finds them; "-" for standard input; or documents. A *.jsonl file has a JSON object a line, any
+            other is plain text.
+        text_field: the field of an object that holds the text; if given, everything but documents is read as JSON
+            lines. None for "text" in *.jsonl files.
+        stdin: binary stream for "-"; by default the process's own.
+
+    Attributes:
+        n_bytes: bytes of text read so far, in UTF-8.
+        n_lines: lines of text read so far, empty ones included.
+    """
+
+    def __init__(
+        self, sources: Iterable[Source], *, text_field: str | None = None, stdin: BinaryIO | None = None
+    ) -> None:
+        self.n_bytes = self.n_lines = 0
+        self._sources = sources
+        self._text_field = text_field
+        self._stdin = stdin
+
+    def __iter__(self) -> Iterator[str]:
+        for source in self._sources:
+            if isinstance(source, Document):
+                refuse_surrogates(source.text, "the text", source.name)
+                yield from self._passages_of(source.text)
+            elif str(source) == "-":
+                with standard_input(self._stdin) as stream:
+                    yield from self._read(stream, "standard input", is_jsonl=False)
+            elif not str(source):
+                raise empty_path()
+            else:
+                yield from self._read_path(Path(source))
+
+    def _read_path(self, path: Path) -> Iterator[str]:
+        # os.path: what may not be looked at is reported by the reading below
+        files = (
+            files_of(path, (*SUFFIXES, _JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
+        )
+        for file in files:
+            if isinstance(file, FailedDocument):
+                raise file.error
+            with file_errors(file), file.open("rb") as stream:
+                yield from self._read(stream, str(file), is_jsonl=file.suffix.lower() == _JSONL)
+
+    def _read(self, stream: BinaryIO, name: str, *, is_jsonl: bool) -> Iterator[str]:
+        if is_jsonl or self._text_field is not None:
+            for text in _rows(stream, name, self._text_field or _TEXT_FIELD):
+                yield from self._passages_of(text)
+        else:
+            yield from self._passages(self._decoded(stream, name))
+
+    def _decoded(self, stream: BinaryIO, name: str) -> Iterator[str]:
+        """The text in blocks, without the byte order mark of the file."""
+        for number, text in enumerate(decoded(stream, name)):
+            self.n_bytes += len(text.encode("utf-8"))
+            yield text.removeprefix("\ufeff") if number == 0 else text
+
+    def _passages_of(self, text: str) -> Iterator[str]:
+        self.n_bytes += len(text.encode("utf-8"))
+        yield from self._passages([text])
+
+    def _passages(self, blocks: Iterable[str]) -> Iterator[str]:
+        rest = ""
+        for block in blocks:
+            self.n_lines += block.count("\n")
+            *whole, rest = _cut(rest + _as_lines(block))
+            yield from filter(str.strip, whole)
+        if rest:
+            self.n_lines += not rest.endswith("\n")
+        if rest.strip():
+            yield rest
+
+
+class Sample:
+    """A uniform random sample of passages within a budget of bytes; the same passages give the same sample.
+
+    Args:
+        budget: bytes of UTF-8 that the sample may hold.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.n_bytes = 0
+        self._budget = budget
+        self._random = random.Random(0)
+        self._limit = 1.0  # passages that draw this or more are out
+        self._kept: list[tuple[float, bytes]] = []  # a heap of (-draw, passage): the largest draw goes first
+
+    def add(self, passage: str) -> None:
+        """Consider a passage."""
+        draw = self._random.random()
+        if draw >= self._limit:
+            return
+        data = passage.encode("utf-8")
+        heapq.heappush(self._kept, (-draw, data))
+        self.n_bytes += len(data)
+        while self.n_bytes > self._budget:
+            negative, dropped = heapq.heappop(self._kept)
+            self._limit = -negative
+            self.n_bytes -= len(dropped)
+
+    def passages(self) -> list[bytes]:
+        """The passages that were drawn, in the order of their draws: any first few are a sample too."""
+        return [passage for _, passage in sorted(self._kept, reverse=True)]
+
+
+def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
+    """The texts of JSON lines."""
+    for number, row in read_jsonl(byte_lines(stream, name), name, example=f'{{"{field}": ...}}'):
+        if isinstance(row, DataError):
+            raise row
+        text, where = row.get(field), f"{name}:{number}"
+        if field not in row:
+            raise DataError(
+                f"the row has no field {field!r}; it has {', '.join(row) or 'none'}",
+                where=where,
+                fix="name the field that holds the text (text_field)",
+            )
+        if not isinstance(text, str):
+            fix = "fill it in or take the row out" if text is None else "write it in quotes"
+            raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix=fix)
+        refuse_surrogates(text, repr(field), where)
+        yield text
+
+
+def _as_lines(text: str) -> str:
+    """Text without the characters that a trainer may not see.
+
+    Carriage returns and separators are spaces to our tokenizers; U+2585 stands for something else inside sentencepiece,
+    which leaves out every line that it occurs in.
+    """
+    return separated(text.replace("\r", " "), "keep").replace("\u2585", "\n")
+
+
+def _cut(text: str) -> Iterator[str]:
+    """Passages of a text, and what is too short to be one as the last."""
+    start = 0
+    while len(text) - start > PASSAGE:
+        stop = start + PASSAGE
+        for mark in ("\n", " "):
+            found = text.rfind(mark, start + 1, stop)
+            if found > 0:
+                stop = found
+                break
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
