@@ -9,14 +9,19 @@ DEMO_QUESTION := Who founded the mussel cooperative?
 
 install: .venv/installed
 
-# The stamp is written last: an interrupted set-up starts again, a finished one takes no time.
-.venv/installed: pyproject.toml constraints.txt
+# What reading and training need. A stamp is written last: an interrupted set-up starts again, a finished one takes no time.
+.venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("bigbird-cli needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# And what tests and checks need besides.
+.venv/installed: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
 
-demo: install
+demo: .venv/ready
 	$(BIN)/bigbird qa $(DEMO_TEXT) --question "$(DEMO_QUESTION)"
 
 test: install
