@@ -15,9 +15,11 @@ from typing import Any
 from bigbird_cli.recipe import load_recipe
 from bigbird_cli.tasks.ner import Entity, NamedEntities, NERExample, NERPrediction
 from bigbird_cli.tasks.qa import QAExample, QAPrediction, QuestionAnswering, Span
+from bigbird_cli.tasks.windowed import Coverage
 
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
 _WORD = re.compile(r"\w+")
+_NONE_READ = Coverage(n_tokens=0, n_read=0, n_unknown=0, n_windows=1, longest_input=0)
 
 
 def first_sentence(example: QAExample) -> Span:
@@ -39,7 +41,7 @@ def nearest_sentence(example: QAExample) -> Span:
 
 
 def answered(example: QAExample, span: Span) -> QAPrediction:
-    return QAPrediction(example.id, span, (span,), 0.0, 0, 0, 0, 1, 0)
+    return QAPrediction(example.id, span, (span,), 0.0, _NONE_READ)
 
 
 class Names:
@@ -66,7 +68,7 @@ class Names:
                     first += n - 1
                     break
             first += 1
-        return NERPrediction(example.id, tuple(found), 0, 0, 0, 1, 0)
+        return NERPrediction(example.id, tuple(found), _NONE_READ)
 
 
 def rows(recipe_file: str, overrides: list[str]) -> list[tuple[str, dict[str, float]]]:

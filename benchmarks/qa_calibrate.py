@@ -94,7 +94,7 @@ def decode(part: Part, task: QuestionAnswering) -> Decoded:
     return Decoded(
         total=np.log(np.maximum(1 - none, 1e-12)) - np.log(none),
         best=np.log([max(p.score, 1e-300) for p in predictions]) - np.log(none),
-        n_windows=np.array([p.n_windows for p in predictions], dtype=np.float64),
+        n_windows=np.array([p.coverage.n_windows for p in predictions], dtype=np.float64),
         f1=np.array(
             [
                 token_f1(p.spans[0].text if p.spans else "", [a.text for a in example.answers])

@@ -19,6 +19,7 @@ from typing import Any
 
 from bigbird_cli.tasks.classify import Classification, ClassPrediction
 from bigbird_cli.tasks.ner import Entity, NamedEntities, NERPrediction
+from bigbird_cli.tasks.windowed import Coverage
 
 KINDS: dict[str, Any] = {"ner": NamedEntities, "classify": Classification}
 
@@ -39,20 +40,13 @@ def read_with(command: str, model: Path, texts: Sequence[str]) -> tuple[list[dic
 def prediction_of(command: str, record: dict[str, Any], name: str) -> Any:
     """A command's record as the task's own prediction."""
     receipt = record["receipt"]
-    counts = {
-        "id": name,
-        "n_tokens": receipt["tokens"],
-        "n_read": receipt["read"],
-        "n_unknown": receipt["unknown"],
-        "n_windows": receipt["windows"],
-        "longest_input": 0,
-    }
+    coverage = Coverage(receipt["tokens"], receipt["read"], receipt["unknown"], receipt["windows"], longest_input=0)
     if command == "ner":
         entities = (Entity(e["type"], e["start"], e["end"], e["score"], e["text"]) for e in record["entities"])
-        return NERPrediction(entities=tuple(entities), **counts)
+        return NERPrediction(name, tuple(entities), coverage)
     labels = record.get("labels", [record["label"]])
     return ClassPrediction(
-        labels=tuple(labels), value=None, scores=record["scores"], combine=record["combine"], **counts
+        name, tuple(labels), value=None, scores=record["scores"], combine=record["combine"], coverage=coverage
     )
 
 

@@ -228,7 +228,7 @@ def _as_record(
             }
             for span in prediction.spans
         ]
-    record["receipt"] = reader.receipt(prediction)
+    record["receipt"] = reader.receipt(prediction.coverage)
     return record
 
 

@@ -246,7 +246,7 @@ def _matched(
         "evidence": {"start": start, "end": end, "score": score},
         "source": item.name,
         "id": item.id,
-        "receipt": reader.receipt(found),
+        "receipt": reader.receipt(found.coverage),
     }
     if task.multi:
         record["labels"] = [names[i] for i in found.labels]
@@ -318,7 +318,7 @@ def _as_record(item: TextItem, prediction: ClassPrediction, reader: Reader[Class
         "combine": prediction.combine,
         "source": item.name,
         "id": item.id,
-        "receipt": reader.receipt(prediction),
+        "receipt": reader.receipt(prediction.coverage),
     }
     if reader.task.problem == "multi":
         record["labels"] = list(prediction.labels)

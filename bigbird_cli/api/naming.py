@@ -171,7 +171,7 @@ def _as_record(
         **({"names": together(found)} if group else {"entities": found}),
         "source": item.name,
         "id": item.id,
-        "receipt": reader.receipt(prediction),
+        "receipt": reader.receipt(prediction.coverage),
     }
 
 

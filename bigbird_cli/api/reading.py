@@ -24,6 +24,7 @@ from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
@@ -54,25 +55,6 @@ class Item(Protocol):
 
     @property
     def id(self) -> Any: ...
-
-
-class Prediction(Protocol):
-    """What a task's decoder says of a document, as far as its receipt goes."""
-
-    @property
-    def n_tokens(self) -> int: ...
-
-    @property
-    def n_read(self) -> int: ...
-
-    @property
-    def n_unknown(self) -> int: ...
-
-    @property
-    def n_windows(self) -> int: ...
-
-    @property
-    def longest_input(self) -> int: ...
 
 
 class ReadingTask(Protocol):
@@ -187,16 +169,16 @@ class Reader(Generic[T]):
     def predictor(self) -> Predictor:
         return self.opened.predictor(cast(ReadingTask, self.task).head)
 
-    def receipt(self, prediction: Prediction) -> dict[str, Any]:
+    def receipt(self, coverage: Coverage) -> dict[str, Any]:
         """What was read of a document, and by what."""
         config = self.opened.folder.config
-        is_full = self.predictor.attention != "block_sparse" or prediction.longest_input <= config.full_attention_limit
+        is_full = self.predictor.attention != "block_sparse" or coverage.longest_input <= config.full_attention_limit
         return {
-            "tokens": prediction.n_tokens,
-            "read": prediction.n_read,
-            "unknown": prediction.n_unknown,
-            "windows": prediction.n_windows,
-            "truncated": prediction.n_read < prediction.n_tokens,
+            "tokens": coverage.n_tokens,
+            "read": coverage.n_read,
+            "unknown": coverage.n_unknown,
+            "windows": coverage.n_windows,
+            "truncated": coverage.n_read < coverage.n_tokens,
             "model": self.opened.name,
             "attention": "full" if is_full else "block_sparse",
             "device": self.predictor.device,

@@ -30,6 +30,7 @@ from pydantic import model_validator
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.section import Overlap, Section, WindowSize
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, windows
@@ -172,11 +173,13 @@ def names_of_scores(
         score: the task's own.
         examples: those to be predicted, each with an `id`; some scores depend on them, and on their documents' lengths.
         features: their model inputs, from `task.encode(examples, tokenizer)`.
-        blank: makes such a prediction, given its id and its counts of tokens and windows.
+        blank: makes such a prediction, given its id and its coverage.
     """
     lengths = {feature.example: len(feature.document or ()) for feature in features}
-    unread = {"n_read": 0, "n_unknown": 0, "n_windows": 0, "longest_input": 0}
-    nothing = [blank(id=example.id, n_tokens=lengths[i], **unread) for i, example in enumerate(examples)]
+    nothing = [
+        blank(id=example.id, coverage=Coverage(lengths[i], n_read=0, n_unknown=0, n_windows=0, longest_input=0))
+        for i, example in enumerate(examples)
+    ]
     return list(score(nothing, examples))
 
 

@@ -41,6 +41,7 @@ from bigbird_cli.tasks.base import (
 )
 from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import (
     ReadDocument,
     encode_document,
@@ -103,9 +104,7 @@ class ClassPrediction:
         value: a regression's number.
         scores: by label: probabilities that add up to 1, or one probability each; of a regression the value.
         combine: how the windows' logits were made one.
-        n_tokens, n_read, n_unknown: of the document: its tokens, those read, each once, and the unknown ones among all.
-        n_windows: model inputs that were read.
-        longest_input: tokens of the longest of them.
+        coverage: how much of the document was read.
     """
 
     id: str
@@ -113,11 +112,7 @@ class ClassPrediction:
     value: float | None
     scores: dict[str, float]
     combine: str
-    n_tokens: int
-    n_read: int
-    n_unknown: int
-    n_windows: int
-    longest_input: int
+    coverage: Coverage
 
     @property
     def label(self) -> str | None:
@@ -412,7 +407,7 @@ class Classification(WindowedTask):
         measure = {"single": self._single, "multi": self._multi, "regression": _numbers}[self.problem]
         scores = measure(predictions, examples) | {"total": float(len(examples))}
         by_length = "mse" if self.problem == "regression" else self.main_metric
-        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+        for name, members in length_groups([prediction.coverage.n_tokens for prediction in predictions]):
             part = measure([predictions[i] for i in members], [examples[i] for i in members])
             scores[f"{by_length}_{name}"] = part[by_length]
             scores[f"total_{name}"] = float(len(members))
@@ -625,11 +620,7 @@ class ClassDecoder:
             value=value,
             scores=scores,
             combine=task.combine,
-            n_tokens=len(document),
-            n_read=n_covered(read),
-            n_unknown=document.unknown,
-            n_windows=len(read),
-            longest_input=gathered.longest_input,
+            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
         )
 
 

@@ -28,6 +28,7 @@ from bigbird_cli.tasks.base import (
     names_of_scores,
 )
 from bigbird_cli.tasks.metrics import length_groups
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -59,17 +60,13 @@ class ChoicePrediction:
         id: the question's.
         choice: number of the choice taken.
         scores: a probability for each choice; they add up to 1.
-        n_tokens, n_read, n_unknown, n_windows, longest_input: as of every prediction, see `tasks.qa.QAPrediction`.
+        coverage: how much of the text was read.
     """
 
     id: str
     choice: int
     scores: tuple[float, ...]
-    n_tokens: int
-    n_read: int
-    n_unknown: int
-    n_windows: int
-    longest_input: int
+    coverage: Coverage
 
 
 class MultipleChoice(WindowedTask):
@@ -167,7 +164,7 @@ class MultipleChoice(WindowedTask):
             "chance": 100 * float(np.mean([1 / len(example.choices) for example in examples])),
             "total": float(len(examples)),
         }
-        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+        for name, members in length_groups([prediction.coverage.n_tokens for prediction in predictions]):
             scores[f"accuracy_{name}"] = 100 * float(right[members].mean())
             scores[f"total_{name}"] = float(len(members))
         return scores
@@ -317,9 +314,5 @@ class ChoiceDecoder:
             id=self._names[example],
             choice=int(logits_C.argmax()),
             scores=tuple((weights_C / weights_C.sum()).tolist()),
-            n_tokens=len(document),
-            n_read=n_covered(read),
-            n_unknown=document.unknown,
-            n_windows=len(read),
-            longest_input=gathered.longest_input,
+            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
         )

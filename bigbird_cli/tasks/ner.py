@@ -53,6 +53,7 @@ from bigbird_cli.tasks.tags import (
     tags_of,
     unusual_tag,
 )
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -87,11 +88,7 @@ class NERPrediction:
     Attributes:
         id: the example's.
         entities: in reading order; no two share a character.
-        n_tokens: tokens of the document.
-        n_read: how many of them stood in a window that the model read, each counted once.
-        n_unknown: how many of them are the unknown token.
-        n_windows: model inputs that were read.
-        longest_input: tokens of the longest of them, special tokens included.
+        coverage: how much of the document was read.
         seams: for each place where the next window takes over, the end of the last unit before it and the start of the
             first one after it, in characters.
         n_unalignable: gold entities that begin or end inside a unit; 0 where no gold was given to the decoder.
@@ -99,11 +96,7 @@ class NERPrediction:
 
     id: str
     entities: tuple[Entity, ...]
-    n_tokens: int
-    n_read: int
-    n_unknown: int
-    n_windows: int
-    longest_input: int
+    coverage: Coverage
     seams: tuple[tuple[int, int], ...] = ()
     n_unalignable: int = 0
 
@@ -422,7 +415,7 @@ class NamedEntities(WindowedTask):
             scores[f"recall_{name}"] = counts.recall
             scores[f"f1_{name}"] = counts.f1
             scores[f"total_{name}"] = float(counts.gold)
-        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+        for name, members in length_groups([prediction.coverage.n_tokens for prediction in predictions]):
             together = sum((by_document[i] for i in members), SpanCounts())
             scores[f"f1_{name}"] = together.f1
             scores[f"total_{name}"] = float(together.gold)
@@ -650,14 +643,11 @@ class EntityDecoder:
         if document is None:
             raise ValueError(f"no window of document {self._names[example]} was added")
         found = gathered.found or self._decode(example)
+        read = sorted(gathered.read)
         return NERPrediction(
             id=self._names[example],
             entities=found.entities,
-            n_tokens=len(document),
-            n_read=n_covered(sorted(gathered.read)),
-            n_unknown=document.unknown,
-            n_windows=len(gathered.read),
-            longest_input=gathered.longest_input,
+            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
             seams=found.seams,
             n_unalignable=found.n_unalignable,
         )

@@ -43,6 +43,7 @@ from bigbird_cli.tasks.base import LEAST_ROOM, Feature, Features, WindowedTask, 
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -78,11 +79,7 @@ class QAPrediction:
         answer: the best span, or None when "no answer" is likelier than the threshold allows.
         spans: the best answers that share no token, best first, whether an answer is given or not.
         no_answer_score: probability of "no answer". It and the scores of all answers of the document add up to 1.
-        n_tokens: tokens of the document.
-        n_read: how many of them stood in a window that the model read, each counted once.
-        n_unknown: how many of them are the unknown token.
-        n_windows: model inputs that were read.
-        longest_input: tokens of the longest of them, question and special tokens included.
+        coverage: how much of the document was read.
         seams: for each place where the next window takes over, the end of the last token before it and the start of the
             first one after it, in characters.
     """
@@ -91,11 +88,7 @@ class QAPrediction:
     answer: Span | None
     spans: tuple[Span, ...]
     no_answer_score: float
-    n_tokens: int
-    n_read: int
-    n_unknown: int
-    n_windows: int
-    longest_input: int
+    coverage: Coverage
     seams: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -323,7 +316,7 @@ class QuestionAnswering(WindowedTask):
                 [p.no_answer_score for p in predictions],
                 has_answer.tolist(),
             )
-        for name, members in length_groups([prediction.n_tokens for prediction in predictions]):
+        for name, members in length_groups([prediction.coverage.n_tokens for prediction in predictions]):
             scores[f"f1_{name}"] = _percent(f1[members])
             scores[f"total_{name}"] = float(len(members))
         return scores
@@ -626,11 +619,7 @@ class SpanDecoder:
             answer=spans[0] if answered else None,
             spans=spans,
             no_answer_score=no_answer_score,
-            n_tokens=len(document),
-            n_read=n_covered(read),
-            n_unknown=document.unknown,
-            n_windows=len(read),
-            longest_input=gathered.longest_input,
+            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
             seams=tuple(_seam(document, gathered.owned[window]) for window in read[1:]),
         )
 

@@ -26,6 +26,7 @@ from bigbird_cli.tasks.base import (
     insist_on_same,
     names_of_scores,
 )
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -61,7 +62,7 @@ class Match:
         none_score: probability that no label describes it; 0 where that was not asked.
         evidence: start and end of the passage that speaks most for the likeliest label, and that label's score were it
             the whole text.
-        n_tokens, n_read, n_unknown, n_windows, longest_input: as of every prediction, see `tasks.qa.QAPrediction`.
+        coverage: how much of the text was read.
     """
 
     id: str
@@ -69,11 +70,7 @@ class Match:
     scores: tuple[float, ...]
     none_score: float
     evidence: tuple[int, int, float]
-    n_tokens: int
-    n_read: int
-    n_unknown: int
-    n_windows: int
-    longest_input: int
+    coverage: Coverage
 
 
 class ZeroShot(WindowedTask):
@@ -405,11 +402,7 @@ class MatchDecoder:
                 *document.span(read[deciding].start, read[deciding].stop - 1),
                 float(probs_WL[deciding, best]),
             ),
-            n_tokens=len(document),
-            n_read=n_covered(read),
-            n_unknown=document.unknown,
-            n_windows=len(read),
-            longest_input=gathered.longest_input,
+            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
         )
 
 

@@ -49,7 +49,7 @@ def test_scale_bias_and_prior_change_what_was_decoded_without_them(
     for feature, outputs in part.windows:
         direct.add(feature, outputs)
     predictions = direct.finish()
-    assert max(p.n_windows for p in predictions) > 2
+    assert max(p.coverage.n_windows for p in predictions) > 2
     assert none == pytest.approx([p.no_answer_score for p in predictions])
     assert best == pytest.approx([p.score for p in predictions])
 

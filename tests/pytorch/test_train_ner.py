@@ -77,5 +77,5 @@ def test_entities_are_learnt_and_found_by_the_run(tiny_qa_model: Path, tmp_path:
     predictions = decoder.finish()
     assert task.score(predictions, examples) == evaluated.scores
     for prediction, example in zip(predictions, examples, strict=True):
-        assert prediction.n_read == prediction.n_tokens
+        assert prediction.coverage.n_read == prediction.coverage.n_tokens
         assert all(example.text[entity.start : entity.end] == entity.text for entity in prediction.entities)

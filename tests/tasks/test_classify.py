@@ -18,6 +18,7 @@ from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText, _in_order
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = Classification(labels=("blue", "green", "red"), window=16, overlap=4)
@@ -53,7 +54,7 @@ def combined(
 
 def told(example: LabelledText, scores: dict[str, float], *labels: str, n_tokens: int = 10) -> ClassPrediction:
     value = scores.get("value")
-    return ClassPrediction(example.id, labels, value, scores, "mean", n_tokens, n_tokens, 0, 1, n_tokens + 2)
+    return ClassPrediction(example.id, labels, value, scores, "mean", Coverage(n_tokens, n_tokens, 0, 1, n_tokens + 2))
 
 
 # a linear classifier, fitted
@@ -555,8 +556,7 @@ def test_windows_are_combined_before_the_softmax(tokenizer: Tokenizer, combine: 
     expected = np.exp(logits) / np.exp(logits).sum()
     assert list(prediction.scores.values()) == pytest.approx(expected.tolist())
     assert prediction.combine == combine
-    assert (prediction.n_tokens, prediction.n_read, prediction.n_windows) == (20, 20, 2)
-    assert prediction.longest_input == 14
+    assert prediction.coverage == Coverage(n_tokens=20, n_read=20, n_unknown=0, n_windows=2, longest_input=14)
 
 
 def test_several_labels_are_those_above_the_threshold(tokenizer: Tokenizer) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, Question
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = MultipleChoice(window=20, overlap=4)
@@ -30,7 +31,7 @@ def write(path: Path, *rows: dict[str, Any]) -> Path:
 
 def chosen(example: Question, choice: int, *, n_tokens: int = 10) -> ChoicePrediction:
     scores = tuple(float(i == choice) for i in range(len(example.choices)))
-    return ChoicePrediction(example.id, choice, scores, n_tokens, n_tokens, 0, 1, n_tokens + 3)
+    return ChoicePrediction(example.id, choice, scores, Coverage(n_tokens, n_tokens, 0, 1, n_tokens + 3))
 
 
 # rows
@@ -183,8 +184,8 @@ def test_a_choices_score_is_the_mean_over_all_tokens(tokenizer: Tokenizer) -> No
     mean = weights @ logits.astype(np.float64) / 33
     assert prediction.scores == pytest.approx((np.exp(mean) / np.exp(mean).sum()).tolist())
     assert prediction.choice == mean.argmax()
-    assert (prediction.n_tokens, prediction.n_read, prediction.n_windows) == (33, 33, len(features))
-    assert prediction.longest_input == max(len(feature) for feature in features)
+    longest = max(len(feature) for feature in features)
+    assert prediction.coverage == Coverage(33, 33, n_unknown=0, n_windows=len(features), longest_input=longest)
 
 
 def test_wrong_outputs_are_refused(tokenizer: Tokenizer) -> None:

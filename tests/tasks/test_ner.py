@@ -16,6 +16,7 @@ from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.ner import Entity, GoldEntity, NamedEntities, NERExample, NERPrediction
 from bigbird_cli.tasks.tags import spans_of
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.tasks.words import units_of, words_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
@@ -308,7 +309,7 @@ def test_a_document_without_words_teaches_nothing_and_is_read_all_the_same() -> 
     blank = [example("", id_="empty"), example(" \n\n ", id_="blank")]
     assert list(TASK.training_features(blank, PIECES)) == []
     predictions = predict(TASK, blank, PIECES)
-    assert [(p.entities, p.n_read) for p in predictions] == [((), 0), ((), 3)]
+    assert [(p.entities, p.coverage.n_read) for p in predictions] == [((), 0), ((), 3)]
 
 
 # decoding
@@ -321,8 +322,8 @@ def test_what_is_taught_is_found_again_exactly(tokenizer: Tokenizer, scheme: str
     predictions = perfect(task, examples, tokenizer)
     for prediction, each in zip(predictions, examples, strict=True):
         assert [entity[:3] for entity in prediction.entities] == list(each.entities)
-        assert prediction.n_read == prediction.n_tokens
-    assert predictions[-1].n_windows > 5
+        assert prediction.coverage.n_read == prediction.coverage.n_tokens
+    assert predictions[-1].coverage.n_windows > 5
     scores = task.score(predictions, examples)
     assert (scores["f1"], scores["macro_f1"], scores["seam_errors"], scores["unalignable"]) == (100, 100, 0, 0)
 
@@ -344,7 +345,7 @@ def test_entities_stand_at_their_characters_in_any_text(tokenizer: Tokenizer, na
             assert 0 < entity.score <= 1
             place = entity.end
             found += 1
-        assert (prediction.n_tokens, prediction.n_read) == (len(tokenizer.encode(text)),) * 2
+        assert (prediction.coverage.n_tokens, prediction.coverage.n_read) == (len(tokenizer.encode(text)),) * 2
     assert found or len(units) == 0
 
 
@@ -394,7 +395,7 @@ def test_a_blank_line_ends_an_entity_wherever_windows_meet(blank: str, scheme: s
             decoder.add(feature, {"logits": logits})
         [prediction] = decoder.finish()
         assert [entity.text for entity in prediction.entities] == [heading, body.strip()]
-        assert prediction.n_read == n_tokens
+        assert prediction.coverage.n_read == n_tokens
 
 
 def test_the_window_with_most_context_speaks_for_a_unit_and_order_does_not_matter() -> None:
@@ -450,7 +451,7 @@ def test_a_document_that_was_read_in_part_gives_what_was_read() -> None:
         logits[:, 1] = 9
         decoder.add(feature, {"logits": logits})
     prediction = decoder.prediction(0)
-    assert prediction.n_read == plan[-1].stop < prediction.n_tokens
+    assert prediction.coverage.n_read == plan[-1].stop < prediction.coverage.n_tokens
     assert max(entity.end for entity in prediction.entities) <= document.tokens.ends[plan[-1].stop - 1] + 3
     assert len(prediction.entities) == int((units_of(document).tokens < plan[-1].stop).sum())
 
@@ -474,8 +475,7 @@ def test_wrong_outputs_are_refused() -> None:
 
 def prediction_of(each: NERExample, *found: tuple[str, int, int], n_tokens: int = 9, **fields: object) -> NERPrediction:
     entities = tuple(Entity(type_, start, end, 1.0, each.text[start:end]) for type_, start, end in found)
-    numbers = {"n_read": n_tokens, "n_unknown": 0, "n_windows": 1, "longest_input": n_tokens + 2}
-    return NERPrediction(id=each.id, entities=entities, n_tokens=n_tokens, **numbers, **fields)  # type: ignore[arg-type]
+    return NERPrediction(each.id, entities, Coverage(n_tokens, n_tokens, 0, 1, n_tokens + 2), **fields)  # type: ignore[arg-type]
 
 
 def test_scores_are_counted_on_the_gold_of_whole_documents() -> None:
@@ -601,7 +601,7 @@ def test_what_an_example_leaves_open_counts_neither_for_nor_against_a_model() ->
     given = NERExample("a", "x" * 40, gold, types=frozenset({"LOC", "ORG"}), unsure=((30, 34),))
     found = [("ORG", 0, 3), ("PER", 10, 13), ("LOC", 30, 33), ("LOC", 36, 39)]
     entities = tuple(Entity(type_, start, end, 1.0, "x" * 3) for type_, start, end in found)
-    prediction = NERPrediction("a", entities, n_tokens=9, n_read=9, n_unknown=0, n_windows=1, longest_input=11)
+    prediction = NERPrediction("a", entities, Coverage(9, 9, 0, 1, 11))
     scores = PARTIAL.score([prediction], [given])
     assert (scores["total"], scores["predicted"], scores["precision"], scores["recall"]) == (1, 2, 50, 100)
 

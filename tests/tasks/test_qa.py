@@ -17,6 +17,7 @@ from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.mentions import answer_key
 from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import Window
@@ -342,7 +343,7 @@ def test_the_order_of_windows_changes_nothing() -> None:
         decoder = task.decoder(examples, LETTERS, n_best=4)
         for feature, outputs in order:
             decoder.add(feature, outputs)
-        results.append([(p.spans, p.no_answer_score, p.n_read) for p in decoder.finish()])
+        results.append([(p.spans, p.no_answer_score, p.coverage.n_read) for p in decoder.finish()])
     assert results[0] == results[1] == results[2]
 
 
@@ -418,10 +419,9 @@ def test_the_receipt_counts_what_was_read() -> None:
     decoder.add(features[-1], logits(features[-1], rng))
     [whole] = decoder.finish()
     n_tokens = len(LETTERS.encode(context))
-    assert (whole.n_tokens, whole.n_read, whole.n_windows) == (n_tokens, n_tokens, len(features))
-    assert (part.n_read, part.n_windows) == (features[-2].window.stop, len(features) - 1)
-    assert whole.n_unknown == 60
-    assert whole.longest_input == max(len(feature) for feature in features)
+    longest = max(len(feature) for feature in features)
+    assert whole.coverage == Coverage(n_tokens, n_tokens, n_unknown=60, n_windows=len(features), longest_input=longest)
+    assert (part.coverage.n_read, part.coverage.n_windows) == (features[-2].window.stop, len(features) - 1)
 
 
 @pytest.mark.parametrize("name", TORTURE)
@@ -430,9 +430,9 @@ def test_every_answer_is_the_text_at_its_offsets(name: str, tokenizer: Tokenizer
     task = QuestionAnswering(window=40, overlap=10, max_answer_tokens=6)
     for seed in range(20):
         [prediction] = predict(task, [example(context)], tokenizer, seed=seed, n_best=5)
-        assert 0 < len(prediction.spans) <= min(5, prediction.n_tokens)
+        assert 0 < len(prediction.spans) <= min(5, prediction.coverage.n_tokens)
         assert len({answer_key(span.text) for span in prediction.spans}) == len(prediction.spans)
-        assert prediction.n_read == prediction.n_tokens
+        assert prediction.coverage.n_read == prediction.coverage.n_tokens
         covered: set[int] = set()
         for span in prediction.spans:
             assert context[span.start : span.end] == span.text
@@ -457,7 +457,7 @@ def test_every_answer_to_any_text_is_the_text_at_its_offsets(
     if not len(tokenizer.encode(context)):
         return
     [prediction] = predict(task, [example(context, question="a")], tokenizer, seed=seed, n_best=3)
-    assert prediction.n_read == prediction.n_tokens
+    assert prediction.coverage.n_read == prediction.coverage.n_tokens
     for span in prediction.spans:
         assert context[span.start : span.end] == span.text
         assert span.text.strip()
@@ -466,7 +466,7 @@ def test_every_answer_to_any_text_is_the_text_at_its_offsets(
 def test_a_word_of_a_megabyte_is_read_whole() -> None:
     context = "ab" * 500_000
     [prediction] = predict(QuestionAnswering(), [example(context)], LETTERS)
-    assert prediction.n_read == prediction.n_tokens > 300_000
+    assert prediction.coverage.n_read == prediction.coverage.n_tokens > 300_000
     assert context[prediction.spans[0].start : prediction.spans[0].end] == prediction.spans[0].text
 
 
@@ -475,7 +475,7 @@ def test_a_word_of_a_megabyte_is_read_whole() -> None:
 
 def said(text: str, *, id_: str = "q", doubt: float = 0.1, n_tokens: int = 9, answered: bool = True) -> QAPrediction:
     span = Span(text, 0, len(text), 1 - doubt)
-    return QAPrediction(id_, span if answered else None, (span,), doubt, n_tokens, n_tokens, 0, 1, n_tokens)
+    return QAPrediction(id_, span if answered else None, (span,), doubt, Coverage(n_tokens, n_tokens, 0, 1, n_tokens))
 
 
 def test_scores_are_means_over_all_questions() -> None:
@@ -521,7 +521,7 @@ def test_errors_at_a_seam_are_counted() -> None:
     ):
         start = 0 if answer is None else context.index(answer)
         spans = () if answer is None else (Span(answer, start, start + len(answer), 0.9),)
-        predicted = QAPrediction("q", spans[0] if spans else None, spans, 0.1, 4, 4, 0, 2, 4, seams=seam)
+        predicted = QAPrediction("q", spans[0] if spans else None, spans, 0.1, Coverage(4, 4, 0, 2, 4), seams=seam)
         golds = [example(context, *(() if gold is None else (gold,)))]
         assert QuestionAnswering().score([predicted], golds)["seam_errors"] == n_errors
 

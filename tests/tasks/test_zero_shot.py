@@ -9,6 +9,7 @@ import pytest
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.tasks.zero_shot import Match, TextWithLabels, ZeroShot
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
@@ -149,6 +150,6 @@ def test_a_number_that_is_not_finite_is_refused(tokenizer: Tokenizer) -> None:
 
 def test_scores_tell_how_often_the_nearest_label_is_right() -> None:
     examples = [of("ada", label=n % 2, id_=str(n)) for n in range(4)]
-    blank = {"none_score": 0.0, "evidence": (0, 1, 1.0), "n_tokens": 1, "n_read": 1, "n_unknown": 0, "n_windows": 1}
-    found = [Match(e.id, (0,), (0.75, 0.25), longest_input=3, **blank) for e in examples]  # type: ignore[arg-type]
+    coverage = Coverage(n_tokens=1, n_read=1, n_unknown=0, n_windows=1, longest_input=3)
+    found = [Match(e.id, (0,), (0.75, 0.25), 0.0, (0, 1, 1.0), coverage) for e in examples]
     assert TASK.score(found, examples) == {"accuracy": 50, "chance": 50, "confidence": 75, "total": 4}
