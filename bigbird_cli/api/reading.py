@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
-from typing import Any, Generic, Protocol, Self, TypedDict, TypeVar, cast
+from typing import Any, Generic, Protocol, TypedDict, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -18,13 +18,12 @@ from pydantic import ValidationError
 from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, usage_error
 from bigbird_cli.backend import Predictor, open_backend
-from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.section import complaint
-from bigbird_cli.tasks.base import Decoder, Feature, WindowedTask
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.base import Decoder, Feature
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
@@ -57,38 +56,8 @@ class Item(Protocol):
     def id(self) -> Any: ...
 
 
-class ReadingTask(Protocol):
-    """A task that reads documents in windows."""
-
-    window: int
-
-    @property
-    def head(self) -> str:
-        """Name of the head that the model needs."""
-
-    @classmethod
-    def for_model(cls, config: BigBirdConfig) -> Self:
-        """The task of a model that was trained elsewhere."""
-
-    def room(self, n_beside: int) -> int:
-        """Tokens of a document that one window holds beside so many others."""
-
-    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]: ...
-
-    def window_feature(
-        self,
-        document: ReadDocument,
-        window: Window,
-        owned: range,
-        tokenizer: Tokenizer,
-        *,
-        example: int,
-        beside: np.ndarray | None = None,
-    ) -> Feature: ...
-
-
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
-T = TypeVar("T", bound=WindowedTask)
+T = TypeVar("T", bound=ReadingTask)
 
 
 @dataclass(frozen=True)
@@ -167,7 +136,7 @@ class Reader(Generic[T]):
 
     @property
     def predictor(self) -> Predictor:
-        return self.opened.predictor(cast(ReadingTask, self.task).head)
+        return self.opened.predictor(self.task.head)
 
     def receipt(self, coverage: Coverage) -> dict[str, Any]:
         """What was read of a document, and by what."""
@@ -405,7 +374,7 @@ def _warn_of_cost(ready: _Ready[Any], times: float, window: int) -> None:
 
 def _plan(reader: Reader[Any], n_tokens: int, n_beside: int) -> list[Window]:
     task: ReadingTask = reader.task
-    room = task.room(n_beside)
+    room = task.capacity(n_beside)
     if reader.on_long == "window" or n_tokens <= room:
         return task.plan_windows(n_tokens, n_beside)
     if reader.on_long == "error":
@@ -431,14 +400,14 @@ def _read_group(
     in_flight: deque[_Ready[I]] = deque()  # whose each is: the predictor takes features ahead of its outputs
 
     def features() -> Iterator[Feature]:
-        task = cast(ReadingTask, reader.task)
+        task: ReadingTask = reader.task
         for entry in ready:
             for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
                 if entry in given_up:
                     break
                 in_flight.append(entry)
                 yield task.window_feature(
-                    entry.document, window, owned, reader.tokenizer, example=0, beside=entry.beside
+                    entry.document, window, owned, reader.tokenizer, example=0, second=entry.beside
                 )
 
     def outputs_of(entry: _Ready[I]) -> Iterator[tuple[Feature, Mapping[str, np.ndarray]]]:
@@ -483,10 +452,10 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
     where = str(folder.path / TASK)
     if folder.task is None:
         try:
-            task = cast(type[ReadingTask], kind).for_model(folder.config)
+            task = kind.for_model(folder.config)
         except ModelError as error:
             raise ModelError(error.problem, where=str(folder.path / CONFIG), fix=error.fix) from None
-        return task.model_dump()  # type: ignore[attr-defined]
+        return task.model_dump()
     wanted = kind.model_fields["type"].default
     if folder.task.get("type") != wanted:
         raise ModelError(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_BASES = ("Section", "TaskSection", "WindowedTask", "LanguageTask")
+_BASES = ("Section", "TaskSection", "WindowedTask", "ReadingTask", "LanguageTask")
 
 
 def recipes(incomplete: str) -> list[str]:

@@ -25,20 +25,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
-from pydantic import model_validator
 
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning
-from bigbird_cli.section import Overlap, Section, WindowSize
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.section import Section
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, windows
+from bigbird_cli.text.windows import Window
 
 NOWHERE = Window(0, 0)
-
-LEAST_ROOM = 8
-"""A window that holds fewer tokens of a long document, beside something else, is refused."""
 
 OnEmpty = Literal["error", "skip"]
 
@@ -161,28 +156,6 @@ class Task(Protocol):
         """Measure predictions against the untouched gold of their examples."""
 
 
-def names_of_scores(
-    score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]],
-    examples: Sequence[Any],
-    features: Features,
-    blank: Callable[..., Any],
-) -> list[str]:
-    """Name the scores that a task will give for examples, by scoring predictions that say nothing.
-
-    Args:
-        score: the task's own.
-        examples: those to be predicted, each with an `id`; some scores depend on them, and on their documents' lengths.
-        features: their model inputs, from `task.encode(examples, tokenizer)`.
-        blank: makes such a prediction, given its id and its coverage.
-    """
-    lengths = {feature.example: len(feature.document or ()) for feature in features}
-    nothing = [
-        blank(id=example.id, coverage=Coverage(lengths[i], n_read=0, n_unknown=0, n_windows=0, longest_input=0))
-        for i, example in enumerate(examples)
-    ]
-    return list(score(nothing, examples))
-
-
 def insist_on_same(predictions: Sequence[Any], examples: Sequence[Any], things: str) -> None:
     """ValueError unless each prediction has the id of the example at its place, and there are some."""
     if [prediction.id for prediction in predictions] != [example.id for example in examples]:
@@ -253,47 +226,3 @@ class TaskSection(Section):
         """The feature itself: nothing about it is random."""
         del tokenizer, seed
         return feature
-
-
-class WindowedTask(TaskSection):
-    """A task that reads long documents in overlapping windows."""
-
-    n_special: ClassVar[int]
-    """Special tokens of one model input."""
-
-    window: WindowSize = 4096
-    """Tokens of one model input at most, special tokens included."""
-
-    overlap: Overlap = 128
-    """Tokens that neighbouring windows of a long document share at least; half of what a window holds if that is
-    less, so that reading costs little more than twice."""
-
-    def overlapping(self, n_tokens: int, *, room: int, least: int = 0) -> list[Window]:
-        """Plan the windows of a document of n_tokens.
-
-        Args:
-            n_tokens: of the document.
-            room: tokens of it that a window holds.
-            least: tokens that neighbours share at least, however small the room is.
-        """
-        return windows(n_tokens, room=room, overlap=min(max(least, min(self.overlap, room // 2)), room - 1))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _stride_is_overlap(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "stride" not in values:
-            return values
-        if "overlap" in values:
-            raise ValueError("stride and overlap are two names of one setting; keep overlap")
-        warnings.warn(
-            BigBirdWarning("task.stride is taken as task.overlap: tokens that neighbouring windows share"), stacklevel=2
-        )
-        return {"overlap" if key == "stride" else key: value for key, value in values.items()}
-
-    @model_validator(mode="after")
-    def _windows_move_on(self) -> Self:
-        if self.overlap + self.n_special + 1 >= self.window:
-            raise ValueError(
-                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
-            )
-        return self

@@ -29,19 +29,16 @@ from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import (
-    LEAST_ROOM,
     Feature,
     FeatureList,
     Features,
-    WindowedTask,
     examples_of,
     insist_on_same,
-    names_of_scores,
     tell_alike,
 )
 from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
 from bigbird_cli.text.documents import (
     ReadDocument,
     encode_document,
@@ -52,10 +49,7 @@ from bigbird_cli.text.documents import (
     unreadable,
 )
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums
-
-N_SPECIAL = 3
-"""[CLS], and a [SEP] behind the window and behind the pair."""
+from bigbird_cli.text.windows import Window, n_covered
 
 VALUE = "value"
 """Name of a regression's only output."""
@@ -125,11 +119,11 @@ class ClassPrediction:
         return max(self.scores.values())
 
 
-class Classification(WindowedTask):
+class Classification(ReadingTask):
     """Tell what a document is: one of several labels, any of several, or a number."""
 
     falling: ClassVar[frozenset[str]] = frozenset({"mse", "mean_absolute_error"})
-    n_special: ClassVar[int] = N_SPECIAL
+    n_special: ClassVar[int] = 3
 
     type: Literal["classify"] = "classify"
     """The task's name."""
@@ -188,15 +182,8 @@ class Classification(WindowedTask):
             problem = "regression"
         if problem == "regression" and len(names) > 1:
             raise ModelError(f"the model gives {len(names)} numbers a document, and one is read")
-        window = max(8, min(4096, config.max_position_embeddings))
-        return cls.model_validate(
-            {
-                "problem": problem,
-                "labels": None if problem == "regression" else names,
-                "window": window,
-                "overlap": min(128, window // 4),
-            }
-        )
+        labels = None if problem == "regression" else names
+        return cls.model_validate({"problem": problem, "labels": labels, **settings_for(config)})
 
     @property
     def head(self) -> str:
@@ -267,58 +254,6 @@ class Classification(WindowedTask):
     def encode_pair(self, pair: str, tokenizer: Tokenizer) -> np.ndarray:
         """Tokenise a second text: int32 (n,) ids, without special tokens."""
         return tokenizer.encode(pair, newline="space").ids
-
-    def room(self, n_beside: int) -> int:
-        """Tokens of a document that one window holds beside a second text of n_beside."""
-        return self.window - n_beside - (N_SPECIAL if n_beside else N_SPECIAL - 1)
-
-    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a document of n_tokens beside a pair of n_beside.
-
-        Raises:
-            DataError: beside the pair, a window has no room to move on in.
-        """
-        room = self.room(n_beside)
-        needed = 1 if n_tokens <= room else LEAST_ROOM
-        if n_beside and room < needed:
-            raise DataError(
-                f"beside a second text of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the first, and {needed} are needed",
-                where=where,
-                fix=f"shorten the second text, or raise task.window to {self.window - room + needed}",
-            )
-        return self.overlapping(n_tokens, room=room)
-
-    def window_feature(
-        self,
-        document: ReadDocument,
-        window: Window,
-        owned: range,
-        tokenizer: Tokenizer,
-        *,
-        example: int,
-        beside: np.ndarray | None = None,
-        labels: dict[str, int | float | np.ndarray] | None = None,
-    ) -> Feature:
-        """Put together the model input of one window, with the pair's ids beside it."""
-        pair = np.empty(0, dtype=np.int32) if beside is None else beside
-        n_window = window.stop - window.start
-        tail = [*pair.tolist(), tokenizer.sep_id] if len(pair) else []
-        ids = np.array([tokenizer.cls_id, *([0] * n_window), tokenizer.sep_id, *tail], dtype=np.int32)
-        ids[1 : 1 + n_window] = document.tokens.ids[window.start : window.stop]
-        types = np.zeros(len(ids), dtype=np.int8)
-        types[n_window + 2 :] = 1
-        return Feature(
-            ids=ids,
-            types=types,
-            labels=labels or {},
-            example=example,
-            document=document,
-            window=window,
-            first=1,
-            owned=owned,
-            name=document.name,
-        )
 
     def training_features(self, examples: Iterable[LabelledText], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into their windows, each with the document's label.
@@ -465,9 +400,7 @@ class Classification(WindowedTask):
         if not len(document):
             raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
         pair = None if example.pair is None else self.encode_pair(example.pair, tokenizer)
-        plan = self.plan_windows(len(document), 0 if pair is None else len(pair), where=where)
-        for window, owned in zip(plan, owned_sums(plan), strict=True):
-            yield self.window_feature(document, window, owned, tokenizer, example=index, beside=pair, labels=labels)
+        yield from self.window_features(document, tokenizer, example=index, second=pair, labels=labels)
 
     def _read_folders(self, path: Path, folders: Sequence[Path]) -> Iterator[LabelledText]:
         if self.problem != "single":

@@ -18,23 +18,17 @@ import numpy as np
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import (
-    LEAST_ROOM,
     Feature,
     FeatureList,
     Features,
-    WindowedTask,
     examples_of,
     insist_on_same,
-    names_of_scores,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, WindowedTask, names_of_scores, pack
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
-
-N_SPECIAL = 3
-"""[CLS], and a [SEP] behind the window and behind the choice."""
 
 LETTERS = string.ascii_uppercase
 _EXAMPLE = '{"context": ..., "question": ..., "choices": ["...", "..."], "label": 0}'
@@ -74,7 +68,8 @@ class MultipleChoice(WindowedTask):
 
     head: ClassVar[str] = "multiple_choice"
     main_metric: ClassVar[str] = "accuracy"
-    n_special: ClassVar[int] = N_SPECIAL
+    n_special: ClassVar[int] = 3
+    second: ClassVar[str] = "question and choice"
 
     type: Literal["multiple_choice"] = "multiple_choice"
     """The task's name."""
@@ -102,23 +97,6 @@ class MultipleChoice(WindowedTask):
         """
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
-
-    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a text of n_tokens beside a longest choice, question included, of n_beside.
-
-        Raises:
-            DataError: beside the choice, a window has no room to move on in.
-        """
-        room = self.window - n_beside - N_SPECIAL
-        needed = 1 if n_tokens <= room else LEAST_ROOM
-        if room < needed:
-            raise DataError(
-                f"beside a question and choice of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the text, and {needed} are needed",
-                where=where,
-                fix=f"shorten them, or raise task.window to {self.window - room + needed}",
-            )
-        return self.overlapping(n_tokens, room=room)
 
     def training_features(self, examples: Iterable[Question], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn questions into their windows, each with the number of the right choice.
@@ -188,14 +166,12 @@ class MultipleChoice(WindowedTask):
         plan = self.plan_windows(len(document), longest, where=where)
         for window, owned in zip(plan, owned_sums(plan), strict=True):
             inside = document.tokens.ids[window.start : window.stop]
-            shape = (len(asked), len(inside) + longest + N_SPECIAL)
+            shape = (len(asked), len(inside) + longest + self.n_special)
             ids_CS, types_CS = np.full(shape, tokenizer.pad_id, dtype=np.int32), np.zeros(shape, dtype=np.int8)
             mask_CS = np.zeros(shape, dtype=bool)
             for row, answer in enumerate(asked):
-                whole = [tokenizer.cls_id, *inside.tolist(), tokenizer.sep_id, *answer.tolist(), tokenizer.sep_id]
-                ids_CS[row, : len(whole)] = whole
-                types_CS[row, len(inside) + 2 : len(whole)] = 1
-                mask_CS[row, : len(whole)] = True
+                ids, types = pack(tokenizer, inside, answer)
+                ids_CS[row, : len(ids)], types_CS[row, : len(ids)], mask_CS[row, : len(ids)] = ids, types, True
             yield Feature(
                 ids=ids_CS,
                 types=types_CS,

@@ -29,9 +29,7 @@ from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
     Features,
-    WindowedTask,
     insist_on_same,
-    names_of_scores,
     tell_alike,
 )
 from bigbird_cli.tasks.casing import N_CASES, casing_of
@@ -53,16 +51,13 @@ from bigbird_cli.tasks.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
 
 __all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction", "NamedEntities"]
-
-N_SPECIAL = 2
-"""[CLS] and [SEP]."""
 
 MOST_PARTIAL = 63
 """Outputs that the bits of a number hold."""
@@ -101,13 +96,12 @@ class NERPrediction:
     n_unalignable: int = 0
 
 
-class NamedEntities(WindowedTask):
+class NamedEntities(ReadingTask):
     """Find the entities of a document, and say of which type each is."""
 
     head: ClassVar[str] = "ner"
     main_metric: ClassVar[str] = "f1"
     falling: ClassVar[frozenset[str]] = frozenset({"unalignable", "seam_errors"})
-    n_special: ClassVar[int] = N_SPECIAL
 
     type: Literal["ner"] = "ner"
     """The task's name."""
@@ -184,13 +178,11 @@ class NamedEntities(WindowedTask):
         unusual = unusual_tag(names)
         if unusual is not None:
             raise ModelError(f"the output {unusual!r} has its mark where none is looked for", fix=UNUSUAL_FIX)
-        window = max(8, min(4096, config.max_position_embeddings))
         return cls(
             labels=tuple(sorted({tag.type for tag in map(read_tag, names) if tag.mark != OUTSIDE})) or None,
             scheme=scheme_of_names(names),
             tags=names,
-            window=window,
-            overlap=min(128, window // 4),
+            **settings_for(config),
         )
 
     @property
@@ -243,15 +235,6 @@ class NamedEntities(WindowedTask):
         }
         return {**changes, "type_vocab_size": N_CASES} if self.casing else changes
 
-    def room(self, n_beside: int) -> int:
-        """Tokens of a document that one window holds; nothing stands beside it."""
-        return self.window - n_beside - N_SPECIAL
-
-    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a document of n_tokens; nothing else stands in an input, so n_beside is 0."""
-        del where
-        return self.overlapping(n_tokens, room=self.room(n_beside))
-
     def window_feature(
         self,
         document: ReadDocument,
@@ -260,30 +243,18 @@ class NamedEntities(WindowedTask):
         tokenizer: Tokenizer,
         *,
         example: int,
-        beside: np.ndarray | None = None,
+        second: np.ndarray | None = None,
         labels: dict[str, int | float | np.ndarray] | None = None,
+        name: str | None = None,
     ) -> Feature:
-        """Put together the model input of one window; there is nothing to stand beside it."""
-        del beside
-        n_window = window.stop - window.start
-        ids = np.empty(n_window + N_SPECIAL, dtype=np.int32)
-        ids[0], ids[-1] = tokenizer.cls_id, tokenizer.sep_id
-        ids[1:-1] = document.tokens.ids[window.start : window.stop]
-        types = np.zeros(len(ids), dtype=np.int8)
-        if self.casing:
-            some = slice(window.start, window.stop)
-            types[1:-1] = casing_of(document.text, document.tokens.starts[some], document.tokens.ends[some])
-        return Feature(
-            ids=ids,
-            types=types,
-            labels=labels or {},
-            example=example,
-            document=document,
-            window=window,
-            first=1,
-            owned=owned,
-            name=document.name,
+        """Put together the model input of one window, with casing by the token types that tell of it."""
+        feature = super().window_feature(
+            document, window, owned, tokenizer, example=example, second=second, labels=labels, name=name
         )
+        if self.casing:
+            inside = slice(window.start, window.stop)
+            feature.types[1:-1] = casing_of(document.text, document.tokens.starts[inside], document.tokens.ends[inside])
+        return feature
 
     def training_features(self, examples: Iterable[NERExample], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into model inputs with one label a unit, each unit once, in the window that it belongs to.
@@ -313,7 +284,7 @@ class NamedEntities(WindowedTask):
             for window, owned in zip(plan, owned_sums(plan), strict=True):
                 own = _owned_tokens(owned)
                 first, stop = max(own.start, window.start), min(own.stop, window.stop)
-                inside = np.full(window.stop - window.start + N_SPECIAL, IGNORED, dtype=np.int32)
+                inside = np.full(window.stop - window.start + self.n_special, IGNORED, dtype=np.int32)
                 place = slice(1 + first - window.start, 1 + stop - window.start)
                 inside[place] = labels[first:stop]
                 targets: dict[str, int | float | np.ndarray] = {"labels": inside}
@@ -341,11 +312,7 @@ class NamedEntities(WindowedTask):
         for index, example in enumerate(examples):
             self._check_types(example)
             document = encode_document(example.text, tokenizer, name=example.where or example.id)
-            plan = self.plan_windows(len(document))
-            features += (
-                self.window_feature(document, window, owned, tokenizer, example=index)
-                for window, owned in zip(plan, owned_sums(plan), strict=True)
-            )
+            features += self.window_features(document, tokenizer, example=index)
         return FeatureList(features)
 
     def decoder(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> "EntityDecoder":

@@ -28,7 +28,7 @@ import math
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
@@ -39,11 +39,11 @@ from pydantic import Field
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.section import Count, Overlap
-from bigbird_cli.tasks.base import LEAST_ROOM, Feature, Features, WindowedTask, insist_on_same, names_of_scores
+from bigbird_cli.tasks.base import Feature, Features, insist_on_same
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -52,9 +52,6 @@ __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAns
 
 _BESIDES = 3
 """Answers of a window that are kept besides those to be given: they may be the best of all windows together."""
-
-N_SPECIAL = 3
-"""[CLS], and a [SEP] behind the question and behind the window."""
 
 
 class Span(NamedTuple):
@@ -97,13 +94,15 @@ class QAPrediction:
         return self.spans[0].score if self.spans else 0.0
 
 
-class QuestionAnswering(WindowedTask):
+class QuestionAnswering(ReadingTask):
     """Find the span of a document that answers a question, or say that there is none."""
 
     head: ClassVar[str] = "qa"
     main_metric: ClassVar[str] = "f1"
     falling: ClassVar[frozenset[str]] = frozenset({"seam_errors"})
-    n_special: ClassVar[int] = N_SPECIAL
+    n_special: ClassVar[int] = 3
+    second: ClassVar[str] = "question"
+    second_comes_first: ClassVar[bool] = True
 
     type: Literal["qa"] = "qa"
     """The task's name."""
@@ -177,45 +176,12 @@ class QuestionAnswering(WindowedTask):
     @classmethod
     def for_model(cls, config: BigBirdConfig) -> Self:
         """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them."""
-        window = max(8, min(4096, config.max_position_embeddings))
-        return cls(window=window, overlap=min(128, window // 4))
+        return cls(**settings_for(config))
 
-    def room(self, n_beside: int) -> int:
-        """Tokens of a document that one window holds beside a question of n_beside."""
-        return self.window - n_beside - N_SPECIAL
-
-    def plan_windows(self, n_tokens: int, n_beside: int, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a document of n_tokens for a question of n_beside.
-
-        Raises:
-            DataError: beside the question, a window has no room to move on in.
-        """
-        room, least = self.room(n_beside), self.max_answer_tokens - 1
-        needed = 1 if n_tokens <= room else max(LEAST_ROOM, least + 1)
-        if room < needed:
-            raise DataError(
-                f"beside a question of {n_beside} tokens, a window of {self.window} tokens has room for"
-                f" {max(room, 0)} of the document, and {needed} are needed for answers of {self.max_answer_tokens}",
-                where=where,
-                fix=f"shorten the question, raise task.window to {self.window - room + needed}, or lower"
-                " task.max_answer_tokens",
-            )
-        return self.overlapping(n_tokens, room=room, least=least)
-
-    def window_feature(
-        self,
-        document: ReadDocument,
-        window: Window,
-        owned: range,
-        tokenizer: Tokenizer,
-        *,
-        example: int,
-        beside: np.ndarray | None = None,
-        labels: dict[str, int | float | np.ndarray] | None = None,
-    ) -> Feature:
-        """Put together the model input of one window, beside a question's ids."""
-        question = np.empty(0, dtype=np.int32) if beside is None else beside
-        return build_feature(document, question, window, owned, tokenizer, example=example, labels=labels)
+    @property
+    def longest_answer(self) -> int:
+        """max_answer_tokens."""
+        return self.max_answer_tokens
 
     def training_features(self, examples: Iterable[QAExample], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into model inputs with labels.
@@ -248,7 +214,7 @@ class QuestionAnswering(WindowedTask):
             questions.append(question)
             plan = self.plan_windows(len(document), len(question), where=where)
             rows += ((index, *window, own.start, own.stop) for window, own in zip(plan, owned_sums(plan), strict=True))
-        return QAFeatures(tokenizer, documents, questions, np.array(rows, dtype=np.int64).reshape(-1, 5))
+        return QAFeatures(self, tokenizer, documents, questions, np.array(rows, dtype=np.int64).reshape(-1, 5))
 
     def decoder(self, examples: Sequence[QAExample], tokenizer: Tokenizer, *, n_best: int = 1) -> "SpanDecoder":
         """Open a decoder for the features of these examples.
@@ -333,37 +299,6 @@ def _percent(values: np.ndarray) -> float:
     return 100.0 * float(sum(values.tolist())) / len(values)  # Python's sum, term by term: the scripts' digits
 
 
-def build_feature(
-    document: ReadDocument,
-    question: np.ndarray,
-    window: Window,
-    owned: range,
-    tokenizer: Tokenizer,
-    *,
-    example: int,
-    labels: dict[str, int | float | np.ndarray] | None = None,
-) -> Feature:
-    """Put together the model input of one window."""
-    first = len(question) + 2
-    n_window = window.stop - window.start
-    ids = np.empty(first + n_window + 1, dtype=np.int32)
-    ids[0], ids[first - 1], ids[-1] = tokenizer.cls_id, tokenizer.sep_id, tokenizer.sep_id
-    ids[1 : first - 1] = question
-    ids[first:-1] = document.tokens.ids[window.start : window.stop]
-    types = np.zeros(len(ids), dtype=np.int8)
-    types[first:] = 1
-    return Feature(
-        ids=ids,
-        types=types,
-        labels=labels or {},
-        example=example,
-        document=document,
-        window=window,
-        first=first,
-        owned=owned,
-    )
-
-
 class QAFeatures:
     """The model inputs of a set of examples, each built when it is asked for.
 
@@ -373,17 +308,18 @@ class QAFeatures:
 
     def __init__(
         self,
+        task: QuestionAnswering,
         tokenizer: Tokenizer,
         documents: list[ReadDocument],
         questions: list[np.ndarray],
         rows: np.ndarray,
     ) -> None:
-        self._tokenizer = tokenizer
+        self._task, self._tokenizer = task, tokenizer
         self._documents = documents
         self._questions = questions
         self._rows = rows  # int64 (n, 5): example, window start and stop, owned sums low and high
         sizes = np.array([len(question) for question in questions], dtype=np.int64)
-        self.lengths: np.ndarray = (sizes[rows[:, 0]] + N_SPECIAL + rows[:, 2] - rows[:, 1]).astype(np.int32)
+        self.lengths: np.ndarray = (sizes[rows[:, 0]] + task.n_special + rows[:, 2] - rows[:, 1]).astype(np.int32)
         """int32 (n,): tokens of each input."""
 
     def __len__(self) -> int:
@@ -391,13 +327,13 @@ class QAFeatures:
 
     def __getitem__(self, index: int) -> Feature:
         example, start, stop, low, high = self._rows[index].tolist()
-        return build_feature(
+        return self._task.window_feature(
             self._documents[example],
-            self._questions[example],
             Window(start, stop),
             range(low, high),
             self._tokenizer,
             example=example,
+            second=self._questions[example],
         )
 
     def __iter__(self) -> Iterator[Feature]:
@@ -447,16 +383,16 @@ class _Builder:
             return
         plan = self._task.plan_windows(len(document), len(question), where=where)
         for window, owned, label in self._chosen(example, document, plan, first=len(question) + 2):
-            feature = build_feature(
+            yield self._task.window_feature(
                 document,
-                question,
                 window,
                 owned,
                 self._tokenizer,
                 example=index,
+                second=question,
                 labels={"start_positions": label[0], "end_positions": label[1]},
+                name=where,
             )
-            yield replace(feature, name=where)
 
     def warn(self) -> None:
         """Warn of what was left out."""

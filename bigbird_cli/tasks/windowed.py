@@ -1,6 +1,28 @@
-"""What tasks that read long documents in windows have in common."""
+"""What tasks that read long documents in overlapping windows have in common.
 
+A model input is `[CLS] window [SEP]`, or `[CLS] window [SEP] second [SEP]` where a second text stands beside each
+window; a question comes first: `[CLS] question [SEP] window [SEP]`.
+"""
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+from pydantic import model_validator
+
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.section import Overlap, WindowSize
+from bigbird_cli.tasks.base import Feature, Features, TaskSection
+from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.text.windows import Window, owned_sums, windows
+
+LEAST_CAPACITY = 8
+"""A window that holds fewer tokens of a long document, beside a second text, is refused."""
 
 
 @dataclass(frozen=True)
@@ -20,3 +42,208 @@ class Coverage:
     n_unknown: int
     n_windows: int
     longest_input: int
+
+
+class WindowSettings(TypedDict):
+    """The settings of windows, by their names."""
+
+    window: int
+    overlap: int
+
+
+def settings_for(config: BigBirdConfig, *, most: int = 4096, parts: int = 4) -> WindowSettings:
+    """Windows for a model that was trained elsewhere, as far as it can hold them.
+
+    Args:
+        config: the model's.
+        most: tokens of a window at most.
+        parts: neighbouring windows share one of so many parts of a window, and 128 tokens at most.
+    """
+    window = max(LEAST_CAPACITY, min(most, config.max_position_embeddings))
+    return {"window": window, "overlap": min(128, window // parts)}
+
+
+def pack(tokenizer: Tokenizer, first: np.ndarray, second: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Put token ids together as `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
+
+    Returns:
+        ids int32 (n,), and token types int8 (n,): 1 from the second text on, else 0.
+    """
+    n_first = len(first) + 2
+    ids = np.empty(n_first + (0 if second is None else len(second) + 1), dtype=np.int32)
+    ids[0], ids[1 : n_first - 1], ids[n_first - 1] = tokenizer.cls_id, first, tokenizer.sep_id
+    types = np.zeros(len(ids), dtype=np.int8)
+    if second is not None:
+        ids[n_first:-1], ids[-1] = second, tokenizer.sep_id
+        types[n_first:] = 1
+    return ids, types
+
+
+class WindowedTask(TaskSection):
+    """A task that reads long documents in overlapping windows."""
+
+    n_special: ClassVar[int] = 2
+    """Special tokens of one model input at most: 3 where a second text may stand beside a window."""
+
+    second: ClassVar[str] = "second text"
+    """What the second text is called in messages."""
+
+    second_comes_first: ClassVar[bool] = False
+    """Whether the second text stands before the window, as a question does."""
+
+    window: WindowSize = 4096
+    """Tokens of one model input at most, special tokens included."""
+
+    overlap: Overlap = 128
+    """Tokens that neighbouring windows of a long document share at least; half of what a window holds if that is
+    less, so that reading costs little more than twice."""
+
+    @property
+    def longest_answer(self) -> int | None:
+        """Tokens of the longest answer; every possible one must lie whole in some window. None where there are none."""
+        return None
+
+    def capacity(self, n_second: int = 0) -> int:
+        """Tokens of a document that one window holds beside a second text of n_second tokens."""
+        return self.window - n_second - (3 if n_second else 2)
+
+    def plan_windows(self, n_tokens: int, n_second: int = 0, *, where: str | None = None) -> list[Window]:
+        """Plan the windows of a document of n_tokens beside a second text of n_second.
+
+        Raises:
+            DataError: beside the second text, a window has no room to move on in.
+        """
+        capacity = self.capacity(n_second)
+        longest = self.longest_answer
+        needed = 1 if n_tokens <= capacity else max(LEAST_CAPACITY, longest or 0)
+        if n_second and capacity < needed:
+            larger = f"raise task.window to {self.window - capacity + needed}"
+            raise DataError(
+                f"beside a {self.second} of {n_second} tokens, a window of {self.window} tokens has room for"
+                f" {max(capacity, 0)} of the document, and {needed} are needed"
+                + (f" for answers of {longest}" if longest else ""),
+                where=where,
+                fix=f"shorten the {self.second}, "
+                + (f"{larger}, or lower task.max_answer_tokens" if longest else f"or {larger}"),
+            )
+        overlap = max((longest or 1) - 1, min(self.overlap, capacity // 2))
+        return windows(n_tokens, room=capacity, overlap=min(overlap, capacity - 1))
+
+    def window_feature(
+        self,
+        document: ReadDocument,
+        window: Window,
+        owned: range,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        second: np.ndarray | None = None,
+        labels: dict[str, int | float | np.ndarray] | None = None,
+        name: str | None = None,
+    ) -> Feature:
+        """Put together the model input of one window, beside the ids of a second text if there are any.
+
+        Args:
+            document, window, owned, example: see `Feature`.
+            tokenizer: the document's.
+            second: ids (n,), without special tokens; None or none of them for nothing.
+            labels: what to learn.
+            name: for messages; by default the document's.
+        """
+        inside = document.tokens.ids[window.start : window.stop]
+        second = None if second is None or not len(second) else second
+        if second is not None and self.second_comes_first:
+            ids, types = pack(tokenizer, second, inside)
+            first = len(second) + 2
+        else:
+            ids, types = pack(tokenizer, inside, second)
+            first = 1
+        return Feature(
+            ids=ids,
+            types=types,
+            labels=labels or {},
+            example=example,
+            document=document,
+            window=window,
+            first=first,
+            owned=owned,
+            name=document.name if name is None else name,
+        )
+
+    def window_features(
+        self,
+        document: ReadDocument,
+        tokenizer: Tokenizer,
+        *,
+        example: int,
+        second: np.ndarray | None = None,
+        labels: dict[str, int | float | np.ndarray] | None = None,
+    ) -> Iterator[Feature]:
+        """Put together the model inputs of all windows of a document; the arguments are those of `window_feature`.
+
+        Raises:
+            DataError: beside the second text, a window has no room to move on in.
+        """
+        plan = self.plan_windows(len(document), 0 if second is None else len(second), where=document.name)
+        for window, owned in zip(plan, owned_sums(plan), strict=True):
+            yield self.window_feature(document, window, owned, tokenizer, example=example, second=second, labels=labels)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stride_is_overlap(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "stride" not in values:
+            return values
+        if "overlap" in values:
+            raise ValueError("stride and overlap are two names of one setting; keep overlap")
+        warnings.warn(
+            BigBirdWarning("task.stride is taken as task.overlap: tokens that neighbouring windows share"), stacklevel=2
+        )
+        return {"overlap" if key == "stride" else key: value for key, value in values.items()}
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if self.overlap + self.n_special + 1 >= self.window:
+            raise ValueError(
+                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+            )
+        return self
+
+
+class ReadingTask(WindowedTask):
+    """A task by which a command reads documents: what `api` needs of it."""
+
+    @property
+    @abstractmethod
+    def head(self) -> str:
+        """Name of the head that the model needs."""
+
+    @classmethod
+    @abstractmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them.
+
+        Raises:
+            ModelError: the model's outputs cannot be told apart.
+        """
+
+
+def names_of_scores(
+    score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]],
+    examples: Sequence[Any],
+    features: Features,
+    blank: Callable[..., Any],
+) -> list[str]:
+    """Name the scores that a task will give for examples, by scoring predictions that say nothing.
+
+    Args:
+        score: the task's own.
+        examples: those to be predicted, each with an `id`; some scores depend on them, and on their documents' lengths.
+        features: their model inputs, from `task.encode(examples, tokenizer)`.
+        blank: makes such a prediction, given its id and its coverage.
+    """
+    lengths = {feature.example: len(feature.document or ()) for feature in features}
+    nothing = [
+        blank(id=example.id, coverage=Coverage(lengths[i], n_read=0, n_unknown=0, n_windows=0, longest_input=0))
+        for i, example in enumerate(examples)
+    ]
+    return list(score(nothing, examples))

@@ -21,18 +21,13 @@ from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
     Features,
-    WindowedTask,
     examples_of,
     insist_on_same,
-    names_of_scores,
 )
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, pack, settings_for
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums
-
-N_SPECIAL = 2
-"""[CLS] and [SEP] around a window."""
+from bigbird_cli.text.windows import Window, n_covered
 
 MOST = 1000.0
 """No scale and no logit of a calibration is larger."""
@@ -73,12 +68,11 @@ class Match:
     coverage: Coverage
 
 
-class ZeroShot(WindowedTask):
+class ZeroShot(ReadingTask):
     """Choose among labels that are named with each text."""
 
     head: ClassVar[str] = "sentences"
     main_metric: ClassVar[str] = "accuracy"
-    n_special: ClassVar[int] = N_SPECIAL
 
     type: Literal["zero_shot"] = "zero_shot"
     """The task's name."""
@@ -121,8 +115,7 @@ class ZeroShot(WindowedTask):
     @classmethod
     def for_model(cls, config: BigBirdConfig) -> Self:
         """The task of an encoder that was trained elsewhere, such as one of sentences."""
-        window = max(8, min(256, config.max_position_embeddings))
-        return cls(window=window, overlap=window // 8)
+        return cls(**settings_for(config, most=256, parts=8))
 
     def closed(self) -> Self:
         """The task where one of the labels is always right."""
@@ -136,41 +129,6 @@ class ZeroShot(WindowedTask):
         """
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
-
-    def room(self, n_beside: int = 0) -> int:
-        """Tokens of a document that one window holds."""
-        del n_beside
-        return self.window - N_SPECIAL
-
-    def plan_windows(self, n_tokens: int, n_beside: int = 0, *, where: str | None = None) -> list[Window]:
-        """Plan the windows of a document of n_tokens; nothing stands beside it."""
-        del where
-        return self.overlapping(n_tokens, room=self.room(n_beside))
-
-    def window_feature(
-        self,
-        document: ReadDocument,
-        window: Window,
-        owned: range,
-        tokenizer: Tokenizer,
-        *,
-        example: int,
-        beside: np.ndarray | None = None,
-    ) -> Feature:
-        """Put together the model input of one window."""
-        del beside
-        ids = _between(document.tokens.ids[window.start : window.stop], tokenizer)
-        return Feature(
-            ids=ids,
-            types=np.zeros(len(ids), dtype=np.int8),
-            labels={},
-            example=example,
-            document=document,
-            window=window,
-            first=1,
-            owned=owned,
-            name=document.name,
-        )
 
     def training_features(self, examples: Iterable[TextWithLabels], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into their windows, each with all labels behind it.
@@ -272,19 +230,17 @@ class ZeroShot(WindowedTask):
         document = encode_document(example.text, tokenizer, name=where)
         if not len(document):
             raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
-        plan = self.plan_windows(len(document))
-        for window, owned in zip(plan, owned_sums(plan), strict=True):
-            yield self.window_feature(document, window, owned, tokenizer, example=index)
+        yield from self.window_features(document, tokenizer, example=index)
 
     def _label_ids(self, label: str, tokenizer: Tokenizer, where: str) -> np.ndarray:
         ids = tokenizer.encode(label, newline="space").ids
-        if not 0 < len(ids) <= self.room():
+        if not 0 < len(ids) <= self.capacity():
             raise DataError(
-                f"the label {label[:60]!r} has {len(ids)} tokens; it must have 1 to {self.room()}",
+                f"the label {label[:60]!r} has {len(ids)} tokens; it must have 1 to {self.capacity()}",
                 where=where,
                 fix="describe it in a sentence",
             )
-        return _between(ids, tokenizer)
+        return pack(tokenizer, ids)[0]
 
     def _example(self, row: Row) -> TextWithLabels:
         name = row.fields.get(self.id_column)
@@ -404,8 +360,3 @@ class MatchDecoder:
             ),
             coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
         )
-
-
-def _between(ids: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """Ids between [CLS] and [SEP]: int32."""
-    return np.array([tokenizer.cls_id, *ids.tolist(), tokenizer.sep_id], dtype=np.int32)

@@ -499,7 +499,7 @@ def test_windows_hold_every_token_and_the_whole_pair(tokenizer: Tokenizer, n_wor
         assert feature.labels == {}
         seen[feature.window.start : feature.window.stop] = True
     assert seen.all()
-    assert (len(features) == 1) == (n_words <= TASK.room(n_pair))
+    assert (len(features) == 1) == (n_words <= TASK.capacity(n_pair))
 
 
 def test_each_window_learns_the_documents_label(tokenizer: Tokenizer) -> None:
