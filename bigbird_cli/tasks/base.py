@@ -33,12 +33,27 @@ from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
 
-NOWHERE = Window(0, 0)
-
 OnEmpty = Literal["error", "skip"]
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSource:
+    """Where a model input was cut from, for decoding.
+
+    Attributes:
+        document: shared by all its windows.
+        window: which of the document's tokens the input holds.
+        first: index in the input's ids of the window's first token.
+        owned: the spans that this window answers for, see `text.windows.owned_sums`.
+    """
+
+    document: ReadDocument
+    window: Window
+    first: int
+    owned: range
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,24 +66,18 @@ class Feature:
         labels: what to learn, by the name of the model's argument; empty when there is nothing to learn. A number, an
             array (n,) with one label a token, or an array (L,) with a number for each label of the whole input.
         example: index of the example it came from.
-        document: the document that the window was cut from, shared by all its windows.
-        window: which of the document's tokens this input holds.
-        first: where in `ids` the window's first token stands.
-        owned: the spans that this window answers for, see `text.windows.owned_sums`.
         name: the example's, for messages.
         mask: bool of the shape of ids, False on padding; None where there is none.
+        source: the window of a document that it holds; None where it holds none, and in a cache on disk.
     """
 
     ids: np.ndarray
     types: np.ndarray
     labels: dict[str, int | float | np.ndarray]
     example: int
-    document: ReadDocument | None = None
-    window: Window = NOWHERE
-    first: int = 0
-    owned: range = range(0)
     name: str = ""
     mask: np.ndarray | None = None
+    source: WindowSource | None = None
 
     def __len__(self) -> int:
         return self.ids.shape[-1]

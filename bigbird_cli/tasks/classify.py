@@ -38,7 +38,7 @@ from bigbird_cli.tasks.base import (
 )
 from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
 from bigbird_cli.text.documents import (
     ReadDocument,
     encode_document,
@@ -522,12 +522,10 @@ class ClassDecoder:
         name = self._names[feature.example]
         if not np.isfinite(logits).all():
             raise ModelError("the model gave a score that is not a finite number", where=f"document {name}")
-        if feature.document is None:
-            raise ValueError("the feature does not know its document")
-        gathered = self._gathered[feature.example]
-        gathered.document = feature.document
-        gathered.logits[feature.window] = logits
-        gathered.weights[feature.window] = max(1, len(feature.owned))
+        source, gathered = source_of(feature), self._gathered[feature.example]
+        gathered.document = source.document
+        gathered.logits[source.window] = logits
+        gathered.weights[source.window] = max(1, len(source.owned))
         gathered.longest_input = max(gathered.longest_input, len(feature))
 
     def finish(self) -> list[ClassPrediction]:

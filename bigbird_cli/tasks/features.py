@@ -22,9 +22,8 @@ import numpy as np
 from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
 from bigbird_cli.files.whole import lock, open_plain
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.text.windows import Window
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the files of a cache change; a cache of another format is made anew."""
 
 _META = "meta.json"
@@ -32,8 +31,6 @@ _UNFINISHED = ".unfinished-"
 _LOCK = ".lock"
 _FORGOTTEN = 24 * 3600
 """Seconds without a write after which an unfinished cache that no process holds is one whose process was killed."""
-
-_PLACES = ("example", "start", "stop", "first", "owned_start", "owned_stop")
 
 Open = Callable[[str], BinaryIO]
 Load = Callable[[str, np.dtype], np.ndarray]
@@ -46,7 +43,7 @@ def default_folder() -> Path:
 
 
 class FeatureFile:
-    """A sequence of training features, each read when it is asked for; it has no document.
+    """A sequence of training features, each read when it is asked for; it has no source.
 
     Attributes:
         lengths: int32 (number of features,), tokens of each.
@@ -61,7 +58,7 @@ class FeatureFile:
         self._mask = array("mask") if meta["has_mask"] else None
         self._begins = array("begins")
         self._rows = array("rows")
-        self._places = array("places").reshape(-1, len(_PLACES))
+        self._examples = array("examples")
         self._names, self._name_begins = array("names"), array("name_begins")
         self._labels: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
             name: (array(f"label{k}"), array(f"label{k}_begins") if is_array else None)
@@ -115,15 +112,11 @@ class FeatureFile:
         begin, end = self._begins[index], self._begins[index + 1]
         n_rows = int(self._rows[index])
         shape = (n_rows, -1) if n_rows else (-1,)
-        example, start, stop, first, owned_start, owned_stop = self._places[index].tolist()
         return Feature(
             ids=np.array(self._ids[begin:end]).reshape(shape),
             types=np.array(self._types[begin:end]).reshape(shape),
             labels={name: self._label(name, index) for name in self._labels},
-            example=example,
-            window=Window(start, stop),
-            first=first,
-            owned=range(owned_start, owned_stop),
+            example=int(self._examples[index]),
             name=bytes(self._names[self._name_begins[index] : self._name_begins[index + 1]]).decode(
                 "utf-8", "surrogateescape"
             ),
@@ -215,7 +208,7 @@ class _Writer:
         self._ids, self._types = self._column("ids", np.int32), self._column("types", np.int8)
         self._mask = self._column("mask", np.bool_) if first is not None and first.mask is not None else None
         self._begins, self._rows = self._column("begins", np.int64), self._column("rows", np.int32)
-        self._places = self._column("places", np.int64)
+        self._examples = self._column("examples", np.int64)
         self._names, self._name_begins = self._column("names", np.uint8), self._column("name_begins", np.int64)
         self._labels: dict[str, tuple[_Column, _Column | None]] = {}
         for k, (name, value) in enumerate(first.labels.items() if first is not None else ()):
@@ -236,9 +229,7 @@ class _Writer:
             self._mask.add(feature.mask)
         self._begins.add_number(self._ids.size)
         self._rows.add_number(feature.ids.shape[0] if feature.ids.ndim == 2 else 0)
-        window, owned = feature.window, feature.owned
-        for number in (feature.example, window.start, window.stop, feature.first, owned.start, owned.stop):
-            self._places.add_number(number)
+        self._examples.add_number(feature.example)
         self._names.add(np.frombuffer(feature.name.encode("utf-8", "surrogateescape"), dtype=np.uint8))
         self._name_begins.add_number(self._names.size)
         for name, value in feature.labels.items():

@@ -21,11 +21,12 @@ from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
     Features,
+    WindowSource,
     examples_of,
     insist_on_same,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage, WindowedTask, names_of_scores, pack
+from bigbird_cli.tasks.windowed import Coverage, WindowedTask, names_of_scores, pack, source_of
 from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -177,12 +178,9 @@ class MultipleChoice(WindowedTask):
                 types=types_CS,
                 labels=labels or {},
                 example=index,
-                document=document,
-                window=window,
-                first=1,
-                owned=owned,
                 name=where,
                 mask=mask_CS,
+                source=WindowSource(document, window, 1, owned),
             )
 
     def _example(self, row: Row) -> Question:
@@ -266,10 +264,10 @@ class ChoiceDecoder:
         if not np.isfinite(logits).all():
             where = f"question {self._names[feature.example]}"
             raise ModelError("the model gave a score that is not a finite number", where=where)
-        gathered = self._gathered[feature.example]
-        gathered.document = feature.document
-        gathered.logits[feature.window] = logits
-        gathered.weights[feature.window] = max(1, len(feature.owned))
+        source, gathered = source_of(feature), self._gathered[feature.example]
+        gathered.document = source.document
+        gathered.logits[source.window] = logits
+        gathered.weights[source.window] = max(1, len(source.owned))
         gathered.longest_input = max(gathered.longest_input, len(feature))
 
     def finish(self) -> list[ChoicePrediction]:

@@ -51,7 +51,7 @@ from bigbird_cli.tasks.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -576,27 +576,25 @@ class EntityDecoder:
         name = self._names[feature.example]
         if not np.isfinite(logits).all():
             raise ModelError("the model gave a score that is not a finite number", where=f"document {name}")
-        if feature.document is None:
-            raise ValueError("the feature does not know its document")
-        gathered = self._gathered[feature.example]
+        source, gathered = source_of(feature), self._gathered[feature.example]
         if gathered.units is None or gathered.paragraphs is None:
-            gathered.document, gathered.units = feature.document, units_of(feature.document)
-            gathered.paragraphs = paragraphs_of(feature.document.text, gathered.units)
-        if feature.window in gathered.read:
-            raise ValueError(f"the window {feature.window} of document {name} was added twice")
-        gathered.read.add(feature.window)
-        gathered.n_owned += len(feature.owned)
+            gathered.document, gathered.units = source.document, units_of(source.document)
+            gathered.paragraphs = paragraphs_of(source.document.text, gathered.units)
+        if source.window in gathered.read:
+            raise ValueError(f"the window {source.window} of document {name} was added twice")
+        gathered.read.add(source.window)
+        gathered.n_owned += len(source.owned)
         gathered.longest_input = max(gathered.longest_input, len(feature))
 
-        own = _owned_tokens(feature.owned)
+        own = _owned_tokens(source.owned)
         first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
-        rows = feature.first + gathered.units.tokens[first:stop] - feature.window.start
+        rows = source.first + gathered.units.tokens[first:stop] - source.window.start
         if first < stop:
             begun = slice(*np.searchsorted(gathered.paragraphs, [first, stop]).tolist())
             log_probs = _log_softmax(logits[rows] / self._temperature).astype(np.float32)
             gathered.waiting[first] = _Part(first, stop, gathered.paragraphs[begun].tolist(), log_probs)
             self._go_on(gathered, 0 if not gathered.runs else gathered.runs[-1].stop)
-        if gathered.n_owned == 2 * len(feature.document):
+        if gathered.n_owned == 2 * len(source.document):
             self._decode(feature.example)
 
     def finish(self) -> list[NERPrediction]:

@@ -43,7 +43,7 @@ from bigbird_cli.tasks.base import Feature, Features, insist_on_same
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums
@@ -506,13 +506,12 @@ class SpanDecoder:
             raise ModelError(
                 "the model gave a score that is not a finite number", where=f"question {self._ids[feature.example]}"
             )
-        document, window, task = feature.document, feature.window, self._task
-        if document is None:
-            raise ValueError("the feature does not know its document")
+        source, task = source_of(feature), self._task
+        document, window = source.document, source.window
         gathered = self._gathered[feature.example]
         gathered.document = document
         gathered.longest_input = max(gathered.longest_input, len(feature))
-        inside = slice(feature.first, feature.first + window.stop - window.start)
+        inside = slice(source.first, source.first + window.stop - window.start)
         visible = document.visible[window.start : window.stop]
         scores = WindowScores(
             np.where(visible, starts[inside] - (starts[0] + ends[0]), -np.inf) / task.temperature,
@@ -520,7 +519,7 @@ class SpanDecoder:
             feature.ids[inside],
             ends_sentence=document.ends_sentence[window.start : window.stop],
             max_tokens=task.max_answer_tokens,
-            owned=range(feature.owned.start - 2 * window.start, feature.owned.stop - 2 * window.start),
+            owned=range(source.owned.start - 2 * window.start, source.owned.stop - 2 * window.start),
             length_penalty=task.length_penalty,
         )
         gathered.odds[window], answers = best_answers(
@@ -529,7 +528,7 @@ class SpanDecoder:
             key_of=lambda first, last: answer_key(_text(document, first + window.start, last + window.start)),
         )
         gathered.answers[window] = [answer.moved(window.start) for answer in answers]
-        gathered.owned[window] = feature.owned
+        gathered.owned[window] = source.owned
 
     def finish(self) -> list[QAPrediction]:
         """Give one prediction for each example, in the examples' order."""

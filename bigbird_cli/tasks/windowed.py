@@ -16,7 +16,7 @@ from pydantic import model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Overlap, WindowSize
-from bigbird_cli.tasks.base import Feature, Features, TaskSection
+from bigbird_cli.tasks.base import Feature, Features, TaskSection, WindowSource
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, owned_sums, windows
@@ -42,6 +42,13 @@ class Coverage:
     n_unknown: int
     n_windows: int
     longest_input: int
+
+
+def source_of(feature: Feature) -> WindowSource:
+    """The window that a feature holds; ValueError where it does not know it."""
+    if feature.source is None:
+        raise ValueError("the feature does not know its document")
+    return feature.source
 
 
 class WindowSettings(TypedDict):
@@ -144,7 +151,8 @@ class WindowedTask(TaskSection):
         """Put together the model input of one window, beside the ids of a second text if there are any.
 
         Args:
-            document, window, owned, example: see `Feature`.
+            document, window, owned: see `WindowSource`.
+            example: its index.
             tokenizer: the document's.
             second: ids (n,), without special tokens; None or none of them for nothing.
             labels: what to learn.
@@ -163,11 +171,8 @@ class WindowedTask(TaskSection):
             types=types,
             labels=labels or {},
             example=example,
-            document=document,
-            window=window,
-            first=first,
-            owned=owned,
             name=document.name if name is None else name,
+            source=WindowSource(document, window, first, owned),
         )
 
     def window_features(
@@ -241,7 +246,7 @@ def names_of_scores(
         features: their model inputs, from `task.encode(examples, tokenizer)`.
         blank: makes such a prediction, given its id and its coverage.
     """
-    lengths = {feature.example: len(feature.document or ()) for feature in features}
+    lengths = {each.example: len(each.source.document) for each in features if each.source is not None}
     nothing = [
         blank(id=example.id, coverage=Coverage(lengths[i], n_read=0, n_unknown=0, n_windows=0, longest_input=0))
         for i, example in enumerate(examples)

@@ -148,8 +148,6 @@ class ZeroShot(ReadingTask):
                         "parts": np.repeat(np.arange(1 + len(labels)), [len(feature.ids), *map(len, labels)]),
                     },
                     example=index,
-                    window=feature.window,
-                    owned=feature.owned,
                     name=feature.name,
                 )
 
@@ -186,9 +184,8 @@ class ZeroShot(ReadingTask):
 
     def score_names(self, examples: Sequence[TextWithLabels], features: Features) -> list[str]:
         """Name the scores that `score` will give."""
-        windows = FeatureList([feature for feature in features if feature.document is not None])
         blank = partial(Match, labels=(0,), scores=(1.0,), none_score=0.0, evidence=(0, 0, 0.0))
-        return names_of_scores(self.score, examples, windows, blank)
+        return names_of_scores(self.score, examples, features, blank)
 
     def score(self, predictions: Sequence[Match], examples: Sequence[TextWithLabels]) -> dict[str, float]:
         """Compare the nearest labels with the right ones, in percent.
@@ -305,17 +302,18 @@ class MatchDecoder:
         Raises:
             ModelError: a coordinate is not a finite number.
         """
+        source = feature.source
         place = np.asarray(outputs["embedding"], dtype=np.float64)
         if not np.isfinite(place).all():
-            where = f"label {feature.name!r}" if feature.document is None else f"document {feature.name}"
+            where = f"label {feature.name!r}" if source is None else f"document {feature.name}"
             raise ModelError("the model gave a number that is not finite", where=where)
-        if feature.document is None:
+        if source is None:
             self._labels[feature.name] = place
             return
         gathered = self._gathered[feature.example]
-        gathered.document = feature.document
-        gathered.places[feature.window] = place
-        gathered.weights[feature.window] = max(1, len(feature.owned))
+        gathered.document = source.document
+        gathered.places[source.window] = place
+        gathered.weights[source.window] = max(1, len(source.owned))
         gathered.longest_input = max(gathered.longest_input, len(feature))
 
     def cosines(self, example: int) -> tuple[np.ndarray, np.ndarray]:

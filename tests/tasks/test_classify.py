@@ -18,7 +18,7 @@ from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText, _in_order
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = Classification(labels=("blue", "green", "red"), window=16, overlap=4)
@@ -491,13 +491,13 @@ def test_windows_hold_every_token_and_the_whole_pair(tokenizer: Tokenizer, n_wor
     lamp, ada = (tokenizer.encode(word).ids.tolist() for word in ("lamp", "ada"))
     seen = np.zeros(n_words, dtype=bool)
     for feature in features:
-        n = feature.window.stop - feature.window.start
+        n = source_of(feature).window.stop - source_of(feature).window.start
         beside = [*(ada * n_pair), tokenizer.sep_id] if n_pair else []
         assert feature.ids.tolist() == [tokenizer.cls_id, *(lamp * n), tokenizer.sep_id, *beside]
         assert feature.types.tolist() == [0] * (n + 2) + [1] * len(beside)
         assert len(feature) <= TASK.window
         assert feature.labels == {}
-        seen[feature.window.start : feature.window.stop] = True
+        seen[source_of(feature).window.start : source_of(feature).window.stop] = True
     assert seen.all()
     assert (len(features) == 1) == (n_words <= TASK.capacity(n_pair))
 
@@ -533,7 +533,7 @@ def test_a_pair_without_room_for_the_text_is_named(tokenizer: Tokenizer) -> None
 def test_the_mean_counts_every_token_once(tokenizer: Tokenizer) -> None:
     example = of("lamp " * 32, "red")
     features = list(TASK.encode([example], tokenizer))
-    weights = [len(feature.owned) / 2 for feature in features]
+    weights = [len(source_of(feature).owned) / 2 for feature in features]
     assert sum(weights) == 32
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(len(features), 3)).astype(np.float32)

@@ -16,8 +16,10 @@ import pytest
 
 from bigbird_cli.errors import ResourceError
 from bigbird_cli.tasks import features as module
-from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.base import Feature, WindowSource
 from bigbird_cli.tasks.features import FeatureFile, default_folder
+from bigbird_cli.text.documents import encode_document
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.text.windows import Window
 
 KEY = "0123456789abcdef" * 4
@@ -30,9 +32,6 @@ def feature(k: int, **changes: Any) -> Feature:
         "types": np.arange(n, dtype=np.int8) % 2,
         "labels": {"start": k, "value": k / 3, "tags": np.arange(n, dtype=np.int32) - 100},
         "example": k // 2,
-        "window": Window(k, k + n),
-        "first": 1,
-        "owned": range(k, 3 * k),
         "name": f"rows.jsonl:{k} \u00e9",
     }
     return Feature(**fields | changes)
@@ -56,14 +55,7 @@ def check_equal(found: FeatureFile, expected: list[Feature]) -> None:
     assert found.lengths.dtype == np.int32
     assert found.lengths.tolist() == [len(each) for each in expected]
     for got, want in zip(found, expected, strict=True):
-        assert (got.example, got.window, got.first, got.owned, got.name, got.document) == (
-            want.example,
-            want.window,
-            want.first,
-            want.owned,
-            want.name,
-            None,
-        )
+        assert (got.example, got.name, got.source) == (want.example, want.name, None)
         assert got.labels.keys() == want.labels.keys()
         pairs: list[tuple[Any, Any]] = [(got.ids, want.ids), (got.types, want.types), (got.mask, want.mask)]
         for one, other in pairs + [(got.labels[name], want.labels[name]) for name in want.labels]:
@@ -161,7 +153,7 @@ def test_a_broken_cache_is_made_anew(tmp_path: Path, damage: Callable[[Path], ob
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
 
 
-@pytest.mark.parametrize("name", ["meta.json", "ids", "begins", "places", "names", "label0"])
+@pytest.mark.parametrize("name", ["meta.json", "ids", "begins", "examples", "names", "label0"])
 def test_every_changed_byte_of_a_cache_is_found(tmp_path: Path, name: str) -> None:
     FeatureFile.cached(KEY, some, folder=tmp_path)
     path = tmp_path / KEY / name
@@ -199,6 +191,15 @@ def test_a_cache_of_another_format_is_made_anew(tmp_path: Path, monkeypatch: pyt
     FeatureFile.cached(KEY, some, folder=tmp_path)
     monkeypatch.setattr(module, "FORMAT", module.FORMAT + 1)
     check_equal(FeatureFile.cached(KEY, lambda: some(3), folder=tmp_path), some(3))
+
+
+def test_a_cache_holds_what_training_reads_and_no_more(tmp_path: Path, tiny_qa_model: Path) -> None:
+    document = encode_document("ada", load_tokenizer(tiny_qa_model))
+    source = WindowSource(document, Window(0, 1), 1, range(2))
+    found = FeatureFile.cached(KEY, lambda: [replace(feature(0, labels={"labels": 1}), source=source)], folder=tmp_path)
+    assert found[0].source is None
+    files = {"ids", "types", "begins", "rows", "examples", "names", "name_begins", "label0", "meta.json"}
+    assert {path.name for path in (tmp_path / KEY).iterdir()} == files
 
 
 def test_a_name_is_kept_whatever_bytes_its_file_is_called_by(tmp_path: Path) -> None:

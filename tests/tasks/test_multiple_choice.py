@@ -9,7 +9,7 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, Question
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 TASK = MultipleChoice(window=20, overlap=4)
@@ -135,8 +135,8 @@ def test_all_choices_are_read_beside_the_same_windows(tokenizer: Tokenizer) -> N
     assert len(features) > 2
     covered = np.zeros(40, dtype=bool)
     for feature in features:
-        n = feature.window.stop - feature.window.start
-        covered[feature.window.start : feature.window.stop] = True
+        n = source_of(feature).window.stop - source_of(feature).window.start
+        covered[source_of(feature).window.start : source_of(feature).window.stop] = True
         assert feature.ids.shape == feature.types.shape == (3, n + 4 + 3)  # the longest: who the lamp keeper
         assert len(feature) <= TASK.window
         assert feature.mask is not None
@@ -174,7 +174,7 @@ def test_a_text_of_nothing_is_named(tokenizer: Tokenizer) -> None:
 def test_a_choices_score_is_the_mean_over_all_tokens(tokenizer: Tokenizer) -> None:
     example = of("lit " * 33, "ada", "bel", "cora")
     features = list(TASK.encode([example], tokenizer))
-    weights = np.array([len(feature.owned) / 2 for feature in features])
+    weights = np.array([len(source_of(feature).owned) / 2 for feature in features])
     assert weights.sum() == 33
     logits = np.random.default_rng(0).normal(size=(len(features), 3)).astype(np.float32)
     decoder = TASK.decoder([example], tokenizer)

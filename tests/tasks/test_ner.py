@@ -16,7 +16,7 @@ from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.ner import Entity, GoldEntity, NamedEntities, NERExample, NERPrediction
 from bigbird_cli.tasks.tags import spans_of
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.tasks.words import units_of, words_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
@@ -112,14 +112,14 @@ def perfect(task: NamedEntities, examples: list[NERExample], tokenizer: Tokenize
     taught: dict[tuple[int, int], int] = {}
     for feature in task.training_features(examples, tokenizer):
         for place in np.flatnonzero(feature.labels["labels"] != -100).tolist():
-            key = (feature.example, feature.window.start + place - feature.first)
+            key = (feature.example, source_of(feature).window.start + place - source_of(feature).first)
             assert key not in taught, "a unit is taught once"
             taught[key] = int(feature.labels["labels"][place])  # type: ignore[index]
     decoder = task.decoder(examples, tokenizer)
     for feature in task.encode(examples, tokenizer):
         logits = np.zeros((len(feature), len(task.output_tags)), dtype=np.float32)
         for place in range(len(feature)):
-            label = taught.get((feature.example, feature.window.start + place - feature.first))
+            label = taught.get((feature.example, source_of(feature).window.start + place - source_of(feature).first))
             if label is not None:
                 logits[place, label] = 9
         decoder.add(feature, {"logits": logits})
@@ -228,7 +228,7 @@ def test_an_input_is_a_window_between_special_tokens() -> None:
     document = PIECES.encode("ada bel").ids
     assert feature.ids.tolist() == [1, *document, 2]
     assert feature.types.tolist() == [0] * len(feature)
-    assert (feature.ids.dtype, feature.types.dtype, feature.first) == (np.int32, np.int8, 1)
+    assert (feature.ids.dtype, feature.types.dtype, source_of(feature).first) == (np.int32, np.int8, 1)
     assert (feature.labels, feature.example) == ({}, 0)
 
 
@@ -260,8 +260,8 @@ def test_every_unit_is_taught_once_by_the_window_that_answers_for_it(tokenizer: 
     taught: list[tuple[int, int]] = []
     for feature in TASK.training_features(examples, tokenizer):
         for place in np.flatnonzero(feature.labels["labels"] != -100).tolist():
-            token = feature.window.start + place - feature.first
-            assert 2 * token in feature.owned
+            token = source_of(feature).window.start + place - source_of(feature).first
+            assert 2 * token in source_of(feature).owned
             taught.append((feature.example, token))
     want = [
         (index, token)
@@ -370,7 +370,7 @@ def test_windows_are_decoded_as_one_sequence() -> None:
         task = NamedEntities(labels=("LOC", "PER"), window=window, overlap=overlap)
         decoder = task.decoder([each], PIECES)
         for feature in task.encode([each], PIECES):
-            logits = np.concatenate([np.zeros((1, 5)), by_token[slice(*feature.window)], np.zeros((1, 5))])
+            logits = np.concatenate([np.zeros((1, 5)), by_token[slice(*source_of(feature).window)], np.zeros((1, 5))])
             decoder.add(feature, {"logits": logits})
         [prediction] = decoder.finish()
         results.append(prediction.entities)
@@ -390,7 +390,7 @@ def test_a_blank_line_ends_an_entity_wherever_windows_meet(blank: str, scheme: s
         for feature in task.encode([NERExample("a", text)], PIECES):
             logits = np.zeros((len(feature), len(task.output_tags)))
             logits[:, -1] = 9  # inside of a name, all of it
-            if feature.window.start == 0:
+            if source_of(feature).window.start == 0:
                 logits[:3, 1] = 10
             decoder.add(feature, {"logits": logits})
         [prediction] = decoder.finish()
@@ -577,7 +577,7 @@ def allowed_of(task: NamedEntities, given: NERExample) -> list[set[str]]:
     labels, bits = feature.labels["labels"], feature.labels["allowed"]
     return [
         {tag for i, tag in enumerate(task.output_tags) if int(bits[place]) >> i & 1} if labels[place] != -100 else set()
-        for place in feature.first + units_of(feature.document).tokens  # type: ignore[arg-type, union-attr]
+        for place in source_of(feature).first + units_of(source_of(feature).document).tokens  # type: ignore[arg-type, union-attr]
     ]
 
 

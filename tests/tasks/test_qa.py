@@ -17,7 +17,7 @@ from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.mentions import answer_key
 from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span
-from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.windows import Window
@@ -121,8 +121,8 @@ def test_an_input_is_question_then_window_between_special_tokens() -> None:
     assert feature.ids.tolist() == [1, *question, 2, *document, 2]
     assert feature.types.tolist() == [0] * (len(question) + 2) + [1] * (len(document) + 1)
     assert (feature.ids.dtype, feature.types.dtype) == (np.int32, np.int8)
-    assert (feature.labels, feature.example, feature.window) == ({}, 0, Window(0, len(document)))
-    assert feature.ids[feature.first] == document[0]
+    assert (feature.labels, feature.example, source_of(feature).window) == ({}, 0, Window(0, len(document)))
+    assert feature.ids[source_of(feature).first] == document[0]
 
 
 def test_lengths_are_known_without_building_an_input() -> None:
@@ -138,10 +138,9 @@ def test_all_windows_together_hold_every_token_of_every_document() -> None:
     examples = [example("ada " * n, id_=str(n)) for n in range(1, 40)]
     held: dict[int, set[int]] = {}
     for feature in task.encode(examples, LETTERS):
-        held.setdefault(feature.example, set()).update(range(*feature.window))
-        inside = feature.ids[feature.first : -1]
-        assert feature.document is not None
-        assert inside.tolist() == feature.document.tokens.ids[slice(*feature.window)].tolist()
+        held.setdefault(feature.example, set()).update(range(*source_of(feature).window))
+        inside = feature.ids[source_of(feature).first : -1]
+        assert inside.tolist() == source_of(feature).document.tokens.ids[slice(*source_of(feature).window)].tolist()
     assert [held[k] for k in range(len(examples))] == [set(range(len(LETTERS.encode(e.context)))) for e in examples]
 
 
@@ -152,17 +151,22 @@ def test_windows_with_the_answer_point_at_it_and_others_at_cls() -> None:
     pointing = 0
     for feature in features:
         start, end = feature.labels["start_positions"], feature.labels["end_positions"]
-        assert feature.document is not None
         if start == 0:
             assert end == 0
             assert (
-                context[slice(*feature.document.span(feature.window.start, feature.window.stop - 1))].count("keeper")
+                context[
+                    slice(
+                        *source_of(feature).document.span(
+                            source_of(feature).window.start, source_of(feature).window.stop - 1
+                        )
+                    )
+                ].count("keeper")
                 == 0
             )
         else:
             pointing += 1
-            shift = feature.window.start - feature.first
-            assert context[slice(*feature.document.span(int(start) + shift, int(end) + shift))] == "keeper"
+            shift = source_of(feature).window.start - source_of(feature).first
+            assert context[slice(*source_of(feature).document.span(int(start) + shift, int(end) + shift))] == "keeper"
     assert 0 < pointing < len(features)
 
 
@@ -170,15 +174,14 @@ def test_a_window_points_at_the_first_answer_that_it_holds_whole() -> None:
     task = QuestionAnswering(window=64, overlap=8)
     two = QAExample("q", "who", "ada bel", (GoldAnswer("bel", 4), GoldAnswer("ada", 0)))
     [feature] = task.training_features([two], LETTERS)
-    assert feature.labels["start_positions"] == feature.labels["end_positions"] == feature.first + 2
+    assert feature.labels["start_positions"] == feature.labels["end_positions"] == source_of(feature).first + 2
 
 
 def test_the_answer_covers_every_token_that_its_characters_touch() -> None:
     [feature] = QuestionAnswering().training_features([example("one lampkeeper two", "mpkee")], LETTERS)
-    assert feature.document is not None
-    shift = -feature.first
+    shift = -source_of(feature).first
     start, end = int(feature.labels["start_positions"]) + shift, int(feature.labels["end_positions"]) + shift
-    assert feature.document.span(start, end) == (4, 13)  # "lam", "pke", "epe"
+    assert source_of(feature).document.span(start, end) == (4, 13)  # "lam", "pke", "epe"
 
 
 def test_windows_without_the_answer_are_thinned_alike_every_time() -> None:
@@ -188,11 +191,13 @@ def test_windows_without_the_answer_are_thinned_alike_every_time() -> None:
         task = QuestionAnswering(window=32, overlap=8, max_answer_tokens=8, negative_windows=share)
         examples = [example(context, "keeper"), example(context, id_="impossible")]
         features = list(task.training_features(examples, LETTERS))
-        kept.append([(f.example, f.window) for f in features])
+        kept.append([(f.example, source_of(f).window) for f in features])
         counts.append([sum(f.example == k for f in features) for k in (0, 1)])
-        assert [(f.example, f.window) for f in task.training_features(examples, LETTERS)] == kept[-1]
+        assert [(f.example, source_of(f).window) for f in task.training_features(examples, LETTERS)] == kept[-1]
         alone = list(task.training_features([examples[1]], LETTERS))
-        assert [f.window for f in alone] == [window for e, window in kept[-1] if e == 1]  # its neighbours do not matter
+        assert [source_of(f).window for f in alone] == [
+            window for e, window in kept[-1] if e == 1
+        ]  # its neighbours do not matter
     assert counts[0] == [1, 1]
     assert set(kept[0]) < set(kept[1]) | {kept[0][-1]}
     assert 0.2 < counts[1][1] / counts[2][1] < 0.4
@@ -308,13 +313,12 @@ def test_all_windows_stand_on_one_scale(
         outputs["start_logits"] += number  # another level in each window: its own [CLS] takes it away
         decoder.add(feature, outputs)
         start, end = (outputs[name].astype(float) for name in ("start_logits", "end_logits"))
-        document = feature.document
-        assert document is not None
-        for i in range(*feature.window):
-            for j in range(i, min(i + 5, feature.window.stop)):
+        document = source_of(feature).document
+        for i in range(*source_of(feature).window):
+            for j in range(i, min(i + 5, source_of(feature).window.stop)):
                 if document.visible[i] and document.visible[j]:
-                    at = feature.first - feature.window.start
-                    margin = min(i - feature.window.start, feature.window.stop - 1 - j)
+                    at = source_of(feature).first - source_of(feature).window.start
+                    margin = min(i - source_of(feature).window.start, source_of(feature).window.stop - 1 - j)
                     score = (start[at + i] + end[at + j] - start[0] - end[0]) / temperature
                     score -= length_penalty * math.log(j - i + 1)
                     scores.setdefault((i, j), {}).setdefault(margin, score)
@@ -355,9 +359,8 @@ def test_no_answer_means_of_many_windows_what_it_means_of_one() -> None:
         examples = [example(" ".join(chr(97 + k // 2) * 2 + chr(97 + (k + 1) // 2) for k in range(n_words)))]
         decoder = task.decoder(examples, LETTERS)
         for feature in task.encode(examples, LETTERS):
-            document = feature.document
-            assert document is not None
-            n_spans = document.visible[slice(*feature.window)].sum()
+            document = source_of(feature).document
+            n_spans = document.visible[slice(*source_of(feature).window)].sum()
             inside = np.full(len(feature), -math.log(n_spans))  # all spans of a window together are even with none
             inside[0] = 0.0
             decoder.add(feature, {"start_logits": inside, "end_logits": np.zeros(len(feature))})
@@ -421,7 +424,7 @@ def test_the_receipt_counts_what_was_read() -> None:
     n_tokens = len(LETTERS.encode(context))
     longest = max(len(feature) for feature in features)
     assert whole.coverage == Coverage(n_tokens, n_tokens, n_unknown=60, n_windows=len(features), longest_input=longest)
-    assert (part.coverage.n_read, part.coverage.n_windows) == (features[-2].window.stop, len(features) - 1)
+    assert (part.coverage.n_read, part.coverage.n_windows) == (source_of(features[-2]).window.stop, len(features) - 1)
 
 
 @pytest.mark.parametrize("name", TORTURE)
@@ -532,7 +535,7 @@ def test_a_seam_lies_where_the_next_window_speaks_for_a_token(tokenizer: Tokeniz
     features = list(task.encode([one], tokenizer))
     [prediction] = predict(task, [one], tokenizer)
     document = encode_document(one.context, tokenizer)
-    owned = [feature.owned for feature in features]
+    owned = [source_of(feature).owned for feature in features]
     assert len(prediction.seams) == len(features) - 1 > 2
     for (before, after), this, following in zip(prediction.seams, owned, owned[1:], strict=False):
         last, first = document.tokens_of(before - 1, before), document.tokens_of(after, after + 1)

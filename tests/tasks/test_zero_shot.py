@@ -29,7 +29,7 @@ def of(text: str, *labels: str, label: int = 0, id_: str = "a") -> TextWithLabel
 def matched(task: ZeroShot, tokenizer: Tokenizer, text: str, places: list[np.ndarray]) -> Match:
     """The match of a text whose windows stand at these places, with a label in the east and one in the north."""
     example = of(text, "east", "north")
-    windows = [feature for feature in task.encode([example], tokenizer) if feature.document is not None]
+    windows = [feature for feature in task.encode([example], tokenizer) if feature.source is not None]
     decoder = task.decoder_for(["a"], {"east": EAST, "north": NORTH})
     for feature, place in zip(windows, places, strict=True):
         decoder.add(feature, {"embedding": place})
@@ -81,8 +81,8 @@ def test_a_training_input_is_a_window_and_all_labels_behind_it(tokenizer: Tokeni
 
 def test_judging_reads_every_label_once(tokenizer: Tokenizer) -> None:
     features = TASK.encode([of("ada"), of("bel", "lamp", "sea", id_="b")], tokenizer)
-    assert [feature.name for feature in features if feature.document is None] == ["lamp", "storm", "sea"]
-    assert [feature.example for feature in features if feature.document is not None] == [0, 1]
+    assert [feature.name for feature in features if feature.source is None] == ["lamp", "storm", "sea"]
+    assert [feature.example for feature in features if feature.source is not None] == [0, 1]
 
 
 @pytest.mark.parametrize("label", ["", " ", "lamp " * 9])
