@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 import numpy as np
 
 from bigbird_cli.data.rows import EmptyValue
-from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.section import Section
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -163,6 +163,29 @@ class Task(Protocol):
 
     def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """Measure predictions against the untouched gold of their examples."""
+
+
+def finite_output(
+    outputs: Mapping[str, np.ndarray], name: str, *, shape: tuple[int, ...] | None = None, where: str
+) -> np.ndarray:
+    """Take one of a model's outputs as float64.
+
+    Args:
+        outputs: of one model input, by their names.
+        name: the output's.
+        shape: what it must have; None for any.
+        where: the document or question it is of, for messages.
+
+    Raises:
+        ModelError: a number is not finite.
+        ValueError: it has another shape.
+    """
+    values = np.asarray(outputs[name], dtype=np.float64)
+    if shape is not None and values.shape != shape:
+        raise ValueError(f"{name} of shape {values.shape}, not {shape}")
+    if not np.isfinite(values).all():
+        raise ModelError("the model gave a score that is not a finite number", where=where)
+    return values
 
 
 def insist_on_same(predictions: Sequence[Any], examples: Sequence[Any], things: str) -> None:

@@ -15,9 +15,8 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -31,16 +30,15 @@ from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
-    Features,
     examples_of,
+    finite_output,
     insist_on_same,
     tell_alike,
 )
 from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, settings_for
 from bigbird_cli.text.documents import (
-    ReadDocument,
     encode_document,
     is_left_out,
     json_kind,
@@ -49,7 +47,6 @@ from bigbird_cli.text.documents import (
     unreadable,
 )
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered
 
 VALUE = "value"
 """Name of a regression's only output."""
@@ -315,16 +312,11 @@ class Classification(ReadingTask):
         """Open a decoder for the features of documents of these names, which need not be examples."""
         return ClassDecoder(self, names)
 
-    def score_names(self, examples: Sequence[LabelledText], features: Features) -> list[str]:
-        """Name the scores that `score` will give."""
-        blank = partial(
-            ClassPrediction,
-            labels=(self.names[0],),
-            value=0.0 if self.problem == "regression" else None,
-            scores=dict.fromkeys(self.names, 0.5),
-            combine=self.combine,
-        )
-        return names_of_scores(self.score, examples, features, blank)
+    def blank(self, name: str, coverage: Coverage) -> ClassPrediction:
+        """A prediction of the first label."""
+        value = 0.0 if self.problem == "regression" else None
+        scores = dict.fromkeys(self.names, 0.5)
+        return ClassPrediction(name, self.names[:1], value, scores, self.combine, coverage)
 
     def score(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> dict[str, float]:
         """Compare predictions with the gold, by scikit-learn's measures; shares in percent.
@@ -492,23 +484,12 @@ class Classification(ReadingTask):
                 )
 
 
-@dataclass(eq=False)
-class _Gathered:
-    """What is kept of a document's windows: their logits, and how many tokens each answers for."""
-
-    document: ReadDocument | None = None
-    logits: dict[Window, np.ndarray] = field(default_factory=dict)
-    weights: dict[Window, int] = field(default_factory=dict)
-    longest_input: int = 0
-
-
 class ClassDecoder:
     """Combines the windows of each document and says what it is."""
 
     def __init__(self, task: Classification, names: Sequence[str]) -> None:
         self._task = task
-        self._names = list(names)
-        self._gathered = [_Gathered() for _ in names]
+        self._gathered: Gatherer[np.ndarray] = Gatherer(names)
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
         """Take a window's logits (L,).
@@ -516,42 +497,30 @@ class ClassDecoder:
         Raises:
             ModelError: a logit is not a finite number.
         """
-        logits = np.asarray(outputs["logits"], dtype=np.float64)
-        if logits.shape != (len(self._task.names),):
-            raise ValueError(f"logits of shape {logits.shape} for {len(self._task.names)} labels")
-        name = self._names[feature.example]
-        if not np.isfinite(logits).all():
-            raise ModelError("the model gave a score that is not a finite number", where=f"document {name}")
-        source, gathered = source_of(feature), self._gathered[feature.example]
-        gathered.document = source.document
-        gathered.logits[source.window] = logits
-        gathered.weights[source.window] = max(1, len(source.owned))
-        gathered.longest_input = max(gathered.longest_input, len(feature))
+        where = self._gathered.where(feature)
+        logits = finite_output(outputs, "logits", shape=(len(self._task.names),), where=where)
+        self._gathered.add(feature, logits)
 
     def finish(self) -> list[ClassPrediction]:
         """Give one prediction for each document, in their order."""
-        return [self.prediction(i) for i in range(len(self._names))]
+        return [self.prediction(i) for i in range(len(self._gathered))]
 
     def prediction(self, example: int) -> ClassPrediction:
         """Give the prediction of one document whose windows have all been added."""
         task, gathered = self._task, self._gathered[example]
-        document = gathered.document
-        if document is None:
-            raise ValueError(f"no window of document {self._names[example]} was added")
-        read = sorted(gathered.logits)  # in reading order: the result does not depend on the order of arrival
-        logits_WL = np.stack([gathered.logits[window] for window in read])
+        logits_WL = np.stack(gathered.in_order())
         if task.combine == "mean":
-            logits_L = np.average(logits_WL, axis=0, weights=[gathered.weights[window] for window in read])
+            logits_L = gathered.mean(logits_WL)
         else:
             logits_L = logits_WL.max(axis=0) if task.combine == "max" else logits_WL[0]
         labels, value, scores = _told(task, logits_L)
         return ClassPrediction(
-            id=self._names[example],
+            id=self._gathered.names[example],
             labels=labels,
             value=value,
             scores=scores,
             combine=task.combine,
-            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
+            coverage=gathered.coverage,
         )
 
 

@@ -13,9 +13,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bigbird_cli.data.texts import read_texts
-from bigbird_cli.errors import ModelError
 from bigbird_cli.section import WindowSize
-from bigbird_cli.tasks.base import Feature, Features, TaskSection
+from bigbird_cli.tasks.base import Feature, Features, TaskSection, finite_output
 from bigbird_cli.tasks.words import units_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -165,9 +164,7 @@ class LanguageDecoder:
         Raises:
             ModelError: a loss is not a finite number.
         """
-        nll = np.asarray(outputs["nll"], dtype=np.float64)
-        if not np.isfinite(nll).all():
-            raise ModelError("the model gave a score that is not a finite number", where=feature.name)
+        nll = finite_output(outputs, "nll", where=feature.name)
         if not isinstance(feature, LanguageFeature) or feature.characters is None:
             raise ValueError("the feature does not know the characters of its tokens")
         told = np.asarray(feature.labels["labels"]) != IGNORED

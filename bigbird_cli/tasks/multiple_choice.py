@@ -8,28 +8,27 @@ each weighted by the tokens that it answers for.
 import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
-from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.errors import DataError
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
-    Features,
     WindowSource,
     examples_of,
+    finite_output,
     insist_on_same,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage, WindowedTask, names_of_scores, pack, source_of
-from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack
+from bigbird_cli.text.documents import encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums
+from bigbird_cli.text.windows import owned_sums
 
 LETTERS = string.ascii_uppercase
 _EXAMPLE = '{"context": ..., "question": ..., "choices": ["...", "..."], "label": 0}'
@@ -123,9 +122,9 @@ class MultipleChoice(WindowedTask):
         del tokenizer
         return ChoiceDecoder([example.id for example in examples])
 
-    def score_names(self, examples: Sequence[Question], features: Features) -> list[str]:
-        """Name the scores that `score` will give."""
-        return names_of_scores(self.score, examples, features, partial(ChoicePrediction, choice=0, scores=()))
+    def blank(self, name: str, coverage: Coverage) -> ChoicePrediction:
+        """A prediction of the first choice."""
+        return ChoicePrediction(name, choice=0, scores=(), coverage=coverage)
 
     def score(self, predictions: Sequence[ChoicePrediction], examples: Sequence[Question]) -> dict[str, float]:
         """Compare the choices with the right ones, in percent.
@@ -235,22 +234,11 @@ class MultipleChoice(WindowedTask):
         )
 
 
-@dataclass(eq=False)
-class _Gathered:
-    """What is kept of a question's windows: the choices' logits, and how many tokens each window answers for."""
-
-    document: ReadDocument | None = None
-    logits: dict[Window, np.ndarray] = field(default_factory=dict)
-    weights: dict[Window, int] = field(default_factory=dict)
-    longest_input: int = 0
-
-
 class ChoiceDecoder:
     """Averages each choice's score over the windows of a text."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = list(names)
-        self._gathered = [_Gathered() for _ in names]
+        self._gathered: Gatherer[np.ndarray] = Gatherer(names, kind="question")
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
         """Take a window's logits (C,).
@@ -258,35 +246,22 @@ class ChoiceDecoder:
         Raises:
             ModelError: a logit is not a finite number.
         """
-        logits = np.asarray(outputs["logits"], dtype=np.float64)
-        if logits.shape != feature.ids.shape[:1]:
-            raise ValueError(f"logits of shape {logits.shape} for {len(feature.ids)} choices")
-        if not np.isfinite(logits).all():
-            where = f"question {self._names[feature.example]}"
-            raise ModelError("the model gave a score that is not a finite number", where=where)
-        source, gathered = source_of(feature), self._gathered[feature.example]
-        gathered.document = source.document
-        gathered.logits[source.window] = logits
-        gathered.weights[source.window] = max(1, len(source.owned))
-        gathered.longest_input = max(gathered.longest_input, len(feature))
+        where = self._gathered.where(feature)
+        logits = finite_output(outputs, "logits", shape=feature.ids.shape[:1], where=where)
+        self._gathered.add(feature, logits)
 
     def finish(self) -> list[ChoicePrediction]:
         """Give one prediction for each question, in their order."""
-        return [self.prediction(i) for i in range(len(self._names))]
+        return [self.prediction(i) for i in range(len(self._gathered))]
 
     def prediction(self, example: int) -> ChoicePrediction:
         """Give the prediction of one question whose windows have all been added."""
         gathered = self._gathered[example]
-        document = gathered.document
-        if document is None:
-            raise ValueError(f"no window of question {self._names[example]} was added")
-        read = sorted(gathered.logits)
-        logits_WC = np.stack([gathered.logits[window] for window in read])
-        logits_C = np.average(logits_WC, axis=0, weights=[gathered.weights[window] for window in read])
+        logits_C = gathered.mean(np.stack(gathered.in_order()))
         weights_C = np.exp(logits_C - logits_C.max())
         return ChoicePrediction(
-            id=self._names[example],
+            id=self._gathered.names[example],
             choice=int(logits_C.argmax()),
             scores=tuple((weights_C / weights_C.sum()).tolist()),
-            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
+            coverage=gathered.coverage,
         )

@@ -14,8 +14,7 @@ sequence ends and another begins: many a vocabulary does not see it, but a headi
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -28,7 +27,7 @@ from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
-    Features,
+    finite_output,
     insist_on_same,
     tell_alike,
 )
@@ -51,11 +50,11 @@ from bigbird_cli.tasks.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, settings_for, source_of
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
 from bigbird_cli.text.documents import ReadDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums
+from bigbird_cli.text.windows import Window, owned_sums
 
 __all__ = ["Entity", "EntityDecoder", "GoldEntity", "NERExample", "NERPrediction", "NamedEntities"]
 
@@ -330,9 +329,9 @@ class NamedEntities(ReadingTask):
         """Open a decoder for the features of documents of these names, which need not be examples."""
         return EntityDecoder(names, tags=self.output_tags, scheme=self.scheme, temperature=self.temperature)
 
-    def score_names(self, examples: Sequence[NERExample], features: Features) -> list[str]:
-        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths."""
-        return names_of_scores(self.score, examples, features, partial(NERPrediction, entities=()))
+    def blank(self, name: str, coverage: Coverage) -> NERPrediction:
+        """A prediction without entities."""
+        return NERPrediction(name, entities=(), coverage=coverage)
 
     def score(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> dict[str, float]:
         """Compare entities with the untouched gold: right is the same type at the same characters; in percent.
@@ -515,19 +514,17 @@ class _Run:
         self._tags.append(tags.astype(np.int16))
 
 
-@dataclass(eq=False)
-class _Gathered:
-    """What is kept of a document's windows until all have come, and then its entities."""
+class _Progress:
+    """How far a document is decoded: its runs of units, and what came before its turn."""
 
-    document: ReadDocument | None = None
-    units: Units | None = None
-    paragraphs: np.ndarray | None = None  # the units that begin one
-    runs: list[_Run] = field(default_factory=list)  # of one unit or more; the first begins the document
-    waiting: dict[int, _Part] = field(default_factory=dict)  # by their first unit: what came before its turn
-    read: set[Window] = field(default_factory=set)
-    n_owned: int = 0
-    longest_input: int = 0
-    found: "_Found | None" = None
+    def __init__(self, document: ReadDocument) -> None:
+        self.document = document
+        self.units = units_of(document)
+        self.paragraphs = paragraphs_of(document.text, self.units)  # the units that begin one
+        self.runs: list[_Run] = []  # of one unit or more; the first begins the document
+        self.waiting: dict[int, _Part] = {}  # by their first unit
+        self.n_owned = 0
+        self.found: _Found | None = None
 
 
 @dataclass(frozen=True)
@@ -557,8 +554,8 @@ class EntityDecoder:
         temperature: float = 1.0,
         gold: Sequence[Sequence[GoldEntity]] | None = None,
     ) -> None:
-        self._names = list(names)
-        self._gathered = [_Gathered() for _ in names]
+        self._gathered: Gatherer[None] = Gatherer(names)  # the windows that were read: their outputs are not kept
+        self._progress: dict[int, _Progress] = {}
         self._tags = list(tags)
         self._legal = legal_tags(tags, scheme)
         self._temperature = temperature
@@ -570,75 +567,62 @@ class EntityDecoder:
         Raises:
             ModelError: a logit is not a finite number.
         """
-        logits = np.asarray(outputs["logits"], dtype=np.float64)
-        if logits.shape != (len(feature), len(self._tags)):
-            raise ValueError(f"logits of shape {logits.shape} for {len(feature)} tokens and {len(self._tags)} tags")
-        name = self._names[feature.example]
-        if not np.isfinite(logits).all():
-            raise ModelError("the model gave a score that is not a finite number", where=f"document {name}")
-        source, gathered = source_of(feature), self._gathered[feature.example]
-        if gathered.units is None or gathered.paragraphs is None:
-            gathered.document, gathered.units = source.document, units_of(source.document)
-            gathered.paragraphs = paragraphs_of(source.document.text, gathered.units)
-        if source.window in gathered.read:
-            raise ValueError(f"the window {source.window} of document {name} was added twice")
-        gathered.read.add(source.window)
-        gathered.n_owned += len(source.owned)
-        gathered.longest_input = max(gathered.longest_input, len(feature))
+        shape = (len(feature), len(self._tags))
+        logits = finite_output(outputs, "logits", shape=shape, where=self._gathered.where(feature))
+        self._gathered.add(feature, None)
+        source = source_of(feature)
+        if feature.example not in self._progress:
+            self._progress[feature.example] = _Progress(source.document)
+        progress = self._progress[feature.example]
+        progress.n_owned += len(source.owned)
 
-        own = _owned_tokens(source.owned)
-        first, stop = np.searchsorted(gathered.units.tokens, [own.start, own.stop]).tolist()
-        rows = source.first + gathered.units.tokens[first:stop] - source.window.start
+        own, units = _owned_tokens(source.owned), progress.units
+        first, stop = np.searchsorted(units.tokens, [own.start, own.stop]).tolist()
+        rows = source.first + units.tokens[first:stop] - source.window.start
         if first < stop:
-            begun = slice(*np.searchsorted(gathered.paragraphs, [first, stop]).tolist())
+            begun = slice(*np.searchsorted(progress.paragraphs, [first, stop]).tolist())
             log_probs = _log_softmax(logits[rows] / self._temperature).astype(np.float32)
-            gathered.waiting[first] = _Part(first, stop, gathered.paragraphs[begun].tolist(), log_probs)
-            self._go_on(gathered, 0 if not gathered.runs else gathered.runs[-1].stop)
-        if gathered.n_owned == 2 * len(source.document):
+            progress.waiting[first] = _Part(first, stop, progress.paragraphs[begun].tolist(), log_probs)
+            self._go_on(progress, 0 if not progress.runs else progress.runs[-1].stop)
+        if progress.n_owned == 2 * len(source.document):
             self._decode(feature.example)
 
     def finish(self) -> list[NERPrediction]:
         """Give one prediction for each document, in their order."""
-        return [self.prediction(i) for i in range(len(self._names))]
+        return [self.prediction(i) for i in range(len(self._gathered))]
 
     def prediction(self, example: int) -> NERPrediction:
         """Give the entities of one document whose windows have all been added."""
-        gathered = self._gathered[example]
-        document = gathered.document
-        if document is None:
-            raise ValueError(f"no window of document {self._names[example]} was added")
-        found = gathered.found or self._decode(example)
-        read = sorted(gathered.read)
+        coverage = self._gathered[example].coverage
+        found = self._progress[example].found or self._decode(example)
         return NERPrediction(
-            id=self._names[example],
+            id=self._gathered.names[example],
             entities=found.entities,
-            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
+            coverage=coverage,
             seams=found.seams,
             n_unalignable=found.n_unalignable,
         )
 
     def _decode(self, example: int) -> _Found:
         """Find the entities in the units that were read, each unbroken run of them by itself."""
-        gathered = self._gathered[example]
-        document, units = gathered.document, gathered.units
-        if document is None or units is None:
-            raise ValueError(f"no window of document {self._names[example]} was added")
-        while gathered.waiting:  # windows before these were not read
-            self._go_on(gathered, min(gathered.waiting))
-        gathered.found = _Found(
-            entities=tuple(entity for run in gathered.runs for entity in self._entities(document, units, run)),
-            seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in gathered.runs for i in run.seams),
+        progress = self._progress[example]
+        units = progress.units
+        while progress.waiting:  # windows before these were not read
+            self._go_on(progress, min(progress.waiting))
+        progress.found = _Found(
+            entities=tuple(entity for run in progress.runs for entity in self._entities(progress.document, units, run)),
+            seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in progress.runs for i in run.seams),
             n_unalignable=0 if self._gold is None else _n_unalignable(self._gold[example], units),
         )
-        gathered.runs.clear()
-        return gathered.found
+        progress.runs.clear()
+        return progress.found
 
-    def _go_on(self, gathered: _Gathered, unit: int) -> None:
+    def _go_on(self, progress: _Progress, unit: int) -> None:
         """Decode what has come of a document from a unit on, up to the next one that is missing."""
-        while (part := gathered.waiting.pop(unit, None)) is not None:
-            if not gathered.runs or gathered.runs[-1].stop < unit:
-                gathered.runs.append(_Run(unit, self._legal))
-            gathered.runs[-1].add(part)
+        while (part := progress.waiting.pop(unit, None)) is not None:
+            if not progress.runs or progress.runs[-1].stop < unit:
+                progress.runs.append(_Run(unit, self._legal))
+            progress.runs[-1].add(part)
             unit = part.stop
 
     def _entities(self, document: ReadDocument, units: Units, run: _Run) -> Iterator[Entity]:

@@ -28,8 +28,7 @@ import math
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -37,16 +36,16 @@ import numpy as np
 from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Count, Overlap
-from bigbird_cli.tasks.base import Feature, Features, insist_on_same
+from bigbird_cli.tasks.base import Feature, finite_output, insist_on_same
 from bigbird_cli.tasks.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.metrics import best_threshold, exact_match, length_groups, stands_at_seam, token_f1
 from bigbird_cli.tasks.squad import GoldAnswer, QAExample, iterate_examples
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, settings_for, source_of
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, settings_for, source_of
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered, owned_sums
+from bigbird_cli.text.windows import Window, owned_sums
 
 __all__ = ["GoldAnswer", "QAExample", "QAFeatures", "QAPrediction", "QuestionAnswering", "Span", "SpanDecoder"]
 
@@ -231,15 +230,9 @@ class QuestionAnswering(ReadingTask):
         """Open a decoder for the features of questions of these names, which need not be examples."""
         return SpanDecoder(ids, self, n_best=n_best)
 
-    def score_names(self, examples: Sequence[QAExample], features: Features) -> list[str]:
-        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
-
-        Args:
-            examples: those to be predicted.
-            features: their model inputs, from `encode(examples, tokenizer)`.
-        """
-        blank = partial(QAPrediction, answer=None, spans=(), no_answer_score=1.0)
-        return names_of_scores(self.score, examples, features, blank)
+    def blank(self, name: str, coverage: Coverage) -> QAPrediction:
+        """A prediction without an answer."""
+        return QAPrediction(name, answer=None, spans=(), no_answer_score=1.0, coverage=coverage)
 
     def score(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> dict[str, float]:
         """Measure predictions on the untouched gold texts, as SQuAD's scripts do; in percent.
@@ -466,15 +459,11 @@ def _label(window: Window, golds: Sequence[tuple[int, int] | None], first: int) 
     return None
 
 
-@dataclass(eq=False)
-class _Gathered:
-    """What is kept of an example's windows."""
+class _Kept(NamedTuple):
+    """What is kept of a window: the log of its spans' summed odds, and its best answers by tokens of the document."""
 
-    document: ReadDocument | None = None
-    odds: dict[Window, float] = field(default_factory=dict)  # log of the summed odds of a window's own spans
-    answers: dict[Window, list[Answer]] = field(default_factory=dict)  # their mentions by tokens of the document
-    owned: dict[Window, range] = field(default_factory=dict)
-    longest_input: int = 0
+    odds: float
+    answers: list[Answer]
 
 
 class SpanDecoder:
@@ -487,8 +476,7 @@ class SpanDecoder:
     """
 
     def __init__(self, ids: Sequence[str], task: QuestionAnswering, *, n_best: int) -> None:
-        self._ids = list(ids)
-        self._gathered = [_Gathered() for _ in ids]
+        self._gathered: Gatherer[_Kept] = Gatherer(ids, kind="question")
         self._task = task
         self._n_best = n_best
 
@@ -498,19 +486,12 @@ class SpanDecoder:
         Raises:
             ModelError: a logit is not a finite number.
         """
-        starts = np.asarray(outputs["start_logits"], dtype=np.float64)
-        ends = np.asarray(outputs["end_logits"], dtype=np.float64)
-        if starts.shape != feature.ids.shape or ends.shape != feature.ids.shape:
-            raise ValueError(f"logits of shapes {starts.shape} and {ends.shape} for an input of {len(feature)} tokens")
-        if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
-            raise ModelError(
-                "the model gave a score that is not a finite number", where=f"question {self._ids[feature.example]}"
-            )
+        starts, ends = (
+            finite_output(outputs, name, shape=feature.ids.shape, where=self._gathered.where(feature))
+            for name in ("start_logits", "end_logits")
+        )
         source, task = source_of(feature), self._task
         document, window = source.document, source.window
-        gathered = self._gathered[feature.example]
-        gathered.document = document
-        gathered.longest_input = max(gathered.longest_input, len(feature))
         inside = slice(source.first, source.first + window.stop - window.start)
         visible = document.visible[window.start : window.stop]
         scores = WindowScores(
@@ -522,40 +503,36 @@ class SpanDecoder:
             owned=range(source.owned.start - 2 * window.start, source.owned.stop - 2 * window.start),
             length_penalty=task.length_penalty,
         )
-        gathered.odds[window], answers = best_answers(
+        odds, answers = best_answers(
             scores,
             n_best=self._n_best + _BESIDES,
             key_of=lambda first, last: answer_key(_text(document, first + window.start, last + window.start)),
         )
-        gathered.answers[window] = [answer.moved(window.start) for answer in answers]
-        gathered.owned[window] = source.owned
+        self._gathered.add(feature, _Kept(odds, [answer.moved(window.start) for answer in answers]))
 
     def finish(self) -> list[QAPrediction]:
         """Give one prediction for each example, in the examples' order."""
-        return [self.prediction(i) for i in range(len(self._ids))]
+        return [self.prediction(i) for i in range(len(self._gathered))]
 
     def prediction(self, example: int) -> QAPrediction:
         """Give the prediction of one example whose windows have all been added."""
         gathered = self._gathered[example]
-        document = gathered.document
-        if document is None:
-            raise ValueError(f"no window of question {self._ids[example]} was added")
-        read = sorted(gathered.odds)  # in reading order: the sum does not depend on the order of arrival
-        odds = float(np.logaddexp.reduce([gathered.odds[window] for window in read]))
+        document, kept = gathered.document, gathered.in_order()
+        odds = float(np.logaddexp.reduce([window.odds for window in kept]))
         task = self._task
-        scaled = task.answer_scale * (odds - task.window_prior * math.log(len(read))) + task.answer_bias
+        scaled = task.answer_scale * (odds - task.window_prior * math.log(len(kept))) + task.answer_bias
         total = float(np.logaddexp(0.0, scaled))  # log of the odds of everything, "no answer" included
-        answers = together(answer for window in read for answer in gathered.answers[window])
+        answers = together(answer for window in kept for answer in window.answers)
         spans = _apart((_span(document, answer, odds - scaled + total) for answer in answers), self._n_best)
         no_answer_score = min(1.0, float(np.exp(-total)))
         answered = bool(spans) and no_answer_score <= self._task.no_answer_threshold
         return QAPrediction(
-            id=self._ids[example],
+            id=self._gathered.names[example],
             answer=spans[0] if answered else None,
             spans=spans,
             no_answer_score=no_answer_score,
-            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
-            seams=tuple(_seam(document, gathered.owned[window]) for window in read[1:]),
+            coverage=gathered.coverage,
+            seams=tuple(_seam(document, gathered.owned[window]) for window in gathered.windows[1:]),
         )
 
 

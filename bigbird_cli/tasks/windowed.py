@@ -6,9 +6,9 @@ window; a question comes first: `[CLS] question [SEP] window [SEP]`.
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar
 
 import numpy as np
 from pydantic import model_validator
@@ -19,10 +19,13 @@ from bigbird_cli.section import Overlap, WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, WindowSource
 from bigbird_cli.text.documents import ReadDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, owned_sums, windows
+from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
 LEAST_CAPACITY = 8
 """A window that holds fewer tokens of a long document, beside a second text, is refused."""
+
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,86 @@ def source_of(feature: Feature) -> WindowSource:
     if feature.source is None:
         raise ValueError("the feature does not know its document")
     return feature.source
+
+
+@dataclass(eq=False)
+class Gathered(Generic[V]):
+    """What a decoder keeps of the windows of one document, which come in any order.
+
+    Attributes:
+        document: that the windows were cut from.
+        values: what is kept of each window's outputs.
+        owned: the spans that each window answers for.
+        longest_input: tokens of the longest model input.
+    """
+
+    document: ReadDocument
+    values: dict[Window, V] = field(default_factory=dict)
+    owned: dict[Window, range] = field(default_factory=dict)
+    longest_input: int = 0
+
+    @property
+    def windows(self) -> list[Window]:
+        """In reading order, so that no result depends on the order in which they came."""
+        return sorted(self.values)
+
+    def in_order(self) -> list[V]:
+        """What is kept of each window, in reading order."""
+        return [self.values[window] for window in self.windows]
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Average values (W, ...) of the windows in reading order, each weighted by the tokens that it answers for."""
+        weights = [max(1, len(self.owned[window])) for window in self.windows]
+        averaged: np.ndarray = np.average(values, axis=0, weights=weights)
+        return averaged
+
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the document was read."""
+        return Coverage(
+            n_tokens=len(self.document),
+            n_read=n_covered(self.windows),
+            n_unknown=self.document.unknown,
+            n_windows=len(self.values),
+            longest_input=self.longest_input,
+        )
+
+
+class Gatherer(Generic[V]):
+    """Keeps what a decoder needs of the windows of several documents.
+
+    Args:
+        names: of the documents, or of the questions that were asked of them.
+        kind: what they are, for messages.
+    """
+
+    def __init__(self, names: Sequence[str], *, kind: str = "document") -> None:
+        self.names = list(names)
+        self._kind = kind
+        self._gathered: dict[int, Gathered[V]] = {}
+
+    def where(self, feature: Feature) -> str:
+        """What to call a feature's document in messages."""
+        return f"{self._kind} {self.names[feature.example]}"
+
+    def add(self, feature: Feature, value: V) -> Gathered[V]:
+        """Keep a value of a window; ValueError where the window was added before, or the feature holds none."""
+        source = source_of(feature)
+        gathered = self._gathered.setdefault(feature.example, Gathered(source.document))
+        if source.window in gathered.values:
+            raise ValueError(f"the window {source.window} of {self.where(feature)} was added twice")
+        gathered.values[source.window] = value
+        gathered.owned[source.window] = source.owned
+        gathered.longest_input = max(gathered.longest_input, len(feature))
+        return gathered
+
+    def __getitem__(self, example: int) -> Gathered[V]:
+        if example not in self._gathered:
+            raise ValueError(f"no window of {self._kind} {self.names[example]} was added")
+        return self._gathered[example]
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 class WindowSettings(TypedDict):
@@ -193,6 +276,26 @@ class WindowedTask(TaskSection):
         for window, owned in zip(plan, owned_sums(plan), strict=True):
             yield self.window_feature(document, window, owned, tokenizer, example=example, second=second, labels=labels)
 
+    @abstractmethod
+    def blank(self, name: str, coverage: Coverage) -> Any:
+        """A prediction that says nothing of the example of this name."""
+
+    @abstractmethod
+    def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
+        """Measure predictions against the untouched gold of their examples."""
+
+    def score_names(self, examples: Sequence[Any], features: Features) -> list[str]:
+        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
+
+        Args:
+            examples: those to be predicted.
+            features: their model inputs, from `encode(examples, tokenizer)`.
+        """
+        lengths = {each.example: len(each.source.document) for each in features if each.source is not None}
+        coverages = [Coverage(lengths[i], 0, 0, 0, 0) for i in range(len(examples))]
+        blank = [self.blank(example.id, coverage) for example, coverage in zip(examples, coverages, strict=True)]
+        return list(self.score(blank, examples))
+
     @model_validator(mode="before")
     @classmethod
     def _stride_is_overlap(cls, values: Any) -> Any:
@@ -230,25 +333,3 @@ class ReadingTask(WindowedTask):
         Raises:
             ModelError: the model's outputs cannot be told apart.
         """
-
-
-def names_of_scores(
-    score: Callable[[Sequence[Any], Sequence[Any]], dict[str, float]],
-    examples: Sequence[Any],
-    features: Features,
-    blank: Callable[..., Any],
-) -> list[str]:
-    """Name the scores that a task will give for examples, by scoring predictions that say nothing.
-
-    Args:
-        score: the task's own.
-        examples: those to be predicted, each with an `id`; some scores depend on them, and on their documents' lengths.
-        features: their model inputs, from `task.encode(examples, tokenizer)`.
-        blank: makes such a prediction, given its id and its coverage.
-    """
-    lengths = {each.example: len(each.source.document) for each in features if each.source is not None}
-    nothing = [
-        blank(id=example.id, coverage=Coverage(lengths[i], n_read=0, n_unknown=0, n_windows=0, longest_input=0))
-        for i, example in enumerate(examples)
-    ]
-    return list(score(nothing, examples))

@@ -6,8 +6,7 @@ the other: `[CLS] window [SEP] [CLS] label [SEP] [CLS] label [SEP] ...`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,18 +15,17 @@ from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import Row, read_rows
-from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.errors import DataError
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
-    Features,
     examples_of,
+    finite_output,
     insist_on_same,
 )
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, names_of_scores, pack, settings_for
-from bigbird_cli.text.documents import ReadDocument, encode_document, json_kind, unreadable
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
+from bigbird_cli.text.documents import encode_document, json_kind, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-from bigbird_cli.text.windows import Window, n_covered
 
 MOST = 1000.0
 """No scale and no logit of a calibration is larger."""
@@ -182,10 +180,9 @@ class ZeroShot(ReadingTask):
         """Open a decoder for documents of these names, which all have the labels whose places are given."""
         return MatchDecoder(self, [(name, tuple(places)) for name in names], places)
 
-    def score_names(self, examples: Sequence[TextWithLabels], features: Features) -> list[str]:
-        """Name the scores that `score` will give."""
-        blank = partial(Match, labels=(0,), scores=(1.0,), none_score=0.0, evidence=(0, 0, 0.0))
-        return names_of_scores(self.score, examples, features, blank)
+    def blank(self, name: str, coverage: Coverage) -> Match:
+        """A prediction of the first label."""
+        return Match(name, labels=(0,), scores=(1.0,), none_score=0.0, evidence=(0, 0, 0.0), coverage=coverage)
 
     def score(self, predictions: Sequence[Match], examples: Sequence[TextWithLabels]) -> dict[str, float]:
         """Compare the nearest labels with the right ones, in percent.
@@ -269,16 +266,6 @@ class ZeroShot(ReadingTask):
         )
 
 
-@dataclass(eq=False)
-class _Gathered:
-    """What is kept of a document's windows: their places, and how many tokens each answers for."""
-
-    document: ReadDocument | None = None
-    places: dict[Window, np.ndarray] = field(default_factory=dict)
-    weights: dict[Window, int] = field(default_factory=dict)
-    longest_input: int = 0
-
-
 class MatchDecoder:
     """Compares the windows of each text with its labels.
 
@@ -292,9 +279,9 @@ class MatchDecoder:
         self, task: ZeroShot, examples: Sequence[tuple[str, tuple[str, ...]]], places: Mapping[str, np.ndarray]
     ) -> None:
         self._task = task
-        self._examples = examples
+        self._label_names = [labels for _, labels in examples]
         self._labels = dict(places)
-        self._gathered = [_Gathered() for _ in examples]
+        self._gathered: Gatherer[np.ndarray] = Gatherer([name for name, _ in examples])
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
         """Take the place (D,) of a window or of a label.
@@ -302,59 +289,44 @@ class MatchDecoder:
         Raises:
             ModelError: a coordinate is not a finite number.
         """
-        source = feature.source
-        place = np.asarray(outputs["embedding"], dtype=np.float64)
-        if not np.isfinite(place).all():
-            where = f"label {feature.name!r}" if source is None else f"document {feature.name}"
-            raise ModelError("the model gave a number that is not finite", where=where)
-        if source is None:
-            self._labels[feature.name] = place
-            return
-        gathered = self._gathered[feature.example]
-        gathered.document = source.document
-        gathered.places[source.window] = place
-        gathered.weights[source.window] = max(1, len(source.owned))
-        gathered.longest_input = max(gathered.longest_input, len(feature))
+        is_label = feature.source is None
+        where = f"label {feature.name!r}" if is_label else self._gathered.where(feature)
+        embedding = finite_output(outputs, "embedding", where=where)
+        if is_label:
+            self._labels[feature.name] = embedding
+        else:
+            self._gathered.add(feature, embedding)
 
     def cosines(self, example: int) -> tuple[np.ndarray, np.ndarray]:
         """Compare a text with its labels: (W, L) of its windows in reading order, and (L,) of the windows made one."""
         gathered = self._gathered[example]
-        read = sorted(gathered.places)  # the result does not depend on the order of arrival
-        places_WD = np.stack([gathered.places[window] for window in read])
-        cosines_WL = places_WD @ np.stack([self._labels[label] for label in self._examples[example][1]]).T
-        if self._task.combine == "max":
-            return cosines_WL, cosines_WL.max(axis=0)
-        return cosines_WL, np.average(cosines_WL, axis=0, weights=[gathered.weights[window] for window in read])
+        embeddings_LD = np.stack([self._labels[label] for label in self._label_names[example]])
+        cosines_WL = np.stack(gathered.in_order()) @ embeddings_LD.T
+        return cosines_WL, cosines_WL.max(axis=0) if self._task.combine == "max" else gathered.mean(cosines_WL)
 
     def finish(self) -> list[Match]:
         """Give one prediction for each text, in their order."""
-        return [self.prediction(i) for i in range(len(self._examples))]
+        return [self.prediction(i) for i in range(len(self._gathered))]
 
     def prediction(self, example: int) -> Match:
         """Give the prediction of one text whose windows and labels have all been added."""
         task, gathered = self._task, self._gathered[example]
-        document = gathered.document
-        if document is None:
-            raise ValueError(f"no window of text {self._examples[example][0]} was added")
-        read = sorted(gathered.places)
         cosines_WL, cosines_L = self.cosines(example)
         probs_L, none = task.probabilities(cosines_L)
         ranked = np.argsort(-probs_L, kind="stable").tolist()
         best = ranked[0]
         probs_WL, _ = task.probabilities(cosines_WL)
         deciding = int(probs_WL[:, best].argmax())
+        start, stop = gathered.windows[deciding]
         if task.multi:
             given = [i for i in ranked if probs_L[i] >= task.threshold]
         else:
             given = [best] if probs_L[best] >= none else []
         return Match(
-            id=self._examples[example][0],
+            id=self._gathered.names[example],
             labels=tuple(given),
             scores=tuple(probs_L.tolist()),
             none_score=float(none),
-            evidence=(
-                *document.span(read[deciding].start, read[deciding].stop - 1),
-                float(probs_WL[deciding, best]),
-            ),
-            coverage=Coverage(len(document), n_covered(read), document.unknown, len(read), gathered.longest_input),
+            evidence=(*gathered.document.span(start, stop - 1), float(probs_WL[deciding, best])),
+            coverage=gathered.coverage,
         )

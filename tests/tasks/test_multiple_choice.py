@@ -194,7 +194,7 @@ def test_wrong_outputs_are_refused(tokenizer: Tokenizer) -> None:
     decoder = TASK.decoder([example], tokenizer)
     with pytest.raises(ModelError, match="not a finite number"):
         decoder.add(feature, {"logits": np.array([0, np.inf])})
-    with pytest.raises(ValueError, match="for 2 choices"):
+    with pytest.raises(ValueError, match=r"logits of shape \(3,\), not \(2,\)"):
         decoder.add(feature, {"logits": np.zeros(3)})
     with pytest.raises(ValueError, match="no window of question a"):
         decoder.finish()

@@ -461,7 +461,7 @@ def test_wrong_outputs_are_refused() -> None:
     decoder = TASK.decoder_for(["a"])
     with pytest.raises(ValueError, match=r"no window of document a was added"):
         decoder.prediction(0)
-    with pytest.raises(ValueError, match=r"logits of shape \(4, 3\) for 4 tokens and 5 tags"):
+    with pytest.raises(ValueError, match=r"logits of shape \(4, 3\), not \(4, 5\)"):
         decoder.add(feature, {"logits": np.zeros((len(feature), 3))})
     with pytest.raises(ModelError, match="not a finite number"):
         decoder.add(feature, {"logits": np.full((len(feature), 5), np.nan)})

@@ -144,7 +144,7 @@ def test_the_order_in_which_windows_arrive_changes_nothing(tokenizer: Tokenizer)
 
 
 def test_a_number_that_is_not_finite_is_refused(tokenizer: Tokenizer) -> None:
-    with pytest.raises(ModelError, match="not finite"):
+    with pytest.raises(ModelError, match="not a finite number"):
         matched(TASK, tokenizer, "ada", [np.array([np.nan, 0.0])])
 
 
