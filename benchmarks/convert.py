@@ -38,10 +38,11 @@ DEPTHS = (0, 256, 512, 1024, 2048, 3072, 3968)
 
 def write_base(folder: Path) -> None:
     """Write a BigBird with the pretraining heads and random weights."""
-    from bigbird_cli.bigbird.names import TIED, class_of, expected_names
+    from bigbird_cli.bigbird.heads import HEADS
+    from bigbird_cli.bigbird.names import TIED, expected_names
     from bigbird_cli.weights.store import write_model
 
-    config = BigBirdConfig(**SHAPE, architectures=[class_of("pretraining")])
+    config = BigBirdConfig(**SHAPE, architectures=[HEADS["pretraining"].class_name])
     draw = np.random.default_rng(0)
     shapes = {name: shape for name, shape in expected_names(config, "pretraining").items() if name not in TIED}
     tensors = {name: draw.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}

@@ -59,7 +59,8 @@ def make_world(folder: Path) -> World:
 
 def _write_model(folder: Path, task: str, *, spiece: bool = False) -> Path:
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.bigbird.names import TIED, class_of, expected_names
+    from bigbird_cli.bigbird.heads import HEADS
+    from bigbird_cli.bigbird.names import TIED, expected_names
     from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
     from bigbird_cli.weights.store import write_model
 
@@ -78,7 +79,7 @@ def _write_model(folder: Path, task: str, *, spiece: bool = False) -> Path:
     config = BigBirdConfig(
         vocab_size=tokenizer.vocab_size, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=16, max_position_embeddings=128, block_size=8, pad_token_id=tokenizer.pad_id,
-        sep_token_id=tokenizer.sep_id, id2label=dict(enumerate(labels)), architectures=[class_of(task)],
+        sep_token_id=tokenizer.sep_id, id2label=dict(enumerate(labels)), architectures=[HEADS[task].class_name],
     )  # fmt: skip
     draw = np.random.default_rng(0)
     names = {name: shape for name, shape in expected_names(config, task).items() if name not in TIED}

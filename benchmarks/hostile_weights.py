@@ -41,7 +41,8 @@ def write_model_in(format_name: str, folder: Path) -> tuple[Path, list[Path]]:
 
     from bigbird_cli import api
     from bigbird_cli.bigbird.config import BigBirdConfig
-    from bigbird_cli.bigbird.names import TIED, class_of, expected_names
+    from bigbird_cli.bigbird.heads import HEADS
+    from bigbird_cli.bigbird.names import TIED, expected_names
     from bigbird_cli.weights import formats
     from bigbird_cli.weights.store import write_model
 
@@ -61,7 +62,7 @@ def write_model_in(format_name: str, folder: Path) -> tuple[Path, list[Path]]:
         return folder, files
     config = BigBirdConfig(
         vocab_size=80, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=64, block_size=8, architectures=[class_of("qa")],
+        max_position_embeddings=64, block_size=8, architectures=[HEADS["qa"].class_name],
     )  # fmt: skip
     draw = np.random.default_rng(0)
     names = {name: shape for name, shape in expected_names(config, "qa").items() if name not in TIED}

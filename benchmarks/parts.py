@@ -90,7 +90,7 @@ def build(case: Case) -> tuple[Callable[[], Any], Callable[[], Any]]:
         attention_probs_dropout_prob=case.dropout,
     )
     model = head.model(config)
-    objective = head.objective(model, head.outputs)
+    objective = head.objective(model)
     optimiser = adamw(model, lr=1e-5, weight_decay=0.01)
     length_B = torch.tensor(case.lengths)
     ids_BS = torch.randint(5, VOCABULARY, (len(length_B), int(length_B.max())))

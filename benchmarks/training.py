@@ -67,7 +67,7 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
     groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=optim.lr)
     names = ("input_ids", "attention_mask", "token_type_ids")
-    per_token = job.head.per_token
+    per_token = job.head.spec.has_token_labels
     n_tokens, seconds, loss_value = 0, 0.0, math.nan
     torch.manual_seed(recipe.seed)
     for step in range(1, job.n_steps + 1):
@@ -104,9 +104,8 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
         for row, feature in enumerate(part):
             decoder.add(
                 feature,
-                {name: output[name][row, : len(feature)].numpy() for name in job.head.outputs}
-                if per_token
-                else {name: output[name][row].numpy() for name in job.head.outputs},
+                {name: output[name][row, : len(feature)].numpy() for name in job.head.spec.token_outputs}
+                | {name: output[name][row].numpy() for name in job.head.spec.outputs},
             )
     scores = job.task.score(decoder.finish(), job.dev.examples)
     return {"tokens_per_second": n_tokens / seconds, "loss": loss_value, "scores": scores}

@@ -7,10 +7,13 @@ model of so many layers. The encoder's names carry no prefix here; a model with 
 Shape letters: V vocabulary, P positions, T token types, D width, F feed-forward width, L labels.
 """
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Final
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.heads import HEADS, NEXT_SENTENCE, head_of_class
+from bigbird_cli.errors import ModelError
 
 PREFIX: Final = "bert."
 """What stands before the encoder's names in the folder of a model with a head."""
@@ -56,46 +59,6 @@ _OPTIONAL_BIASES: Final = tuple(
     for part in ("query", "key", "value")
 )
 _POOLER: Final = {"pooler.weight": "DD", "pooler.bias": "D"}
-_QA: Final = {
-    "qa_classifier.intermediate.dense.weight": "FD",
-    "qa_classifier.intermediate.dense.bias": "F",
-    "qa_classifier.output.dense.weight": "DF",
-    "qa_classifier.output.dense.bias": "D",
-    "qa_classifier.output.LayerNorm.weight": "D",
-    "qa_classifier.output.LayerNorm.bias": "D",
-    "qa_classifier.qa_outputs.weight": "2D",
-    "qa_classifier.qa_outputs.bias": "2",
-}
-_LM: Final = {
-    "cls.predictions.bias": "V",
-    "cls.predictions.transform.dense.weight": "DD",
-    "cls.predictions.transform.dense.bias": "D",
-    "cls.predictions.transform.LayerNorm.weight": "D",
-    "cls.predictions.transform.LayerNorm.bias": "D",
-    "cls.predictions.decoder.weight": "VD",
-    "cls.predictions.decoder.bias": "V",
-}
-_NEXT_SENTENCE: Final = {"cls.seq_relationship.weight": "2D", "cls.seq_relationship.bias": "2"}
-_SEQUENCE: Final = {
-    "classifier.dense.weight": "DD",
-    "classifier.dense.bias": "D",
-    "classifier.out_proj.weight": "LD",
-    "classifier.out_proj.bias": "L",
-}
-_HEADS: Final[dict[str, dict[str, str]]] = {
-    "none": {},
-    "pretraining": _LM | _NEXT_SENTENCE,
-    "causal": _LM,
-    "mlm": _LM,
-    "classify": _SEQUENCE,
-    "multiple_choice": {"classifier.weight": "1D", "classifier.bias": "1"},
-    "ner": {"classifier.weight": "LD", "classifier.bias": "L"},
-    "qa": _QA,
-    "linear": {"linear.weight": "LD", "linear.bias": "L"},
-}
-HEADS: Final = tuple(_HEADS)
-"""`none` is the bare encoder with its pooler, as BigBirdModel. In Hugging Face all but `qa` have a pooler; only `none`,
-`pretraining` and `multiple_choice` use it, and our own models with the other heads have none. `linear` is ours."""
 
 
 def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple[int, ...]]:
@@ -103,7 +66,7 @@ def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple
 
     Args:
         config: the model's settings.
-        head: one of HEADS. With "none" the encoder's names carry no prefix, with any other they carry PREFIX.
+        head: one of heads.HEADS. With "none" the encoder's names carry no prefix, with any other they carry PREFIX.
 
     Raises:
         ValueError: no such head.
@@ -114,10 +77,11 @@ def expected_names(config: BigBirdConfig, head: str = "none") -> dict[str, tuple
     if head not in HEADS:
         raise ValueError(f"unknown head {head!r}; there are {', '.join(HEADS)}")
     encoder = _EMBEDDINGS | _layers(config)
-    if head != "qa":
+    if HEADS[head].has_pooler:
         encoder |= _POOLER
     prefix = "" if head == "none" else PREFIX
-    letters = {prefix + name: shape for name, shape in encoder.items()} | _HEADS[head]
+    letters = {prefix + name: shape for name, shape in encoder.items()}
+    letters |= HEADS[head].parameters
     sizes = {
         "V": config.vocab_size,
         "P": config.max_position_embeddings,
@@ -171,19 +135,6 @@ POSITIONS: Final = "embeddings.position_embeddings.weight"
 TOKEN_TYPES: Final = "embeddings.token_type_embeddings.weight"
 POOLER: Final = tuple(_POOLER)
 
-_HEAD_CLASSES: Final = {
-    "none": "BigBirdModel",
-    "pretraining": "BigBirdForPreTraining",
-    "causal": "BigBirdForCausalLM",
-    "mlm": "BigBirdForMaskedLM",
-    "classify": "BigBirdForSequenceClassification",
-    "multiple_choice": "BigBirdForMultipleChoice",
-    "ner": "BigBirdForTokenClassification",
-    "qa": "BigBirdForQuestionAnswering",
-    "linear": "SentenceClassifier",
-}
-
-
 _WRAPPERS: Final = ("module.", "_orig_mod.", "model.")
 """What DataParallel, torch.compile and a training module put before every name."""
 
@@ -196,9 +147,42 @@ def wrapper_of(names: Collection[str]) -> str:
     return found
 
 
-def class_of(head: str) -> str:
-    """The class that opens a model with this head, as config.json's `architectures` names it."""
-    return _HEAD_CLASSES[head]
+def layer_of(name: str) -> int | None:
+    """The number of the layer that a parameter belongs to, in any of the namings here; None where it is in no layer."""
+    found = _LAYER.match(name)
+    return None if found is None else int(found[1] or found[2])
+
+
+_LAYER: Final = re.compile(
+    r"(?:bert[./])?encoder[./]layer[./_](\d{1,9})[./]"  # ours, Flax's, google-research/bigbird's
+    r"|transformer_scaffold_(\d{1,9})/"  # the TriviaQA model's
+)
+
+
+def count_layers(names: Collection[str]) -> int:
+    """One more than the highest number of a layer, so that a gap shows as a missing tensor.
+
+    Raises:
+        ModelError: that is more than there are names.
+    """
+    n_layers = max((number + 1 for name in names if (number := layer_of(name)) is not None), default=0)
+    if n_layers > len(names):
+        raise ModelError(
+            f"a layer has the number {n_layers - 1}, but there are only {len(names)} tensors",
+            fix="fetch the checkpoint again",
+        )
+    return n_layers
+
+
+def prefix_of(names: Iterable[str]) -> str:
+    """What stands before the encoder's names among these: PREFIX, or nothing."""
+    return PREFIX if any(name.startswith(PREFIX) for name in names) else ""
+
+
+def name_among(name: str, names: Container[str]) -> str:
+    """The form of a name, with or without PREFIX, that is among these; the name itself where none is."""
+    bare = name.removeprefix(PREFIX)
+    return next((form for form in (name, bare, PREFIX + bare) if form in names), name)
 
 
 def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = None) -> str:
@@ -208,15 +192,17 @@ def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = No
         shapes: name -> shape.
         architecture: the class that config.json names; it decides between heads of the same names.
     """
-    told = next((head for head, name in _HEAD_CLASSES.items() if name == architecture), None)
-    fitting = [head for head, names in _HEADS.items() if any(name in shapes for name in names if name not in TIED)]
-    if not any(name in shapes for name in _NEXT_SENTENCE):
+    declared = head_of_class(architecture)
+    fitting = [head for head, spec in HEADS.items() if any(name in shapes for name in spec.parameters.keys() - TIED)]
+    if not any(name in shapes for name in NEXT_SENTENCE):
         fitting = [head for head in fitting if head != "pretraining"]
-    if told in fitting:
-        return str(told)
+    if not fitting:
+        fitting = [head for head, spec in HEADS.items() if not spec.parameters]
+    if declared in fitting:
+        return declared
     if "ner" in fitting:  # named as the choice's; only that one has a single row
         return "multiple_choice" if shapes["classifier.weight"][:1] == (1,) else "ner"
-    return next((head for head in ("pretraining", "mlm", "classify", "qa", "linear") if head in fitting), "none")
+    return next(head for head in ("pretraining", "mlm", "classify", "qa", "linear", "none") if head in fitting)
 
 
 # TensorFlow
@@ -326,7 +312,7 @@ _ENCODER: Final = (*_EMBEDDINGS, *_ATTENTION, *_ACROSS, *_FEED_FORWARD, *_POOLER
 
 FLAX_TO_BIGBIRD: Final = {
     _flax(name): name
-    for names in (_ENCODER, [PREFIX + name for name in _ENCODER], *_HEADS.values())
+    for names in (_ENCODER, [PREFIX + name for name in _ENCODER], *(spec.parameters for spec in HEADS.values()))
     for name in names
     if name not in SHARED_BIAS
 }

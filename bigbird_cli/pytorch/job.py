@@ -152,7 +152,7 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         prepared: FeatureFile | None = None
         loader: Loader
         if data.streaming:
-            if recipe.task.head == "linear":
+            if head.spec.is_fitted:
                 raise RecipeError(
                     "a linear classifier is fitted to all examples at once",
                     where="data.streaming",
@@ -175,7 +175,7 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
             prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
             if not len(prepared):
                 raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
-            if recipe.task.head == "linear":
+            if head.spec.is_fitted:
                 fit_head(model, task, prepared)
             loader = EpochLoader(
                 prepared,

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from bigbird_cli.bigbird.heads import HEADS as SPECS
+from bigbird_cli.bigbird.heads import HeadSpec
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.model.heads import IGNORED, Classifier, zero_of
 from bigbird_cli.pytorch.model.models import (
@@ -45,13 +47,10 @@ LABEL_GROUPS = 4
 class Objective(nn.Module):
     """A model whose own loss is a mean over its targets."""
 
-    reads_labels: ClassVar[bool] = False
-    """Judging takes labels too: the outputs tell how well they were met."""
-
-    def __init__(self, model: PretrainedModel, outputs: tuple[str, ...]) -> None:
+    def __init__(self, model: PretrainedModel, spec: HeadSpec) -> None:
         super().__init__()
         self.model = model
-        self.outputs = outputs
+        self.spec = spec
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
         """Give this pass's share of the batch's loss.
@@ -68,7 +67,7 @@ class Objective(nn.Module):
     def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Give the outputs that the task's decoder reads, the first axis of each B."""
         output = self.model(**inputs, return_dict=True)
-        return {name: output[name] for name in self.outputs}
+        return {name: output[name] for name in (*self.spec.token_outputs, *self.spec.outputs)}
 
 
 class Tagging(Objective):
@@ -86,7 +85,6 @@ class Tagging(Objective):
 class LanguageModelling(Objective):
     """Tell hidden or following tokens; with next-sentence labels, also whether the second part follows the first."""
 
-    reads_labels = True
     told_from_before: ClassVar[int] = 0
     """How many tokens before a labelled one the state stands that tells it."""
 
@@ -213,28 +211,29 @@ class LabelMatching(Objective):
 
 @dataclass(frozen=True)
 class Head:
-    """A model class, what it is trained for, and which of its outputs a task's decoder reads."""
+    """What this framework has for a head: the model that it makes with the encoder, and what trains that."""
 
+    spec: HeadSpec
     model: type[PretrainedModel]
-    outputs: tuple[str, ...]
-    objective: type[Objective] = Objective
-    per_token: bool = True
-    """Labels and outputs have one row a token, so that padding is added and cut."""
+    objective_class: type[Objective] = Objective
+
+    def objective(self, model: PretrainedModel) -> Objective:
+        """What trains and judges a model of this head's class."""
+        return self.objective_class(model, self.spec)
 
 
 HEADS = {
-    "qa": Head(BigBirdForQuestionAnswering, ("start_logits", "end_logits")),
-    "ner": Head(BigBirdForTokenClassification, ("logits",), Tagging),
-    "classify": Head(BigBirdForSequenceClassification, ("logits",), per_token=False),
-    "multiple_choice": Head(BigBirdForMultipleChoice, ("logits",), per_token=False),
-    "mlm": Head(BigBirdForMaskedLM, ("nll", "correct"), LanguageModelling),
-    "pretraining": Head(BigBirdForPreTraining, ("nll", "correct", "relation_logits"), LanguageModelling),
-    "causal": Head(BigBirdForCausalLM, ("nll", "correct"), NextToken),
-    "sentences": Head(SentenceEncoder, ("embedding",), LabelMatching),
-    "linear": Head(SentenceClassifier, ("logits",), per_token=False),
+    "qa": Head(SPECS["qa"], BigBirdForQuestionAnswering),
+    "ner": Head(SPECS["ner"], BigBirdForTokenClassification, Tagging),
+    "classify": Head(SPECS["classify"], BigBirdForSequenceClassification),
+    "multiple_choice": Head(SPECS["multiple_choice"], BigBirdForMultipleChoice),
+    "mlm": Head(SPECS["mlm"], BigBirdForMaskedLM, LanguageModelling),
+    "pretraining": Head(SPECS["pretraining"], BigBirdForPreTraining, LanguageModelling),
+    "causal": Head(SPECS["causal"], BigBirdForCausalLM, NextToken),
+    "sentences": Head(SPECS["sentences"], SentenceEncoder, LabelMatching),
+    "linear": Head(SPECS["linear"], SentenceClassifier),
 }
-WHOLE = ("relation_logits", "embedding")
-"""Outputs that belong to a whole input even where the others belong to its tokens."""
+"""By the names of bigbird.heads, those that can be trained."""
 
 
 def head_named(name: str) -> Head:

@@ -9,7 +9,7 @@ from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate, stackable
 from bigbird_cli.pytorch.devices import keep_memory, memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
-from bigbird_cli.pytorch.objectives import WHOLE, head_named
+from bigbird_cli.pytorch.objectives import head_named
 from bigbird_cli.pytorch.quantised import quantise
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import ModelFolder
@@ -40,8 +40,8 @@ class Predictor:
         self, model: PretrainedModel, *, head: str, max_tokens: int = MAX_TOKENS, memory_fix: str = MEMORY_FIX
     ) -> None:
         self._model = model
-        self._head = head_named(head)
-        self._objective = self._head.objective(model, self._head.outputs)
+        self._spec = head_named(head).spec
+        self._objective = head_named(head).objective(model)
         self._max_tokens = max_tokens
         self._memory_fix = memory_fix
         self._device = next(model.parameters()).device
@@ -83,8 +83,8 @@ class Predictor:
             features,
             pad_id=self._model.config.pad_token_id or 0,
             device=self._device,
-            labels=self._objective.reads_labels,
-            per_token=self._head.per_token,
+            labels=self._spec.predicts_from_labels,
+            per_token=self._spec.has_token_labels,
         )
         was_training = self._model.training
         self._model.eval()
@@ -101,7 +101,7 @@ class Predictor:
 
     def _cut(self, name: str, row: np.ndarray, n_tokens: int) -> np.ndarray:
         """One input's part of an output, as a copy: a short row must not keep a whole batch in memory."""
-        return row[:n_tokens].copy() if self._head.per_token and name not in WHOLE else row.copy()
+        return row[:n_tokens].copy() if name in self._spec.token_outputs else row.copy()
 
 
 def _as_array(output: torch.Tensor) -> np.ndarray:

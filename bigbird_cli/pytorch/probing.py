@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.names import POOLER, PREFIX, class_of
+from bigbird_cli.bigbird.heads import HEADS
+from bigbird_cli.bigbird.names import POOLER, name_among
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.pytorch.devices import memory_errors
-from bigbird_cli.pytorch.model import models, sentences
 from bigbird_cli.pytorch.model.base import BigBirdModel
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
+from bigbird_cli.pytorch.objectives import head_named
 
 
 def probe(
@@ -24,7 +25,7 @@ def probe(
         config: the model's settings.
         tensors: arrays by transformers' names; those of other heads are passed over.
         ids: whole numbers (B, S) below the vocabulary's size.
-        head: one of bigbird.names.HEADS; "none" has a pooler only where the tensors have one.
+        head: one of bigbird.heads.HEADS; one without parameters of its own has a pooler where the tensors have one.
         where: the model, for errors.
 
     Returns:
@@ -41,7 +42,7 @@ def probe(
             warnings.simplefilter("ignore", BigBirdWarning)  # tensors of other heads are the caller's to tell
             model.load_tensors(tensors, where=where, trained=True)
         input_ids = torch.from_numpy(ids.astype(np.int64))
-        if head == "multiple_choice":
+        if HEADS[head].reads_choices:
             input_ids = input_ids[:, None]
         with torch.inference_mode():
             output = model.eval()(input_ids, output_hidden_states=True, return_dict=True)
@@ -51,7 +52,6 @@ def probe(
 
 
 def _build(config: BigBirdConfig, tensors: Mapping[str, np.ndarray], head: str) -> PretrainedModel:
-    if head == "none":
-        return BigBirdModel(config, add_pooling_layer=any(name.removeprefix(PREFIX) in POOLER for name in tensors))
-    built: PretrainedModel = getattr(sentences if head == "linear" else models, class_of(head))(config)
-    return built
+    if not HEADS[head].parameters:
+        return BigBirdModel(config, add_pooling_layer=any(name_among(name, tensors) in tensors for name in POOLER))
+    return head_named(head).model(config)

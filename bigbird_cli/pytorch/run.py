@@ -319,7 +319,7 @@ class Run:
     @property
     def _is_fitted(self) -> bool:
         """Whether the model is of use before the first step."""
-        return bool(self._job.recipe.task.head == "linear")
+        return self._job.head.spec.is_fitted
 
     def _is_last(self, step: int) -> bool:
         return step >= self._job.n_steps

@@ -50,7 +50,7 @@ class Stepper:
                 fix="set run.precision to bfloat16 or float32",
             )
         self._job, self._world = job, world
-        objective: nn.Module = job.head.objective(job.model, job.head.outputs)
+        objective: nn.Module = job.head.objective(job.model)
         if run.compile:
             objective = cast(nn.Module, torch.compile(objective))
         self._objective = world.connected(objective)
@@ -91,7 +91,7 @@ class Stepper:
             )
 
     def _take(self, batch: Sequence[Feature], *, lr: float, step: int) -> Outcome:
-        job, world, per_token = self._job, self._world, self._job.head.per_token
+        job, world, per_token = self._job, self._world, self._job.head.spec.has_token_labels
         job.model.train()
         passes = job.split(batch, at_least=world.size)
         totals = n_targets(batch, per_token=per_token)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.names import PREFIX, class_of
+from bigbird_cli.bigbird.heads import HEADS
+from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.weights import formats
@@ -94,7 +95,7 @@ def inspect_model(
         n_parameters=sum(array.size for array in source.tensors.values()),
         kind=source.title,
         config=source.config,
-        model_class=class_of(source.head),
+        model_class=HEADS[source.head].class_name,
         used=source.used,
         unused=source.unused,
         notes=(*others, *source.notes),

@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from bigbird_cli.bigbird.config import CONFIG_NAME, MODEL_TYPE, BigBirdConfig, model_type_of, no_model_type
+from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import (
     POOLER,
     POSITIONS,
     PREFIX,
     TIED,
-    class_of,
     expected_names,
     head_of,
     wrapper_of,
@@ -45,7 +45,7 @@ class Source:
         title: what the source was found to be, for the reader.
         found: its place and format.
         config: the model's settings, with the source's positions.
-        head: one of bigbird.names.HEADS.
+        head: one of bigbird.heads.HEADS.
         tensors: name -> array, by transformers' names.
         used: source tensor -> the tensor it became.
         unused: source tensor -> why it was left behind. Every source tensor stands in `used` or here.
@@ -207,7 +207,7 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
         if reason is not None:
             dropped[name] = reason
         elif wanted is None and not name.startswith(_ENCODER_PARTS):
-            dropped[name] = f"belongs to no head of {class_of(head)}"
+            dropped[name] = f"belongs to no head of {HEADS[head].class_name}"
         elif wanted is None:
             raise ModelError(
                 f"the tensor {name} is no parameter of a BigBird of {config.num_hidden_layers} layers",
@@ -233,15 +233,15 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
         )
     if lost := [name for name in missing if name in heads]:
         raise ModelError(f"the tensor {lost[0]} {heads[lost[0]]} is missing", where=where, fix="fetch the model again")
-    if head not in ("none", "pretraining", "multiple_choice"):  # the others compute without one
+    if not HEADS[head].uses_pooler:
         missing = []
     companions = {name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()}
     if not has_tokenizer(found.folder):
         notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
     return Source(
-        title=f"BigBird ({class_of(head)})",
+        title=f"BigBird ({HEADS[head].class_name})",
         found=found,
-        config=config.replace(architectures=[class_of(head)]),
+        config=config.replace(architectures=[HEADS[head].class_name]),
         head=head,
         tensors={name: array for name, array in tensors.items() if name not in dropped},
         used={theirs: ours for theirs, ours in named.used.items() if ours not in dropped},

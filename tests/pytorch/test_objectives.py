@@ -87,14 +87,14 @@ def features(head: str) -> list[Feature]:
 def loss_in_parts(head: str, model: PretrainedModel, cuts: list[int]) -> tuple[float, dict[str, torch.Tensor]]:
     """Loss and gradients of the batch, cut into passes."""
     named, batch = head_named(HEAD_OF.get(head, head)), features(head)
-    objective = named.objective(model, named.outputs)
-    totals = n_targets(batch, per_token=named.per_token)
+    objective = named.objective(model)
+    totals = n_targets(batch, per_token=named.spec.has_token_labels)
     model.zero_grad()
     whole = 0.0
     for low, high in pairwise([0, *cuts, len(batch)]):
         part = batch[low:high]
-        padded = collate(part, pad_id=0, device=CPU, per_token=named.per_token)
-        loss = objective(padded.inputs, n_targets(part, per_token=named.per_token), totals)
+        padded = collate(part, pad_id=0, device=CPU, per_token=named.spec.has_token_labels)
+        loss = objective(padded.inputs, n_targets(part, per_token=named.spec.has_token_labels), totals)
         loss.backward()
         whole += loss.item()
     return whole, {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
@@ -118,7 +118,7 @@ def test_the_loss_is_the_models_own(head: str, at_once: int, monkeypatch: pytest
     monkeypatch.setattr(objectives, "SCORES_AT_ONCE", at_once)  # two rows of scores at a time
     model, named = built(head), head_named(HEAD_OF.get(head, head))
     loss, gradient = loss_in_parts(head, model, [])
-    padded = collate(features(head), pad_id=0, device=CPU, per_token=named.per_token)
+    padded = collate(features(head), pad_id=0, device=CPU, per_token=named.spec.has_token_labels)
     model.zero_grad()
     own = model(**padded.inputs).loss
     own.backward()
@@ -135,7 +135,7 @@ def partial_loss(allowed: list[list[int]], model: PretrainedModel) -> tuple[torc
     whole = Feature(ids, np.zeros(4, dtype=np.int8), {"labels": labels, "allowed": bits}, 0)
     padded = collate([whole], pad_id=0, device=CPU)
     totals = n_targets([whole])
-    loss = head_named("ner").objective(model, ("logits",))(padded.inputs, totals, totals)
+    loss = head_named("ner").objective(model)(padded.inputs, totals, totals)
     return loss, model(padded.inputs["input_ids"]).logits[0]
 
 
@@ -189,7 +189,7 @@ def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> Non
 def test_a_pass_without_a_target_gives_zeros() -> None:
     model = built("mlm")
     empty = Feature(np.full(5, 7, dtype=np.int32), np.zeros(5, dtype=np.int8), {"labels": np.full(5, -100)}, 0)
-    objective = head_named("mlm").objective(model, ("nll", "correct"))
+    objective = head_named("mlm").objective(model)
     loss = objective(collate([empty], pad_id=0, device=CPU).inputs, {"labels": 0}, {"labels": 4})
     loss.backward()
     assert loss.item() == 0

@@ -11,7 +11,8 @@ import pytest
 
 from bigbird_cli.backend import open_backend
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.names import FLAX_TO_BIGBIRD, HEADS, SHARED_BIAS, expected_names
+from bigbird_cli.bigbird.heads import HEADS
+from bigbird_cli.bigbird.names import FLAX_TO_BIGBIRD, SHARED_BIAS, expected_names
 from bigbird_cli.errors import ModelError
 from bigbird_cli.weights.formats import flax
 

@@ -5,7 +5,7 @@ checkpoints. Shape letters: B documents, S sequence, D width, V vocabulary, L la
 """
 
 import warnings
-from typing import Any, ClassVar, Unpack, cast
+from typing import Any, Unpack, cast
 
 from torch import Tensor, nn
 
@@ -236,8 +236,6 @@ class BigBirdForCausalLM(PretrainedModel):
 class BigBirdForSequenceClassification(PretrainedModel):
     """Encoder, and a head that labels a document, or gives it numbers."""
 
-    label_parameters: ClassVar[tuple[str, ...]] = ("classifier.out_proj.weight", "classifier.out_proj.bias")
-
     def __init__(self, config: BigBirdConfig) -> None:
         _need_encoder(config)
         super().__init__(config)
@@ -350,8 +348,6 @@ class BigBirdForMultipleChoice(PretrainedModel):
 
 class BigBirdForTokenClassification(PretrainedModel):
     """Encoder, and a head that labels every token."""
-
-    label_parameters: ClassVar[tuple[str, ...]] = ("classifier.weight", "classifier.bias")
 
     def __init__(self, config: BigBirdConfig) -> None:
         _need_encoder(config)

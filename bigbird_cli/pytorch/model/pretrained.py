@@ -4,13 +4,14 @@ import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.heads import HEADS, head_of_class
 from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, NewWeightsWarning
@@ -55,13 +56,16 @@ class Loaded(NamedTuple):
 class PretrainedModel(ConfiguredModel):
     """A module with a config, and its way from and to a folder."""
 
-    label_parameters: ClassVar[tuple[str, ...]] = ()
-    """Names of the parameters that have a row a label."""
-
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__(config)
         self.new_parameters: tuple[str, ...] = ()
         """Parameters that the checkpoint lacked."""
+
+    @property
+    def label_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that have a row a label."""
+        heads = (head for kind in type(self).__mro__ if (head := head_of_class(kind.__name__)))
+        return HEADS[next(heads, "none")].label_parameters
 
     @classmethod
     def from_pretrained(

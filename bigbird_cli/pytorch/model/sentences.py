@@ -3,7 +3,7 @@
 Shape letters: B texts, S sequence, D width.
 """
 
-from typing import Any, ClassVar, Unpack, cast
+from typing import Any, Unpack, cast
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,8 +50,6 @@ class SentenceEncoder(PretrainedModel):
 
 class SentenceClassifier(PretrainedModel):
     """One linear layer over a text's place: few examples suffice for it."""
-
-    label_parameters: ClassVar[tuple[str, ...]] = ("linear.weight", "linear.bias")
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__(config)
