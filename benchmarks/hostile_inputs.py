@@ -75,14 +75,15 @@ def _write_model(folder: Path, task: str, *, spiece: bool = False) -> Path:
         "ner": {"type": "ner", "window": 64, "overlap": 16, "labels": ["LOC", "PER"]},
         "classify": {"type": "classify", "problem": "single", "window": 64, "overlap": 16, "labels": ["no", "yes"]},
     }[task]
+    head = {"qa": "span", "ner": "token_labels", "classify": "document_labels"}[task]
     labels = {"ner": ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], "classify": ["no", "yes"]}.get(task, ["a", "b"])
     config = BigBirdConfig(
         vocab_size=tokenizer.vocab_size, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=16, max_position_embeddings=128, block_size=8, pad_token_id=tokenizer.pad_id,
-        sep_token_id=tokenizer.sep_id, id2label=dict(enumerate(labels)), architectures=[HEADS[task].class_name],
+        sep_token_id=tokenizer.sep_id, id2label=dict(enumerate(labels)), architectures=[HEADS[head].class_name],
     )  # fmt: skip
     draw = np.random.default_rng(0)
-    names = {name: shape for name, shape in expected_names(config, task).items() if name not in TIED}
+    names = {name: shape for name, shape in expected_names(config, head).items() if name not in TIED}
     tensors = {name: draw.standard_normal(shape, dtype=np.float32) for name, shape in names.items()}
     model = folder.with_name(f"{folder.name}-model")
     write_model(model, config=config, tensors=tensors, tokenizer=tokenizer)

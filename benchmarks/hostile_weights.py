@@ -62,10 +62,10 @@ def write_model_in(format_name: str, folder: Path) -> tuple[Path, list[Path]]:
         return folder, files
     config = BigBirdConfig(
         vocab_size=80, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=64, block_size=8, architectures=[HEADS["qa"].class_name],
+        max_position_embeddings=64, block_size=8, architectures=[HEADS["span"].class_name],
     )  # fmt: skip
     draw = np.random.default_rng(0)
-    names = {name: shape for name, shape in expected_names(config, "qa").items() if name not in TIED}
+    names = {name: shape for name, shape in expected_names(config, "span").items() if name not in TIED}
     tensors = {name: draw.standard_normal(shape, dtype=np.float32) for name, shape in names.items()}
     write_model(folder.with_name("plain"), config=config, tensors=tensors)
     api.convert(folder.with_name("plain"), folder, to=format_name)

@@ -68,8 +68,8 @@ class Case:
     dropout: float
 
     @property
-    def task(self) -> str:
-        return "qa" if self.window == 384 else "mlm"
+    def head(self) -> str:
+        return "span" if self.window == 384 else "masked_lm"
 
     @property
     def lengths(self) -> list[int]:
@@ -80,7 +80,7 @@ class Case:
 
 def build(case: Case) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """A forward pass without gradients, and a training step."""
-    head = HEADS[case.task]
+    head = HEADS[case.head]
     torch.manual_seed(0)
     config = BigBirdConfig(
         **WIDTHS[case.width],
@@ -98,7 +98,7 @@ def build(case: Case) -> tuple[Callable[[], Any], Callable[[], Any]]:
     inputs = {"input_ids": ids_BS, "token_type_ids": torch.zeros_like(ids_BS)}
     if not is_token_BS.all():
         inputs["attention_mask"] = is_token_BS.long()
-    if case.task == "qa":
+    if case.head == "span":
         inputs |= {"start_positions": length_B // 2, "end_positions": length_B // 2 + 3}
         counts = {"start_positions": len(length_B)}
     else:
@@ -130,7 +130,7 @@ def products(case: Case) -> list[tuple[int, int, int, int]]:
     width, inner, n_layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     layers = [(width, width, 4 * n_layers), (width, inner, n_layers), (inner, width, n_layers)]
     found = [(n_tokens, *each) for each in layers]
-    if case.task == "qa":
+    if case.head == "span":
         return [*found, (n_tokens, width, inner, 1), (n_tokens, inner, width, 1)]
     return [*found, (round(MASKED * n_tokens), width, VOCABULARY, 1)]
 

@@ -1,5 +1,7 @@
 """The heads of a BigBird: one table for conversion, training, prediction and the formats of weights.
 
+A head is named by what it gives, not by a task: several tasks may read the same head.
+
 Shape letters: V vocabulary, D width, F feed-forward width, L labels.
 """
 
@@ -82,48 +84,48 @@ HEADS: Final[Mapping[str, HeadSpec]] = {
         predicts_from_labels=True,
         uses_pooler=True,
     ),
-    "causal": HeadSpec(
+    "causal_lm": HeadSpec(
         "BigBirdForCausalLM",
         _LANGUAGE_MODEL,
         token_outputs=("nll", "correct"),
         has_token_labels=True,
         predicts_from_labels=True,
     ),
-    "mlm": HeadSpec(
+    "masked_lm": HeadSpec(
         "BigBirdForMaskedLM",
         _LANGUAGE_MODEL,
         token_outputs=("nll", "correct"),
         has_token_labels=True,
         predicts_from_labels=True,
     ),
-    "classify": HeadSpec("BigBirdForSequenceClassification", _DOCUMENT_LABELS, outputs=("logits",)),
-    "multiple_choice": HeadSpec(
+    "document_labels": HeadSpec("BigBirdForSequenceClassification", _DOCUMENT_LABELS, outputs=("logits",)),
+    "choices": HeadSpec(
         "BigBirdForMultipleChoice",
         {"classifier.weight": "1D", "classifier.bias": "1"},
         outputs=("logits",),
         uses_pooler=True,
         reads_choices=True,
     ),
-    "ner": HeadSpec(
+    "token_labels": HeadSpec(
         "BigBirdForTokenClassification",
         {"classifier.weight": "LD", "classifier.bias": "L"},
         token_outputs=("logits",),
         has_token_labels=True,
     ),
-    "qa": HeadSpec(
+    "span": HeadSpec(
         "BigBirdForQuestionAnswering",
         _SPAN,
         token_outputs=("start_logits", "end_logits"),
         has_token_labels=True,
         has_pooler=False,
     ),
-    "sentences": HeadSpec("SentenceEncoder", outputs=("embedding",), has_token_labels=True),
-    "linear": HeadSpec(
+    "embedding": HeadSpec("SentenceEncoder", outputs=("embedding",), has_token_labels=True),
+    "embedding_labels": HeadSpec(
         "SentenceClassifier", {"linear.weight": "LD", "linear.bias": "L"}, outputs=("logits",), is_fitted=True
     ),
 }
-"""`none` is the bare encoder, as BigBirdModel; the classes of `sentences` and `linear` are ours alone. Hugging Face
-gives a pooler to heads that do not use it; our models with those heads have none."""
+"""`none` is the bare encoder, as BigBirdModel; the classes of `embedding` and `embedding_labels` are ours alone.
+Hugging Face gives a pooler to heads that do not use it; our models with those heads have none."""
 
 
 def head_of_class(class_name: str | None) -> str | None:

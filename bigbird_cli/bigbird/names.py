@@ -200,9 +200,13 @@ def head_of(shapes: Mapping[str, tuple[int, ...]], architecture: str | None = No
         fitting = [head for head, spec in HEADS.items() if not spec.parameters]
     if declared in fitting:
         return declared
-    if "ner" in fitting:  # named as the choice's; only that one has a single row
-        return "multiple_choice" if shapes["classifier.weight"][:1] == (1,) else "ner"
-    return next(head for head in ("pretraining", "mlm", "classify", "qa", "linear", "none") if head in fitting)
+    if "token_labels" in fitting:  # named as the choice's; only that one has a single row
+        return "choices" if shapes["classifier.weight"][:1] == (1,) else "token_labels"
+    return next(
+        head
+        for head in ("pretraining", "masked_lm", "document_labels", "span", "embedding_labels", "none")
+        if head in fitting
+    )
 
 
 # TensorFlow

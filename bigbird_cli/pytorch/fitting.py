@@ -23,7 +23,7 @@ def fit_head(model: PretrainedModel, task: Any, features: Features) -> None:
     Raises:
         ResourceError: memory did not suffice.
     """
-    predictor = Predictor(model, head="sentences")
+    predictor = Predictor(model, head="embedding")
     places = [outputs["embedding"] for _, outputs in predictor.predict(features, batch_size=BATCH_SIZE)]
     labels, examples = [each.labels["labels"] for each in features], [each.example for each in features]
     weights, biases = task.fitted_head(np.stack(places), labels, examples)

@@ -223,15 +223,15 @@ class Head:
 
 
 HEADS = {
-    "qa": Head(SPECS["qa"], BigBirdForQuestionAnswering),
-    "ner": Head(SPECS["ner"], BigBirdForTokenClassification, Tagging),
-    "classify": Head(SPECS["classify"], BigBirdForSequenceClassification),
-    "multiple_choice": Head(SPECS["multiple_choice"], BigBirdForMultipleChoice),
-    "mlm": Head(SPECS["mlm"], BigBirdForMaskedLM, LanguageModelling),
+    "span": Head(SPECS["span"], BigBirdForQuestionAnswering),
+    "token_labels": Head(SPECS["token_labels"], BigBirdForTokenClassification, Tagging),
+    "document_labels": Head(SPECS["document_labels"], BigBirdForSequenceClassification),
+    "choices": Head(SPECS["choices"], BigBirdForMultipleChoice),
+    "masked_lm": Head(SPECS["masked_lm"], BigBirdForMaskedLM, LanguageModelling),
     "pretraining": Head(SPECS["pretraining"], BigBirdForPreTraining, LanguageModelling),
-    "causal": Head(SPECS["causal"], BigBirdForCausalLM, NextToken),
-    "sentences": Head(SPECS["sentences"], SentenceEncoder, LabelMatching),
-    "linear": Head(SPECS["linear"], SentenceClassifier),
+    "causal_lm": Head(SPECS["causal_lm"], BigBirdForCausalLM, NextToken),
+    "embedding": Head(SPECS["embedding"], SentenceEncoder, LabelMatching),
+    "embedding_labels": Head(SPECS["embedding_labels"], SentenceClassifier),
 }
 """By the names of bigbird.heads, those that can be trained."""
 

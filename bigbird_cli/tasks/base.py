@@ -131,7 +131,7 @@ class Task(Protocol):
 
     @property
     def head(self) -> str:
-        """Name of the head that the model needs: "qa", ..."""
+        """Name of the head that the model needs: "span", ..."""
 
     @property
     def main_metric(self) -> str:

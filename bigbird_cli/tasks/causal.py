@@ -20,7 +20,7 @@ from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 class CausalLanguageModelling(LanguageTask):
     """Tell the next token."""
 
-    head: ClassVar[str] = "causal"
+    head: ClassVar[str] = "causal_lm"
 
     type: Literal["causal"] = "causal"
     """The task's name."""

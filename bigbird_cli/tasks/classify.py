@@ -185,7 +185,7 @@ class Classification(ReadingTask):
     @property
     def head(self) -> str:
         """classify, or linear."""
-        return "classify" if self.classifier == "layers" else "linear"
+        return "document_labels" if self.classifier == "layers" else "embedding_labels"
 
     @property
     def main_metric(self) -> str:

@@ -64,7 +64,7 @@ class MaskedLanguageModelling(LanguageTask):
     @property
     def head(self) -> str:
         """mlm, or pretraining where pairs are learnt from."""
-        return "pretraining" if self.next_sentence else "mlm"
+        return "pretraining" if self.next_sentence else "masked_lm"
 
     def training_features(self, examples: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Cut texts into windows; `draw` hides words.

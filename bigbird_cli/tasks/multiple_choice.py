@@ -66,7 +66,7 @@ class ChoicePrediction:
 class MultipleChoice(WindowedTask):
     """Choose among several answers to a question on a text."""
 
-    head: ClassVar[str] = "multiple_choice"
+    head: ClassVar[str] = "choices"
     main_metric: ClassVar[str] = "accuracy"
     n_special: ClassVar[int] = 3
     second: ClassVar[str] = "question and choice"

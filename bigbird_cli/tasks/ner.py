@@ -98,7 +98,7 @@ class NERPrediction:
 class NamedEntities(ReadingTask):
     """Find the entities of a document, and say of which type each is."""
 
-    head: ClassVar[str] = "ner"
+    head: ClassVar[str] = "token_labels"
     main_metric: ClassVar[str] = "f1"
     falling: ClassVar[frozenset[str]] = frozenset({"unalignable", "seam_errors"})
 

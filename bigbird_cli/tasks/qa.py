@@ -96,7 +96,7 @@ class QAPrediction:
 class QuestionAnswering(ReadingTask):
     """Find the span of a document that answers a question, or say that there is none."""
 
-    head: ClassVar[str] = "qa"
+    head: ClassVar[str] = "span"
     main_metric: ClassVar[str] = "f1"
     falling: ClassVar[frozenset[str]] = frozenset({"seam_errors"})
     n_special: ClassVar[int] = 3

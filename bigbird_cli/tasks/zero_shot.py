@@ -69,7 +69,7 @@ class Match:
 class ZeroShot(ReadingTask):
     """Choose among labels that are named with each text."""
 
-    head: ClassVar[str] = "sentences"
+    head: ClassVar[str] = "embedding"
     main_metric: ClassVar[str] = "accuracy"
 
     type: Literal["zero_shot"] = "zero_shot"

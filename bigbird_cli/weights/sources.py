@@ -287,7 +287,7 @@ def _from_encoder(found: formats.Found, settings: dict[str, Any], named: formats
     warmed = bert_to_bigbird(settings, named.tensors, folder=found.folder)
     heads = [
         name
-        for head in ("qa", "mlm")
+        for head in ("span", "masked_lm")
         for name in expected_names(warmed.config, head)
         if not name.startswith(PREFIX) and name not in TIED
     ]

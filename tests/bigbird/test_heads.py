@@ -50,8 +50,8 @@ def test_a_head_is_found_by_its_class_and_its_names(head: str) -> None:
 
 
 def test_the_parameters_of_labels_are_those_with_a_row_a_label() -> None:
-    assert HEADS["classify"].label_parameters == ("classifier.out_proj.weight", "classifier.out_proj.bias")
-    assert HEADS["qa"].label_parameters == ()
+    assert HEADS["document_labels"].label_parameters == ("classifier.out_proj.weight", "classifier.out_proj.bias")
+    assert HEADS["span"].label_parameters == ()
 
 
 @pytest.mark.parametrize("table", [FLAX_TO_BIGBIRD, TENSORFLOW_TO_BIGBIRD, TRIVIA_QA_TO_BIGBIRD])

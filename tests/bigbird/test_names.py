@@ -21,12 +21,12 @@ TINY = {
 CLASSES = {
     "none": transformers.BigBirdModel,
     "pretraining": transformers.BigBirdForPreTraining,
-    "causal": transformers.BigBirdForCausalLM,
-    "mlm": transformers.BigBirdForMaskedLM,
-    "classify": transformers.BigBirdForSequenceClassification,
-    "multiple_choice": transformers.BigBirdForMultipleChoice,
-    "ner": transformers.BigBirdForTokenClassification,
-    "qa": transformers.BigBirdForQuestionAnswering,
+    "causal_lm": transformers.BigBirdForCausalLM,
+    "masked_lm": transformers.BigBirdForMaskedLM,
+    "document_labels": transformers.BigBirdForSequenceClassification,
+    "choices": transformers.BigBirdForMultipleChoice,
+    "token_labels": transformers.BigBirdForTokenClassification,
+    "span": transformers.BigBirdForQuestionAnswering,
 }
 
 

@@ -75,8 +75,8 @@ def test_a_prediction_is_the_processors() -> None:
     torch.manual_seed(0)
     model = BigBirdForQuestionAnswering(BigBirdConfig(vocab_size=50, initializer_range=0.2, **SIZES))
     inputs = features([500, 9, 130, 512, 300, 40, 131, 512])
-    want = list(Predictor(model, head="qa").predict(inputs, batch_size=8))
-    got = list(Predictor(model.to("cuda"), head="qa").predict(inputs, batch_size=8))
+    want = list(Predictor(model, head="span").predict(inputs, batch_size=8))
+    got = list(Predictor(model.to("cuda"), head="span").predict(inputs, batch_size=8))
     for (_, each), (_, right) in zip(got, want, strict=True):
         for name, array in each.items():
             np.testing.assert_allclose(array, right[name], rtol=1e-3, atol=1e-3)

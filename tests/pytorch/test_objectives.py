@@ -42,7 +42,7 @@ def built(head: str, **changes: object) -> PretrainedModel:
         return head_named(HEAD_OF.get(head, head)).model(BigBirdConfig(**{**settings, **changes}))
 
 
-HEAD_OF = {"regression": "classify", "multi": "classify"}
+HEAD_OF = {"regression": "document_labels", "multi": "document_labels"}
 KINDS = [*HEADS, *HEAD_OF]
 
 
@@ -52,24 +52,24 @@ def feature(head: str, size: int, number: int) -> Feature:
     types = (np.arange(size) > 2).astype(np.int8)
     of_tokens = np.where(rng.random(size) < 0.3, ids, -100).astype(np.int32)
     of_tokens[0], of_tokens[-1] = -100, ids[-1]
-    if head == "qa":
+    if head == "span":
         ids[2] = ids[-1] = 3
         return Feature(ids, types, {"start_positions": 4, "end_positions": size - 2}, number)
-    if head == "multiple_choice":
+    if head == "choices":
         choices = np.stack([ids, rng.permutation(ids)])
         mask = np.ones(choices.shape, dtype=bool)
         mask[1, size - number % 3 :] = False
         return Feature(choices, np.stack([types, types]), {"labels": number % 2}, number, mask=mask)
     labels: dict[str, dict] = {
-        "ner": {"labels": np.where(of_tokens < 0, -100, of_tokens % 3)},
-        "classify": {"labels": number % 3},
-        "linear": {"labels": number % 3},
+        "token_labels": {"labels": np.where(of_tokens < 0, -100, of_tokens % 3)},
+        "document_labels": {"labels": number % 3},
+        "embedding_labels": {"labels": number % 3},
         "regression": {"labels": rng.normal(size=3)},
         "multi": {"labels": (rng.random(3) < 0.5).astype(np.float32)},
-        "mlm": {"labels": of_tokens},
-        "causal": {"labels": of_tokens},
+        "masked_lm": {"labels": of_tokens},
+        "causal_lm": {"labels": of_tokens},
         "pretraining": {"labels": of_tokens, "next_sentence_label": number % 2},
-        "sentences": {"labels": number % 2, "parts": parts_of(size, number)},
+        "embedding": {"labels": number % 2, "parts": parts_of(size, number)},
     }
     return Feature(ids, types, labels[head], number)
 
@@ -112,7 +112,7 @@ def test_however_a_batch_is_split_loss_and_gradient_are_the_same(head: str) -> N
         torch.testing.assert_close(of_parts[name], value, rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("head", [head for head in KINDS if head != "sentences"])
+@pytest.mark.parametrize("head", [head for head in KINDS if head != "embedding"])
 @pytest.mark.parametrize("at_once", [1 << 26, 100])
 def test_the_loss_is_the_models_own(head: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objectives, "SCORES_AT_ONCE", at_once)  # two rows of scores at a time
@@ -135,24 +135,24 @@ def partial_loss(allowed: list[list[int]], model: PretrainedModel) -> tuple[torc
     whole = Feature(ids, np.zeros(4, dtype=np.int8), {"labels": labels, "allowed": bits}, 0)
     padded = collate([whole], pad_id=0, device=CPU)
     totals = n_targets([whole])
-    loss = head_named("ner").objective(model)(padded.inputs, totals, totals)
+    loss = head_named("token_labels").objective(model)(padded.inputs, totals, totals)
     return loss, model(padded.inputs["input_ids"]).logits[0]
 
 
 def test_where_labels_are_left_open_the_loss_is_that_of_any_of_them() -> None:
-    loss, logits = partial_loss([[0, 2], [1], [], [0, 1, 2]], built("ner"))
+    loss, logits = partial_loss([[0, 2], [1], [], [0, 1, 2]], built("token_labels"))
     p = logits.softmax(-1)
     want = -torch.log(torch.stack([p[0, 0] + p[0, 2], p[1, 1], p[3].sum()])).sum() / 3
     torch.testing.assert_close(loss, want)
 
 
 def test_with_one_label_a_token_the_loss_left_open_is_cross_entropy() -> None:
-    loss, logits = partial_loss([[0], [2], [1], []], built("ner"))
+    loss, logits = partial_loss([[0], [2], [1], []], built("token_labels"))
     torch.testing.assert_close(loss, torch.nn.functional.cross_entropy(logits[:3], torch.tensor([0, 2, 1])))
 
 
 def test_tokens_that_may_be_anything_move_nothing() -> None:
-    model = built("ner")
+    model = built("token_labels")
     loss, _ = partial_loss([[0, 1, 2], [], [0, 1, 2], []], model)
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6)
@@ -160,14 +160,14 @@ def test_tokens_that_may_be_anything_move_nothing() -> None:
 
 
 def test_a_text_is_put_nearer_to_its_label_than_to_its_other_labels() -> None:
-    model = built("sentences")
-    loss, _ = loss_in_parts("sentences", model, [])
+    model = built("embedding")
+    loss, _ = loss_in_parts("embedding", model, [])
 
     def place(ids: np.ndarray) -> torch.Tensor:
         return model(torch.tensor(ids, dtype=torch.long)[None])[0]
 
     own = []
-    for each in features("sentences"):
+    for each in features("embedding"):
         parts = np.asarray(each.labels["parts"])
         text, *labels = (place(each.ids[parts == part]) for part in range(parts.max() + 1))
         cosines = torch.stack([torch.cosine_similarity(text, label, dim=0) for label in labels])
@@ -176,9 +176,9 @@ def test_a_text_is_put_nearer_to_its_label_than_to_its_other_labels() -> None:
 
 
 def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> None:
-    model = built("sentences").eval()
-    batch = features("sentences")
-    for each, found in Predictor(model, head="sentences").predict(batch, batch_size=4):
+    model = built("embedding").eval()
+    batch = features("embedding")
+    for each, found in Predictor(model, head="embedding").predict(batch, batch_size=4):
         with torch.inference_mode():
             ids, types = torch.tensor(each.ids)[None].long(), torch.tensor(each.types)[None].long()
             states = model.get_submodule("bert")(ids, token_type_ids=types).last_hidden_state[0]
@@ -187,16 +187,16 @@ def test_a_sentence_is_a_point_of_length_one_and_the_mean_of_its_states() -> Non
 
 
 def test_a_pass_without_a_target_gives_zeros() -> None:
-    model = built("mlm")
+    model = built("masked_lm")
     empty = Feature(np.full(5, 7, dtype=np.int32), np.zeros(5, dtype=np.int8), {"labels": np.full(5, -100)}, 0)
-    objective = head_named("mlm").objective(model)
+    objective = head_named("masked_lm").objective(model)
     loss = objective(collate([empty], pad_id=0, device=CPU).inputs, {"labels": 0}, {"labels": 4})
     loss.backward()
     assert loss.item() == 0
     assert all(weight.grad is not None and not weight.grad.any() for weight in model.get_submodule("cls").parameters())
 
 
-@pytest.mark.parametrize("head", ["mlm", "causal", "pretraining"])
+@pytest.mark.parametrize("head", ["masked_lm", "causal_lm", "pretraining"])
 def test_a_language_model_is_judged_token_by_token(head: str) -> None:
     model, batch = built(head).eval(), features(head)
     for each, found in Predictor(model, head=head).predict(batch, batch_size=4):
@@ -209,7 +209,7 @@ def test_a_language_model_is_judged_token_by_token(head: str) -> None:
         scores = output["prediction_logits" if head == "pretraining" else "logits"][0].log_softmax(-1)
         labels = np.asarray(each.labels["labels"])
         places = np.flatnonzero(labels >= 0)
-        rows = places - (head == "causal")
+        rows = places - (head == "causal_lm")
         expected = np.zeros(len(each))
         expected[places] = -scores[rows, labels[places]].numpy()
         np.testing.assert_allclose(found["nll"], expected, atol=1e-5)

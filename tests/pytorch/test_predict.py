@@ -63,7 +63,7 @@ def alone(model: BigBirdForQuestionAnswering, feature: Feature) -> dict[str, np.
 def test_each_feature_gets_what_it_gets_alone(
     model: BigBirdForQuestionAnswering, batch_size: int, max_tokens: int
 ) -> None:
-    predictor = Predictor(model, head="qa", max_tokens=max_tokens)
+    predictor = Predictor(model, head="span", max_tokens=max_tokens)
     got = list(predictor.predict(features(), batch_size=batch_size))
     assert len(got) == len(LENGTHS)
     for feature, (given, outputs) in zip(features(), got, strict=True):
@@ -76,7 +76,7 @@ def test_each_feature_gets_what_it_gets_alone(
 
 
 def test_order_of_the_input_changes_no_result(model: BigBirdForQuestionAnswering) -> None:
-    predictor = Predictor(model, head="qa")
+    predictor = Predictor(model, head="span")
     forth = list(predictor.predict(features(), batch_size=4))
     back = list(predictor.predict(reversed(list(features())), batch_size=4))[::-1]
     for (_, one), (_, other) in zip(forth, back, strict=True):
@@ -91,7 +91,7 @@ def test_forward_passes_keep_within_batch_size_and_tokens(
     monkeypatch.setattr(
         model, "forward", lambda **inputs: (shapes.append(inputs["input_ids"].shape), forward(**inputs))[1]
     )
-    list(Predictor(model, head="qa", max_tokens=130).predict(features(), batch_size=3))
+    list(Predictor(model, head="span", max_tokens=130).predict(features(), batch_size=3))
     assert all(rows <= 3 and (rows == 1 or rows * width <= 130) for rows, width in shapes)
     assert len(shapes) < len(LENGTHS)  # mates of like length do share a pass
     assert sum(rows * width for rows, width in shapes) < 1.25 * sum(LENGTHS)
@@ -106,19 +106,19 @@ def test_features_are_read_ahead_a_bounded_way(model: BigBirdForQuestionAnswerin
             taken += 1
             yield next(features([5]))
 
-    outputs = Predictor(model, head="qa").predict(endless(), batch_size=2)
+    outputs = Predictor(model, head="span").predict(endless(), batch_size=2)
     next(outputs)
     assert taken <= 2 * predict.LOOK_AHEAD
 
 
 def test_nothing_to_read_gives_nothing(model: BigBirdForQuestionAnswering) -> None:
-    assert list(Predictor(model, head="qa").predict(iter([]), batch_size=2)) == []
+    assert list(Predictor(model, head="span").predict(iter([]), batch_size=2)) == []
 
 
 def test_the_models_mode_is_left_as_it_was(model: BigBirdForQuestionAnswering) -> None:
     model.train()
     try:
-        _, first = next(Predictor(model, head="qa").predict(features([40]), batch_size=1))
+        _, first = next(Predictor(model, head="span").predict(features([40]), batch_size=1))
         assert model.training
     finally:
         model.eval()
@@ -127,7 +127,7 @@ def test_the_models_mode_is_left_as_it_was(model: BigBirdForQuestionAnswering) -
 
 def test_a_model_folder_opens_for_prediction(model: BigBirdForQuestionAnswering, tmp_path: object) -> None:
     model.save_pretrained(tmp_path)
-    predictor = open_predictor(open_folder(str(tmp_path)), head="qa", device="cpu")
+    predictor = open_predictor(open_folder(str(tmp_path)), head="span", device="cpu")
     assert (predictor.device, predictor.attention) == ("cpu", "block_sparse")
     _, got = next(predictor.predict(features([60]), batch_size=1))
     np.testing.assert_allclose(got["start_logits"], alone(model, next(features([60])))["start_logits"], atol=1e-6)
@@ -139,7 +139,7 @@ def test_want_of_memory_says_what_to_do(model: BigBirdForQuestionAnswering, monk
 
     monkeypatch.setattr(model, "forward", forward)
     with pytest.raises(ResourceError, match="batch_size="):
-        list(Predictor(model, head="qa").predict(features(), batch_size=4))
+        list(Predictor(model, head="span").predict(features(), batch_size=4))
 
 
 def test_another_runtime_error_is_not_taken_for_want_of_memory(
@@ -150,7 +150,7 @@ def test_another_runtime_error_is_not_taken_for_want_of_memory(
 
     monkeypatch.setattr(model, "forward", forward)
     with pytest.raises(RuntimeError, match="shapes"):
-        list(Predictor(model, head="qa").predict(features(), batch_size=4))
+        list(Predictor(model, head="span").predict(features(), batch_size=4))
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:-1", "cuda:x", "cuda:99", ""])
@@ -171,7 +171,7 @@ def test_no_threads_cannot_compute() -> None:
 
 def test_a_batch_of_nothing_is_refused(model: BigBirdForQuestionAnswering) -> None:
     with pytest.raises(UsageError, match="batch"):
-        next(Predictor(model, head="qa").predict(features(), batch_size=0))
+        next(Predictor(model, head="span").predict(features(), batch_size=0))
 
 
 def test_an_unknown_head_is_refused(model: BigBirdForQuestionAnswering) -> None:

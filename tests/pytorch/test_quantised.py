@@ -125,8 +125,8 @@ def test_a_build_without_such_products_says_so(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_predictor_says_what_it_computes_in(tiny_qa_model: Path) -> None:
     folder = open_folder(tiny_qa_model)
-    assert open_predictor(folder, head="qa", device="cpu", quantize="int8").device == "cpu, int8"
-    assert open_predictor(folder, head="qa", device="cpu").device == "cpu"
+    assert open_predictor(folder, head="span", device="cpu", quantize="int8").device == "cpu, int8"
+    assert open_predictor(folder, head="span", device="cpu").device == "cpu"
 
 
 def test_the_commands_take_it(bigbird: Bigbird, tiny_qa_model: Path, tmp_path: Path) -> None:

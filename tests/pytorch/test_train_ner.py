@@ -71,7 +71,7 @@ def test_entities_are_learnt_and_found_by_the_run(tiny_qa_model: Path, tmp_path:
     features = task.encode(examples, tokenizer)
     assert len(features) > len(examples)
     decoder = task.decoder(examples, tokenizer)
-    predictor = open_predictor(open_folder(str(run)), head="ner", device="cpu")
+    predictor = open_predictor(open_folder(str(run)), head="token_labels", device="cpu")
     for feature, outputs in predictor.predict(features, batch_size=8):
         decoder.add(feature, outputs)
     predictions = decoder.finish()

@@ -348,9 +348,9 @@ def test_pairs_need_two_documents() -> None:
 
 
 def test_pairs_have_their_own_head() -> None:
-    assert MaskedLanguageModelling().head == "mlm"
+    assert MaskedLanguageModelling().head == "masked_lm"
     assert MaskedLanguageModelling(next_sentence=True).head == "pretraining"
-    assert CausalLanguageModelling().head == "causal"
+    assert CausalLanguageModelling().head == "causal_lm"
     assert CausalLanguageModelling().config_changes() == {"is_decoder": True}
 
 

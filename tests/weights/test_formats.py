@@ -38,10 +38,10 @@ CONFIG = BigBirdConfig(
 )
 
 
-def write_bigbird(folder: Path, *, head: str = "qa", dtype: Any = np.float32, **changes: Any) -> Path:
+def write_bigbird(folder: Path, *, head: str = "span", dtype: Any = np.float32, **changes: Any) -> Path:
     """A random BigBird with a head, and files beside it."""
     folder.mkdir()
-    config = CONFIG.replace(architectures=[HEADS[head].class_name], is_decoder=head == "causal", **changes)
+    config = CONFIG.replace(architectures=[HEADS[head].class_name], is_decoder=head == "causal_lm", **changes)
     config.save(folder)
     draw = np.random.default_rng(0)
     shapes = {
@@ -88,7 +88,7 @@ def test_half_precision_stays_half_precision(to: str, tmp_path: Path) -> None:
     assert_same(source, tmp_path / "c")
 
 
-@pytest.mark.parametrize("head", [head for head in HEADS if head not in ("none", "causal", "sentences")])
+@pytest.mark.parametrize("head", [head for head in HEADS if head not in ("none", "causal_lm", "embedding")])
 def test_the_head_is_told_by_the_names_too(head: str, tmp_path: Path) -> None:
     source = write_bigbird(tmp_path / "a", head=head)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
@@ -215,7 +215,7 @@ def test_a_missing_tensor_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_second_names_buffers_and_other_heads_are_accounted_for(tmp_path: Path) -> None:
-    source = write_bigbird(tmp_path / "a", head="mlm")
+    source = write_bigbird(tmp_path / "a", head="masked_lm")
     tensors = load_file(source / "model.safetensors")
     tensors["cls.predictions.decoder.weight"] = tensors["bert.embeddings.word_embeddings.weight"].copy()
     tensors["bert.embeddings.position_ids"] = np.arange(64)[None]

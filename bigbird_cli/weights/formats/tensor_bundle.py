@@ -190,11 +190,11 @@ def _wanted_shapes(
 
     present = {ours for name, ours in table.items() if name in tensors}
     if any(name.startswith("qa_classifier.") for name in present):
-        head = "qa"
+        head = "span"
     elif any(name.startswith("cls.seq_relationship.") for name in present):
         head = "pretraining"
     else:
-        head = "mlm"
+        head = "masked_lm"
     config = BigBirdConfig(
         vocab_size=size("embeddings.word_embeddings.weight", 0),
         hidden_size=size("embeddings.word_embeddings.weight", 1),
@@ -210,7 +210,7 @@ def _wanted_shapes(
         sep_token_id=None,
     )
     shapes = {name: shape for name, shape in expected_names(config, head).items() if name not in TIED}
-    if head != "mlm":
+    if head != "masked_lm":
         return shapes
     absent = tuple(part for part in ("bert.pooler.", "cls.") if not any(name.startswith(part) for name in present))
     return {name: shape for name, shape in shapes.items() if not name.startswith(absent)}
