@@ -125,13 +125,13 @@ def _archive(content: bytes) -> bytes:
 
 def trial(source: Path, before: dict[str, np.ndarray], caught: list[str]) -> str:
     """Open what may be damaged and say how it went."""
-    from bigbird_cli.backend import open_backend
+    from bigbird_cli.backend import open_pickles
     from bigbird_cli.errors import BigBirdError
     from bigbird_cli.weights.sources import open_source
 
     caught.clear()
     try:
-        tensors = open_source(source, door=open_backend).tensors
+        tensors = open_source(source, pickle_io=open_pickles()).tensors
     except BigBirdError as error:
         outcome = "refused" if "\n" not in str(error) else "traceback"
     except Exception:  # what the claim says never happens
@@ -150,13 +150,13 @@ def trial(source: Path, before: dict[str, np.ndarray], caught: list[str]) -> str
 
 def count(format_name: str, n_files: int) -> tuple[Counter[str], float, float]:
     """All files of a format, in this process: outcomes, and the most seconds and megabytes that one took."""
-    from bigbird_cli.backend import open_backend
+    from bigbird_cli.backend import open_pickles
     from bigbird_cli.weights.sources import open_source
 
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:
         source, files = write_model_in(format_name, Path(place) / "model")
-        before = {n: a.copy() for n, a in open_source(source, door=open_backend).tensors.items()}
+        before = {n: a.copy() for n, a in open_source(source, pickle_io=open_pickles()).tensors.items()}
         contents = {file: file.read_bytes() for file in files}
         caught: list[str] = []
         sys.addaudithook(lambda event, _: caught.append(event) if event in FORBIDDEN else None)

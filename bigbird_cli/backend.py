@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bigbird_cli.bigbird.config import BigBirdConfig
     from bigbird_cli.recipe.schema import Recipe
     from bigbird_cli.tasks.base import Feature
+    from bigbird_cli.weights.formats.pickled import PickleIO
     from bigbird_cli.weights.store import ModelFolder
 
 BACKENDS = {"pytorch": "bigbird_cli.pytorch"}
@@ -74,12 +75,6 @@ class Backend(Protocol):
         where: str,
     ) -> dict[str, np.ndarray]: ...
 
-    def weights(self, path: Path) -> dict[str, np.ndarray]: ...
-
-    def weight_types(self, path: Path) -> dict[str, str]: ...
-
-    def write_weights(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None: ...
-
 
 def open_backend(name: str = "pytorch") -> Backend:
     """Import a framework's room.
@@ -92,3 +87,8 @@ def open_backend(name: str = "pytorch") -> Backend:
             f"no backend is called {name!r}", fix=f"did you mean {nearest(name, BACKENDS) or 'pytorch'!r}?"
         )
     return cast(Backend, importlib.import_module(BACKENDS[name]))
+
+
+def open_pickles() -> "PickleIO":
+    """What reads and writes pickled weights; PyTorch is imported when it is first asked to."""
+    return cast("PickleIO", importlib.import_module(BACKENDS["pytorch"]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bigbird_cli.backend import open_backend
+from bigbird_cli.backend import open_backend, open_pickles
 from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.weights import describe
 from bigbird_cli.weights.convert import ConversionReport, convert_model
@@ -41,7 +41,7 @@ def convert(
         block_size=block_size,
         num_random_blocks=random_blocks,
         config=config,
-        door=open_backend,
+        pickle_io=open_pickles(),
     )
 
 
@@ -50,7 +50,7 @@ def inspect_model(
 ) -> Inspection:
     """Look at the weights of a model of any kind and format; see `weights.describe.inspect_model`."""
     place = _weights_place(path, offline=offline, revision=revision)
-    return describe.inspect_model(place, config=config, door=open_backend)
+    return describe.inspect_model(place, config=config, pickle_io=open_pickles())
 
 
 def compare_models(
@@ -78,8 +78,8 @@ def compare_models(
         ModelError: one of them cannot be opened, or they are too different to read the same ids.
         ResourceError: memory did not suffice.
     """
-    left = open_source(_weights_place(a, offline=offline), config=config, door=open_backend)
-    right = open_source(_weights_place(b, offline=offline), door=open_backend)
+    left = open_source(_weights_place(a, offline=offline), config=config, pickle_io=open_pickles())
+    right = open_source(_weights_place(b, offline=offline), pickle_io=open_pickles())
     tensors = describe.tensor_differences(left, right)
     head = left.head if left.head == right.head else "none"
     notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]

@@ -11,6 +11,6 @@ _HOMES = {
     "weights": "bigbird_cli.pytorch.pickles",
     "write_weights": "bigbird_cli.pytorch.pickles",
 }
-"""The backend's doors. `bigbird qa` needs not wait for what trains."""
+"""What `Backend` and `PickleIO` ask for. `bigbird qa` needs not wait for what trains."""
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

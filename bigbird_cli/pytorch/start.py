@@ -42,7 +42,7 @@ def start_folder(section: ModelSection, *, offline: bool) -> Iterator[Path]:
             folder,
             warmed,
             max_positions=section.config.get("max_position_embeddings"),
-            door=lambda: pickles,
+            pickle_io=pickles,
         )
         yield warmed
 

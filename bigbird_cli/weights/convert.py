@@ -17,8 +17,9 @@ from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.text.tokenizers.tokenizer import has_tokenizer, load_tokenizer
 from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG
 from bigbird_cli.weights.folders import remove_abandoned
-from bigbird_cli.weights.formats import FORMATS, OpensDoor
+from bigbird_cli.weights.formats import FORMATS, find_format
 from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
+from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.sources import Source, open_source
 from bigbird_cli.weights.store import refuse_larger_vocabulary, write_model
@@ -77,7 +78,7 @@ def convert_model(
     block_size: int | None = None,
     num_random_blocks: int | None = None,
     config: str | Path | None = None,
-    door: OpensDoor | None = None,
+    pickle_io: PickleIO | None = None,
 ) -> ConversionReport:
     """Make a BigBird folder of a model of another kind, format, length or precision.
 
@@ -97,7 +98,7 @@ def convert_model(
         block_size: tokens per block of sparse attention; None keeps a BigBird's and gives others its default.
         num_random_blocks: random blocks per query block; None as for block_size.
         config: a config.json in place of the source's own.
-        door: opens the framework that reads and writes pickles.
+        pickle_io: reads and writes pickles; an error where one is met and it is None.
 
     Raises:
         UsageError: out holds something, or an option has an impossible value.
@@ -121,7 +122,7 @@ def convert_model(
         if value is not None and value not in SETTING_BOUNDS[setting]:
             raise UsageError(f"{value} is out of bounds", where=option, fix=f"give a number {SETTING_BOUNDS[setting]}")
     _refuse_occupied(out)
-    model = open_source(source, config=config, door=door)
+    model = open_source(source, config=config, pickle_io=pickle_io)
     n_source = model.config.max_position_embeddings
     n_wanted = max_positions or (LONG if model.is_new else n_source)
     tensors, notes = model.tensors, [*model.notes, *_check_vocabulary(model)]
@@ -137,7 +138,7 @@ def convert_model(
     if dtype is not None:
         cast(tensors, dtype, where=str(model.found.path))
     files = _files(model, n_wanted if model.is_new or n_wanted != n_source else None)
-    layout = FORMATS[to].opened(door)
+    layout = find_format(to, pickle_io)
     if dtype == "int8":
         tensors = narrowed(tensors)
     if layout.respell is not None:

@@ -13,6 +13,7 @@ from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.weights import formats
+from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.sources import Source, open_source
 
 
@@ -60,21 +61,21 @@ class Inspection:
 
 @reading_a_model()
 def inspect_model(
-    path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None
+    path: str | Path, *, config: str | Path | None = None, pickle_io: PickleIO | None = None
 ) -> Inspection:
     """Look at weights of any format; the model behind them need not be one that can be converted.
 
     Args:
         path: as in `formats.detect`.
         config: a config.json in place of its own.
-        door: opens the framework that reads a pickle.
+        pickle_io: reads a pickle; an error where one is met and it is None.
 
     Raises:
         ModelError: there are no weights that can be read.
     """
     found = formats.detect(path)
-    stored = formats.read_stored(found, door=door)
-    types = formats.stored_types(found, door=door)
+    stored = formats.read_stored(found, pickle_io=pickle_io)
+    types = formats.stored_types(found, pickle_io=pickle_io)
     tensors = tuple(
         StoredTensor(name, tuple(array.shape), types.get(name, array.dtype.name)) for name, array in stored.items()
     )
@@ -83,7 +84,7 @@ def inspect_model(
     title = formats.FORMATS[found.format].title
     others = tuple(f"{name} beside it was not read" for name in found.passed_over)
     try:
-        source = open_source(path, config=config, door=door)
+        source = open_source(path, config=config, pickle_io=pickle_io)
     except ModelError as error:
         return Inspection(
             found.path, title, tensors, n_stored, f"no model that can be converted: {error}", notes=others

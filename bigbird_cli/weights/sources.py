@@ -25,6 +25,7 @@ from bigbird_cli.text.tokenizers.tokens import read_json_object
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
+from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.store import TASK, refuse_more_layers
 
 COMPANIONS: Final = (*TOKENIZER_FILES, "generation_config.json", TASK)
@@ -81,13 +82,13 @@ class Source:
 
 
 @reading_a_model()
-def open_source(path: str | Path, *, config: str | Path | None = None, door: formats.OpensDoor | None = None) -> Source:
+def open_source(path: str | Path, *, config: str | Path | None = None, pickle_io: PickleIO | None = None) -> Source:
     """Read a model of any kind and format.
 
     Args:
         path: as in `formats.detect`.
         config: a config.json in place of the source's own.
-        door: opens the framework that reads a pickle.
+        pickle_io: reads a pickle; an error where one is met and it is None.
 
     Raises:
         ModelError: nothing that can be read, a kind of model that no BigBird can be made of, or a tensor that is
@@ -95,7 +96,7 @@ def open_source(path: str | Path, *, config: str | Path | None = None, door: for
     """
     found = formats.detect(path)
     settings, from_where = _settings(found, config)
-    named = formats.read(found, door=door)
+    named = formats.read(found, pickle_io=pickle_io)
     if settings is not None:
         refuse_more_layers(settings.get("num_hidden_layers", 0), len(named.tensors), where=str(from_where))
     named, wrapper = _unwrapped(named)

@@ -80,11 +80,11 @@ def test_what_becomes_of_a_weight_file_is_told(weights: ModuleType, tmp_path: Pa
 @pytest.mark.filterwarnings("ignore:.*this is a pickle")
 @pytest.mark.parametrize("format_name", ["safetensors", "bin", "flax", "tensorflow"])
 def test_each_format_has_a_model_to_harm(weights: ModuleType, tmp_path: Path, format_name: str) -> None:
-    from bigbird_cli.backend import open_backend
+    from bigbird_cli.backend import open_pickles
 
     source, files = weights.write_model_in(format_name, tmp_path / "model")
     assert files
-    assert open_source(source, door=open_backend).tensors
+    assert open_source(source, pickle_io=open_pickles()).tensors
     for file in files:
         assert set(weights.described_by(format_name, file.read_bytes())) <= set(range(file.stat().st_size))
 

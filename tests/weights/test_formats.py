@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import bigbird_cli as bb
-from bigbird_cli.backend import open_backend
+from bigbird_cli.backend import open_pickles
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import expected_names
@@ -69,8 +69,8 @@ def assert_same(a: Path, b: Path) -> None:
 @pytest.mark.parametrize("to", WRITTEN)
 def test_a_round_trip_changes_no_bit(to: str, head: str, tmp_path: Path) -> None:
     source = write_bigbird(tmp_path / "a", head=head)
-    there = convert_model(source, tmp_path / "b", to=to, door=open_backend)
-    back = convert_model(tmp_path / "b", tmp_path / "c", door=open_backend)
+    there = convert_model(source, tmp_path / "b", to=to, pickle_io=open_pickles())
+    back = convert_model(tmp_path / "b", tmp_path / "c", pickle_io=open_pickles())
     assert_same(source, tmp_path / "c")
     assert there.unused == back.unused == {}
     assert set(there.used) == set(load_file(source / "model.safetensors"))
@@ -83,8 +83,8 @@ def test_a_round_trip_changes_no_bit(to: str, head: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("to", WRITTEN)
 def test_half_precision_stays_half_precision(to: str, tmp_path: Path) -> None:
     source = write_bigbird(tmp_path / "a", dtype=np.float16)
-    convert_model(source, tmp_path / "b", to=to, door=open_backend)
-    convert_model(tmp_path / "b", tmp_path / "c", door=open_backend)
+    convert_model(source, tmp_path / "b", to=to, pickle_io=open_pickles())
+    convert_model(tmp_path / "b", tmp_path / "c", pickle_io=open_pickles())
     assert_same(source, tmp_path / "c")
 
 

@@ -14,18 +14,19 @@ import torch
 
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.pytorch import pickles
+from bigbird_cli.weights import formats
 from bigbird_cli.weights.formats import pickled
 from bigbird_cli.weights.store import read_tensors
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
     with pytest.warns(BigBirdWarning, match="this is a pickle"):
-        return pickled.read(path, door=pickles)
+        return pickled.read(path, pickle_io=pickles)
 
 
 def refuse(path: Path, match: str) -> None:
     with pytest.raises(ModelError, match=match) as caught:
-        pickled.read(path, door=pickles)
+        pickled.read(path, pickle_io=pickles)
     assert caught.value.where == str(path)
     assert caught.value.exit_code == 4
 
@@ -51,21 +52,21 @@ def assert_same(got: dict[str, np.ndarray], want: dict[str, np.ndarray]) -> None
 
 
 def test_what_is_written_is_read_back_bit_for_bit(tmp_path: Path) -> None:
-    pickled.write(tmp_path / "a.bin", tensors(), door=pickles)
+    pickled.write(tmp_path / "a.bin", tensors(), pickle_io=pickles)
     assert_same(read(tmp_path / "a.bin"), tensors())
     assert_same({n: t.numpy() for n, t in torch.load(tmp_path / "a.bin", weights_only=True).items()}, tensors())
 
 
 def test_arrays_that_cannot_be_written_to_are_saved_too(tmp_path: Path) -> None:
     array = np.frombuffer(b"\0\0\x80?" * 3, dtype=np.float32)
-    pickled.write(tmp_path / "a.bin", {"a": array}, door=pickles)
+    pickled.write(tmp_path / "a.bin", {"a": array}, pickle_io=pickles)
     assert read(tmp_path / "a.bin")["a"].tolist() == [1, 1, 1]
 
 
 def test_bfloat16_is_widened_and_told(tmp_path: Path) -> None:
     torch.save({"a": torch.tensor([1.5, -3e38]).bfloat16(), "b": torch.ones(2)}, tmp_path / "a.bin")
     assert read(tmp_path / "a.bin")["a"].tolist() == torch.tensor([1.5, -3e38]).bfloat16().tolist()
-    assert pickled.stored_types(tmp_path / "a.bin", door=pickles) == {"a": "bfloat16"}
+    assert pickled.stored_types(tmp_path / "a.bin", pickle_io=pickles) == {"a": "bfloat16"}
 
 
 def test_parameters_views_and_tied_tensors_are_read(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_state_dict_of_a_module_is_read(tmp_path: Path) -> None:
 
 def test_shards_are_read_by_their_index(tmp_path: Path) -> None:
     for number, name in enumerate("ab"):
-        pickled.write(tmp_path / f"pytorch_model-{number}.bin", {name: np.full(2, number)}, door=pickles)
+        pickled.write(tmp_path / f"pytorch_model-{number}.bin", {name: np.full(2, number)}, pickle_io=pickles)
     index = '{"weight_map": {"a": "pytorch_model-0.bin", "b": "pytorch_model-1.bin"}}'
     (tmp_path / "pytorch_model.bin.index.json").write_text(index, encoding="utf-8")
     got = read_tensors(tmp_path, weights="pytorch_model.bin", read=read)
@@ -107,7 +108,7 @@ def test_code_is_refused_and_not_executed(zipped: bool, protocol: int, tmp_path:
     torch.save(content, tmp_path / "a.bin", pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
     refuse(tmp_path / "a.bin", "nothing was executed")
     with pytest.raises(ModelError):
-        pickles.weights(tmp_path / "a.bin")  # the door alone refuses it too
+        pickles.weights(tmp_path / "a.bin")  # PyTorch's side alone refuses it too
     assert not (tmp_path / "executed").exists()
     torch.load(tmp_path / "a.bin", weights_only=False)
     assert (tmp_path / "executed").exists()
@@ -138,13 +139,13 @@ def rewritten(source: Path, target: Path, *, compression: int = zipfile.ZIP_STOR
 
 
 def test_a_compressed_archive_is_refused_before_it_swells(tmp_path: Path) -> None:
-    pickled.write(tmp_path / "a.bin", {"a": np.ones(3)}, door=pickles)
+    pickled.write(tmp_path / "a.bin", {"a": np.ones(3)}, pickle_io=pickles)
     rewritten(tmp_path / "a.bin", tmp_path / "b.bin", compression=zipfile.ZIP_DEFLATED)
     refuse(tmp_path / "b.bin", "compressed")
 
 
 def test_a_tensor_larger_than_its_bytes_is_refused(tmp_path: Path) -> None:
-    pickled.write(tmp_path / "a.bin", {"a": np.ones(100, np.float32)}, door=pickles)
+    pickled.write(tmp_path / "a.bin", {"a": np.ones(100, np.float32)}, pickle_io=pickles)
     with zipfile.ZipFile(tmp_path / "a.bin") as archive:
         pickle = archive.read("a/data.pkl")
     assert pickle.count(b"K\x64") == 2  # the storage's length, then the tensor's
@@ -174,12 +175,12 @@ def mutations(content: bytes, n: int) -> Iterator[bytes]:
 @pytest.mark.filterwarnings("ignore:.*this is a pickle")
 def test_damaged_files_are_refused_or_read_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
-    pickled.write(path, tensors(), door=pickles)
+    pickled.write(path, tensors(), pickle_io=pickles)
     refused = 0
     for content in mutations(path.read_bytes(), 500):
         path.write_bytes(content)
         try:
-            got = pickled.read(path, door=pickles)
+            got = pickled.read(path, pickle_io=pickles)
         except ModelError:
             refused += 1
         else:
@@ -199,9 +200,9 @@ def test_a_missing_file_and_another_kind_of_file_are_refused(tmp_path: Path) -> 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_a_full_disk_and_a_missing_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-        pickled.write(Path("/dev/full"), {"a": np.ones(10**6)}, door=pickles)
+        pickled.write(Path("/dev/full"), {"a": np.ones(10**6)}, pickle_io=pickles)
     with pytest.raises(FileNotFoundError):
-        pickled.write(tmp_path / "none" / "a.bin", {"a": np.ones(3)}, door=pickles)
+        pickled.write(tmp_path / "none" / "a.bin", {"a": np.ones(3)}, pickle_io=pickles)
 
 
 def test_files_of_torch_before_1_6_are_read_whole_or_refused(tmp_path: Path) -> None:
@@ -212,4 +213,10 @@ def test_files_of_torch_before_1_6_are_read_whole_or_refused(tmp_path: Path) -> 
     for length in range(20, len(whole), 97):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
         with pytest.raises(ModelError):
-            pickled.read(tmp_path / "cut.bin", door=pickles)
+            pickled.read(tmp_path / "cut.bin", pickle_io=pickles)
+
+
+def test_a_pickle_needs_someone_to_read_it(tmp_path: Path) -> None:
+    pickled.write(tmp_path / "pytorch_model.bin", {"a": np.ones(3)}, pickle_io=pickles)
+    with pytest.raises(ModelError, match="read and written by PyTorch alone"):
+        formats.read(formats.detect(tmp_path))

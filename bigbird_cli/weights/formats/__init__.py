@@ -11,13 +11,12 @@ import numpy as np
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.weights.formats import flax, pickled, tensor_bundle
+from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, refuse_adapter, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, widened_types, write_tensor_file
 
 Read = Callable[..., dict[str, np.ndarray]]
 Write = Callable[..., None]
-OpensDoor = Callable[[], pickled.Door]
-"""Opens a framework, which reads and writes its own pickles; called only where there is one."""
 
 
 class Named(NamedTuple):
@@ -47,7 +46,6 @@ class Format:
         respell: transformers' -> its own.
         types: own name -> what the type is called there, for types that reading changes.
         skipped: own name -> why reading leaves it out.
-        needs_door: `read`, `write` and `types` ask a framework; `opened` gives them one.
     """
 
     title: str
@@ -58,25 +56,6 @@ class Format:
     respell: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     types: Callable[..., dict[str, str]] | None = None
     skipped: Callable[[Path], dict[str, str]] | None = None
-    needs_door: bool = False
-
-    def opened(self, door: OpensDoor | None) -> "Format":
-        """The format, ready to read and write.
-
-        Raises:
-            ModelError: it needs a framework, and the caller brought none.
-        """
-        if not self.needs_door:
-            return self
-        if door is None:
-            raise ModelError(f"{self.title} is read and written by a framework", fix="bring its door")
-        given = door()
-        return replace(
-            self,
-            read=partial(self.read, door=given),
-            write=self.write and partial(self.write, door=given),
-            types=self.types and partial(self.types, door=given),
-        )
 
 
 def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
@@ -110,7 +89,6 @@ FORMATS: Final = {
         read=pickled.read,
         write=pickled.write,
         types=pickled.stored_types,
-        needs_door=True,
     ),
     "tensorflow": Format(
         title="a TensorFlow checkpoint",
@@ -141,6 +119,29 @@ class Found:
     passed_over: tuple[str, ...] = ()
 
 
+def find_format(name: str, pickle_io: PickleIO | None) -> Format:
+    """One of FORMATS, ready to read and write files.
+
+    Args:
+        name: its name.
+        pickle_io: reads and writes pickles; may be None where none is met.
+
+    Raises:
+        ModelError: it is pickled, and `pickle_io` is None.
+    """
+    found = FORMATS[name]
+    if name != "bin":
+        return found
+    if pickle_io is None:
+        raise ModelError(f"{found.title} is read and written by PyTorch alone", fix="give pickle_io=open_pickles()")
+    return replace(
+        found,
+        read=partial(pickled.read, pickle_io=pickle_io),
+        write=partial(pickled.write, pickle_io=pickle_io),
+        types=partial(pickled.stored_types, pickle_io=pickle_io),
+    )
+
+
 def detect(path: str | Path) -> Found:
     """Find out what a path holds, by names alone; nothing is opened.
 
@@ -168,14 +169,14 @@ def detect(path: str | Path) -> Found:
     )
 
 
-def read(found: Found, *, door: OpensDoor | None = None) -> Named:
+def read(found: Found, *, pickle_io: PickleIO | None = None) -> Named:
     """The tensors of what `detect` found, under transformers' names, each name of the file accounted for.
 
     Raises:
         ModelError: a file is missing, cut off or at odds with itself; it names the file.
     """
     layout = FORMATS[found.format]
-    stored = read_stored(found, door=door)
+    stored = read_stored(found, pickle_io=pickle_io)
     if layout.rename is None:
         return Named(stored, {name: name for name in stored}, {})
     try:
@@ -185,17 +186,17 @@ def read(found: Found, *, door: OpensDoor | None = None) -> Named:
     return named if layout.skipped is None else named._replace(unused=named.unused | layout.skipped(found.path))
 
 
-def read_stored(found: Found, *, door: OpensDoor | None = None) -> dict[str, np.ndarray]:
+def read_stored(found: Found, *, pickle_io: PickleIO | None = None) -> dict[str, np.ndarray]:
     """The tensors of what `detect` found, under the file's own names; errors as in `read`."""
-    layout = FORMATS[found.format].opened(door)
+    layout = find_format(found.format, pickle_io)
     if layout.weights and found.path == found.folder:
         return read_tensors(found.path, weights=layout.weights, read=layout.read)
     return layout.read(found.path)
 
 
-def stored_types(found: Found, *, door: OpensDoor | None = None) -> dict[str, str]:
+def stored_types(found: Found, *, pickle_io: PickleIO | None = None) -> dict[str, str]:
     """Own name -> stored type, for those that reading widens; errors as in `read`."""
-    layout = FORMATS[found.format].opened(door)
+    layout = find_format(found.format, pickle_io)
     if layout.types is None:
         return {}
     in_folder = bool(layout.weights) and found.path == found.folder

@@ -1,7 +1,7 @@
 """PyTorch's pytorch_model.bin: a zip archive of a pickle and the bytes of its tensors, or, from before 1.6, pickles and
 bytes in a row.
 
-Only a framework reads one, through the door that the caller brings, and only what is looked over here first: an archive
+Only PyTorch reads one, through the PickleIO that the caller brings, and only what is checked here first: an archive
 whose pickle makes nothing but a dict of plain tensors. Nothing of it is executed on the way: its opcodes are listed.
 """
 
@@ -20,14 +20,20 @@ import numpy as np
 from bigbird_cli.errors import BigBirdWarning, ModelError
 
 
-class Door(Protocol):
-    """A framework, as far as pickles are concerned."""
+class PickleIO(Protocol):
+    """What reads and writes pickled weights: PyTorch, which alone has them."""
 
-    def weights(self, path: Path) -> dict[str, np.ndarray]: ...
+    def weights(self, path: Path) -> dict[str, np.ndarray]:
+        """The tensors of an archive that was checked here, in the stored type; bfloat16 becomes float32."""
+        ...
 
-    def weight_types(self, path: Path) -> dict[str, str]: ...
+    def weight_types(self, path: Path) -> dict[str, str]:
+        """Name -> stored type of the tensors that `weights` gives another one."""
+        ...
 
-    def write_weights(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None: ...
+    def write_weights(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+        """Write arrays as a state dict of plain tensors; OSError where the disk is full or cannot be written."""
+        ...
 
 
 _PLAIN: Final = re.compile(
@@ -44,7 +50,7 @@ _PICKLES_BEFORE_ZIP: Final = 5
 _BROKEN: Final = "fetch or copy the file again"
 
 
-def read(path: Path, *, door: Door) -> dict[str, np.ndarray]:
+def read(path: Path, *, pickle_io: PickleIO) -> dict[str, np.ndarray]:
     """Every tensor of a file, in the stored type; bfloat16, which numpy lacks, becomes float32.
 
     Warns:
@@ -53,8 +59,8 @@ def read(path: Path, *, door: Door) -> dict[str, np.ndarray]:
     Raises:
         ModelError: the file is missing, cut off, or holds anything besides a dict of tensors; nothing was executed.
     """
-    _look_over(path)
-    tensors = door.weights(path)
+    _check(path)
+    tensors = pickle_io.weights(path)
     warnings.warn(
         f"{path}: this is a pickle; its weights alone were read, and nothing in it was executed",
         BigBirdWarning,
@@ -63,22 +69,22 @@ def read(path: Path, *, door: Door) -> dict[str, np.ndarray]:
     return tensors
 
 
-def stored_types(path: Path, *, door: Door) -> dict[str, str]:
+def stored_types(path: Path, *, pickle_io: PickleIO) -> dict[str, str]:
     """Name -> stored type of the tensors that `read` gives another one; errors as there."""
-    _look_over(path)
-    return door.weight_types(path)
+    _check(path)
+    return pickle_io.weight_types(path)
 
 
-def write(path: Path, tensors: Mapping[str, np.ndarray], *, door: Door) -> None:
+def write(path: Path, tensors: Mapping[str, np.ndarray], *, pickle_io: PickleIO) -> None:
     """Write tensors as torch.save does; the caller flushes the file to the disk.
 
     Raises:
         OSError: the disk is full or cannot be written.
     """
-    door.write_weights(path, tensors)
+    pickle_io.write_weights(path, tensors)
 
 
-def _look_over(path: Path) -> None:
+def _check(path: Path) -> None:
     """Refuse what is no archive of plain tensors, whole and with sums that are right; memory holds its pickle only."""
     try:
         with path.open("rb") as file:
