@@ -57,7 +57,7 @@ def check_kernels(
         "drawn": block_pattern(**settings),
         "repeated blocks": repeated,
         "causal": causal_pattern(**settings),
-        "full": None,
+        "dense": None,
     }
     n_tokens = n_blocks * block
     is_token = torch.ones(N_DOCUMENTS, n_tokens, dtype=torch.bool, device=device)
@@ -70,8 +70,8 @@ def check_kernels(
         for width in (64, 32)
         for kind in patterns
         for case in ("whole", "padded", "global tokens")
-        if (kernel == "full") == (kind == "full")
-        and not (case == "global tokens" and kind in ("full", "causal"))
+        if KERNELS[kernel].is_dense == (kind == "dense")
+        and not (case == "global tokens" and kind in ("dense", "causal"))
         and (width == 64 or (kind == "drawn" and case == "whole"))
         and (dtype == torch.bfloat16 or case != "whole")
     ]
@@ -133,9 +133,9 @@ def main() -> None:
     results = Results(args.results, "check", seconds=args.seconds)
     half, single = torch.bfloat16, torch.float32
     # in the order of what they take: flex compiles for each case, and exact float32 for half a minute
-    check_kernels(results, device, ["fused", "gather", "full"], half, tiny=args.tiny)
+    check_kernels(results, device, ["fused", "gather", "dense"], half, tiny=args.tiny)
     check_models(results, device, ["fused", "gather"], [half], tiny=args.tiny)
-    check_kernels(results, device, ["gather", "full"], single, tiny=args.tiny)
+    check_kernels(results, device, ["gather", "dense"], single, tiny=args.tiny)
     check_models(results, device, ["gather"], [single], tiny=args.tiny)
     check_kernels(results, device, ["flex"], half, tiny=args.tiny)
     check_kernels(results, device, ["fused", "flex"], single, tiny=args.tiny)

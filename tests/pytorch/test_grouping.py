@@ -13,6 +13,7 @@ def sort(is_token: torch.Tensor | None, *, shape: tuple[int, int], **changes: ob
         "full_attention_limit": 28,
         "attention_type": "block_sparse",
         "alike": False,
+        "dense_step": shape[1],
         "device": torch.device("cpu"),
     }
     return group_documents(is_token, **{**settings, **changes})
@@ -29,7 +30,7 @@ def summary(found: list[Group]) -> dict[tuple[str, int], list[int] | None]:
 
 def test_documents_of_as_many_blocks_share_a_kernel_call() -> None:
     assert summary(groups([5, 28, 29, 32, 33, 64], width=70)) == {
-        ("full", 28): [0, 1],
+        ("dense", 28): [0, 1],
         ("gather", 32): [2, 3],
         ("gather", 36): [4],
         ("gather", 64): [5],
@@ -45,12 +46,12 @@ def test_a_mask_is_cut_and_filled_to_the_groups_length() -> None:
 
 def test_one_group_of_the_whole_batch_needs_no_indices() -> None:
     assert summary(groups([40, 38], width=40)) == {("gather", 40): None}
-    assert summary(groups([40, 9], width=40, attention_type="original_full")) == {("full", 40): None}
+    assert summary(groups([40, 9], width=40, attention_type="original_full")) == {("dense", 40): None}
 
 
 def test_alike_gives_every_document_the_batchs_length_as_transformers_does() -> None:
     assert summary(groups([5, 64], width=64, alike=True)) == {("gather", 64): None}
-    assert summary(groups([5, 28], width=28, alike=True)) == {("full", 28): None}
+    assert summary(groups([5, 28], width=28, alike=True)) == {("dense", 28): None}
 
 
 def test_without_a_mask_the_last_block_may_be_open() -> None:

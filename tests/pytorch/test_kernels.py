@@ -7,14 +7,19 @@ import torch
 from torch.nn.attention.flex_attention import flex_attention
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
-from bigbird_cli.pytorch.model.kernels import KERNELS, choose, products
-from bigbird_cli.pytorch.model.kernels.recent import recent
+from bigbird_cli.pytorch.model.kernels import KERNELS, is_sparse, products
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 from bigbird_cli.pytorch.model.kernels.sparse_weights import sparse_weights
 
 DOCUMENTS, HEADS, WIDTH, BLOCK = 2, 3, 8, 4
-SPARSE = sorted(KERNELS.keys() - {"reference", "full", "flex", "fused"})  # the last two have tests of their own
-"""Those that go backward on a processor."""
+FAST = {name: kernel for name, kernel in KERNELS.items() if name != "reference" and not kernel.is_incremental}
+SPARSE = [name for name, kernel in FAST.items() if kernel.is_sparse and kernel.trains_on_cpu]
+FORWARD = [
+    name for name, kernel in FAST.items() if kernel.is_sparse and not (kernel.trains_on_cpu or kernel.needs_cuda)
+]
+"""Those that compute on a processor, but no gradients there."""
+DENSE = [name for name, kernel in FAST.items() if kernel.is_dense]
+INCREMENTAL = [name for name, kernel in KERNELS.items() if kernel.is_incremental]
 
 
 def operands(n_tokens: int, n_padding: int) -> tuple[list[torch.Tensor], torch.Tensor | None]:
@@ -70,8 +75,9 @@ def test_gather_gives_the_same_in_chunks_of_any_size(chunk_bytes: int, monkeypat
 
 @pytest.mark.parametrize("n_tokens", [1, 5, 64])
 @pytest.mark.parametrize("n_padding", [0, 1])
-def test_full_kernel_agrees_with_reference(n_tokens: int, n_padding: int) -> None:
-    assert_agree("full", n_tokens, min(n_padding, n_tokens - 1), None)
+@pytest.mark.parametrize("name", DENSE)
+def test_dense_kernel_agrees_with_reference(name: str, n_tokens: int, n_padding: int) -> None:
+    assert_agree(name, n_tokens, min(n_padding, n_tokens - 1), None)
 
 
 @pytest.fixture(params=["kept", "computed again"])
@@ -85,11 +91,11 @@ def by_products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("scores_at_once", [1, 5_000, 10**9])
 @pytest.mark.parametrize("is_causal", [False, True])
 @pytest.mark.parametrize("n_padding", [0, 5])
-def test_full_attention_by_products_agrees_with_reference(
+def test_dense_attention_by_products_agrees_with_reference(
     n_padding: int, is_causal: bool, scores_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.model.kernels.full"], "SCORES_AT_ONCE", scores_at_once)
-    assert_agree("full", 37, n_padding, None, is_causal=is_causal)
+    monkeypatch.setattr(sys.modules["bigbird_cli.pytorch.model.kernels.dense"], "SCORES_AT_ONCE", scores_at_once)
+    assert_agree("dense", 37, n_padding, None, is_causal=is_causal)
 
 
 @pytest.mark.usefixtures("by_products")
@@ -99,9 +105,9 @@ def test_gathered_attention_by_products_agrees_with_reference(n_padding: int) ->
 
 
 @pytest.mark.usefixtures("by_products")
-@pytest.mark.parametrize("kernel", ["full", "gather"])
+@pytest.mark.parametrize("kernel", ["dense", "gather"])
 def test_products_drop_the_same_in_both_passes(kernel: str) -> None:
-    pattern = None if kernel == "full" else drawn_pattern(13)
+    pattern = drawn_pattern(13) if KERNELS[kernel].is_sparse else None
 
     def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         torch.manual_seed(0)
@@ -116,28 +122,35 @@ def drawn_pattern(n_blocks: int) -> BlockPattern:
     return block_pattern(n_blocks=n_blocks, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
 
 
-@pytest.mark.parametrize("name", ["full", *SPARSE])
+@pytest.mark.parametrize("name", [*DENSE, *SPARSE])
 def test_a_document_without_tokens_gives_finite_numbers(name: str) -> None:
-    pattern = None if name == "full" else block_pattern(n_blocks=12, block_size=4, n_heads=HEADS, n_random=1, layer=0)
+    settings = {"n_blocks": 12, "block_size": 4, "n_heads": HEADS, "n_random": 1, "layer": 0}
+    pattern = block_pattern(**settings) if KERNELS[name].is_sparse else None
     qkv, _ = operands(48, 0)
     is_token = torch.tensor([[True], [False]]).expand(DOCUMENTS, 48)
     assert KERNELS[name](*qkv, is_token, pattern).isfinite().all()
 
 
-def test_kernel_is_chosen_by_length_and_attention_type() -> None:
+def test_attention_is_sparse_by_length_and_attention_type() -> None:
     settings = {"full_attention_limit": 704, "attention_type": "block_sparse"}
-    assert choose(n_tokens=704, **settings) == "full"
-    assert choose(n_tokens=705, **settings) == "gather"
-    assert choose(n_tokens=9999, full_attention_limit=704, attention_type="original_full") == "full"
+    assert not is_sparse(n_tokens=704, **settings)
+    assert is_sparse(n_tokens=705, **settings)
+    assert not is_sparse(n_tokens=9999, full_attention_limit=704, attention_type="original_full")
 
 
-def test_kernels_refuse_the_wrong_kind_of_pattern() -> None:
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_refuse_the_wrong_kind_of_pattern(name: str) -> None:
+    kernel = KERNELS[name]
     qkv, _ = operands(48, 0)
     pattern = block_pattern(n_blocks=12, block_size=4, n_heads=HEADS, n_random=1, layer=0)
-    with pytest.raises(ValueError, match="no pattern"):
-        KERNELS["full"](*qkv, None, pattern)
-    with pytest.raises(ValueError, match="needs a pattern"):
-        KERNELS["gather"](*qkv, None, None)
+    if not kernel.is_sparse:
+        with pytest.raises(ValueError, match="no pattern"):
+            kernel(*qkv, None, pattern)
+    if not kernel.is_dense:
+        with pytest.raises(ValueError, match="needs a pattern"):
+            kernel(*qkv, None, None)
+        with pytest.raises(ValueError, match="needs a causal pattern"):
+            kernel(*qkv, None, pattern, is_causal=True)
 
 
 @pytest.mark.parametrize("name", SPARSE)
@@ -201,37 +214,40 @@ def test_no_chosen_token_leaves_the_pattern_alone() -> None:
     )
 
 
-def test_a_decoder_refuses_global_tokens() -> None:
+@pytest.mark.parametrize("name", [name for name, kernel in KERNELS.items() if not kernel.is_dense])
+def test_a_decoder_refuses_global_tokens(name: str) -> None:
     pattern = causal_pattern(n_blocks=20, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
     qkv, _ = operands(20 * BLOCK, 0)
     with pytest.raises(ValueError, match="not in a causal pattern"):
-        KERNELS["gather"](*qkv, None, pattern, is_global_BS=chosen_globals(20 * BLOCK))
+        KERNELS[name](*qkv, None, pattern, is_global_BS=chosen_globals(20 * BLOCK))
 
 
+@pytest.mark.parametrize("name", DENSE)
 @pytest.mark.parametrize("n_padding", [0, 5])
 @pytest.mark.parametrize("n_tokens", [1, 6, 64])
-def test_full_causal_attention_agrees_with_reference(n_tokens: int, n_padding: int) -> None:
-    assert_agree("full", n_tokens, min(n_padding, n_tokens - 1), None, is_causal=True)
+def test_dense_causal_attention_agrees_with_reference(name: str, n_tokens: int, n_padding: int) -> None:
+    assert_agree(name, n_tokens, min(n_padding, n_tokens - 1), None, is_causal=True)
 
 
 @pytest.mark.parametrize("n_padding", [0, 5])
 @pytest.mark.parametrize("n_kept", [1, 30, 63])
-def test_full_attention_of_the_last_tokens_is_the_end_of_that_of_all(n_kept: int, n_padding: int) -> None:
+def test_dense_attention_of_the_last_tokens_is_the_end_of_that_of_all(n_kept: int, n_padding: int) -> None:
     (q, k, v), is_token = operands(64, n_padding)
-    all_of_them = KERNELS["full"](q, k, v, is_token, is_causal=True)
-    last = KERNELS["full"](q[:, :, n_kept:], k, v, is_token, is_causal=True)
+    all_of_them = KERNELS["dense"](q, k, v, is_token, None, is_causal=True)
+    last = KERNELS["dense"](q[:, :, n_kept:], k, v, is_token, is_causal=True)
     torch.testing.assert_close(last, all_of_them[:, :, n_kept:], rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("n_padding", [0, 5])
 @pytest.mark.parametrize(("n_kept", "n_tokens"), [(1, 96), (43, 44), (44, 45), (50, 91), (90, 96)])
+@pytest.mark.parametrize("name", INCREMENTAL)
 def test_sparse_attention_of_the_last_tokens_is_the_end_of_that_of_all(
-    n_kept: int, n_tokens: int, n_padding: int
+    name: str, n_kept: int, n_tokens: int, n_padding: int
 ) -> None:
     (q, k, v), is_token = operands(96, n_padding)
     settings = {"block_size": BLOCK, "n_heads": HEADS, "n_random": 3, "layer": 0}
     all_of_them = KERNELS["reference"](q, k, v, is_token, causal_pattern(n_blocks=24, **settings))
-    last = recent(
+    last = KERNELS[name](
         q[:, :, n_kept:n_tokens],
         k[:, :, :n_tokens],
         v[:, :, :n_tokens],
@@ -310,17 +326,18 @@ def flex_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("flex_alone")
+@pytest.mark.parametrize("name", FORWARD)
 @pytest.mark.parametrize("n_padding", [0, 1, BLOCK, BLOCK + 3])
 @pytest.mark.parametrize("kind", PATTERNS)
 @torch.no_grad()
-def test_flex_attention_reads_what_the_reference_reads(kind: str, n_padding: int) -> None:
+def test_a_kernel_without_gradients_attends_as_the_reference_does(name: str, kind: str, n_padding: int) -> None:
     settings = PATTERNS[kind]
     if settings is None:
         pattern = causal_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=2, layer=0)
     else:
         pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, layer=0, **settings)
     qkv, is_token = operands(13 * BLOCK, n_padding)
-    got, want = (KERNELS[name](*qkv, is_token, pattern) for name in ("flex", "reference"))
+    got, want = (KERNELS[each](*qkv, is_token, pattern) for each in (name, "reference"))
     assert got.isfinite().all()
     real = torch.ones_like(got, dtype=torch.bool) if is_token is None else is_token[:, None, :, None].expand_as(got)
     torch.testing.assert_close(got[real], want[real], rtol=1e-9, atol=1e-10)
@@ -351,18 +368,17 @@ def test_flex_attention_compiled_skips_the_blocks_that_are_not_read(kind: str, m
     torch.testing.assert_close(got[real], want[real], rtol=1e-4, atol=1e-5)
 
 
-def test_what_flex_attention_cannot_do_is_gathered() -> None:
+@pytest.mark.parametrize("name", [name for name, kernel in FAST.items() if not kernel.trains_on_cpu])
+def test_what_a_kernel_cannot_do_is_gathered(name: str) -> None:
     pattern = block_pattern(n_blocks=13, block_size=BLOCK, n_heads=HEADS, n_random=3, layer=0)
-    assert_agree("flex", 13 * BLOCK, 3, pattern)  # goes backward
+    assert_agree(name, 13 * BLOCK, 3, pattern)  # goes backward
     is_global = torch.zeros(DOCUMENTS, 13 * BLOCK, dtype=torch.bool)
     is_global[:, 21] = True
     qkv, is_token = operands(13 * BLOCK, 3)
     with torch.no_grad():
-        got, want = (KERNELS[name](*qkv, is_token, pattern, is_global_BS=is_global) for name in ("flex", "gather"))
+        got, want = (KERNELS[each](*qkv, is_token, pattern, is_global_BS=is_global) for each in (name, "gather"))
         assert torch.equal(got, want)
-        assert (KERNELS["flex"](*qkv, is_token, pattern, dropout=1.0) == 0).all()
-    with pytest.raises(ValueError, match="needs a pattern"):
-        KERNELS["flex"](*qkv, is_token, None)
+        assert (KERNELS[name](*qkv, is_token, pattern, dropout=1.0) == 0).all()
 
 
 @pytest.mark.gpu

@@ -1,25 +1,24 @@
-"""Attention: project, let each group of documents read through its kernel, put the heads together again.
+"""Attention: project, attend in each group of documents by its kernel, put the heads together again.
 
 Shape letters: B documents, S sequence, D width, N heads, H head width, T keys, G documents in a group.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.cache import KeptLayer
 from bigbird_cli.pytorch.model.documents import Group
 from bigbird_cli.pytorch.model.kernels import KERNELS
-from bigbird_cli.pytorch.model.kernels.full import full
-from bigbird_cli.pytorch.model.kernels.recent import recent
+from bigbird_cli.pytorch.model.kernels.dense import dense
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
-from bigbird_cli.pytorch.model.kernels.sparse_weights import SparseAttention, full_weights, sparse_weights
+from bigbird_cli.pytorch.model.kernels.sparse_weights import SparseAttention, dense_document, sparse_weights
 from bigbird_cli.pytorch.model.layers import AddAndNorm, Linear, by_parts, tokens_at_once
-from bigbird_cli.pytorch.model.packing import PackedGroup
+from bigbird_cli.pytorch.model.layouts import Layout
 
 Weights = Tensor | tuple[SparseAttention, ...]
 """Attention weights of a batch: (B, N, S, T), or one sparse form a document."""
@@ -27,18 +26,17 @@ Weights = Tensor | tuple[SparseAttention, ...]
 WeightsForm = Literal["dense", "sparse"]
 
 
-@dataclass(frozen=True)
-class Request:
-    """What every layer of one call is told, besides the states that it reads."""
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What every layer of one call is told, besides the states that it computes with."""
 
-    groups: Sequence[Group]
-    """The batch's documents by kernel; with kept tokens one group of all, for the kernel of the whole text. Packed
-    groups, where the batch is one packed row."""
+    layout: Layout
+    """Where the batch's documents lie, and by which kernel to attend in them."""
     n_tokens: int
     """Tokens of the input, without the padding that the encoder may have added."""
     weights: WeightsForm | None = None
     """The form in which attention weights are returned; None: they are not."""
-    keep: bool = False
+    use_cache: bool = False
     """Return keys and values, for the tokens that follow."""
     encoder_BTD: Tensor | None = None
     """States of an encoder, for cross-attention."""
@@ -93,105 +91,75 @@ class SelfAttention(nn.Module):
         self.pattern_of = pattern_of
 
     def forward(
-        self, x_BSD: Tensor, request: Request, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
         q_BNSH, k_BNSH, v_BNSH = (project_heads(project, x_BSD, self.n_heads) for project in self._projections())
         kept = None
         if past is not None:
             kept = past.extended(k_BNSH, v_BNSH)
             k_BNSH, v_BNSH = kept.k_BNSH, kept.v_BNSH
-        elif request.keep:
-            kept = KeptLayer.of(k_BNSH[:, :, : request.n_tokens], v_BNSH[:, :, : request.n_tokens])
-        groups = request.groups
-        if isinstance(groups[0], PackedGroup):
-            out_BNSH = self._read_packed(cast(Sequence[PackedGroup], groups), q_BNSH, k_BNSH, v_BNSH)
-        elif len(groups) == 1 and groups[0].rows is None and groups[0].n_tokens == k_BNSH.shape[2]:
-            out_BNSH = self._read(groups[0], q_BNSH, k_BNSH, v_BNSH)
-        else:
-            out_BNSH = q_BNSH.new_zeros(q_BNSH.shape)
-            for group in groups:
-                q, k, v = (group.take(x) for x in (q_BNSH, k_BNSH, v_BNSH))
-                group.put(out_BNSH, self._read(group, q, k, v))
+        elif context.use_cache:
+            kept = KeptLayer.of(k_BNSH[:, :, : context.n_tokens], v_BNSH[:, :, : context.n_tokens])
+        layout = context.layout
+        parts = zip(layout.groups, *(layout.split(x) for x in (q_BNSH, k_BNSH, v_BNSH)), strict=True)
+        out_BNSH = layout.join([self._attend(group, *qkv) for group, *qkv in parts])
         weights = None
-        if request.weights is not None:
-            weights = self._weights(request, q_BNSH, k_BNSH)
+        if context.weights is not None:
+            weights = self._weights(context, q_BNSH, k_BNSH)
         out_BNSH, weights = _by_head(out_BNSH, weights, head_mask_N)
-        return Reading(join_heads(out_BNSH), weights, kept if request.keep else None)
+        return Reading(join_heads(out_BNSH), weights, kept if context.use_cache else None)
 
     def _projections(self) -> tuple[Linear, Linear, Linear]:
         return self.query, self.key, self.value
 
-    def _pattern(self, group: Group) -> BlockPattern:
-        return self.pattern_of(n_blocks=-(-group.n_tokens // self.block_size))
+    def _pattern(self, group: Group) -> BlockPattern | None:
+        return self.pattern_of(n_blocks=-(-group.n_tokens // self.block_size)) if group.is_sparse else None
 
-    def _read_packed(self, groups: Sequence[PackedGroup], q_1NTH: Tensor, k_1NTH: Tensor, v_1NTH: Tensor) -> Tensor:
-        if len(groups) == 1:
-            out_TNH = self._read_one(groups[0], q_1NTH, k_1NTH, v_1NTH)
-        else:
-            sizes = [group.n_packed for group in groups]
-            parts = zip(groups, *(x.split(sizes, dim=2) for x in (q_1NTH, k_1NTH, v_1NTH)), strict=True)
-            out_TNH = torch.cat([self._read_one(group, *qkv) for group, *qkv in parts])
-        return out_TNH.transpose(0, 1)[None]
+    def _attend(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
+        dropout = self.sparse_dropout if group.is_sparse else self.dropout
+        return KERNELS[group.kernel](
+            q_GNSH,
+            k_GNTH,
+            v_GNTH,
+            group.is_token,
+            self._pattern(group),
+            dropout=dropout if self.training else 0.0,
+            is_causal=self.is_causal,
+            is_global_BS=group.is_global,
+        )
 
-    def _read_one(self, group: PackedGroup, *qkv_1NTH: Tensor) -> Tensor:
-        if group.kernel == "full" and group.spread_index is not None and reads_exactly(qkv_1NTH[0]):
-            return self._read_apart(group, *qkv_1NTH)
-        return group.collect(self._read(group, *(group.spread(x) for x in qkv_1NTH)))
-
-    def _read_apart(self, group: PackedGroup, *qkv_1NTH: Tensor) -> Tensor:
-        """Read documents of different lengths by themselves, (tokens, N, H): padding would change the rounding."""
-        outs_TNH = []
-        parts = zip(*(x.split(group.lengths, dim=2) for x in qkv_1NTH), strict=True)
-        for row, (q, k, v) in enumerate(parts):
-            is_token_1T = None if group.is_token is None else group.is_token[row : row + 1, : q.shape[2]]
-            if is_token_1T is not None and bool(is_token_1T.all()):
-                is_token_1T = None
-            outs_TNH.append(full(q, k, v, is_token_1T, is_causal=self.is_causal).squeeze(0).transpose(0, 1))
-        return torch.cat(outs_TNH)
-
-    def _read(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
-        if group.kernel == "full":
-            dropout = self.dropout if self.training else 0.0
-            return full(q_GNSH, k_GNTH, v_GNTH, group.is_token, dropout=dropout, is_causal=self.is_causal)
-        dropout = self.sparse_dropout if self.training else 0.0
-        pattern = self._pattern(group)
-        if q_GNSH.shape[2] < k_GNTH.shape[2]:
-            return recent(q_GNSH, k_GNTH, v_GNTH, group.is_token, pattern, dropout=dropout)
-        kernel = KERNELS[group.kernel]
-        return kernel(q_GNSH, k_GNTH, v_GNTH, group.is_token, pattern, dropout=dropout, is_global_BS=group.is_global)
-
-    def _weights(self, request: Request, q_BNSH: Tensor, k_BNTH: Tensor) -> Weights:
+    def _weights(self, context: Context, q_BNSH: Tensor, k_BNTH: Tensor) -> Weights:
         """Compute the weights apart from the kernels, which never write them down."""
-        if request.weights == "sparse":
-            return self._sparse_weights(request, q_BNSH, k_BNTH)
-        n_queries, n_keys = request.n_tokens, request.n_tokens + k_BNTH.shape[2] - q_BNSH.shape[2]
-        dense_BNST = q_BNSH.new_zeros(*q_BNSH.shape[:2], n_queries, n_keys)
-        for group in request.groups:
-            q, k = group.take(q_BNSH), group.take(k_BNTH)
-            pattern = None if group.kernel == "full" else self._pattern(group)
-            found = attention_weights(
-                q, k, group.is_token, pattern, is_causal=self.is_causal, is_global_BS=group.is_global
-            )[:, :, :n_queries, :n_keys]
+        layout = context.layout
+        parts = list(zip(layout.groups, layout.split(q_BNSH), layout.split(k_BNTH), strict=True))
+        if context.weights == "sparse":
+            return self._sparse_weights(parts)
+        n_queries, n_keys = context.n_tokens, context.n_tokens + k_BNTH.shape[2] - q_BNSH.shape[2]
+        found_GNST = []
+        for group, q, k in parts:
+            weights = attention_weights(
+                q, k, group.is_token, self._pattern(group), is_causal=self.is_causal, is_global_BS=group.is_global
+            )
             if group.is_token is not None:
-                queries = slice(found.shape[3] - found.shape[2], found.shape[3])
-                found = found * group.is_token[:, None, queries, None]
-            group.put(dense_BNST, found)
-        return dense_BNST
+                queries = slice(weights.shape[3] - weights.shape[2], weights.shape[3])
+                weights = weights * group.is_token[:, None, queries, None]
+            found_GNST.append(F.pad(weights, (0, n_keys - weights.shape[3])))
+        return layout.join(found_GNST)[:, :, :n_queries]
 
-    def _sparse_weights(self, request: Request, q_BNSH: Tensor, k_BNSH: Tensor) -> tuple[SparseAttention, ...]:
+    def _sparse_weights(self, parts: Sequence[tuple[Group, Tensor, Tensor]]) -> tuple[SparseAttention, ...]:
         documents: dict[int, SparseAttention] = {}
-        for group in request.groups:
-            q, k = group.take(q_BNSH), group.take(k_BNSH)
-            rows = range(len(q_BNSH)) if group.rows is None else group.rows
-            if group.kernel == "full":
-                dense = attention_weights(q, k, group.is_token, None, is_causal=self.is_causal)
-                found = [full_weights(w[:, :n, :n]) for w, n in zip(dense, group.lengths, strict=True)]
+        for group, q, k in parts:
+            rows = range(len(group.lengths)) if group.rows is None else group.rows
+            pattern = self._pattern(group)
+            if pattern is None:
+                weights = attention_weights(q, k, group.is_token, None, is_causal=self.is_causal)
+                found = [dense_document(w[:, :n, :n]) for w, n in zip(weights, group.lengths, strict=True)]
             else:
                 found = sparse_weights(
-                    q, k, group.is_token, self._pattern(group), lengths=group.lengths, is_global_BS=group.is_global
+                    q, k, group.is_token, pattern, lengths=group.lengths, is_global_BS=group.is_global
                 )
             documents |= zip(rows, found, strict=True)
-        return tuple(documents[row] for row in range(len(q_BNSH)))
+        return tuple(documents[row] for row in sorted(documents))
 
 
 class CrossAttention(nn.Module):
@@ -206,31 +174,23 @@ class CrossAttention(nn.Module):
         self.dropout = dropout
 
     def forward(
-        self, x_BSD: Tensor, request: Request, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
         q_BNSH = split_heads(self.query(x_BSD), self.n_heads)
         if past is not None and past.cross is not None:
             k_BNTH, v_BNTH = past.cross
         else:
             k_BNTH, v_BNTH = (
-                split_heads(project(request.encoder_BTD), self.n_heads) for project in (self.key, self.value)
+                split_heads(project(context.encoder_BTD), self.n_heads) for project in (self.key, self.value)
             )
-        is_token_BT = request.is_encoder_token_BT
+        is_token_BT = context.is_encoder_token_BT
         dropout = self.dropout if self.training else 0.0
-        out_BNSH = full(q_BNSH, k_BNTH, v_BNTH, is_token_BT, dropout=dropout)
+        out_BNSH = dense(q_BNSH, k_BNTH, v_BNTH, is_token_BT, dropout=dropout)
         weights: Weights | None = None
-        if request.weights is not None:
-            weights = attention_weights(q_BNSH[:, :, : request.n_tokens], k_BNTH, is_token_BT, None)
+        if context.weights is not None:
+            weights = attention_weights(q_BNSH[:, :, : context.n_tokens], k_BNTH, is_token_BT, None)
         out_BNSH, weights = _by_head(out_BNSH, weights, head_mask_N)
         return Reading(join_heads(out_BNSH), weights, KeptLayer.of(k_BNTH, v_BNTH))
-
-
-def reads_exactly(x: Tensor) -> bool:
-    """Whether a document is read as if it were alone, to the last bit: on a processor, where no gradient is wanted.
-
-    The rest of an encoder computes token by token, and rounds a token alike whatever stands beside it.
-    """
-    return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
@@ -279,7 +239,7 @@ class Attention(nn.Module):
         self.output = output
 
     def forward(
-        self, x_BSD: Tensor, request: Request, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
-        reading: Reading = self.self(x_BSD, request, head_mask_N=head_mask_N, past=past)
+        reading: Reading = self.self(x_BSD, context, head_mask_N=head_mask_N, past=past)
         return reading._replace(states=by_parts(self.output, reading.states, x_BSD))

@@ -179,7 +179,7 @@ class BigBirdModel(PretrainedModel):
                 name="encoder_attention_mask",
             ),
             past=past,
-            keep=self._keeps(inputs.get("use_cache")),
+            use_cache=self._keeps(inputs.get("use_cache")),
             weights="sparse" if form == "sparse" else "dense" if form else None,
             all_states=bool(self._setting(inputs, "output_hidden_states")),
         )

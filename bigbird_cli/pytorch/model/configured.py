@@ -14,7 +14,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.encoder import Encoder
 from bigbird_cli.pytorch.model.heads import Predictions
-from bigbird_cli.pytorch.model.kernels import KERNELS
+from bigbird_cli.pytorch.model.kernels import SPARSE_KERNELS
 from bigbird_cli.pytorch.model.layers import Embedding, Linear
 
 NOISE = 3e-5
@@ -110,8 +110,8 @@ class ConfiguredModel(nn.Module):
         Raises:
             ValueError: there is no such kernel of block-sparse attention.
         """
-        if name not in KERNELS or name == "full":
-            raise ValueError(f"{name!r} is not one of {', '.join(sorted(KERNELS.keys() - {'full'}))}")
+        if name not in SPARSE_KERNELS:
+            raise ValueError(f"{name!r} is not one of {', '.join(SPARSE_KERNELS)}")
         self._encoder().sparse_kernel = name
 
     def _encoder(self) -> Encoder:

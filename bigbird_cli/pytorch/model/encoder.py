@@ -10,19 +10,18 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.activations import activation
-from bigbird_cli.pytorch.model.attention import Attention, CrossAttention, Request, SelfAttention, Weights, WeightsForm
+from bigbird_cli.pytorch.model.attention import Attention, Context, CrossAttention, SelfAttention, Weights, WeightsForm
 from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.model.documents import Group, group_documents
-from bigbird_cli.pytorch.model.kernels import choose
+from bigbird_cli.pytorch.model.kernels import is_sparse
 from bigbird_cli.pytorch.model.layers import AddAndNorm, Widen, by_parts
-from bigbird_cli.pytorch.model.packing import pack_groups
+from bigbird_cli.pytorch.model.layouts import Layout, PackedRow, PaddedRows
 
 
 class BlockOutput(NamedTuple):
@@ -63,12 +62,12 @@ class EncoderBlock(nn.Module):
         self.tokens_per_call = tokens_per_call
 
     def forward(
-        self, x_BSD: Tensor, request: Request, head_mask_N: Tensor | None, past: KeptLayer | None
+        self, x_BSD: Tensor, context: Context, head_mask_N: Tensor | None, past: KeptLayer | None
     ) -> BlockOutput:
-        x_BSD, weights, kept = self.attention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+        x_BSD, weights, kept = self.attention(x_BSD, context, head_mask_N=head_mask_N, past=past)
         cross_weights = None
-        if self.crossattention is not None and (request.encoder_BTD is not None or (past and past.cross)):
-            x_BSD, cross_weights, crossed = self.crossattention(x_BSD, request, head_mask_N=head_mask_N, past=past)
+        if self.crossattention is not None and (context.encoder_BTD is not None or (past and past.cross)):
+            x_BSD, cross_weights, crossed = self.crossattention(x_BSD, context, head_mask_N=head_mask_N, past=past)
             if kept is not None:
                 kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
         x_BSD = by_parts(self._feed_forward, x_BSD, n_tokens=self.tokens_per_call)
@@ -135,7 +134,7 @@ class Encoder(nn.Module):
         encoder_BTD: Tensor | None = None,
         is_encoder_token_BT: Tensor | None = None,
         past: KeyValueCache | None = None,
-        keep: bool = False,
+        use_cache: bool = False,
         weights: WeightsForm | None = None,
         all_states: bool = False,
     ) -> Read:
@@ -149,92 +148,101 @@ class Encoder(nn.Module):
             encoder_BTD: states of an encoder, for cross-attention.
             is_encoder_token_BT: bool, False where nothing of it may be read.
             past: keys and values of the tokens before these.
-            keep: return keys and values of all tokens.
+            use_cache: return keys and values of all tokens.
             weights: form in which attention weights are returned.
             all_states: return the states between the blocks too.
         """
-        if not (self.documents_alike or past or keep or weights or encoder_BTD is not None):
-            return self._packed(x_BSD, is_token, is_global_BS, head_mask, all_states=all_states)
         n_tokens = x_BSD.shape[1]
-        groups = self._groups(x_BSD, is_token, is_global_BS, n_past=past.n_tokens if past else 0)
-        # The last block of the longest document may reach beyond the batch: carry its padding through all blocks
-        # rather than add it and cut it off in each.
-        surplus = 0 if past else max(group.n_tokens for group in groups) - n_tokens
-        if surplus > 0:
-            x_BSD = F.pad(x_BSD, (0, 0, 0, surplus))
-        request = Request(groups, n_tokens, weights, keep, encoder_BTD, is_encoder_token_BT)
-        outputs: list[Any] = []
-        entered_BSD = x_BSD
+        layout = self._layout(
+            x_BSD,
+            is_token,
+            is_global_BS,
+            n_past=past.n_tokens if past else 0,
+            apart=self.documents_alike or use_cache or bool(weights) or encoder_BTD is not None,
+        )
+        context = Context(
+            layout=layout,
+            n_tokens=n_tokens,
+            weights=weights,
+            use_cache=use_cache,
+            encoder_BTD=encoder_BTD,
+            is_encoder_token_BT=is_encoder_token_BT,
+        )
+        x = layout.lay_out(x_BSD)
+        states = [x]
+        attentions: list[Weights] = []
+        cross_attentions: list[Weights] = []
+        cached: list[KeptLayer] = []
         for number in range(len(self.layer)):
-            outputs.append(self._block(number, x_BSD, request, head_mask, past.layers[number] if past else None))
-            x_BSD = outputs[-1].states
-        crossed = weights and outputs[0].cross_weights is not None
-        states = (entered_BSD, *(output.states for output in outputs)) if all_states else None
+            output = self._block(number, x, context, head_mask, past.layers[number] if past else None)
+            x = output.states
+            states = [*states, x] if all_states else [x]
+            attentions += [] if output.weights is None else [output.weights]
+            cross_attentions += [] if output.cross_weights is None else [output.cross_weights]
+            cached += [] if output.kept is None else [output.kept]
+        states_BSD = tuple(map(layout.restore, states))
         return Read(
-            x_BSD[:, :n_tokens],
-            states and tuple(state[:, :n_tokens] for state in states),
-            weights=tuple(output.weights for output in outputs) if weights else None,
-            cross_weights=tuple(output.cross_weights for output in outputs) if crossed else None,
-            cache=KeyValueCache(output.kept for output in outputs) if keep else None,
+            states_BSD[-1],
+            states_BSD if all_states else None,
+            weights=tuple(attentions) or None,
+            cross_weights=tuple(cross_attentions) or None,
+            cache=KeyValueCache(cached) if cached else None,
         )
 
-    def _packed(
-        self,
-        x_BSD: Tensor,
-        is_token_BS: Tensor | None,
-        is_global_BS: Tensor | None,
-        head_mask: Tensor | None,
-        *,
-        all_states: bool,
-    ) -> Read:
-        groups = self._groups(x_BSD, is_token_BS, is_global_BS, n_past=0, by_blocks=True)
-        packing = pack_groups(groups, (x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device)
-        x_1TD = packing.pack(x_BSD)
-        request = Request(packing.groups, x_1TD.shape[1])
-        states = [x_1TD]
-        for number in range(len(self.layer)):
-            x_1TD = self._block(number, x_1TD, request, head_mask, None).states
-            states = [*states, x_1TD] if all_states else [x_1TD]
-        states_BSD = [packing.unpack(state) for state in states]
-        return Read(states_BSD[-1], tuple(states_BSD) if all_states else None, None, None, None)
-
     def _block(
-        self, number: int, x_BSD: Tensor, request: Request, head_mask: Tensor | None, past: KeptLayer | None
+        self, number: int, x: Tensor, context: Context, head_mask: Tensor | None, past: KeptLayer | None
     ) -> BlockOutput:
-        inputs = (x_BSD, request, None if head_mask is None else head_mask[number], past)
+        inputs = (x, context, None if head_mask is None else head_mask[number], past)
         if self.gradient_checkpointing and torch.is_grad_enabled():
             return cast(BlockOutput, checkpoint(self.layer[number], *inputs, **self.checkpointing_options))
         return cast(BlockOutput, self.layer[number](*inputs))
 
-    def _groups(
-        self,
-        x_BSD: Tensor,
-        is_token: Tensor | None,
-        is_global_BS: Tensor | None,
-        *,
-        n_past: int,
-        by_blocks: bool = False,
-    ) -> list[Group]:
-        batch_size, n_tokens, _ = x_BSD.shape
+    def _layout(
+        self, x_BSD: Tensor, is_token: Tensor | None, is_global_BS: Tensor | None, *, n_past: int, apart: bool
+    ) -> Layout:
+        """Lay the batch out in one packed row, unless something asks for documents apart."""
+        B, S, _ = x_BSD.shape
         if n_past:
-            n_all = n_past + n_tokens
-            kernel = choose(
-                n_tokens=n_all, full_attention_limit=self.full_attention_limit, attention_type=self.attention_type
-            )
-            return [Group(kernel, n_all, [n_all] * batch_size, None, is_token)]
-        return group_documents(
+            return self._after_past(is_token, shape=(B, S), n_all=n_past + S)
+        groups = group_documents(
             is_token,
             is_global_BS=is_global_BS,
-            batch_size=batch_size,
-            n_tokens=n_tokens,
+            batch_size=B,
+            n_tokens=S,
             block_size=self.block_size,
             full_attention_limit=self.full_attention_limit,
             attention_type=self.attention_type,
             sparse_kernel=self.sparse_kernel,
             alike=self.documents_alike,
-            by_blocks=by_blocks,
+            dense_step=S if apart else 1 if attends_exactly(x_BSD) else self.block_size,
             device=x_BSD.device,
         )
+        if apart:
+            return PaddedRows(groups, (B, S), max(S, *(group.n_tokens for group in groups)))
+        return PackedRow.of(groups, (B, S), x_BSD.device)
+
+    def _after_past(self, is_token: Tensor | None, *, shape: tuple[int, int], n_all: int) -> PaddedRows:
+        """Lay out the last tokens of texts that have `n_all` by now: one group, for the kernel of the whole text."""
+        sparse = is_sparse(
+            n_tokens=n_all, full_attention_limit=self.full_attention_limit, attention_type=self.attention_type
+        )
+        group = Group(
+            kernel="decode" if sparse else "dense",
+            is_sparse=sparse,
+            n_tokens=n_all,
+            lengths=[n_all] * shape[0],
+            is_token=is_token,
+        )
+        return PaddedRows([group], shape, shape[1])
+
+
+def attends_exactly(x: Tensor) -> bool:
+    """Whether a document is read as if it were alone, to the last bit: on a processor, where no gradient is wanted.
+
+    Padding would change the rounding of dense attention, so that only documents of one length share a call there. The
+    rest of an encoder computes token by token, and rounds a token alike whatever stands beside it.
+    """
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def _pattern_of(config: BigBirdConfig, layer: int) -> Callable[..., BlockPattern]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.kernels.gather import gather
+from bigbird_cli.pytorch.model.kernels.patterns import checked
 
 _counts: WeakKeyDictionary[BlockPattern, dict[torch.device, "Counts"]] = WeakKeyDictionary()
 
@@ -37,6 +38,7 @@ def flex(
     pattern: BlockPattern | None,
     *,
     dropout: float = 0.0,
+    is_causal: bool = False,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
     """Block-sparse attention; what FlexAttention cannot do, `gather` does.
@@ -45,11 +47,12 @@ def flex(
     global, which would fill the block mask.
 
     Raises:
-        ValueError: as `gather`.
+        ValueError: as `checked`.
     """
+    pattern = checked(pattern, is_causal=is_causal, is_global_BS=is_global_BS)
     wants_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (q_BNSH, k_BNSH, v_BNSH))
     has_globals = is_global_BS is not None and bool(is_global_BS.any())
-    if pattern is None or dropout or has_globals or (wants_gradient and not _goes_backward(q_BNSH, pattern.block_size)):
+    if dropout or has_globals or (wants_gradient and not _goes_backward(q_BNSH, pattern.block_size)):
         return gather(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern, dropout=dropout, is_global_BS=is_global_BS)
     counts_NLL, are_repeated = _counts_of(pattern, q_BNSH.device)
     score_mod = None

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.kernels.gather import gather
+from bigbird_cli.pytorch.model.kernels.patterns import checked
 
 WIDTHS = (16, 32, 64, 128)
 """Block sizes and head widths that have a tile."""
@@ -71,6 +72,7 @@ def fused(
     pattern: BlockPattern | None,
     *,
     dropout: float = 0.0,
+    is_causal: bool = False,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
     """Block-sparse attention; what the programs cannot do, `gather` does.
@@ -78,11 +80,11 @@ def fused(
     That is dropout, tokens chosen to be global, blocks or heads of another width, and a device that is no GPU.
 
     Raises:
-        ValueError: as `gather`.
+        ValueError: as `checked`.
     """
+    pattern = checked(pattern, is_causal=is_causal, is_global_BS=is_global_BS)
     suits = (
-        pattern is not None
-        and not dropout
+        not dropout
         and q_BNSH.is_cuda
         and is_available()
         and pattern.block_size in WIDTHS

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.dropout import new_seed
-from bigbird_cli.pytorch.model.kernels.full import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.dense import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.patterns import checked
 from bigbird_cli.pytorch.model.kernels.products import (
     keeps_weights,
     read,
@@ -315,17 +316,15 @@ def gather(
     pattern: BlockPattern | None,
     *,
     dropout: float = 0.0,
+    is_causal: bool = False,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
     """Block-sparse attention over gathered blocks; a block that is named twice is read twice.
 
     Raises:
-        ValueError: no pattern, or global tokens in a causal one, which would read ahead.
+        ValueError: as `checked`.
     """
-    if pattern is None:
-        raise ValueError("the gather kernel needs a pattern")
-    if pattern.is_causal and is_global_BS is not None:
-        raise ValueError("global tokens are read by all, also by those before them: not in a causal pattern")
+    pattern = checked(pattern, is_causal=is_causal, is_global_BS=is_global_BS)
     k_BNSH, v_BNSH = k_BNSH.contiguous(), v_BNSH.contiguous()
     by_products = dropout > 0.0 or suit_products(q_BNSH, k_BNSH, v_BNSH, dropout=dropout)
     if is_global_BS is None or not is_global_BS.any():

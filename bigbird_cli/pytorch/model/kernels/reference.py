@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.kernels.full import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.dense import key_bias, reads_back
 
 
 def reference(

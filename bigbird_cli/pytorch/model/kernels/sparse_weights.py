@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.kernels.full import key_bias
+from bigbird_cli.pytorch.model.kernels.dense import key_bias
 from bigbird_cli.pytorch.model.kernels.gather import GlobalTokens, Keys, operands, schedule
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 
@@ -72,7 +72,7 @@ class SparseAttention:
         )
 
 
-def full_weights(weights_NSS: Tensor) -> SparseAttention:
+def dense_document(weights_NSS: Tensor) -> SparseAttention:
     """Put the weights of a document under full attention into the sparse form: one block that holds them all."""
     N, S, _ = weights_NSS.shape
     only_NRW = torch.zeros(N, 1, 1, dtype=torch.int32, device=weights_NSS.device)

@@ -34,7 +34,7 @@ def reads_back(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
     return torch.arange(n_keys, device=device) <= last_read[:, None]
 
 
-def full(
+def dense(
     q_BNSH: Tensor,
     k_BNTH: Tensor,
     v_BNTH: Tensor,
@@ -43,10 +43,11 @@ def full(
     *,
     dropout: float = 0.0,
     is_causal: bool = False,
+    is_global_BS: Tensor | None = None,  # noqa: ARG001
 ) -> Tensor:
-    """Softmax(q kᵀ / √H) v over all tokens; `pattern` must be None."""
+    """Softmax(q kᵀ / √H) v over all tokens, all of which are global; `pattern` must be None."""
     if pattern is not None:
-        raise ValueError("the full kernel reads every block and takes no pattern")
+        raise ValueError("the dense kernel reads every block and takes no pattern")
     n_queries, n_keys = q_BNSH.shape[2], k_BNTH.shape[2]
     bias = None
     if is_token_BT is not None or (is_causal and 1 < n_queries < n_keys):

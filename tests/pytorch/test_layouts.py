@@ -8,9 +8,10 @@ import torch
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.pytorch.model import layers
 from bigbird_cli.pytorch.model.documents import group_documents
+from bigbird_cli.pytorch.model.kernels import SPARSE_KERNELS
 from bigbird_cli.pytorch.model.layers import Linear, by_parts
+from bigbird_cli.pytorch.model.layouts import PackedRow
 from bigbird_cli.pytorch.model.models import BigBirdForMaskedLM
-from bigbird_cli.pytorch.model.packing import Packing, pack_groups
 
 BLOCK, LIMIT = 4, 28
 
@@ -30,7 +31,7 @@ def tiny_config() -> BigBirdConfig:
     )
 
 
-def pack(lengths: list[int], width: int, **changes: Any) -> tuple[Packing, torch.Tensor]:
+def pack(lengths: list[int], width: int, **changes: Any) -> tuple[PackedRow, torch.Tensor]:
     is_token = torch.arange(width) < torch.tensor(lengths)[:, None]
     settings: dict[str, Any] = {
         "batch_size": len(lengths),
@@ -40,8 +41,8 @@ def pack(lengths: list[int], width: int, **changes: Any) -> tuple[Packing, torch
         "attention_type": "block_sparse",
         "device": torch.device("cpu"),
     }
-    groups = group_documents(is_token, alike=False, by_blocks=True, **settings | changes)
-    return pack_groups(groups, (len(lengths), width), torch.device("cpu")), is_token
+    groups = group_documents(is_token, alike=False, dense_step=BLOCK, **settings | changes)
+    return PackedRow.of(groups, (len(lengths), width), torch.device("cpu")), is_token
 
 
 @pytest.mark.parametrize("lengths", [[30, 5, 29, 32, 6, 1], [32, 32], [7], [32], [3, 40, 37]])
@@ -49,26 +50,26 @@ def test_what_is_packed_is_every_token_once_and_unpacks_to_its_place(lengths: li
     width = max(lengths)
     packing, is_token = pack(lengths, width)
     x_BSD = torch.arange(1.0, len(lengths) * width * 2 + 1).view(len(lengths), width, 2)
-    packed = packing.pack(x_BSD)
+    packed = packing.lay_out(x_BSD)
     assert packed.shape == (1, sum(lengths), 2)
     assert sorted(packed[0, :, 0].tolist()) == x_BSD[is_token][:, 0].tolist()
-    assert torch.equal(packing.unpack(packed), x_BSD * is_token[:, :, None])
+    assert torch.equal(packing.restore(packed), x_BSD * is_token[:, :, None])
 
 
 def test_documents_of_as_many_blocks_are_spread_to_their_length_and_collected() -> None:
     packing, _ = pack([30, 5, 29, 32, 6], 32)
     assert [(g.kernel, g.n_tokens, g.lengths) for g in packing.groups] == [
         ("gather", 32, [30, 29, 32]),
-        ("full", 6, [5, 6]),
+        ("dense", 6, [5, 6]),
     ]
     x_1NTH = torch.arange(float(2 * 102 * 3)).view(1, 2, 102, 3)
-    parts = x_1NTH.split([group.n_packed for group in packing.groups], dim=2)
-    for group, part in zip(packing.groups, parts, strict=True):
-        spread = group.spread(part)
+    parts = x_1NTH.split([sum(group.lengths) for group in packing.groups], dim=2)
+    spreads = packing.split(x_1NTH)
+    assert torch.equal(packing.join(spreads), x_1NTH)
+    for group, part, spread in zip(packing.groups, parts, spreads, strict=True):
         assert spread.shape == (len(group.lengths), 2, group.n_tokens, 3)
         assert group.is_token is not None
         assert group.is_token.sum(dim=1).tolist() == group.lengths
-        assert torch.equal(group.collect(spread), part[0].transpose(0, 1))
         first = 0
         for row, length in enumerate(group.lengths):
             assert torch.equal(spread[row, :, :length], part[0, :, first : first + length])
@@ -78,8 +79,8 @@ def test_documents_of_as_many_blocks_are_spread_to_their_length_and_collected() 
 def test_whole_documents_need_no_indices() -> None:
     packing, _ = pack([32, 32], 32)
     assert packing.index_T is None
-    assert packing.groups[0].spread_index is None
-    assert packing.groups[0].token_index is None
+    assert packing.spreads[0].source_index is None
+    assert packing.spreads[0].token_index is None
 
 
 def test_products_meet_real_tokens_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +156,10 @@ def test_a_model_reads_the_same_by_every_sparse_kernel() -> None:
     ids = torch.randint(5, 40, (2, 200))
     mask = torch.arange(200) < torch.tensor([[200], [150]])
     states = {}
-    for kernel in ("gather", "flex", "fused", "reference"):
+    for kernel in SPARSE_KERNELS:
         model.use_sparse_kernel(kernel)
         states[kernel] = model.bert(ids, mask).last_hidden_state
-        torch.testing.assert_close(states[kernel], states["gather"], rtol=0, atol=2e-6)
-    with pytest.raises(ValueError, match="'full' is not one of flex, fused, gather, reference"):
-        model.use_sparse_kernel("full")
+    for found in states.values():
+        torch.testing.assert_close(found, states["reference"], rtol=0, atol=2e-6)
+    with pytest.raises(ValueError, match="'dense' is not one of flex, fused, gather, reference"):
+        model.use_sparse_kernel("dense")

@@ -11,17 +11,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.kernels.full import key_bias
+from bigbird_cli.pytorch.model.kernels.dense import key_bias
+from bigbird_cli.pytorch.model.kernels.patterns import checked
 
 
-def recent(
+def decode(
     q_BNSH: Tensor,
     k_BNTH: Tensor,
     v_BNTH: Tensor,
     is_token_BT: Tensor | None,
-    pattern: BlockPattern,
+    pattern: BlockPattern | None,
     *,
     dropout: float = 0.0,
+    is_causal: bool = True,
+    is_global_BS: Tensor | None = None,
 ) -> Tensor:
     """Read for the queries at the last S of T positions, (B, N, S, H).
 
@@ -32,7 +35,13 @@ def recent(
         is_token_BT: False where nothing may be read; None: all are tokens.
         pattern: causal, of as many blocks as T tokens take; the last block may be unfinished.
         dropout: probability of dropping an attention weight.
+        is_causal: as the pattern says.
+        is_global_BS: a decoder has none.
+
+    Raises:
+        ValueError: as `checked`.
     """
+    pattern = checked(pattern, is_causal=is_causal, is_global_BS=is_global_BS)
     n_heads, n_queries = q_BNSH.shape[1:3]
     n_keys = k_BNTH.shape[2]
     first, block_size = n_keys - n_queries, pattern.block_size
@@ -41,8 +50,9 @@ def recent(
     outs = []
     for block in range(first // block_size, -(-n_keys // block_size)):
         start, stop = max(block * block_size, first), min((block + 1) * block_size, n_keys)
-        blocks_NW = torch.from_numpy(pattern.key_blocks[:, block].astype("int64")).to(device)
-        blocks_NW = blocks_NW[:, : int((blocks_NW >= 0).sum(dim=1).max())]
+        listed_NW = pattern.key_blocks[:, block]
+        n_listed = int((listed_NW >= 0).sum(axis=1).max())
+        blocks_NW = torch.from_numpy(listed_NW[:, :n_listed].astype("int64")).to(device)
         read_NK = (blocks_NW[:, :, None] * block_size + torch.arange(block_size, device=device)).flatten(1)
         is_read_NK = (blocks_NW >= 0).repeat_interleave(block_size, dim=1) & (read_NK < n_keys)
         read_NK = read_NK.clamp(0, n_keys - 1)

@@ -1,0 +1,165 @@
+"""How a batch's documents lie in the tensor that passes through the blocks, and how attention finds them in it.
+
+Padded rows are the batch as it came. In a packed row the documents lie one behind another, so that what is done token
+by token meets no padding; only attention needs them apart: those of one group together, in a tensor of their own.
+
+Shape letters: B documents, S sequence, D width, N heads, H head width, T tokens of all documents, G documents in a
+group, W their common length, X what a layout makes of B and S: two dimensions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bigbird_cli.pytorch.devices import on_device
+from bigbird_cli.pytorch.model.documents import Group
+
+
+class Layout(Protocol):
+    """Where the documents of one batch lie."""
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """The documents by what attends in them."""
+
+    def lay_out(self, x_BSD: Tensor) -> Tensor:
+        """(B, S, D) to (X, D)."""
+
+    def restore(self, x_XD: Tensor) -> Tensor:
+        """(X, D) to (B, S, D), zeros where nothing was laid out."""
+
+    def split(self, x_NXH: Tensor) -> Sequence[Tensor]:
+        """Cut heads, (B, N, S, H) of what was laid out, into (G, N, W, H) for each group."""
+
+    def join(self, parts_GNWH: Sequence[Tensor]) -> Tensor:
+        """Undo `split`, zeros where no document is; H may be another number."""
+
+
+@dataclass(frozen=True)
+class PaddedRows:
+    """A document a row, filled up on the right: what shows documents beside each other, or goes on from a cache."""
+
+    groups: Sequence[Group]
+    shape: tuple[int, int]
+    """Documents and positions of the batch."""
+    width: int
+    """Positions of what is laid out. The last block of the longest document may reach beyond the batch: its padding is
+    carried through all blocks rather than added and cut off in each."""
+
+    def lay_out(self, x_BSD: Tensor) -> Tensor:
+        surplus = self.width - self.shape[1]
+        return F.pad(x_BSD, (0, 0, 0, surplus)) if surplus else x_BSD
+
+    def restore(self, x_BWD: Tensor) -> Tensor:
+        return x_BWD[:, : self.shape[1]]
+
+    def split(self, x_BNWH: Tensor) -> list[Tensor]:
+        return [
+            (x_BNWH if group.index is None else x_BNWH[group.index])[:, :, : group.n_tokens] for group in self.groups
+        ]
+
+    def join(self, parts_GNWH: Sequence[Tensor]) -> Tensor:
+        first = parts_GNWH[0]
+        if len(parts_GNWH) == 1 and self.groups[0].index is None and first.shape[2] == self.width:
+            return first
+        joined_BNWH = first.new_zeros(self.shape[0], first.shape[1], self.width, first.shape[3])
+        for group, part_GNWH in zip(self.groups, parts_GNWH, strict=True):
+            documents = slice(None) if group.index is None else group.index
+            joined_BNWH[documents, :, : part_GNWH.shape[2]] = part_GNWH
+        return joined_BNWH
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the tokens of a group's documents, end to end, fill a tensor with a row for each."""
+
+    n_documents: int
+    n_tokens: int
+    """Of all documents together."""
+    source_index: Tensor | None
+    """(G * W,) the token that each position is filled from; None: every position has a token of its own."""
+    token_index: Tensor | None
+    """(n_tokens,) the positions of the tokens; None: all positions."""
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], width: int, device: torch.device) -> "Spread":
+        """Spread documents of these lengths to a common one."""
+        if all(length == width for length in lengths):
+            return cls(len(lengths), sum(lengths), None, None)
+        length_G = np.array(lengths)
+        position_W = np.arange(width)
+        # a filler repeats its document's last token: no key mask lets it be attended to, and its gradient is zero
+        within_GW = np.minimum(position_W, length_G[:, None] - 1)
+        first_G = length_G.cumsum() - length_G
+        is_filled_GW = position_W < length_G[:, None]
+        return cls(
+            len(lengths),
+            sum(lengths),
+            on_device((first_G[:, None] + within_GW).reshape(-1), device),
+            on_device(is_filled_GW.reshape(-1).nonzero()[0], device),
+        )
+
+    def spread(self, x_1NTH: Tensor) -> Tensor:
+        """(1, N, tokens, H) to (G, N, W, H)."""
+        x_TNH = x_1NTH.squeeze(0).transpose(0, 1)  # x[0] would cost a copy in the backward pass
+        if self.source_index is not None:
+            x_TNH = x_TNH.index_select(0, self.source_index)
+        return x_TNH.unflatten(0, (self.n_documents, -1)).transpose(1, 2)
+
+    def collect(self, x_GNWH: Tensor) -> Tensor:
+        """Undo `spread`: (tokens, N, H)."""
+        x_TNH = x_GNWH.transpose(1, 2).flatten(0, 1)
+        return x_TNH if self.token_index is None else x_TNH.index_select(0, self.token_index)
+
+
+@dataclass(frozen=True)
+class PackedRow:
+    """All documents in one row, without padding, those of a group beside each other: a row is its groups end to end."""
+
+    groups: Sequence[Group]
+    spreads: Sequence[Spread]
+    """Of each group."""
+    shape: tuple[int, int]
+    """Documents and positions of the batch."""
+    index_T: Tensor | None
+    """Position of each packed token in the batch, row behind row; None: they are the same."""
+
+    @classmethod
+    def of(cls, groups: Sequence[Group], shape: tuple[int, int], device: torch.device) -> "PackedRow":
+        """Pack a batch of a shape (B, S) in the order of its groups."""
+        B, S = shape
+        spreads, stretches = [], []
+        for group in groups:
+            spreads.append(Spread.of(group.lengths, group.n_tokens, device))
+            rows = range(B) if group.rows is None else group.rows
+            stretches += [(row * S, row * S + length) for row, length in zip(rows, group.lengths, strict=True)]
+        if stretches == [(row * S, (row + 1) * S) for row in range(B)]:
+            return cls(groups, spreads, shape, None)
+        index = np.concatenate([np.arange(*stretch) for stretch in stretches])
+        return cls(groups, spreads, shape, on_device(index, device))
+
+    def lay_out(self, x_BSD: Tensor) -> Tensor:
+        x_TD = x_BSD.flatten(0, 1)
+        return (x_TD if self.index_T is None else x_TD.index_select(0, self.index_T))[None]
+
+    def restore(self, x_1TD: Tensor) -> Tensor:
+        B, S = self.shape
+        x_TD = x_1TD.squeeze(0)
+        if self.index_T is not None:
+            x_TD = x_TD.new_zeros(B * S, x_TD.shape[1]).index_copy(0, self.index_T, x_TD)
+        return x_TD.unflatten(0, (B, S))
+
+    def split(self, x_1NTH: Tensor) -> list[Tensor]:
+        sizes = [spread.n_tokens for spread in self.spreads]
+        parts_1NTH = [x_1NTH] if len(sizes) == 1 else x_1NTH.split(sizes, dim=2)
+        return [spread.spread(part) for spread, part in zip(self.spreads, parts_1NTH, strict=True)]
+
+    def join(self, parts_GNWH: Sequence[Tensor]) -> Tensor:
+        parts_TNH = [spread.collect(part) for spread, part in zip(self.spreads, parts_GNWH, strict=True)]
+        x_TNH = parts_TNH[0] if len(parts_TNH) == 1 else torch.cat(parts_TNH)
+        return x_TNH.transpose(0, 1)[None]
