@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.model import layers
+from bigbird_cli.pytorch.model import chunking
+from bigbird_cli.pytorch.model.chunking import chunked
 from bigbird_cli.pytorch.model.documents import group_documents
 from bigbird_cli.pytorch.model.kernels import SPARSE_KERNELS
-from bigbird_cli.pytorch.model.layers import Linear, by_parts
+from bigbird_cli.pytorch.model.layers import Linear
 from bigbird_cli.pytorch.model.layouts import PackedRow
 from bigbird_cli.pytorch.model.models import BigBirdForMaskedLM
 
@@ -124,8 +125,8 @@ def test_gradients_are_those_of_each_document_alone(lengths: list[int]) -> None:
             torch.testing.assert_close(wanted[name], parameter.grad, rtol=1e-8, atol=1e-10)
 
 
-def test_parts_are_taken_only_where_no_gradient_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "TOKENS_PER_PART", 8)
+def test_chunks_are_taken_only_where_no_gradient_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunking, "CHUNK_TOKENS", 8)
     seen: list[int] = []
 
     def double(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -133,19 +134,19 @@ def test_parts_are_taken_only_where_no_gradient_is_wanted(monkeypatch: pytest.Mo
         return x + y
 
     x = torch.randn(2, 20, 3)
-    assert torch.equal(by_parts(double, x, x), 2 * x)
+    assert torch.equal(chunked(double, x, x), 2 * x)
     with torch.no_grad():
-        assert torch.equal(by_parts(double, x, x), 2 * x)
-        by_parts(double, x, x, n_tokens=20)
+        assert torch.equal(chunked(double, x, x), 2 * x)
+        chunked(double, x, x, n_tokens=20)
     assert seen == [20, 7, 7, 6, 20]  # of like size: none is a lone token
 
 
-def test_a_long_text_is_read_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_read_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny_config()
     model = BigBirdForMaskedLM(config).eval()
     ids = torch.randint(5, config.vocab_size, (1, 300))
     whole = model.bert(ids).last_hidden_state
-    monkeypatch.setattr(layers, "TOKENS_PER_PART", 64)
+    monkeypatch.setattr(chunking, "CHUNK_TOKENS", 64)
     with torch.inference_mode():
         torch.testing.assert_close(model.bert(ids).last_hidden_state, whole, rtol=0, atol=2e-6)
 

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.cache import KeptLayer
+from bigbird_cli.pytorch.model.chunking import chunk_size, chunked
 from bigbird_cli.pytorch.model.documents import Group
 from bigbird_cli.pytorch.model.kernels import KERNELS
 from bigbird_cli.pytorch.model.kernels.dense import dense
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 from bigbird_cli.pytorch.model.kernels.sparse_weights import SparseAttention, dense_document, sparse_weights
-from bigbird_cli.pytorch.model.layers import AddAndNorm, Linear, by_parts, tokens_at_once
+from bigbird_cli.pytorch.model.layers import Linear, OutputProjection
 from bigbird_cli.pytorch.model.layouts import Layout
 
 Weights = Tensor | tuple[SparseAttention, ...]
@@ -195,7 +196,7 @@ class CrossAttention(nn.Module):
 
 def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
     """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels read."""
-    n_tokens = tokens_at_once(x_BSD)
+    n_tokens = chunk_size(x_BSD)
     if n_tokens >= x_BSD.shape[1]:
         return split_heads(project(x_BSD), n_heads)
     heads_BNSH, first = x_BSD.new_empty(0), 0
@@ -233,7 +234,7 @@ def _by_head(out_BNSH: Tensor, weights: Weights | None, head_mask_N: Tensor | No
 class Attention(nn.Module):
     """Attention and the sum with its input."""
 
-    def __init__(self, *, attention: SelfAttention | CrossAttention, output: AddAndNorm) -> None:
+    def __init__(self, *, attention: SelfAttention | CrossAttention, output: OutputProjection) -> None:
         super().__init__()
         self.self = attention
         self.output = output
@@ -242,4 +243,4 @@ class Attention(nn.Module):
         self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
     ) -> Reading:
         reading: Reading = self.self(x_BSD, context, head_mask_N=head_mask_N, past=past)
-        return reading._replace(states=by_parts(self.output, reading.states, x_BSD))
+        return reading._replace(states=chunked(self.output, reading.states, x_BSD))

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.encoder import Encoder
-from bigbird_cli.pytorch.model.heads import Predictions
+from bigbird_cli.pytorch.model.heads import LMPredictionHead
 from bigbird_cli.pytorch.model.kernels import SPARSE_KERNELS
 from bigbird_cli.pytorch.model.layers import Embedding, Linear
 
@@ -200,9 +200,9 @@ class ConfiguredModel(nn.Module):
                 predictions.decoder.out_features = n_tokens
         return new
 
-    def _predictions(self) -> Predictions | None:
+    def _predictions(self) -> LMPredictionHead | None:
         head = getattr(self, "cls", None)
-        return None if head is None else cast(Predictions, head.predictions)
+        return None if head is None else cast(LMPredictionHead, head.predictions)
 
 
 @torch.no_grad()

@@ -19,8 +19,9 @@ from bigbird_cli.pytorch.model.activations import activation
 from bigbird_cli.pytorch.model.attention import Attention, Context, CrossAttention, SelfAttention, Weights, WeightsForm
 from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
 from bigbird_cli.pytorch.model.documents import Group, group_documents
+from bigbird_cli.pytorch.model.feed_forward import FeedForwardUp, feed_forward
 from bigbird_cli.pytorch.model.kernels import is_sparse
-from bigbird_cli.pytorch.model.layers import AddAndNorm, Widen, by_parts
+from bigbird_cli.pytorch.model.layers import OutputProjection
 from bigbird_cli.pytorch.model.layouts import Layout, PackedRow, PaddedRows
 
 
@@ -41,25 +42,25 @@ class EncoderBlock(nn.Module):
         *,
         attention: Attention,
         crossattention: Attention | None,
-        intermediate: Widen,
-        output: AddAndNorm,
-        tokens_per_call: int,
+        intermediate: FeedForwardUp,
+        output: OutputProjection,
+        chunk_tokens: int,
     ) -> None:
         """Take the parts.
 
         Args:
             attention: to the text itself.
             crossattention: to an encoder's states.
-            intermediate: first half of the feed-forward network.
-            output: its second half.
-            tokens_per_call: tokens that the feed-forward network takes at once; 0 as `tokens_at_once` has it.
+            intermediate: the feed-forward network's way up.
+            output: its way down.
+            chunk_tokens: tokens that the feed-forward network takes at once; 0 as `chunk_size` has it.
         """
         super().__init__()
         self.attention = attention
         self.crossattention = crossattention
         self.intermediate = intermediate
         self.output = output
-        self.tokens_per_call = tokens_per_call
+        self.chunk_tokens = chunk_tokens
 
     def forward(
         self, x_BSD: Tensor, context: Context, head_mask_N: Tensor | None, past: KeptLayer | None
@@ -70,11 +71,8 @@ class EncoderBlock(nn.Module):
             x_BSD, cross_weights, crossed = self.crossattention(x_BSD, context, head_mask_N=head_mask_N, past=past)
             if kept is not None:
                 kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
-        x_BSD = by_parts(self._feed_forward, x_BSD, n_tokens=self.tokens_per_call)
+        x_BSD = feed_forward(x_BSD, up=self.intermediate, down=self.output, n_tokens=self.chunk_tokens)
         return BlockOutput(x_BSD, weights, cross_weights, kept)
-
-    def _feed_forward(self, x_BSD: Tensor) -> Tensor:
-        return cast(Tensor, self.output(self.intermediate(x_BSD), x_BSD))
 
 
 @dataclass(frozen=True)
@@ -275,9 +273,10 @@ def build_encoder(config: BigBirdConfig) -> Encoder:
             fix="set is_decoder too, or add_cross_attention to false",
         )
     width, eps, dropout = config.hidden_size, config.layer_norm_eps, config.hidden_dropout_prob
+    inner_width, act = config.intermediate_size, activation(config.hidden_act)
 
     def and_norm(attention: SelfAttention | CrossAttention) -> Attention:
-        output = AddAndNorm(in_width=width, width=width, dropout=dropout, norm_eps=eps)
+        output = OutputProjection(in_width=width, width=width, dropout=dropout, norm_eps=eps)
         return Attention(attention=attention, output=output)
 
     def build_block(layer: int) -> EncoderBlock:
@@ -302,9 +301,9 @@ def build_encoder(config: BigBirdConfig) -> Encoder:
         return EncoderBlock(
             attention=and_norm(attention),
             crossattention=None if across is None else and_norm(across),
-            intermediate=Widen(width=width, inner_width=config.intermediate_size, act=activation(config.hidden_act)),
-            output=AddAndNorm(in_width=config.intermediate_size, width=width, dropout=dropout, norm_eps=eps),
-            tokens_per_call=config.chunk_size_feed_forward,
+            intermediate=FeedForwardUp(width=width, inner_width=inner_width, act=act),
+            output=OutputProjection(in_width=inner_width, width=width, dropout=dropout, norm_eps=eps),
+            chunk_tokens=config.chunk_size_feed_forward,
         )
 
     return Encoder(

@@ -12,22 +12,37 @@ from torch.nn import functional as F
 
 from bigbird_cli.pytorch.model.activations import Activation
 from bigbird_cli.pytorch.model.dropout import Dropout
-from bigbird_cli.pytorch.model.layers import AddAndNorm, Linear, Transform, Widen
+from bigbird_cli.pytorch.model.feed_forward import FeedForwardUp
+from bigbird_cli.pytorch.model.layers import Linear, OutputProjection
 from bigbird_cli.pytorch.model.linear import linear
 
 IGNORED = -100
 """The label that counts in no loss."""
 
-CLOSED = -1e6
+MASKED_SCORE = -1e6
 """Added to the score of what cannot be an answer, as Hugging Face does."""
 
 
-class Predictions(nn.Module):
+class LMTransform(nn.Module):
+    """Linear, activation, LayerNorm: what a language-model head does before it meets the vocabulary."""
+
+    def __init__(self, *, width: int, act: Activation, norm_eps: float) -> None:
+        super().__init__()
+        self.dense = Linear(width, width)
+        self.act = act
+        self.LayerNorm = nn.LayerNorm(width, eps=norm_eps)
+
+    def forward(self, x_BSD: Tensor) -> Tensor:
+        transformed_BSD: Tensor = self.LayerNorm(self.dense(x_BSD, act=self.act))
+        return transformed_BSD
+
+
+class LMPredictionHead(nn.Module):
     """Transform, then a score for every vocabulary entry, through the word embeddings or a matrix of its own."""
 
     def __init__(self, *, width: int, vocab_size: int, act: Activation, norm_eps: float, tied: bool) -> None:
         super().__init__()
-        self.transform = Transform(width=width, act=act, norm_eps=norm_eps)
+        self.transform = LMTransform(width=width, act=act, norm_eps=norm_eps)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         self.decoder = None if tied else Linear(width, vocab_size, bias=False)
 
@@ -40,7 +55,7 @@ class Predictions(nn.Module):
 class LanguageModelHead(nn.Module):
     """A score for every vocabulary entry at every position: of the token that stands there, or of the next."""
 
-    def __init__(self, *, predictions: Predictions) -> None:
+    def __init__(self, *, predictions: LMPredictionHead) -> None:
         super().__init__()
         self.predictions = predictions
 
@@ -65,7 +80,7 @@ class LanguageModelHead(nn.Module):
 class PretrainingHead(nn.Module):
     """The language-model head, and from the pooled first token whether the second part follows the first."""
 
-    def __init__(self, *, predictions: Predictions, width: int) -> None:
+    def __init__(self, *, predictions: LMPredictionHead, width: int) -> None:
         super().__init__()
         self.predictions = predictions
         self.seq_relationship = Linear(width, 2)
@@ -182,15 +197,15 @@ class QuestionAnsweringHead(nn.Module):
     def __init__(self, *, width: int, inner_width: int, act: Activation, dropout: float, norm_eps: float) -> None:
         super().__init__()
         self.dropout = Dropout(dropout)
-        self.intermediate = Widen(width=width, inner_width=inner_width, act=act)
-        self.output = AddAndNorm(in_width=inner_width, width=width, dropout=dropout, norm_eps=norm_eps)
+        self.intermediate = FeedForwardUp(width=width, inner_width=inner_width, act=act)
+        self.output = OutputProjection(in_width=inner_width, width=width, dropout=dropout, norm_eps=norm_eps)
         self.qa_outputs = Linear(width, 2)
 
     def forward(self, x_BSD: Tensor, is_closed_BS: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Score every token as start and as end, two (B, S), with CLOSED added where `is_closed_BS`."""
+        """Score every token as start and as end, two (B, S), with MASKED_SCORE added where `is_closed_BS`."""
         logits_BS2 = self.qa_outputs(self.output(self.intermediate(self.dropout(x_BSD)), x_BSD))
         if is_closed_BS is not None:
-            logits_BS2 = logits_BS2 + is_closed_BS[..., None] * CLOSED
+            logits_BS2 = logits_BS2 + is_closed_BS[..., None] * MASKED_SCORE
         start_BS, end_BS = logits_BS2.unbind(-1)
         return start_BS, end_BS
 

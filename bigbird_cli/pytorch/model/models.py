@@ -25,10 +25,10 @@ from bigbird_cli.pytorch.model.base import (
 )
 from bigbird_cli.pytorch.model.generate import GenerationOptions, generate
 from bigbird_cli.pytorch.model.heads import (
-    CLOSED,
+    MASKED_SCORE,
     Classifier,
     LanguageModelHead,
-    Predictions,
+    LMPredictionHead,
     PretrainingHead,
     QuestionAnsweringHead,
     SequenceClassificationHead,
@@ -48,13 +48,13 @@ from bigbird_cli.pytorch.model.outputs import (
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
 
-def build_predictions(config: BigBirdConfig) -> Predictions:
+def build_predictions(config: BigBirdConfig) -> LMPredictionHead:
     """Assemble what scores the vocabulary.
 
     Raises:
         ModelError: an activation that is not known.
     """
-    return Predictions(
+    return LMPredictionHead(
         width=config.hidden_size,
         vocab_size=config.vocab_size,
         act=activation(config.hidden_act),
@@ -337,7 +337,7 @@ class BigBirdForMultipleChoice(PretrainedModel):
         n_choices = cast(Tensor, input_ids if words is None else words).shape[1]
         logits_BC = self.classifier(encoded.pooler_output).view(-1, n_choices)
         if attention_mask is not None:
-            logits_BC = logits_BC + ~attention_mask.bool().any(-1) * CLOSED
+            logits_BC = logits_BC + ~attention_mask.bool().any(-1) * MASKED_SCORE
         loss = None if labels is None else self.classifier.choice_loss(logits_BC, labels)
         return pack(
             MultipleChoiceModelOutput(loss, logits_BC, encoded.hidden_states, encoded.attentions),

@@ -16,7 +16,7 @@ from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, NewWeightsWarning
 from bigbird_cli.pytorch.model.configured import ConfiguredModel
-from bigbird_cli.pytorch.model.layers import initialise
+from bigbird_cli.pytorch.model.initialisation import initialise
 from bigbird_cli.weights.store import (
     hub_options,
     open_folder,
