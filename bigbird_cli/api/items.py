@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bigbird_cli.api.reading import FailedItem
-from bigbird_cli.data.files import File
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, rows_and_errors
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, nearest
-from bigbird_cli.text.documents import SUFFIXES as TEXTS
-from bigbird_cli.text.documents import (
-    Document,
-    FailedDocument,
-    OnSkipped,
-    json_kind,
-    read_documents,
-    refuse_surrogates,
-    warn_of_skipped,
-)
+from bigbird_cli.files.find import OnSkipped, warn_of_skipped
+from bigbird_cli.files.json import json_kind
+from bigbird_cli.files.packed import File
+from bigbird_cli.files.surrogates import check_text
+from bigbird_cli.text.documents import Document, FailedDocument, read_documents
+from bigbird_cli.text.readers import READERS
 
 _T = TypeVar("_T")
 
@@ -84,7 +79,7 @@ class RowItem:
             )
         if not value.strip():
             raise DataError(f"{column!r} is empty", where=self.name, fix="give it a text")
-        refuse_surrogates(value, f"{column!r}", self.name)
+        check_text(value, f"{column!r}", self.name)
         return value
 
 
@@ -126,7 +121,7 @@ def documents_of(contexts: Iterable[str | Path | Document], *, what: str) -> Ite
         elif isinstance(context, Path):
             yield from read_inputs([context])
         else:
-            is_name = len(context) < 256 and "\n" not in context and context.endswith((*TEXTS, *SUFFIXES))
+            is_name = len(context) < 256 and "\n" not in context and context.endswith((*READERS, *SUFFIXES))
             if is_name and Path(context).is_file():
                 warnings.warn(
                     BigBirdWarning(f"the {what} {context!r} is read as a text; to read the file, give a pathlib.Path"),

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bigbird_cli.errors import UsageError
+from bigbird_cli.files.streams import read_text
 from bigbird_cli.recipe import parse_labels
-from bigbird_cli.text.documents import read_text
 
 YAML = (".yaml", ".yml")
 

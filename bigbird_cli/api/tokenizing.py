@@ -10,10 +10,11 @@ from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
+from bigbird_cli.files.folders import flush, partial_folder, remove_abandoned
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
-from bigbird_cli.text.tokenizers.tokens import read_json_object
 from bigbird_cli.text.vocabulary.corpus import Corpus
 from bigbird_cli.text.vocabulary.report import Report
 from bigbird_cli.text.vocabulary.report import tokenize as report_on
@@ -25,7 +26,6 @@ from bigbird_cli.text.vocabulary.train import (
     VocabularyReport,
     train_vocabulary,
 )
-from bigbird_cli.weights.folders import flush, partial_folder, remove_abandoned
 from bigbird_cli.weights.store import CONFIG, find_folder, refuse_larger_vocabulary
 
 

@@ -67,7 +67,7 @@ class Lines:
         return b"".join([*reversed(self._whole), *self._begun])
 
     def _read(self) -> None:
-        from bigbird_cli.text.documents import LONGEST
+        from bigbird_cli.files.streams import LONGEST
 
         block = self._stream.read(_AT_ONCE) if self._source is None else os.read(self._source, _AT_ONCE)
         *ended, rest = block.split(b"\n")

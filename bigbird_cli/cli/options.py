@@ -7,6 +7,8 @@ import typer
 
 from bigbird_cli import bounds
 from bigbird_cli.cli import completion
+from bigbird_cli.files.find import patterns
+from bigbird_cli.text.readers import READERS
 
 INPUT: dict[str, Any] = {"rich_help_panel": "Input"}
 MODEL: dict[str, Any] = {"rich_help_panel": "Model"}
@@ -72,7 +74,8 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE",
         parser=name,
-        help="Text files, folders of them, files of rows (*.jsonl, *.csv, ...), or - for standard input.",
+        help=f"Text files, folders of them ({patterns(READERS)}), files of rows (*.jsonl, *.csv, ...), or - for "
+        "standard input.",
         **INPUT,
     ),
 ]

@@ -170,7 +170,7 @@ def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:
 
 
 def _text_of(file: str) -> str:
-    from bigbird_cli.text.documents import read_stream, read_text, standard_input
+    from bigbird_cli.files.streams import read_stream, read_text, standard_input
 
     if file != "-":
         return read_text(file)

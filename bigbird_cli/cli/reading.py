@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bigbird_cli.cli.console import ReadingProgress
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.data.json_stream import JsonStream
-    from bigbird_cli.text.documents import Skipped
+    from bigbird_cli.files.find import Skipped
 
 STDIN = "standard input"
 
@@ -28,7 +28,7 @@ class SkippedFiles:
         self.n_files = 0
 
     def __call__(self, skipped: "Skipped") -> None:
-        from bigbird_cli.text.documents import warn_of_skipped
+        from bigbird_cli.files.find import warn_of_skipped
 
         self.n_files += len(skipped.names)
         warn_of_skipped(skipped)
@@ -109,7 +109,7 @@ def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input |
         DataError: it cannot be read.
     """
     from bigbird_cli.cli.lines import Lines
-    from bigbird_cli.text.documents import standard_input
+    from bigbird_cli.files.streams import standard_input
 
     with standard_input() as stream:
         lines = Lines(stream)
@@ -126,7 +126,8 @@ def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input |
 
 def _one_text(lines: "Lines") -> "Input":
     from bigbird_cli.api import FailedItem
-    from bigbird_cli.text.documents import Document, read_stream
+    from bigbird_cli.files.streams import read_stream
+    from bigbird_cli.text.documents import Document
 
     try:
         text = read_stream(cast(BinaryIO, lines), STDIN)
@@ -138,7 +139,7 @@ def _one_text(lines: "Lines") -> "Input":
 
 def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
     from bigbird_cli.api import FailedItem, RowItem
-    from bigbird_cli.text.documents import read_jsonl
+    from bigbird_cli.files.json import read_jsonl
 
     rows = read_jsonl(lines, STDIN, example=example)
     while True:
@@ -153,9 +154,9 @@ def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
 
 def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
     from bigbird_cli.api import FailedItem, RowItem
-    from bigbird_cli.data.files import text_blocks
     from bigbird_cli.data.json_stream import JsonStream
-    from bigbird_cli.text.documents import json_kind
+    from bigbird_cli.files.json import json_kind
+    from bigbird_cli.files.streams import text_blocks
 
     json = JsonStream(text_blocks(cast(BinaryIO, lines), STDIN), STDIN, hint=f"write rows such as {example}")
     try:

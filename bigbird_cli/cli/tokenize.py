@@ -12,7 +12,9 @@ import typer
 from bigbird_cli import bounds
 from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
+from bigbird_cli.files.find import patterns
 from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
+from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.console import Waiting
@@ -46,7 +48,8 @@ def tokenize(
         typer.Argument(
             metavar="PATH",
             parser=options.name,
-            help="Text files, folders of them, or - for standard input.",
+            help=f"Text files, folders of them ({patterns(READERS)}; with --train *.jsonl too), or - for standard "
+            "input.",
             **options.INPUT,
         ),
     ] = None,
@@ -130,7 +133,7 @@ def tokenize(
     standard error.
 
     With --train, learn a vocabulary in the layout of BigBird's own; every option from --vocab-size to --sample-mb is
-    for that. Text is UTF-8, in files, folders (*.txt, *.md, *.jsonl) or on standard input.
+    for that. Text is UTF-8.
 
     \b
     Examples:

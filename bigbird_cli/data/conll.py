@@ -7,9 +7,10 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from bigbird_cli.data.files import File, files_in, text_lines
 from bigbird_cli.data.rows import FILL, EmptyValue
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.files.streams import text_lines
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".txt", ".tsv")
 """The kinds of files that are taken from a folder or an archive."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import LONGEST, NUMBER_FIX, json_decoder, json_problem
+from bigbird_cli.files.json import NUMBER_FIX, json_decoder, json_problem
+from bigbird_cli.files.streams import LONGEST
 
 _SPACE = " \t\n\r"
 _NEAR = 64

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.data import hub
-from bigbird_cli.data.files import refuse_special
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import file_errors, walk
+from bigbird_cli.files.find import check_regular, walk
+from bigbird_cli.files.streams import file_errors
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 
 FORMAT = 1
@@ -119,7 +119,7 @@ def size_key(sources: Iterable[str | Path]) -> str:
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
-        refuse_special(path)
+        check_regular(path)
         return [path]
     return sorted(file for file in walk(path) if file.is_file())
 

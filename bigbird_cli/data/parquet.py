@@ -12,7 +12,7 @@ from typing import Any
 
 from bigbird_cli.data.hub import library_errors, with_names
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import file_errors
+from bigbird_cli.files.streams import file_errors
 
 _AT_ONCE = 64
 _BUFFER = 1 << 20

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.data import hub
-from bigbird_cli.data.files import File, files_in, text_blocks, text_lines
 from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
-from bigbird_cli.text.documents import TO_UTF8, byte_lines, json_kind, read_jsonl, refuse_surrogates
-from bigbird_cli.text.kinds import refuse_kinds
+from bigbird_cli.files.file_types import check_plain_text
+from bigbird_cli.files.find import patterns
+from bigbird_cli.files.json import json_kind, read_jsonl
+from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.files.streams import TO_UTF8, byte_lines, text_blocks, text_lines
+from bigbird_cli.files.surrogates import check_values
 
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
@@ -180,7 +183,7 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
         for number, fields in enumerate(parquet_rows(file.path)):
             yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
         return
-    refuse_kinds(start, file.name)
+    check_plain_text(start, file.name)
     if file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
     elif file.suffix in _USUAL:
@@ -193,7 +196,7 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
         raise DataError(
             f"rows are not read from {file.suffix or 'a file without a suffix'}",
             where=file.name,
-            fix=f"give one of {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a folder of them",
+            fix=f"give one of {patterns(SUFFIXES)}, or a folder of them",
         )
 
 
@@ -380,27 +383,5 @@ def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
 
 
 def _whole(row: Row) -> Row:
-    refuse_halves(row.fields, row.where)
+    check_values(row.fields, row.where)
     return row
-
-
-def refuse_halves(fields: dict[str, Any], where: str) -> None:
-    """DataError where half a character stands in values or names: no tokenizer takes it, and it cannot be written."""
-    waiting: list[tuple[str, Any]] = list(fields.items())
-    _refuse_half_names(fields, where)
-    while waiting:  # a stack, since what is nested deeply may be no error
-        name, value = waiting.pop()
-        if isinstance(value, str):
-            if not value.isascii():
-                refuse_surrogates(value, f'"{name}"', where)
-        elif isinstance(value, dict):
-            _refuse_half_names(value, where)
-            waiting.extend((f"{name}.{key}", below) for key, below in value.items())
-        elif isinstance(value, list):
-            waiting.extend((f"{name}[{k}]", below) for k, below in enumerate(value))
-
-
-def _refuse_half_names(fields: dict[str, Any], where: str) -> None:
-    for name in fields:
-        if not str(name).isascii():
-            refuse_surrogates(str(name), "a field's name", where)

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from bigbird_cli.data import hub, rows
-from bigbird_cli.data.files import File, files_in, text_blocks
-from bigbird_cli.text.documents import warn_of_skipped
-
-SUFFIXES = (".txt", ".md")
-"""The kinds of plain text that are taken from a folder or an archive, besides those of rows."""
+from bigbird_cli.files.find import warn_of_skipped
+from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.text.readers import READERS, blocks_of_text
 
 PIECE = 1 << 16
 """Characters of a piece at most."""
@@ -44,7 +42,8 @@ def read_texts(
     """Read documents lazily; those of nothing but white space are passed over.
 
     Args:
-        source: as `read_rows` takes it; a file of any other suffix, such as *.txt and *.md, is plain text.
+        source: as `read_rows` takes it; files of the kinds in READERS, and a file of any other
+            suffix, which is plain text.
         column: which column of rows holds the text; a row is a document.
         documents: what is a document in plain text: the whole file, each line, or what stands between blank lines.
         skip_null: pass over a row whose text is null or NaN, too.
@@ -56,7 +55,7 @@ def read_texts(
     if hub.is_hub(source):
         yield from _row_texts(rows.read_rows(source, offline=offline), column, skip_null=skip_null)
         return
-    for file in files_in(source, (*rows.SUFFIXES, *SUFFIXES), on_skipped=warn_of_skipped):
+    for file in files_in(source, (*rows.SUFFIXES, *READERS), on_skipped=warn_of_skipped):
         if file.suffix in rows.SUFFIXES:
             yield from _row_texts(rows.file_rows(file), column, skip_null=skip_null)
         else:
@@ -74,7 +73,7 @@ def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool) -> It
 
 def _plain(file: File, documents: Literal["file", "line", "paragraph"]) -> Iterator[Text]:
     with file.open() as stream:
-        blocks = text_blocks(stream, file.name)
+        blocks = blocks_of_text(stream, file.name, suffix=file.suffix)
         pieces = _numbered(blocks if documents == "file" else _with_line_feeds(blocks), documents)
         for line, group in groupby(pieces, key=itemgetter(0)):
             yield Text(

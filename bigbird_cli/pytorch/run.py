@@ -23,6 +23,7 @@ from torch import Tensor
 
 from bigbird_cli.errors import BigBirdWarning, DivergedError, ModelError, UsageError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
+from bigbird_cli.files.folders import require_space
 from bigbird_cli.pytorch.devices import peak_memory
 from bigbird_cli.pytorch.job import Job, evaluate
 from bigbird_cli.pytorch.model.choices import adopt, chosen
@@ -39,7 +40,6 @@ from bigbird_cli.weights.checkpoint import (
     set_aside_lost_run,
     write_checkpoint,
 )
-from bigbird_cli.weights.folders import require_space
 from bigbird_cli.weights.store import SMALL_FILES, WEIGHTS
 
 SAME_RESULT = (

@@ -26,6 +26,10 @@ from pydantic import Field, field_validator, model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
+from bigbird_cli.files.find import is_left_out
+from bigbird_cli.files.json import json_kind
+from bigbird_cli.files.streams import read_text
+from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import (
     Feature,
@@ -38,14 +42,7 @@ from bigbird_cli.tasks.base import (
 from bigbird_cli.tasks.linear import fit_logistic
 from bigbird_cli.tasks.metrics import best_label_threshold, length_groups
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, settings_for
-from bigbird_cli.text.documents import (
-    encode_document,
-    is_left_out,
-    json_kind,
-    read_text,
-    refuse_surrogates,
-    unreadable,
-)
+from bigbird_cli.text.documents import encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 VALUE = "value"
@@ -400,7 +397,7 @@ class Classification(ReadingTask):
                 "a folder for each label gives one label a text", where=str(path), fix="set task.problem to single"
             )
         for folder in folders:
-            refuse_surrogates(folder.name, "the folder's name, which is a label,", str(path))
+            check_text(folder.name, "the folder's name, which is a label,", str(path))
         files = [file for folder in folders for file in sorted(folder.iterdir()) if _is_text(file)]
         yield from examples_of(files, _labelled_file, source=path, on_empty=self.on_empty)
 

@@ -16,13 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeGuard
 
 from bigbird_cli.data import conll
-from bigbird_cli.data.files import File, files_in, text_lines
 from bigbird_cli.data.hub import is_hub
-from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows, refuse_halves
+from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.files.json import json_kind, parse_json
+from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.files.streams import decode_bytes, text_lines
+from bigbird_cli.files.surrogates import check_values
 from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
 from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
-from bigbird_cli.text.documents import decode_bytes, json_kind, parse_json
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
 SPAN_EXAMPLE = '{"text": "Ada left", "entities": [{"start": 0, "end": 3, "type": "PER"}]}'
@@ -282,7 +284,7 @@ def _list(row: Row, column: str) -> list[Any]:
         except (ValueError, RecursionError):
             fix = 'write it as JSON, with double quotes: ["Ada", "left"]'
             raise DataError(f'"{column}" is a list that is not JSON', where=row.where, fix=fix) from None
-        refuse_halves({column: value}, row.where)
+        check_values({column: value}, row.where)
     if not isinstance(value, list):
         raise DataError(f'"{column}" is {json_kind(value)}, not a list', where=row.where, fix=f"write {ROW_EXAMPLE}")
     return value

@@ -16,6 +16,7 @@ import numpy as np
 
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -26,7 +27,7 @@ from bigbird_cli.tasks.base import (
 )
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack
-from bigbird_cli.text.documents import encode_document, json_kind, unreadable
+from bigbird_cli.text.documents import encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import owned_sums
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import OnEmpty, tell_empty
-from bigbird_cli.text.documents import json_kind
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 

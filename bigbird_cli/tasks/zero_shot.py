@@ -16,6 +16,7 @@ from pydantic import Field
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -24,7 +25,7 @@ from bigbird_cli.tasks.base import (
     insist_on_same,
 )
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
-from bigbird_cli.text.documents import encode_document, json_kind, unreadable
+from bigbird_cli.text.documents import encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 MOST = 1000.0

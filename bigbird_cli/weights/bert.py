@@ -16,8 +16,9 @@ import numpy as np
 from bigbird_cli.bigbird.config import CONFIG_NAME, BigBirdConfig
 from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_TYPES, expand, expected_names
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
-from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG, declared_special_tokens, read_json_object
+from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG, declared_special_tokens
 from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, TOKENIZER_JSON, tokenizer_source
 from bigbird_cli.weights.store import refuse_larger_vocabulary
 

@@ -20,9 +20,9 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
+from bigbird_cli.files.folders import disk_errors, flush, partial_folder, remove_partial_folders
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import PARTIAL, lock, open_plain, refuse_link, remove, set_aside
-from bigbird_cli.weights.folders import disk_errors, flush, partial_folder, remove_partial_folders
 from bigbird_cli.weights.store import WEIGHTS
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 

@@ -19,9 +19,9 @@ from bigbird_cli.bigbird.names import (
     wrapper_of,
 )
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
-from bigbird_cli.text.tokenizers.tokens import read_json_object
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird

@@ -14,6 +14,8 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import wrapper_of
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
+from bigbird_cli.files.folders import flush, partial_folder
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import (
     HUB_SECONDS,
     SHIPPED,
@@ -23,9 +25,7 @@ from bigbird_cli.files.paths import (
     reading_a_model,
     within,
 )
-from bigbird_cli.text.tokenizers.tokens import read_json_object
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
-from bigbird_cli.weights.folders import flush, partial_folder
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CONFIG: Final = "config.json"

@@ -15,7 +15,7 @@ import bigbird_cli as bb
 from bigbird_cli.api import QAItem, RowItem, answers, classes
 from bigbird_cli.cli.lines import Lines, form_of
 from bigbird_cli.errors import BigBirdWarning, UsageError
-from bigbird_cli.text.documents import read_stream
+from bigbird_cli.files.streams import read_stream
 from tests.conftest import write_labeller
 
 ROWS = [{"context": "ada lit the lamp", "question": "who?", "id": n} for n in range(3)]
@@ -309,7 +309,7 @@ def test_a_text_comes_whole_however_it_is_cut() -> None:
     lines = Lines(io.BytesIO(text.encode()))
     assert lines.form() == "text"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bigbird_cli.text.documents.LONGEST", len(text))
+        patch.setattr("bigbird_cli.files.streams.LONGEST", len(text))
         assert read_stream(lines, "standard input") == text  # type: ignore[arg-type]
 
 

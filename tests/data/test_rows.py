@@ -500,6 +500,6 @@ def test_a_workbook_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_packed_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bigbird_cli.text.documents.LONGEST", 1 << 20)
+    monkeypatch.setattr("bigbird_cli.files.streams.LONGEST", 1 << 20)
     (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"a": "' + b"a" * (4 << 20)))
     assert "a line goes on beyond 1 MB" in refusal(tmp_path / "bomb.jsonl.gz").problem

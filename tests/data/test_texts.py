@@ -44,7 +44,7 @@ def test_pieces_are_bounded_and_together_the_text(
     path.write_bytes(text.encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(texts, "PIECE", size)
-        patch.setattr("bigbird_cli.text.documents._BLOCK", 3)
+        patch.setattr("bigbird_cli.files.streams._BLOCK", 3)
         pieces = [list(document.parts) for document in read_texts(path)]
         lines = [list(document.parts) for document in read_texts(path, documents="line")]
         paragraphs = ["".join(document.parts) for document in read_texts(path, documents="paragraph")]
@@ -91,7 +91,7 @@ def test_a_folder_may_hold_texts_rows_and_packed_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1 << 20])
 def test_lines_end_with_a_carriage_return_too(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bigbird_cli.text.documents._BLOCK", size)
+    monkeypatch.setattr("bigbird_cli.files.streams._BLOCK", size)
     (tmp_path / "a.txt").write_bytes(b"one\rtwo\r\nthree\x0b\xc2\x85\n\r\rfour\r")
     whole = [text for _, text in taken(tmp_path / "a.txt", documents="line")]
     assert whole == ["one", "two", "three\x0b\x85", "four"]

@@ -217,7 +217,7 @@ def test_a_text_that_vanishes_whole_is_counted_as_what_it_had(tokenizer: BigBird
 
 
 def test_a_lone_surrogate_is_a_data_error(tokenizer: BigBirdTokenizer) -> None:
-    with pytest.raises(DataError, match=r"character 6 \(line 2, column 3\) is U\+D83D"):
+    with pytest.raises(DataError, match=r"U\+D83D, at character 6 \(line 2, column 3\)"):
         tokenizer("two\nli\ud83dnes")
 
 

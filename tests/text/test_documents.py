@@ -9,21 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.text import documents
-from bigbird_cli.text.documents import (
-    Document,
-    FailedDocument,
-    ReadDocument,
-    Skipped,
-    byte_lines,
-    decode_bytes,
-    read_documents,
-    read_jsonl,
-    read_stream,
-    read_text,
-    refuse_surrogates,
-)
+from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.files.find import Skipped
+from bigbird_cli.files.streams import read_text
+from bigbird_cli.text.documents import Document, FailedDocument, ReadDocument, read_documents
 from bigbird_cli.text.tokenizers.tokenizer import Tokens
 
 TORTURE = "\ufeffA\r\nb\u2028c\0d \U0001f469\u200d\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd\r"
@@ -38,23 +27,6 @@ def test_a_file_is_read_character_by_character(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(TORTURE.encode())
     assert read_text(tmp_path / "a.txt") == TORTURE
     assert list(read_documents([tmp_path / "a.txt"])) == [Document(str(tmp_path / "a.txt"), TORTURE)]
-
-
-def test_wrong_bytes_are_named_with_their_place() -> None:
-    with pytest.raises(DataError, match=r"a\.txt: the byte 0xff at offset 5 \(line 2\) is not UTF-8") as caught:
-        decode_bytes(b"ab\ncd\xff", "a.txt")
-    assert caught.value.exit_code == 3
-
-
-@pytest.mark.parametrize(
-    ("data", "hint"),
-    [("hällo".encode("utf-16"), "UTF-16"), (b"\x7fOLF\0\0\xff", "binary"), ("ä".encode("latin-1"), "WINDOWS-1252")],
-)
-def test_the_likely_encoding_is_offered(data: bytes, hint: str) -> None:
-    with pytest.raises(DataError) as caught:
-        read_stream(io.BytesIO(data), "x")
-    assert caught.value.fix is not None
-    assert hint in caught.value.fix
 
 
 def test_a_bad_file_leaves_its_neighbours_readable(tmp_path: Path) -> None:
@@ -135,31 +107,6 @@ def test_a_device_without_end_is_refused_at_once(device: str) -> None:
     assert failed.error.exit_code == 3
 
 
-class Endless(io.RawIOBase):
-    """The same two bytes again and again."""
-
-    def __init__(self, unit: bytes) -> None:
-        self.unit = unit
-
-    def read(self, size: int = -1) -> bytes:
-        return self.unit * (size // 2)
-
-
-def test_a_text_or_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "LONGEST", 1 << 22)
-    with pytest.raises(DataError, match="the text goes on beyond 4 MB"):
-        read_stream(Endless(b"y\n"), "endless")
-    with pytest.raises(DataError, match="a line goes on beyond 4 MB"):
-        next(byte_lines(Endless(b"yy"), "endless"))
-    assert next(byte_lines(Endless(b"y\n"), "endless")) == b"y\n"
-
-
-def test_lines_end_where_files_end_them_and_nowhere_else() -> None:
-    text = "a\vb\fc\x85d\u2028e\x1c\r\r\nf\n\ng"
-    wanted = ["a\vb\fc\x85d\u2028e\x1c\r", "\r\n", "f\n", "\n", "g"]
-    assert [line.decode() for line in byte_lines(io.BytesIO(text.encode()), "x")] == wanted
-
-
 def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
     [failed] = read_documents([str(tmp_path)])
     assert isinstance(failed, FailedDocument)
@@ -200,63 +147,6 @@ def test_a_dash_reads_standard_input() -> None:
     [failed] = read_documents(["-"], stdin=io.BytesIO(b""))
     assert isinstance(failed, FailedDocument)
     assert failed.error.where == "standard input"
-
-
-def test_one_bad_line_spoils_no_other() -> None:
-    lines = b'\xef\xbb\xbf{"a": 1}\r\n\nnot json\n[1]\n"\xff"\n{"a": "\\u2028 \xe2\x80\xa8"}'
-    rows = list(read_jsonl(io.BytesIO(lines), "rows"))
-    assert [number for number, _ in rows] == [1, 3, 4, 5, 6]
-    assert rows[0][1] == {"a": 1}
-    assert rows[4][1] == {"a": "\u2028 \u2028"}
-    assert [str(row).split(":")[:2] for _, row in rows[1:4]] == [["rows", "3"], ["rows", "4"], ["rows", "5"]]
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        (b'{"a": "A", "b": "B"\n', "this is not JSON: it breaks off at column 20"),
-        (b'{"a": "A", "b": "B', "this is not JSON: it breaks off at column 19, in the string that begins at column 17"),
-        (b'{"a": "A" "b"}\n', "this is not JSON: Expecting ',' delimiter at column 11"),
-        (b'{"a": "A\tB"}\n', "this is not JSON: Invalid control character at column 9"),
-        (b'{"a": "\\x"}\n', "this is not JSON: Invalid \\escape at column 8"),
-        ('{"é": "é\udcff"}'.encode("utf-8", "surrogateescape"), "the byte 0xff at column 9 is not UTF-8 text"),
-    ],
-)
-def test_a_bad_line_is_told_with_the_place_where_it_breaks(line: bytes, problem: str) -> None:
-    [(number, _), (second, error)] = read_jsonl([b"{}\n", line], "rows")
-    assert (number, second) == (1, 2)
-    assert isinstance(error, DataError)
-    assert (error.where, error.problem) == ("rows:2", problem)
-
-
-def test_rows_may_end_with_a_carriage_return() -> None:
-    assert [row for _, row in read_jsonl(io.BytesIO(b'{"a": 1}\r{"a": 2}\r'), "rows")] == [{"a": 1}, {"a": 2}]
-
-
-def test_what_is_no_text_at_all_is_one_error_and_not_one_a_line() -> None:
-    [(_, error)] = read_jsonl(io.BytesIO(b"%PDF-1.4\n1 0 obj\n<< >>\nendobj\n"), "rows")
-    assert isinstance(error, DataError)
-    assert "a PDF document" in error.problem
-
-
-def test_deeply_nested_json_is_an_error_row() -> None:
-    [(_, row)] = read_jsonl([b'{"a":' + b"[" * 100_000], "rows")
-    assert isinstance(row, DataError)
-
-
-@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1" + "0" * 400 + ".0", "9" * 5000])
-def test_a_number_that_no_json_can_hold_is_an_error_row(number: str) -> None:
-    rows = list(read_jsonl([f'{{"id": {number}}}'.encode(), b'{"id": 1.5e300}'], "rows"))
-    assert isinstance(rows[0][1], DataError)
-    assert "write null where a value is missing" in str(rows[0][1])
-    assert len(str(rows[0][1])) < 300
-    assert rows[1] == (2, {"id": 1.5e300})
-
-
-def test_a_lone_surrogate_is_named() -> None:
-    refuse_surrogates("\U0001f680", "the context", "x")
-    with pytest.raises(DataError, match=r"x: the context holds half a character, U\+D83D, at character 2"):
-        refuse_surrogates("ab\ud83d", "the context", "x")
 
 
 def test_white_space_and_empty_tokens_are_not_visible() -> None:

@@ -348,7 +348,7 @@ def test_what_cleaning_leaves_out_is_counted(opened: dict[str, Tokenizer], text:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_lone_surrogate_is_a_data_error_that_names_the_place(opened: dict[str, Tokenizer], name: str) -> None:
-    with pytest.raises(DataError, match=r"character 7 \(line 2, column 3\) is U\+DC80"):
+    with pytest.raises(DataError, match=r"U\+DC80, at character 7 \(line 2, column 3\)"):
         opened[name].encode("line\nis\udc80")
 
 

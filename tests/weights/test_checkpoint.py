@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
-from bigbird_cli.weights import checkpoint, folders
+from bigbird_cli.files import folders
+from bigbird_cli.weights import checkpoint
 from bigbird_cli.weights.checkpoint import (
     RunLock,
     newest_checkpoint,

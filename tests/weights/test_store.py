@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
-from bigbird_cli.weights import folders, store
+from bigbird_cli.files import folders
+from bigbird_cli.weights import store
 from bigbird_cli.weights.store import CONVERTIBLE, find_folder, open_folder, read_tensors, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 

@@ -15,6 +15,7 @@ from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.paths import cannot_be_read
+from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
@@ -22,13 +23,7 @@ from bigbird_cli.text.huggingface.special_tokens import ROLES, Stretch, describe
 from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
 from bigbird_cli.text.tokenizers.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
 from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json
-from bigbird_cli.text.tokenizers.tokens import (
-    SPECIAL_TOKENS_MAP,
-    TOKENIZER_CONFIG,
-    refuse_lone_surrogates,
-    trimmed,
-    whole_characters,
-)
+from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, trimmed, whole_characters
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_JSON
 
 _USUAL_SETTINGS: dict[str, Any] = {
@@ -193,7 +188,7 @@ class BigBirdTokenizer(ModelInputs):
     def _cut(self, text: str, split_special_tokens: bool | None) -> list[Stretch]:
         """A text cut at its added tokens, unless those are to be read as text."""
         if not text.isascii():
-            refuse_lone_surrogates(text)
+            check_text(text)
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
         return [Stretch(text, range(len(text)))] if whole else self.stretches(text)
 

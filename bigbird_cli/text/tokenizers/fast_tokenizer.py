@@ -8,6 +8,8 @@ import tokenizers
 from tokenizers import models
 
 from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.tokenizers.stretches import encode_in_stretches
 from bigbird_cli.text.tokenizers.tokens import (
@@ -20,8 +22,6 @@ from bigbird_cli.text.tokenizers.tokens import (
     declared_special_tokens,
     find_special,
     newline_rule,
-    read_json_object,
-    refuse_lone_surrogates,
     required_special,
     separated,
     tokens_at,
@@ -101,7 +101,7 @@ class FastTokenizer(CalledLikeTransformers):
         self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
     ) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
-        refuse_lone_surrogates(text)
+        check_text(text)
         rule = newline_rule(newline, self.newline)
         return encode_in_stretches(
             lambda part: self._encode_at_once(separated(part, rule)), text, on_progress=on_progress

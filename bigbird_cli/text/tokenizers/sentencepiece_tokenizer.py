@@ -8,6 +8,8 @@ import sentencepiece
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import SpecialTokens, added_token
 from bigbird_cli.text.tokenizers.spiece_file import (
@@ -29,8 +31,6 @@ from bigbird_cli.text.tokenizers.tokens import (
     declared_special_tokens,
     find_special,
     newline_rule,
-    read_json_object,
-    refuse_lone_surrogates,
     required_special,
     separated,
     tokens_at,
@@ -107,7 +107,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
     ) -> Tokens:
         """Split text into tokens; see `Tokenizer.encode`."""
-        refuse_lone_surrogates(text)
+        check_text(text)
         rule = newline_rule(newline, self.newline)
         return encode_in_stretches(
             lambda part: self._encode_at_once(separated(part, rule)), text, on_progress=on_progress

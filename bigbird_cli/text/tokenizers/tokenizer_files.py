@@ -8,11 +8,12 @@ from typing import Any, Final
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import ROLES, added_token
 from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
-from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, read_json_object
+from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG
 from bigbird_cli.text.tokenizers.vocabulary_files import ADDED_TOKENS, TOKENIZER_JSON, added_tokens
 
 _HUB_SETTINGS = ("revision", "local_files_only", "cache_dir", "token")

@@ -3,7 +3,6 @@
 Offsets are Unicode code points into the text as the caller gave it, never bytes, never into a normalised copy.
 """
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 
-from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.files.paths import cannot_be_read
+from bigbird_cli.errors import ModelError
+from bigbird_cli.files.json import read_json_object
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken
@@ -145,24 +144,6 @@ def code_points(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def refuse_lone_surrogates(text: str) -> None:
-    """Raise DataError naming the first lone surrogate of a text, which is no character."""
-    if text.isascii():
-        return
-    for begin in range(0, len(text), _AT_ONCE):
-        try:
-            text[begin : begin + _AT_ONCE].encode("utf-8")
-        except UnicodeEncodeError as error:
-            place = begin + error.start
-            line = text.count("\n", 0, place) + 1
-            column = place - (text.rfind("\n", 0, place) + 1) + 1
-            raise DataError(
-                f"character {place} (line {line}, column {column}) is U+{ord(text[place]):04X}, half of a surrogate"
-                " pair, which is no character of its own",
-                fix="write the text as valid UTF-8; such halves come from a broken JSON escape or a lenient decoder",
-            ) from None
-
-
 def newline_rule(newline: str | None, default: Newline) -> Newline:
     """The rule to follow: the caller's, or the vocabulary's."""
     if newline is None:
@@ -269,32 +250,6 @@ def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
         if not 0 <= number < vocab_size:
             raise ValueError(f"id {number} is outside the vocabulary, which has ids 0 to {vocab_size - 1}")
     return numbers
-
-
-def parsed_json(content: str) -> Any:
-    """The value of a JSON text; ValueError for what is none, or holds half a character, which no file could take."""
-    value = json.loads(content)
-    if "\\ud" in content or "\\uD" in content:  # of a surrogate pair
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON object from a settings file that may be missing; ModelError when it is something else."""
-    if not path.is_file():
-        if path.exists():
-            raise ModelError("this is a folder, a pipe or a device, not a file", where=str(path), fix="restore it")
-        return {}
-    try:
-        content = path.read_text(encoding="utf-8")
-        value = parsed_json(content)
-    except OSError as error:
-        raise cannot_be_read(error, path) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"not readable as JSON: {error}", where=str(path), fix="fetch the model again") from error
-    if not isinstance(value, dict):
-        raise ModelError("holds no JSON object", where=str(path), fix="fetch the model again")
-    return value
 
 
 def declared_special_tokens(folder: Path) -> dict[str, str]:

@@ -11,16 +11,11 @@ from typing import Any, Final
 
 from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.json import parse_settings, read_json_object
 from bigbird_cli.files.paths import cannot_be_read
 from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizers.tokenizer_check import check_tokenizer, with_linear_ends
-from bigbird_cli.text.tokenizers.tokens import (
-    SPECIAL_TOKENS_MAP,
-    TOKENIZER_CONFIG,
-    declared_special_tokens,
-    parsed_json,
-    read_json_object,
-)
+from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, declared_special_tokens
 
 TOKENIZER_JSON: Final = "tokenizer.json"
 WORDS: Final = "vocab.txt"
@@ -71,7 +66,7 @@ def tokenizer_source(folder: Path) -> tuple[Path, str]:
     if path.is_file():
         try:
             source = with_linear_ends(path.read_text(encoding="utf-8"))
-            description = parsed_json(source)
+            description = parse_settings(source)
         except OSError as error:
             raise cannot_be_read(error, path) from error
         except (ValueError, RecursionError) as error:

@@ -5,24 +5,16 @@ import os
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.find import find_files, warn_of_skipped
+from bigbird_cli.files.json import json_kind, read_jsonl
 from bigbird_cli.files.paths import empty_path
-from bigbird_cli.text.documents import (
-    SUFFIXES,
-    Document,
-    FailedDocument,
-    byte_lines,
-    decoded,
-    file_errors,
-    files_of,
-    json_kind,
-    read_jsonl,
-    refuse_surrogates,
-    standard_input,
-    warn_of_skipped,
-)
+from bigbird_cli.files.streams import byte_lines, file_errors, standard_input
+from bigbird_cli.files.surrogates import check_text
+from bigbird_cli.text.documents import Document
+from bigbird_cli.text.readers import READERS, blocks_of_text
 from bigbird_cli.text.tokenizers.tokens import separated
 
 Source = str | Path | Document
@@ -30,7 +22,7 @@ Source = str | Path | Document
 PASSAGE = 1000
 """Characters of a passage at most: up to 4,000 bytes; sentencepiece leaves out lines of more than 4,192."""
 
-_JSONL = ".jsonl"
+JSONL: Final = ".jsonl"
 _TEXT_FIELD = "text"
 
 
@@ -43,7 +35,7 @@ class Corpus:
 
     Args:
         sources: paths of files; of folders, whose *.txt, *.md and *.jsonl files are read, subfolders included, as
-            `files_of` finds them; "-" for standard input; or documents. A *.jsonl file has a JSON object a line, any
+            `find_files` finds them; "-" for standard input; or documents. A *.jsonl file has a JSON object a line, any
             other is plain text.
         text_field: the field of an object that holds the text; if given, everything but documents is read as JSON
             lines. None for "text" in *.jsonl files.
@@ -65,11 +57,11 @@ class Corpus:
     def __iter__(self) -> Iterator[str]:
         for source in self._sources:
             if isinstance(source, Document):
-                refuse_surrogates(source.text, "the text", source.name)
+                check_text(source.text, "the text", source.name)
                 yield from self._passages_of(source.text)
             elif str(source) == "-":
                 with standard_input(self._stdin) as stream:
-                    yield from self._read(stream, "standard input", is_jsonl=False)
+                    yield from self._read(stream, "standard input", suffix="")
             elif not str(source):
                 raise empty_path()
             else:
@@ -78,26 +70,25 @@ class Corpus:
     def _read_path(self, path: Path) -> Iterator[str]:
         # os.path: what may not be looked at is reported by the reading below
         files = (
-            files_of(path, (*SUFFIXES, _JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
+            find_files(path, (*READERS, JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
         )
         for file in files:
-            if isinstance(file, FailedDocument):
-                raise file.error
+            if isinstance(file, DataError):
+                raise file
             with file_errors(file), file.open("rb") as stream:
-                yield from self._read(stream, str(file), is_jsonl=file.suffix.lower() == _JSONL)
+                yield from self._read(stream, str(file), suffix=file.suffix.lower())
 
-    def _read(self, stream: BinaryIO, name: str, *, is_jsonl: bool) -> Iterator[str]:
-        if is_jsonl or self._text_field is not None:
+    def _read(self, stream: BinaryIO, name: str, *, suffix: str) -> Iterator[str]:
+        if suffix == JSONL or self._text_field is not None:
             for text in _rows(stream, name, self._text_field or _TEXT_FIELD):
                 yield from self._passages_of(text)
         else:
-            yield from self._passages(self._decoded(stream, name))
+            yield from self._passages(self._counted(blocks_of_text(stream, name, suffix=suffix)))
 
-    def _decoded(self, stream: BinaryIO, name: str) -> Iterator[str]:
-        """The text in blocks, without the byte order mark of the file."""
-        for number, text in enumerate(decoded(stream, name)):
-            self.n_bytes += len(text.encode("utf-8"))
-            yield text.removeprefix("\ufeff") if number == 0 else text
+    def _counted(self, blocks: Iterable[str]) -> Iterator[str]:
+        for block in blocks:
+            self.n_bytes += len(block.encode("utf-8"))
+            yield block
 
     def _passages_of(self, text: str) -> Iterator[str]:
         self.n_bytes += len(text.encode("utf-8"))
@@ -162,7 +153,7 @@ def _rows(stream: BinaryIO, name: str, field: str) -> Iterator[str]:
         if not isinstance(text, str):
             fix = "fill it in or take the row out" if text is None else "write it in quotes"
             raise DataError(f"{field!r} is {json_kind(text)}, not a text", where=where, fix=fix)
-        refuse_surrogates(text, repr(field), where)
+        check_text(text, repr(field), where)
         yield text
 
 

@@ -11,7 +11,7 @@ START = 1 << 16
 """Bytes at the beginning of a file that tell its kind."""
 
 
-class Kind(NamedTuple):
+class FileType(NamedTuple):
     """A kind of file that is no plain text.
 
     Attributes:
@@ -25,31 +25,31 @@ class Kind(NamedTuple):
 
 _PANDOC = "make text of it, for instance with pandoc -t plain FILE -o FILE.txt"
 _GIVE_TEXT = "give a text"
-_PDF = Kind("a PDF document", "make text of it, for instance with pdftotext FILE FILE.txt")
-_WORD = Kind("a Word document (.docx)", _PANDOC)
-_OLD_OFFICE = Kind("an old Office document (.doc, .xls, .ppt)", "save it as .txt, for instance with antiword FILE")
+_PDF = FileType("a PDF document", "make text of it, for instance with pdftotext FILE FILE.txt")
+_WORD = FileType("a Word document (.docx)", _PANDOC)
+_OLD_OFFICE = FileType("an old Office document (.doc, .xls, .ppt)", "save it as .txt, for instance with antiword FILE")
 _IMAGE_FIX = "recognise its text first, for instance with tesseract FILE FILE"
-_OPEN_DOCUMENT = Kind("an OpenDocument file", _PANDOC)
-_WORKBOOK = Kind("an Excel workbook (.xlsx)", "save it as .csv")
-_SLIDES = Kind("a PowerPoint file (.pptx)", "save it as .txt")
-_EPUB = Kind("an e-book (.epub)", _PANDOC)
-_ZIP = Kind("a zip archive", "unpack it with unzip FILE, and name its texts")
-_RTF = Kind("an RTF document", _PANDOC)
-_PARQUET = Kind("a Parquet file", "name it *.parquet where rows are read, or give the text of one of its columns")
-_IMAGE = Kind("an image", _IMAGE_FIX)
-_SOUND = Kind("a sound or video file", _GIVE_TEXT)
+_OPEN_DOCUMENT = FileType("an OpenDocument file", _PANDOC)
+_WORKBOOK = FileType("an Excel workbook (.xlsx)", "save it as .csv")
+_SLIDES = FileType("a PowerPoint file (.pptx)", "save it as .txt")
+_EPUB = FileType("an e-book (.epub)", _PANDOC)
+_ZIP = FileType("a zip archive", "unpack it with unzip FILE, and name its texts")
+_RTF = FileType("an RTF document", _PANDOC)
+_PARQUET = FileType("a Parquet file", "name it *.parquet where rows are read, or give the text of one of its columns")
+_IMAGE = FileType("an image", _IMAGE_FIX)
+_SOUND = FileType("a sound or video file", _GIVE_TEXT)
 _ROWS = "save it as .csv or .jsonl"
-_TAR = Kind("a tar archive", "unpack it with tar -xf FILE, and name its texts")
+_TAR = FileType("a tar archive", "unpack it with tar -xf FILE, and name its texts")
 
 
-def _packed(name: str, command: str) -> Kind:
-    return Kind(f"a file packed by {name}", f"unpack it with {command} FILE")
+def _packed(name: str, command: str) -> FileType:
+    return FileType(f"a file packed by {name}", f"unpack it with {command} FILE")
 
 
-_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+_MAGIC: tuple[tuple[bytes, FileType], ...] = (
     (b"%PDF-1", _PDF),
     (b"%PDF-2", _PDF),
-    (b"%!PS-Adobe", Kind("a PostScript document", "make text of it, for instance with ps2ascii FILE FILE.txt")),
+    (b"%!PS-Adobe", FileType("a PostScript document", "make text of it, for instance with ps2ascii FILE FILE.txt")),
     (b"{\\rtf", _RTF),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OLD_OFFICE),
     (b"PK\x05\x06", _ZIP),
@@ -58,15 +58,15 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\xfd7zXZ\0", _packed("xz", "unxz")),
     (b"\x28\xb5\x2f\xfd", _packed("zstd", "unzstd")),
     (b"\x04\x22\x4d\x18", _packed("lz4", "unlz4")),
-    (b"7z\xbc\xaf\x27\x1c", Kind("a 7z archive", "unpack it with 7z x FILE, and name its texts")),
-    (b"Rar!\x1a\x07", Kind("a RAR archive", "unpack it with unrar x FILE, and name its texts")),
+    (b"7z\xbc\xaf\x27\x1c", FileType("a 7z archive", "unpack it with 7z x FILE, and name its texts")),
+    (b"Rar!\x1a\x07", FileType("a RAR archive", "unpack it with unrar x FILE, and name its texts")),
     (b"\x89PNG", _IMAGE),
     (b"\xff\xd8\xff", _IMAGE),
     (b"GIF87a", _IMAGE),
     (b"GIF89a", _IMAGE),
     (b"II*\0", _IMAGE),
     (b"MM\0*", _IMAGE),
-    (b"AT&TFORM", Kind("a DjVu document", "make text of it, for instance with djvutxt FILE FILE.txt")),
+    (b"AT&TFORM", FileType("a DjVu document", "make text of it, for instance with djvutxt FILE FILE.txt")),
     (b"OggS\0", _SOUND),
     (b"fLaC\0", _SOUND),
     (b"ID3\x02", _SOUND),
@@ -74,27 +74,27 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"ID3\x04", _SOUND),
     (b"\x1a\x45\xdf\xa3", _SOUND),
     (b"PAR1\x15", _PARQUET),
-    (b"ARROW1\0", Kind("an Arrow file", _ROWS)),
-    (b"Obj\x01", Kind("an Avro file", _ROWS)),
-    (b"SQLite format 3\0", Kind("an SQLite database", "write its text out, for instance with sqlite3 FILE .dump")),
-    (b"\x89HDF\r\n\x1a\n", Kind("an HDF5 file", _GIVE_TEXT)),
-    (b"\x93NUMPY", Kind("an array of NumPy", _GIVE_TEXT)),
-    (b"\x7fELF", Kind("a program", _GIVE_TEXT)),
-    (b"MZ\x90\0", Kind("a program", _GIVE_TEXT)),
-    (b"\xca\xfe\xba\xbe", Kind("a program", _GIVE_TEXT)),
-    (b"\xcf\xfa\xed\xfe", Kind("a program", _GIVE_TEXT)),
-    (b"\0asm", Kind("a program", _GIVE_TEXT)),
-    (b"bplist00", Kind("a binary property list", _GIVE_TEXT)),
+    (b"ARROW1\0", FileType("an Arrow file", _ROWS)),
+    (b"Obj\x01", FileType("an Avro file", _ROWS)),
+    (b"SQLite format 3\0", FileType("an SQLite database", "write its text out, for instance with sqlite3 FILE .dump")),
+    (b"\x89HDF\r\n\x1a\n", FileType("an HDF5 file", _GIVE_TEXT)),
+    (b"\x93NUMPY", FileType("an array of NumPy", _GIVE_TEXT)),
+    (b"\x7fELF", FileType("a program", _GIVE_TEXT)),
+    (b"MZ\x90\0", FileType("a program", _GIVE_TEXT)),
+    (b"\xca\xfe\xba\xbe", FileType("a program", _GIVE_TEXT)),
+    (b"\xcf\xfa\xed\xfe", FileType("a program", _GIVE_TEXT)),
+    (b"\0asm", FileType("a program", _GIVE_TEXT)),
+    (b"bplist00", FileType("a binary property list", _GIVE_TEXT)),
 )
 """What the files of a kind begin with."""
 
-_ZIPPED: tuple[tuple[bytes, Kind], ...] = (
+_ZIPPED: tuple[tuple[bytes, FileType], ...] = (
     (b"mimetypeapplication/epub+zip", _EPUB),
     (b"mimetypeapplication/vnd.oasis.opendocument", _OPEN_DOCUMENT),
     (b"word/", _WORD),
     (b"xl/", _WORKBOOK),
     (b"ppt/", _SLIDES),
-    (b"[Content_Types].xml", Kind("an Office document (.docx, .xlsx or .pptx)", "save it as .txt")),
+    (b"[Content_Types].xml", FileType("an Office document (.docx, .xlsx or .pptx)", "save it as .txt")),
 )
 """What the names in a zip archive say of it, the surest first."""
 
@@ -111,7 +111,7 @@ _SUFFIXES = {
 """What makes text of the files that people keep texts in."""
 
 
-def kind_of(start: bytes) -> Kind | None:
+def file_type(start: bytes) -> FileType | None:
     """What a file is that begins with these bytes (START of them, or all); None for plain text in UTF-8."""
     # a mark of UTF-8 before it, as some mailers put there, makes a PDF no text
     start = start.removeprefix(codecs.BOM_UTF8)
@@ -127,15 +127,15 @@ def kind_of(start: bytes) -> Kind | None:
     if start[257:263] in (b"ustar\0", b"ustar "):
         return _TAR
     if encoding := _wide_encoding(start):
-        return Kind(f"text in {encoding}", f"convert it with iconv -f {encoding} -t UTF-8 FILE > FILE.txt")
+        return FileType(f"text in {encoding}", f"convert it with iconv -f {encoding} -t UTF-8 FILE > FILE.txt")
     if len(start) >= _ALL_NUL and not start.strip(b"\0"):
-        return Kind("nothing but NUL bytes", _GIVE_TEXT)
+        return FileType("nothing but NUL bytes", _GIVE_TEXT)
     return None
 
 
-def refuse_kinds(start: bytes, name: str) -> None:
+def check_plain_text(start: bytes, name: str) -> None:
     """Raise DataError if a file that begins with these bytes is known to be no plain text in UTF-8."""
-    if kind := kind_of(start):
+    if kind := file_type(start):
         raise DataError(f"this is {kind.name}, not a text in UTF-8", where=name, fix=kind.fix)
 
 

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from bigbird_cli.errors import ResourceError
+from bigbird_cli.files import folders
+from bigbird_cli.files.folders import disk_errors, partial_folder, remove_abandoned, require_space
 from bigbird_cli.files.whole import replace_file, set_aside
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
-from bigbird_cli.weights import folders
-from bigbird_cli.weights.folders import disk_errors, partial_folder, remove_abandoned, require_space
 
 
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
@@ -43,7 +43,7 @@ def test_a_file_is_set_aside_under_the_first_free_name(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bigbird_cli.weights.folders import partial_folder
+from bigbird_cli.files.folders import partial_folder
 
 with partial_folder(Path(sys.argv[1]), n_bytes=1, name=sys.argv[2]) as partial:
     (partial / "model.safetensors").touch()

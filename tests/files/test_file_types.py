@@ -6,8 +6,8 @@ import zipfile
 import pytest
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import read_stream
-from bigbird_cli.text.kinds import kind_of, text_makers
+from bigbird_cli.files.file_types import file_type, text_makers
+from bigbird_cli.files.streams import read_stream
 
 
 def zipped(*names: str) -> bytes:
@@ -43,7 +43,7 @@ def zipped(*names: str) -> bytes:
     ],
 )
 def test_a_file_is_known_by_its_first_bytes(start: bytes, name: str) -> None:
-    kind = kind_of(start)
+    kind = file_type(start)
     assert kind is not None
     assert kind.name == name
     with pytest.raises(DataError, match="not a text in UTF-8") as caught:
@@ -54,7 +54,7 @@ def test_a_file_is_known_by_its_first_bytes(start: bytes, name: str) -> None:
 @pytest.mark.parametrize("text", ["Who signed?\n", "Привет, мир", "שלום עולם", "Grüße", "Γειά σου"])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_wide_encodings_are_known_with_and_without_their_mark(text: str, encoding: str) -> None:
-    kind = kind_of(text.encode(encoding))
+    kind = file_type(text.encode(encoding))
     assert kind is not None
     assert encoding.upper().replace("-LE", "LE").replace("-BE", "BE") in kind.name
     assert "iconv -f" in kind.fix
@@ -81,7 +81,7 @@ def test_wide_encodings_are_known_with_and_without_their_mark(text: str, encodin
     ],
 )
 def test_plain_text_is_no_other_kind(text: str) -> None:
-    assert kind_of(text.encode()) is None
+    assert file_type(text.encode()) is None
     assert read_stream(io.BytesIO(text.encode()), "x") == text
 
 

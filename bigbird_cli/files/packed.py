@@ -1,10 +1,9 @@
-"""Files, folders and what is packed in them, as binary streams and blocks of text."""
+"""Files, and what is packed in them or in archives, as binary streams."""
 
 import bz2
 import gzip
 import lzma
 import os
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,18 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import (
-    FailedDocument,
-    OnSkipped,
-    Skipped,
-    byte_lines,
-    decoded,
-    file_errors,
-    files_of,
-    is_left_out,
-    not_utf8,
-)
-from bigbird_cli.text.kinds import START, refuse_kinds
+from bigbird_cli.files.find import OnSkipped, Skipped, check_regular, find_files, is_left_out, patterns
+from bigbird_cli.files.streams import file_errors
 
 PACKED = (".gz", ".bz2", ".xz")
 ARCHIVE = ".zip"
@@ -92,62 +81,16 @@ def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipp
     path = Path(source)
     # os.path: what may not be looked at is reported by the reading later
     if os.path.isdir(path):  # noqa: PTH112
-        files = files_of(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped)
+        files = find_files(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped)
         for file in files:
-            if isinstance(file, FailedDocument):
-                raise file.error
+            if isinstance(file, DataError):
+                raise file
             yield from _members(file, suffixes, on_skipped) if file.suffix.lower() == ARCHIVE else [File(file)]
     elif path.suffix.lower() == ARCHIVE:
         yield from _members(path, suffixes, on_skipped)
     else:
-        refuse_special(path)
+        check_regular(path)
         yield File(path)
-
-
-def refuse_special(path: Path) -> None:
-    """Raise DataError if a path leads to what can be read once only, or without end; data is read several times."""
-    with file_errors(path):
-        mode = path.stat().st_mode
-    for is_kind, kind in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device")):
-        if is_kind(mode):
-            raise DataError(
-                f"this is {kind}, and data is read more than once",
-                where=str(path),
-                fix="write it to a file, and name that",
-            )
-
-
-def text_blocks(stream: BinaryIO, name: str) -> Iterator[str]:
-    """The text of a UTF-8 stream in blocks of bounded size, without the byte order mark that a file may begin with.
-
-    Raises:
-        DataError: a byte is not UTF-8; it names the first.
-    """
-    for number, text in enumerate(decoded(stream, name)):
-        yield text.removeprefix("\ufeff") if number == 0 else text
-
-
-def text_lines(stream: BinaryIO, name: str, *, errors: str = "strict") -> Iterator[str]:
-    r"""The lines of a UTF-8 stream with their ends (\n, \r\n or \r), without the byte order mark it may begin with.
-
-    Args:
-        stream: binary.
-        name: what to call it in errors.
-        errors: what to do with wrong bytes: "strict" refuses them, "surrogateescape" leaves them to the caller.
-
-    Raises:
-        DataError: it is no text, or a byte is not UTF-8; it names the first. Or a line goes on beyond LONGEST.
-    """
-    n_bytes = 0
-    for n_lines, line in enumerate(byte_lines(stream, name)):
-        if n_lines == 0:
-            refuse_kinds(line[:START], name)
-        try:
-            text = line.decode("utf-8", errors)
-        except UnicodeDecodeError as error:
-            raise not_utf8(error, name, n_bytes=n_bytes, n_lines=n_lines) from None
-        yield text.removeprefix("\ufeff") if n_lines == 0 else text
-        n_bytes += len(line)
 
 
 def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[File]:
@@ -180,9 +123,8 @@ def _suffix(path: Path | PurePosixPath) -> str:
 
 
 def _nothing(path: Path, suffixes: Sequence[str]) -> DataError:
-    wanted = ", ".join(f"*{suffix}" for suffix in suffixes)
     return DataError(
-        f"the archive holds none of the files that are read here ({wanted})",
+        f"the archive holds none of the files that are read here ({patterns(suffixes)})",
         where=str(path),
         fix="name the files to read",
     )

@@ -1,0 +1,59 @@
+"""One table says which kinds of files texts are read from, and a kind that is put into it is read everywhere."""
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from bigbird_cli.data.texts import read_texts
+from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.files.find import patterns
+from bigbird_cli.text.documents import Document, encode_document, read_documents
+from bigbird_cli.text.readers import READERS, Page, PagedText
+from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
+from bigbird_cli.text.vocabulary.corpus import Corpus
+
+PAGES = (Page("i", 0), Page("1", 4), Page("2", 8))
+
+
+def read_feeds(stream: BinaryIO, _: str, /) -> PagedText:
+    """Pages that end with a form feed."""
+    text = stream.read().decode()
+    starts = [0, *(place + 1 for place, character in enumerate(text) if character == "\f")]
+    return PagedText(text, tuple(map(Page, ("i", "1", "2"), starts)))
+
+
+@pytest.fixture
+def paged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a file of a kind of its own, and one that is of no kind."""
+    monkeypatch.setitem(READERS, ".feeds", read_feeds)
+    (tmp_path / "a.feeds").write_text("𝔸ne\fTwo\fThree")
+    (tmp_path / "b.other").write_text("other")
+    return tmp_path
+
+
+def test_a_new_kind_is_read_as_documents_and_in_corpora(paged: Path) -> None:
+    text = "𝔸ne\fTwo\fThree"
+    with pytest.warns(BigBirdWarning, match=r"b\.other; only \*\.txt, \*\.md, \*\.feeds are read"):
+        assert list(read_documents([paged])) == [Document(str(paged / "a.feeds"), text, PAGES)]
+    with pytest.warns(BigBirdWarning, match=r"b\.other"):
+        assert list(Corpus([paged])) == ["𝔸ne Two Three"]
+    with pytest.warns(BigBirdWarning, match=r"b\.other"):
+        assert ["".join(found.parts) for found in read_texts(paged)] == [text]
+    assert patterns(READERS) == "*.txt, *.md, *.feeds"
+
+
+def test_pages_go_with_a_document_through_its_tokens(repository: Path, paged: Path) -> None:
+    [document] = read_documents([paged / "a.feeds"])
+    assert isinstance(document, Document)
+    tokenizer = load_tokenizer(repository / "bigbird_cli/pretrained/qa-mini")
+    encoded = encode_document(document.text, tokenizer, pages=document.pages)
+    assert encoded.pages == PAGES
+    assert [encoded.text[page.start :][:3] for page in encoded.pages] == ["𝔸ne", "Two", "Thr"]
+
+
+def test_plain_text_has_no_pages_and_any_other_suffix_is_plain_text(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("one\ftwo")
+    assert list(read_documents([tmp_path / "a.log"])) == [Document(str(tmp_path / "a.log"), "one\ftwo", ())]
+    assert list(read_documents(["-"], stdin=io.BytesIO(b"one"))) == [Document("-", "one", ())]
