@@ -32,6 +32,7 @@ from bigbird_cli.pytorch.devices import keep_memory
 from bigbird_cli.pytorch.model.choices import chosen, machine
 from bigbird_cli.pytorch.objectives import HEADS
 from bigbird_cli.pytorch.optim import adamw
+from bigbird_cli.recipe import Optim
 
 WIDTHS = {
     "base": {"hidden_size": 768, "num_hidden_layers": 4, "intermediate_size": 3072},
@@ -91,7 +92,7 @@ def build(case: Case) -> tuple[Callable[[], Any], Callable[[], Any]]:
     )
     model = head.model(config)
     objective = head.objective(model)
-    optimiser = adamw(model, lr=1e-5, weight_decay=0.01)
+    optimiser = adamw(model, Optim(lr=1e-5))
     length_B = torch.tensor(case.lengths)
     ids_BS = torch.randint(5, VOCABULARY, (len(length_B), int(length_B.max())))
     is_token_BS = torch.arange(ids_BS.shape[1]) < length_B[:, None]

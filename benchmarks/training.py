@@ -31,11 +31,12 @@ OURS, PEER, EARLIER = "bigbird-cli", "transformers", "bigbird-cli, the other che
 
 def run_ours(recipe: Any, cache: Path) -> dict[str, Any]:
     """Train with the loop of `bigbird finetune`; scores are of the last step."""
+    from bigbird_cli.backend import Compute
     from bigbird_cli.events import Evaluated, Finished, Step
-    from bigbird_cli.pytorch.training import train
+    from bigbird_cli.training.train import train
 
     settings = recipe.model_copy(update={"data": recipe.data.model_copy(update={"cache": cache / "features"})})
-    events = list(train(settings, cache / "run", device="cpu"))
+    events = list(train(settings, cache / "run", compute=Compute("cpu")))
     steps = [event for event in events if isinstance(event, Step)]
     scores = [event for event in events if isinstance(event, Evaluated)][-1]
     assert isinstance(events[-1], Finished)
@@ -49,25 +50,30 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
     import torch
     import transformers
 
-    from bigbird_cli.pytorch.batches import collate, n_targets
-    from bigbird_cli.pytorch.job import open_job
-    from bigbird_cli.pytorch.optim import lr_factor
+    from bigbird_cli.backend import Alone, Compute
+    from bigbird_cli.pytorch.batches import collate
+    from bigbird_cli.pytorch.engine import Engine
+    from bigbird_cli.tasks.padding import n_targets
+    from bigbird_cli.training.batching import split
+    from bigbird_cli.training.job import open_job
 
     transformers.logging.set_verbosity_error()
     device = torch.device("cpu")
-    job = open_job(recipe, device, cache=cache / "features")
-    kind = getattr(transformers, type(job.model).__name__)
+    job = open_job(recipe, cache=cache / "features", compute=Compute("cpu"), peers=Alone())
+    engine = job.engine
+    assert isinstance(engine, Engine)
+    kind = getattr(transformers, type(engine.model).__name__)
     folder = cache / "start"
-    job.model.save_pretrained(folder)  # the same new head, too
+    engine.model.save_pretrained(folder)  # the same new head, too
     model = kind.from_pretrained(folder)
-    job.model.to("meta")
+    engine.model.to("meta")
     optim = recipe.optim
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=optim.lr)
     names = ("input_ids", "attention_mask", "token_type_ids")
-    per_token = job.head.spec.has_token_labels
+    per_token = engine.head.spec.has_token_labels
     n_tokens, seconds, loss_value = 0, 0.0, math.nan
     torch.manual_seed(recipe.seed)
     for step in range(1, job.n_steps + 1):
@@ -77,7 +83,7 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
         totals, loss_value = n_targets(batch, per_token=per_token), 0.0
         key = next(iter(totals))
         tokens = 0
-        for part in job.split(batch):
+        for part in split(batch, optim):
             padded = collate(part, pad_id=0, device=device, per_token=per_token)
             share = n_targets(part, per_token=per_token)[key] / totals[key]
             loss = model(**padded.inputs).loss * share
@@ -85,9 +91,8 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
             loss_value += loss.item()
             tokens += padded.n_tokens
         torch.nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
-        rate = optim.lr * lr_factor(step, n_steps=job.n_steps, warmup=optim.warmup, schedule=optim.schedule)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = optim.lr * job.schedule.at(step)
         optimiser.step()
         optimiser.zero_grad()
         if step > recipe.run.log_every or job.n_steps <= recipe.run.log_every:
@@ -104,8 +109,8 @@ def run_peer(recipe: Any, cache: Path) -> dict[str, Any]:
         for row, feature in enumerate(part):
             decoder.add(
                 feature,
-                {name: output[name][row, : len(feature)].numpy() for name in job.head.spec.token_outputs}
-                | {name: output[name][row].numpy() for name in job.head.spec.outputs},
+                {name: output[name][row, : len(feature)].numpy() for name in engine.head.spec.token_outputs}
+                | {name: output[name][row].numpy() for name in engine.head.spec.outputs},
             )
     scores = job.task.score(decoder.finish(), job.dev.examples)
     return {"tokens_per_second": n_tokens / seconds, "loss": loss_value, "scores": scores}

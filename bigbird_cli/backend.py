@@ -1,18 +1,20 @@
 """The door to a framework: what the rooms above may ask of one, and what they hear back.
 
-A backend is a room with the doors of `Backend`; `BACKENDS` names the rooms. The rooms above speak in recipes, features
-and numpy arrays, so that they never learn which framework did the work.
+A backend is a room with the functions of `Backend`, and a line in `BACKENDS`. The rooms above speak in recipes,
+features and numpy arrays, so that they never learn which framework did the work: a framework supplies its model, an
+`Engine` that trains it and a `Predictor` that runs it. The training loop, resumption and evaluation stand above, once.
 """
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
 from bigbird_cli.errors import UsageError, nearest
-from bigbird_cli.events import Checked, Event
 
 if TYPE_CHECKING:
     from bigbird_cli.bigbird.config import BigBirdConfig
@@ -22,10 +24,250 @@ if TYPE_CHECKING:
     from bigbird_cli.weights.store import ModelFolder
 
 BACKENDS = {"pytorch": "bigbird_cli.pytorch"}
+"""The room of each framework, by the name that a recipe's `backend:` says."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where a command computes, and whether it may ask the network.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda:N` or `mps`.
+        threads: processor threads; None leaves the framework's own choice.
+        offline: never ask the network.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class StartModel:
+    """What an engine's model is made from.
+
+    Attributes:
+        head: name of the head that the task needs, one of bigbird.heads.HEADS.
+        folder: of a model to go on from; None makes a new one of random weights.
+        config: settings by their names in config.json: those to change of the folder's, or all those of a new model.
+        n_embeddings: rows that the word embeddings need at least; None leaves their number.
+    """
+
+    head: str
+    folder: Path | None
+    config: Mapping[str, Any]
+    n_embeddings: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MicroBatch:
+    """What goes through the model in one forward pass of an optimiser step.
+
+    Attributes:
+        features: of as many choices each, so that padding alone gives them one shape.
+        seed: of what is random in the pass, its dropout.
+    """
+
+    features: "Sequence[Feature]"
+    seed: int
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What became of one optimiser step.
+
+    Attributes:
+        loss: mean over the targets of the whole batch, of all processes.
+        grad_norm: Euclidean norm of the gradient before it was clipped.
+        n_tokens: real tokens of all processes.
+        n_padded: those and the padding that was computed with them.
+        diverged: the loss or the gradient was not finite; weights and optimiser are as before.
+        not_finite: the micro-batches of all processes whose loss was not finite, by their index in the batch.
+    """
+
+    loss: float
+    grad_norm: float
+    n_tokens: int
+    n_padded: int
+    diverged: bool = False
+    not_finite: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class EngineState:
+    """All that an engine needs to go on bit for bit, as a checkpoint stores it.
+
+    Attributes:
+        arrays: `model.<parameter>`, and whatever else the engine remembers, in its own names and types.
+        values: small JSON objects by name, such as the scale of a loss.
+    """
+
+    arrays: dict[str, np.ndarray]
+    values: dict[str, Any]
+
+
+class Peers(Protocol):
+    """The processes that train together; each calls every method at the same point of the run.
+
+    All of them know the recipe, hold the same weights and count the same steps; that of rank zero writes files.
+    """
+
+    rank: int
+    size: int
+
+    @property
+    def is_rank_zero(self) -> bool:
+        """Whether this is the process that writes."""
+        ...
+
+    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+        """Each number's sum or maximum over all processes, in float64."""
+        ...
+
+    def all_gather(self, value: T) -> list[T]:
+        """Every process's value, in the order of ranks."""
+        ...
+
+    def broadcast(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays of rank zero, in every process; what the others give does not count and may be empty."""
+        ...
+
+    def on_rank_zero(self, call: Callable[[], T]) -> T:
+        """What a call returns in the process of rank zero, which alone makes it.
+
+        Raises:
+            BigBirdError: in that process, what the call raised.
+            SystemExit: in the others, with the exit code of that error.
+        """
+        ...
+
+
+class Alone:
+    """The peers of a process that trains by itself."""
+
+    rank, size, is_rank_zero = 0, 1, True
+
+    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+        del how
+        return list(values)
+
+    def all_gather(self, value: T) -> list[T]:
+        return [value]
+
+    def broadcast(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return arrays
+
+    def on_rank_zero(self, call: Callable[[], T]) -> T:
+        return call()
+
+
+def partition(sizes: Sequence[int], *, rank: int, size: int) -> list[int]:
+    """Which pieces of work are a process's, in order: the largest first, each to whoever has least so far.
+
+    Args:
+        sizes: of each piece, such as the tokens of a micro-batch.
+        rank: of the process.
+        size: how many processes there are.
+    """
+    loads, own = [0] * size, []
+    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
+        least = min(range(size), key=lambda each: (loads[each], each))
+        loads[least] += sizes[i]
+        if least == rank:
+            own.append(i)
+    return sorted(own)
+
+
+class Engine(Protocol):
+    """A model with a head, its optimiser, and the averages of its weights where the recipe asks for them.
+
+    What it learns from, at which share of the rates, when it is evaluated or saved, and how a run goes on is decided
+    above. An engine adds one promise: the same state and the same calls give the same state, bit for bit on a CPU.
+    """
+
+    config: "BigBirdConfig"
+    """Of the model, as it is written beside its weights."""
+    device: str
+    """Where it computes, for people: "cpu", "2 x cuda"."""
+    n_parameters: int
+    head_is_new: bool
+    """The start model's folder lacked the head, or a part of it, whose weights are random."""
+
+    def step(self, batch: Sequence[MicroBatch], *, step: int, share: float) -> StepResult:
+        """Take one optimiser step on the mean loss over all targets of a batch.
+
+        Each process computes its `partition` of the micro-batches. How a batch is split changes nothing but the
+        dropout. Where loss or gradient is not finite, nothing is updated, and the result says so.
+
+        Args:
+            batch: the whole of it, the same in every process.
+            step: the number of the step, counted from 1.
+            share: of each parameter's peak learning rate (`Optim.peak`), in (0, 1].
+
+        Raises:
+            ResourceError: memory did not suffice.
+            PeerLostError: another process is gone.
+        """
+        ...
+
+    def predict(
+        self,
+        features: "Iterable[Feature]",
+        *,
+        batch_size: int,
+        head: str | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> "Iterator[tuple[Feature, dict[str, np.ndarray]]]":
+        """Yield each feature with the outputs for it, as `Predictor.predict` does, without dropout.
+
+        Args:
+            features: this process's own.
+            batch_size: features a forward pass at most.
+            head: whose outputs; the model's own by default. "embedding" gives each feature's embedding.
+            stop: asked before each forward pass; what follows is left out if it says so.
+
+        Raises:
+            ResourceError: memory did not suffice.
+        """
+        ...
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the model hold the moving averages of its weights for a while; its weights, where there are none."""
+        ...
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The model's weights by transformers' names, as a model folder stores them, in float32."""
+        ...
+
+    def assign(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Replace some of the weights before the first step, by transformers' names."""
+        ...
+
+    def count_not_finite(self) -> dict[str, tuple[int, int]]:
+        """Weights that hold numbers that are not finite: by name, how many of how many."""
+        ...
+
+    def state(self) -> EngineState:
+        """All that the engine needs to go on; asked for in the process of rank zero alone."""
+        ...
+
+    def mismatch(self, state: EngineState) -> str | None:
+        """Why this engine cannot go on from a state, such as "it lacks a tensor model.x"; None where it can."""
+        ...
+
+    def load(self, state: EngineState) -> None:
+        """Go on from a state that `mismatch` has nothing against, in every process."""
+        ...
+
+    def peak_memory(self) -> float:
+        """The most memory that was in use so far, in MB: of an accelerator by arrays, else of the whole process."""
+        ...
 
 
 class Predictor(Protocol):
-    """A model with a head, ready to read features."""
+    """A model with a head that computes its outputs for features."""
 
     device: str
     """Where it computes, and in what, where that is not float32: "cpu, int8"."""
@@ -35,25 +277,53 @@ class Predictor(Protocol):
     def predict(
         self, features: "Iterable[Feature]", *, batch_size: int
     ) -> "Iterator[tuple[Feature, dict[str, np.ndarray]]]":
-        """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length."""
+        """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length.
+
+        Features are taken as they are needed, some way ahead; no feature's outputs depend on its batch beyond float
+        rounding.
+
+        Args:
+            features: any number of them.
+            batch_size: features a forward pass at most.
+
+        Raises:
+            UsageError: batch_size is not positive.
+            ResourceError: memory did not suffice.
+        """
         ...
 
 
 class Backend(Protocol):
-    def train(
-        self,
-        recipe: "Recipe",
-        out: Path,
-        *,
-        resume: str | None = None,
-        device: str = "auto",
-        threads: int | None = None,
-        offline: bool = False,
-    ) -> Iterator[Event]: ...
+    """What a framework's room offers; each function is imported when it is first asked for."""
 
-    def check(
-        self, recipe: "Recipe", *, device: str = "auto", threads: int | None = None, offline: bool = False
-    ) -> Checked: ...
+    def connect(self, compute: Compute, *, wait: float | None) -> AbstractContextManager[Peers]:
+        """Take the device and the threads, and meet the other processes that torchrun's variables speak of.
+
+        Args:
+            compute: of this process.
+            wait: seconds that a process waits for the others at a time; None: train alone, whatever the variables say.
+
+        Raises:
+            UsageError: there is no such device, or the environment's variables contradict each other.
+            PeerLostError: the others did not come.
+        """
+        ...
+
+    def open_engine(self, recipe: "Recipe", start: StartModel, *, compute: Compute, peers: Peers) -> Engine:
+        """Open or make the model on its device, with an optimiser as the recipe says; random weights are its seed's.
+
+        Args:
+            recipe: whose sections optim and run, and seed, are meant for the engine.
+            start: the model.
+            compute: as `connect` was given it.
+            peers: from `connect`.
+
+        Raises:
+            ModelError: the folder's weights do not fit its config, or no model has such a config.
+            RecipeError: the device cannot compute in the recipe's precision.
+            ResourceError: memory did not suffice.
+        """
+        ...
 
     def open_predictor(
         self,
@@ -63,7 +333,21 @@ class Backend(Protocol):
         device: str = "auto",
         threads: int | None = None,
         quantize: str | None = None,
-    ) -> Predictor: ...
+    ) -> Predictor:
+        """Open a model folder for prediction.
+
+        Args:
+            folder: from weights.store.open_folder.
+            head: what it needs to have above the encoder.
+            device: `auto`, `cpu`, `cuda:N` or `mps`.
+            threads: processor threads; None leaves the framework's own choice.
+            quantize: "int8" computes the encoder's products in 8 bits, on a processor.
+
+        Raises:
+            UsageError: there is no such head, device or quantization.
+            ModelError: the folder does not hold such a model, or its head was never trained.
+        """
+        ...
 
     def probe(
         self,
@@ -73,7 +357,21 @@ class Backend(Protocol):
         *,
         head: str,
         where: str,
-    ) -> dict[str, np.ndarray]: ...
+    ) -> dict[str, np.ndarray]:
+        """Run a model in memory once, in float32 on the processor, and return every output by name.
+
+        Args:
+            config: the model's settings.
+            tensors: arrays by transformers' names; those of other heads are passed over.
+            ids: whole numbers (B, S) below the vocabulary's size.
+            head: one of bigbird.heads.HEADS; "none" is the encoder alone.
+            where: the model, for errors.
+
+        Raises:
+            ModelError: a tensor is missing or of another shape.
+            ResourceError: memory did not suffice.
+        """
+        ...
 
 
 def open_backend(name: str = "pytorch") -> Backend:

@@ -2,24 +2,39 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal, TypedDict, Unpack
 
 from bigbird_cli.api.options import known
-from bigbird_cli.backend import open_backend
+from bigbird_cli.backend import Compute
 from bigbird_cli.events import Checked, Event
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
+from bigbird_cli.training.check import check as check_recipe
+from bigbird_cli.training.train import train
 
 
-def finetune(
-    recipe: str | Path,
-    *,
-    out: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    offline: bool = False,
-) -> Iterator[Event]:
+class ComputeOptions(TypedDict, total=False):
+    """Where to compute, and whether the network may be asked: the fields of `Compute`."""
+
+    device: str
+    threads: int | None
+    offline: bool
+
+
+class CheckOptions(ComputeOptions, total=False):
+    """How a recipe is checked; see `finetune`."""
+
+    overrides: Sequence[str]
+
+
+class TrainingOptions(CheckOptions, total=False):
+    """How a recipe is trained; see `finetune`."""
+
+    out: str | Path | None
+    resume: str | None
+
+
+def finetune(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator[Event]:
     """Train a task's head, and the encoder under it, as a recipe says.
 
     The run goes on as its events are asked for: `for event in finetune("recipes/squad.yaml"): ...`
@@ -38,56 +53,44 @@ def finetune(
         BigBirdError: data, model, device or run folder cannot be used, memory or disk did not suffice, or the loss is
             no longer finite.
     """
-    return _train("finetune", recipe, out, overrides, resume, device, threads, offline)
+    return _train("finetune", recipe, **options)
 
 
-def pretrain(
-    recipe: str | Path,
-    *,
-    out: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    resume: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    offline: bool = False,
-) -> Iterator[Event]:
+def pretrain(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator[Event]:
     """Train a language model on texts, as a recipe says; arguments, events and errors as of `finetune`."""
-    return _train("pretrain", recipe, out, overrides, resume, device, threads, offline)
+    return _train("pretrain", recipe, **options)
 
 
 def check(
-    recipe: str | Path,
-    *,
-    command: str = "finetune",
-    overrides: Sequence[str] = (),
-    device: str = "auto",
-    threads: int | None = None,
-    offline: bool = False,
+    recipe: str | Path, *, command: Literal["pretrain", "finetune"] = "finetune", **options: Unpack[CheckOptions]
 ) -> Checked:
     """Check recipe, data and one optimiser step, and write nothing.
 
     Args:
-        recipe: as of `finetune`, like what is not named here.
-        command: whose recipe it is, finetune or pretrain.
+        recipe: as of `finetune`, like the options.
+        command: whose recipe it is.
     """
-    settings = _recipe(command, recipe, overrides)
-    return open_backend(settings.backend).check(settings, device=device, threads=threads, offline=offline)
+    return _check(command, recipe, **options)
 
 
 def _train(
     command: str,
     recipe: str | Path,
-    out: str | Path | None,
-    overrides: Sequence[str],
-    resume: str | None,
-    device: str,
-    threads: int | None,
-    offline: bool,
+    *,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    resume: str | None = None,
+    **compute: Unpack[ComputeOptions],
 ) -> Iterator[Event]:
     settings = _recipe(command, recipe, overrides)
     folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
-    backend = open_backend(settings.backend)
-    return backend.train(settings, folder, resume=resume, device=device, threads=threads, offline=offline)
+    return train(settings, folder, resume=resume, compute=Compute(**compute))
+
+
+def _check(
+    command: str, recipe: str | Path, *, overrides: Sequence[str] = (), **compute: Unpack[ComputeOptions]
+) -> Checked:
+    return check_recipe(_recipe(command, recipe, overrides), compute=Compute(**compute))
 
 
 def _recipe(command: str, recipe: str | Path, overrides: Sequence[str]) -> Recipe:

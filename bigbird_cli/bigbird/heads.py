@@ -24,7 +24,6 @@ class HeadSpec:
         has_pooler: Hugging Face's class has a pooler, which its files hold.
         uses_pooler: the head reads what the pooler gives, so that it cannot do without.
         reads_choices: an input has several rows, the choices of one question.
-        is_fitted: its parameters are computed from all examples at once instead of learnt in steps.
     """
 
     class_name: str
@@ -36,7 +35,6 @@ class HeadSpec:
     has_pooler: bool = True
     uses_pooler: bool = False
     reads_choices: bool = False
-    is_fitted: bool = False
 
     @property
     def label_parameters(self) -> tuple[str, ...]:
@@ -121,7 +119,7 @@ HEADS: Final[Mapping[str, HeadSpec]] = {
     ),
     "embedding": HeadSpec("SentenceEncoder", outputs=("embedding",), has_token_labels=True),
     "embedding_labels": HeadSpec(
-        "SentenceClassifier", {"linear.weight": "LD", "linear.bias": "L"}, outputs=("logits",), is_fitted=True
+        "SentenceClassifier", {"linear.weight": "LD", "linear.bias": "L"}, outputs=("logits",)
     ),
 }
 """`none` is the bare encoder, as BigBirdModel; the classes of `embedding` and `embedding_labels` are ours alone.

@@ -16,12 +16,11 @@ from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
-from bigbird_cli.cli.finetune import finetune
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
-from bigbird_cli.cli.pretrain import pretrain
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.tokenize import tokenize
+from bigbird_cli.cli.training import finetune, pretrain
 
 app = typer.Typer(
     name="bigbird",

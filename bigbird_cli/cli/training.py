@@ -1,66 +1,121 @@
-"""What `bigbird pretrain` and `bigbird finetune` do alike: follow a run and show its events."""
+"""`bigbird pretrain` and `bigbird finetune`: check a recipe, or train as it says and show what happens."""
 
 import os
 import shlex
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import typer
 
+from bigbird_cli.cli import options
 
-def follow(
-    command: str,
-    recipe: str,
-    *,
-    overrides: list[str] | None,
-    out: Path | None,
-    check: bool,
-    resume: str | None,
-    device: str,
-    threads: int | None,
-    processes: int,
-    offline: bool,
-    as_json: bool,
-    quiet: bool,
-    debug: bool,
-) -> None:
-    """Check a recipe, or train as it says and tell how to go on where the run is interrupted."""
-    from bigbird_cli import api
-    from bigbird_cli.cli import launch
-    from bigbird_cli.cli.console import Run, say
 
-    folder = out or Path("runs", Path(recipe).stem)
-    words = [command, recipe, *(word for change in overrides or [] for word in ("--set", change)), "--out", str(folder)]
-    again = ["--device", device] if device != "auto" else []
-    again += ["--threads", str(threads)] if threads is not None else []
-    again += ["--nproc-per-node", str(processes)] if processes > 1 else []
-    again += ["--offline"] if offline else []
-    if processes > 1 and not launch.is_launched() and not check:
-        given = ["--resume", resume] if resume is not None else []
-        given += ["--json"] * as_json + ["--quiet"] * quiet + ["--debug"] * debug
-        code = launch.launch(processes, [*words, *given, *again])
-        if code:
-            raise typer.Exit(code)
-        return
-    launch.stop_with_parent()
-    _keep_compiled_code()
-    if not launch.is_first():
-        quiet, as_json = True, False
-    place: dict[str, Any] = {"device": device, "threads": threads, "offline": offline}
-    with Run(quiet=quiet, as_json=as_json) as run:
-        if check:
-            run.show(api.check(recipe, command=command, overrides=overrides or [], **place))
+def _command(name: Literal["pretrain", "finetune"], page: str) -> Callable[..., None]:
+    """A training command with its help page; both take the same options."""
+
+    def run(
+        context: typer.Context,
+        recipe: options.RecipeFile,
+        overrides: options.Overrides = None,
+        out: options.RunFolder = None,
+        check: options.Check = False,
+        resume: options.Resume = None,
+        device: options.Device = "auto",
+        threads: options.Threads = None,
+        processes: options.Processes = 1,
+        offline: options.Offline = False,
+        as_json: options.Json = False,
+        quiet: options.Quiet = False,
+        debug: options.Debug = False,
+    ) -> None:
+        from bigbird_cli import api
+        from bigbird_cli.api.training import CheckOptions
+        from bigbird_cli.cli import launch
+        from bigbird_cli.cli.console import Run, say
+
+        del debug  # the boundary's
+        if processes > 1 and not launch.is_launched() and not check:
+            code = launch.launch(processes, [name, *_words(context)])
+            if code:
+                raise typer.Exit(code)
             return
-        train = {"pretrain": api.pretrain, "finetune": api.finetune}[command]
-        try:
-            for event in train(recipe, out=folder, overrides=overrides or [], resume=resume, **place):
-                run.show(event)
-        except (KeyboardInterrupt, SystemExit):
-            if run.saved:
-                line = shlex.join(["bigbird", *words, "--resume", "auto", *again])
-                say(f"go on with: {line}", quiet=quiet)
-            raise
+        launch.stop_with_parent()
+        _keep_compiled_code()
+        if not launch.is_first():
+            quiet, as_json = True, False
+        given: CheckOptions = {
+            "overrides": overrides or [],
+            "device": device,
+            "threads": threads,
+            "offline": offline,
+        }
+        with Run(quiet=quiet, as_json=as_json) as shown:
+            if check:
+                shown.show(api.check(recipe, command=name, **given))
+                return
+            train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
+            try:
+                for event in train(recipe, out=out, resume=resume, **given):
+                    shown.show(event)
+            except (KeyboardInterrupt, SystemExit):
+                if shown.saved:
+                    again = _words(context, without={"resume", "as_json", "quiet", "debug"})
+                    line = shlex.join(["bigbird", name, *again, "--resume", "auto"])
+                    say(f"go on with: {line}", quiet=quiet)
+                raise
+
+    run.__name__, run.__doc__ = name, page
+    return run
+
+
+pretrain = _command(
+    "pretrain",
+    """Train a language model on texts, as a recipe says: to tell hidden words, or the next one.
+
+    \b
+    Examples:
+      bigbird pretrain recipes/pretrain-small.yaml --check
+      bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/
+      bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/ --resume auto
+    """,
+)
+
+finetune = _command(
+    "finetune",
+    """Fine-tune a model on labelled data, as a recipe says.
+
+    \b
+    Examples:
+      bigbird finetune recipes/squad.yaml --check
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
+    """,
+)
+
+
+def _words(context: typer.Context, *, without: Collection[str] = ()) -> list[str]:
+    """The command line that a command was given, its arguments and options behind its name.
+
+    Args:
+        context: of the command.
+        without: names of parameters that are left out.
+    """
+
+    def words() -> Iterator[str]:
+        for parameter in context.command.params:
+            value = context.params.get(str(parameter.name))
+            if parameter.name in without or value is None or value == parameter.default:
+                continue
+            if parameter.param_type_name == "argument":
+                yield str(value)
+            elif value is True:
+                yield parameter.opts[0]
+            else:
+                for each in value if isinstance(value, list) else [value]:
+                    yield from (parameter.opts[0], str(each))
+
+    return list(words())
 
 
 def _keep_compiled_code() -> None:

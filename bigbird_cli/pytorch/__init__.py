@@ -3,10 +3,10 @@
 from bigbird_cli.lazy import lazy_names
 
 _HOMES = {
-    "check": "bigbird_cli.pytorch.training",
+    "connect": "bigbird_cli.pytorch.world",
+    "open_engine": "bigbird_cli.pytorch.engine",
     "open_predictor": "bigbird_cli.pytorch.predict",
     "probe": "bigbird_cli.pytorch.probing",
-    "train": "bigbird_cli.pytorch.training",
     "weight_types": "bigbird_cli.pytorch.pickles",
     "weights": "bigbird_cli.pytorch.pickles",
     "write_weights": "bigbird_cli.pytorch.pickles",

@@ -1,62 +1,60 @@
-"""AdamW, its learning rate over a run, and its state as named arrays."""
+"""AdamW with a peak rate for each group of weights, moving averages, and its state as named arrays."""
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from bigbird_cli.pytorch.model.embeddings import Embeddings
+from bigbird_cli.pytorch.model.encoder import Encoder
+from bigbird_cli.recipe.schema import Optim
 
-def adamw(
-    model: nn.Module, *, lr: float, weight_decay: float, layer_decay: float = 1.0, head_lr: float | None = None
-) -> torch.optim.AdamW:
+
+def adamw(model: nn.Module, settings: Optim) -> torch.optim.AdamW:
     """AdamW over the weights that want a gradient; vectors (biases, LayerNorms) do not decay (Devlin et al., 2018).
 
-    Fused, which on two processor cores takes a quarter of the time of torch's plain loop. Each group's `scale` is the
-    share of the rate that its weights learn at.
+    Fused, which on two processor cores takes a quarter of the time of torch's plain loop. Each group carries its
+    `peak` rate; until `set_rates` says otherwise, it learns at that.
 
     Args:
-        model: with parameters named as Hugging Face names BigBird's.
-        lr: of the layer that would follow the last.
-        weight_decay: of matrices.
-        layer_decay: a layer's rate over that of the layer above it; the embeddings stand below the first layer
-            (Howard and Ruder, 2018, section 3.2).
-        head_lr: of what stands above the encoder; lr if None.
+        model: with an encoder or without.
+        settings: rates and decay.
     """
-    head_scale = 1.0 if head_lr is None else head_lr / lr
-    wanted = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    depths = [_depth(name) for name, _ in wanted]
-    top = max((depth for depth in depths if depth is not None), default=0) + 1
+    depths = _depths(model)
+    n_layers = max(depths.values(), default=0)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for (_, parameter), depth in zip(wanted, depths, strict=True):
-        scale = head_scale if depth is None else layer_decay ** (top - depth)
-        groups.setdefault((scale, parameter.ndim > 1), []).append(parameter)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            peak = settings.peak(depths.get(parameter), n_layers=n_layers)
+            groups.setdefault((peak, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": params, "weight_decay": weight_decay if decays else 0.0, "scale": scale}
-            for (scale, decays), params in groups.items()
+            {"params": params, "lr": peak, "peak": peak, "weight_decay": settings.weight_decay if decays else 0.0}
+            for (peak, decays), params in groups.items()
         ],
-        lr=lr,
         betas=(0.9, 0.999),
         eps=1e-8,
         fused=True,
     )
 
 
-def set_rate(optimiser: torch.optim.Optimizer, lr: float) -> None:
-    """Let each group of weights learn at its share of a rate."""
+def set_rates(optimiser: torch.optim.Optimizer, *, share: float) -> None:
+    """Let each group of weights learn at a share of its peak rate."""
     for group in optimiser.param_groups:
-        group["lr"] = lr * group["scale"]
+        group["lr"] = group["peak"] * share
 
 
-def _depth(name: str) -> int | None:
-    """0 for embeddings, 1 for the first layer and so on; None for what stands above the encoder."""
-    if "embeddings." in name:
-        return 0
-    found = re.search(r"encoder\.layer\.(\d+)\.", name)
-    return int(found[1]) + 1 if found else None
+def _depths(model: nn.Module) -> dict[nn.Parameter, int]:
+    """0 for parameters of the embeddings, 1 for those of the first layer and so on; what stands above has none."""
+    depths: dict[nn.Parameter, int] = {}
+    for module in model.modules():
+        if isinstance(module, Embeddings):
+            depths |= dict.fromkeys(module.parameters(), 0)
+        elif isinstance(module, Encoder):
+            for depth, layer in enumerate(module.layer, 1):
+                depths |= dict.fromkeys(layer.parameters(), depth)
+    return depths
 
 
 class MovingAverage:
@@ -78,9 +76,9 @@ class MovingAverage:
         torch._foreach_lerp_(list(self.averages.values()), list(self._weights.values()), 1 - decay)
 
     def load(self, averages: Mapping[str, Tensor]) -> None:
-        """Go on from stored averages; KeyError where one is missing."""
-        for name, average in self.averages.items():
-            average.copy_(averages[name])
+        """Go on from averages, some or all of them."""
+        for name, average in averages.items():
+            self.averages[name].copy_(average)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -97,30 +95,6 @@ class MovingAverage:
             kept = weight.detach().clone()
             weight.copy_(self.averages[name])
             self.averages[name].copy_(kept)
-
-
-def lr_factor(step: int, *, n_steps: int, warmup: float, schedule: str) -> float:
-    """The share of the peak learning rate at a step.
-
-    Neither the first nor the last step is wasted on a rate of 0.
-
-    Args:
-        step: counted from 1.
-        n_steps: of the whole run.
-        warmup: fraction of `n_steps` over which the rate climbs in a line.
-        schedule: `linear` or `cosine` fall towards 0 after the warm-up, `constant` stays.
-    """
-    n_warm = max(1, round(warmup * n_steps))
-    if step <= n_warm:
-        return step / n_warm
-    left = (n_steps - step + 1) / (n_steps - n_warm + 1)
-    if schedule == "linear":
-        return left
-    if schedule == "cosine":
-        return 0.5 - 0.5 * math.cos(math.pi * left)
-    if schedule == "constant":
-        return 1.0
-    raise ValueError(f"no schedule is called {schedule!r}")
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")

@@ -6,12 +6,13 @@ import numpy as np
 import torch
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.batches import collate, stackable
+from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.devices import keep_memory, memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import head_named
 from bigbird_cli.pytorch.quantised import quantise
 from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.padding import stackable
 from bigbird_cli.weights.store import ModelFolder
 
 MAX_TOKENS = 16_384

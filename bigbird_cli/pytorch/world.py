@@ -1,8 +1,7 @@
-"""The processes that train together: torchrun's, or a single one, which is alone in its world.
+"""The processes that train together: torchrun's.
 
-All of them know the recipe, hold the same weights and count the same steps. An optimiser batch is dealt out to them by
-forward passes, and gradients are summed by PyTorch's DistributedDataParallel; what a step costs and whether to stop is
-agreed upon in one small sum a step. Only the first process writes.
+An optimiser batch is dealt out to them by micro-batches, and gradients are summed by PyTorch's
+DistributedDataParallel; what a step costs and whether to stop is agreed upon in one small sum a step.
 """
 
 import os
@@ -10,24 +9,27 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from bigbird_cli.backend import Alone, Compute, Peers
 from bigbird_cli.errors import BigBirdError, PeerLostError, UsageError
+from bigbird_cli.pytorch.devices import keep_memory, pick_device, use_threads
 
 _T = TypeVar("_T")
 
-MEETING: Final = timedelta(hours=24)
+RENDEZVOUS_TIMEOUT: Final = timedelta(hours=24)
 """How long the processes may take to come together: preparing data can take hours on one and no time on another."""
 
 _VARIABLES: Final = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 class World:
-    """Several processes, or one.
+    """Several processes, joined by torch.distributed: `backend.Peers`.
 
     Args:
         rank: this process's number, from 0.
@@ -39,98 +41,88 @@ class World:
         self.rank, self.size, self.device = rank, size, device
 
     @property
-    def is_first(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
 
-    def summed(self, values: list[float]) -> list[float]:
-        """Numbers, each summed over all processes."""
-        return self._reduced(values, distributed.ReduceOp.SUM)
-
-    def highest(self, values: list[float]) -> list[float]:
-        """Of each number, the highest that a process has."""
-        return self._reduced(values, distributed.ReduceOp.MAX)
-
-    def _reduced(self, values: list[float], operation: Any) -> list[float]:
-        if self.size == 1:
-            return values
+    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+        """Each number's sum or maximum over all processes."""
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
-        with lost_peers():
-            distributed.all_reduce(tensor, operation)
+        with peer_errors():
+            distributed.all_reduce(tensor, {"sum": distributed.ReduceOp.SUM, "max": distributed.ReduceOp.MAX}[how])
         return list(tensor.tolist())
 
-    def deal(self, sizes: Sequence[int]) -> list[int]:
-        """Which pieces of work are this process's, in order: the largest first, each to whoever has least so far."""
-        loads, mine = [0] * self.size, []
-        for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
-            rank = min(range(self.size), key=lambda rank: (loads[rank], rank))
-            loads[rank] += sizes[i]
-            if rank == self.rank:
-                mine.append(i)
-        return sorted(mine)
-
-    def connected(self, module: nn.Module) -> nn.Module:
-        """The module as all processes train it: their gradients are averaged in each backward pass outside no_sync."""
-        if self.size == 1:
-            return module
-        with lost_peers():
-            return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
-
-    def gathered(self, value: _T) -> list[_T]:
+    def all_gather(self, value: _T) -> list[_T]:
         """Every process's value, in the order of their ranks."""
-        if self.size == 1:
-            return [value]
         values: list[Any] = [None] * self.size
-        with lost_peers():
+        with peer_errors():
             distributed.all_gather_object(values, value)
         return values
 
-    def of_first(self, call: Callable[[], _T]) -> _T:
-        """What a call gives in the first process, which alone makes it.
+    def on_rank_zero(self, call: Callable[[], _T]) -> _T:
+        """What a call returns in the process of rank zero, which alone makes it.
 
         Raises:
-            SystemExit: in the other processes, where the call failed in the first, which says why.
+            SystemExit: in the other processes, where the call failed there, which says why.
         """
-        if self.size == 1:
-            return call()
-        told: list[Any] = [None, None]
+        message: list[Any] = [None, None]
         error: BigBirdError | None = None
-        if self.is_first:
+        if self.is_rank_zero:
             try:
-                told[0] = call()
+                message[0] = call()
             except BigBirdError as failed:
-                error, told[1] = failed, failed.exit_code
-        with lost_peers():
-            distributed.broadcast_object_list(told, src=0)
+                error, message[1] = failed, failed.exit_code
+        with peer_errors():
+            distributed.broadcast_object_list(message, src=0)
         if error is not None:
             raise error
-        if told[1] is not None:
-            raise SystemExit(told[1])
-        result: _T = told[0]
+        if message[1] is not None:
+            raise SystemExit(message[1])
+        result: _T = message[0]
         return result
 
-    def share(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The first process's tensors, in every process; the others' own do not count and may be missing."""
-        if self.size == 1:
-            return tensors
-        shapes = self.of_first(lambda: {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
-        shared = {}
+    def broadcast(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays of rank zero, in every process; the others' own do not count and may be missing."""
+        shapes = self.on_rank_zero(lambda: {name: (array.shape, array.dtype) for name, array in arrays.items()})
+        received = {}
         for name, (shape, dtype) in shapes.items():
-            kept = (
-                tensors[name].to(self.device) if self.is_first else torch.empty(shape, dtype=dtype, device=self.device)
-            )
-            with lost_peers():
-                distributed.broadcast(kept, src=0)
-            shared[name] = kept.cpu()
-        return shared
+            array = arrays[name] if self.is_rank_zero else np.empty(shape, dtype)
+            tensor = torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
+            with peer_errors():
+                distributed.broadcast(tensor, src=0)
+            received[name] = tensor.cpu().numpy()
+        return received
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module as all processes train it: their gradients are averaged in each backward pass outside no_sync."""
+        with peer_errors():
+            return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # after a failure the others may never answer, and the end of the process closes everything anyway
-        if self.size > 1 and kind is None:
+        if kind is None:
             distributed.destroy_process_group()
+
+
+@contextmanager
+def connect(compute: Compute, *, wait: float | None) -> Iterator[Peers]:
+    """Take the device and the threads, and meet the other processes, if there are any: `backend.Backend.connect`."""
+    device = device_for(compute, alone=wait is None)
+    use_threads(compute.threads)
+    keep_memory()
+    if wait is None or rank_and_size()[1] == 1:
+        yield Alone()
+        return
+    with open_world(device, seconds=wait) as world:
+        yield world
+
+
+def device_for(compute: Compute, *, alone: bool) -> torch.device:
+    """The device of this process; UsageError where there is no such device."""
+    return pick_device(compute.device if alone else own_device(compute.device))
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -165,7 +157,7 @@ def own_device(name: str) -> str:
 
 
 def open_world(device: torch.device, *, seconds: float) -> World:
-    """Meet the other processes, if there are any.
+    """Meet the other processes.
 
     Args:
         device: where this process computes; CUDA devices talk through nccl, others through gloo.
@@ -176,12 +168,10 @@ def open_world(device: torch.device, *, seconds: float) -> World:
         PeerLostError: the others did not come.
     """
     rank, size = rank_and_size()
-    if size == 1:
-        return World(0, 1, device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with lost_peers():
-        store, _, _ = next(distributed.rendezvous("env://", rank, size, timeout=MEETING))
+    with peer_errors():
+        store, _, _ = next(distributed.rendezvous("env://", rank, size, timeout=RENDEZVOUS_TIMEOUT))
         distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
             store=store,
@@ -192,16 +182,16 @@ def open_world(device: torch.device, *, seconds: float) -> World:
     return World(rank, size, device)
 
 
-_OF_THE_ENGINE: Final = re.compile(r"gloo|nccl|pair closure|connection|timed? ?out", re.IGNORECASE)
+_OF_THE_NETWORK: Final = re.compile(r"gloo|nccl|pair closure|connection|timed? ?out", re.IGNORECASE)
 
 
 @contextmanager
-def lost_peers() -> Iterator[None]:
-    """Say that another process is gone, or silent, where the engine says it in its own words."""
+def peer_errors() -> Iterator[None]:
+    """Raise PeerLostError where torch says in its own words that another process is gone, or silent."""
     try:
         yield
     except (RuntimeError, ConnectionError) as error:
-        if not isinstance(error, ConnectionError | distributed.DistError) and not _OF_THE_ENGINE.search(str(error)):
+        if not isinstance(error, ConnectionError | distributed.DistError) and not _OF_THE_NETWORK.search(str(error)):
             raise  # it is the model's
         said = re.sub(r"^\[[^\]]*\]\s*", "", str(error).strip()) or type(error).__name__  # without its place in C++
         raise PeerLostError(

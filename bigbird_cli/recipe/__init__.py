@@ -1,7 +1,6 @@
 """What a YAML recipe may say, and how it is read."""
 
 from bigbird_cli.recipe.load import (
-    COMMANDS,
     dump_recipe,
     find_recipe,
     load_recipe,
@@ -10,6 +9,7 @@ from bigbird_cli.recipe.load import (
     shipped_recipes,
 )
 from bigbird_cli.recipe.schema import (
+    COMMANDS,
     DataSection,
     FinetuneRecipe,
     ModelSection,

@@ -23,6 +23,14 @@ from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.tasks.qa import QuestionAnswering
 from bigbird_cli.tasks.zero_shot import ZeroShot
 
+
+@dataclasses.dataclass(frozen=True)
+class FreeOnResume:
+    """Marks a setting that a resumed run may change: it splits the same arithmetic otherwise, or has no part in it."""
+
+
+FREE = FreeOnResume()
+
 LabelledTask = Annotated[
     QuestionAnswering | Classification | ZeroShot | NamedEntities | MultipleChoice, Field(discriminator="type")
 ]
@@ -124,10 +132,10 @@ class DataSection(Section):
     shuffle_buffer: Count = 2000
     """Model inputs among which streaming draws the next."""
 
-    workers: int = Field(0, ge=0, le=64)
+    workers: Annotated[int, FREE] = Field(0, ge=0, le=64)
     """Threads that make the next batches ready while a step computes; any number gives the same batches."""
 
-    cache: Path | None = None
+    cache: Annotated[Path | None, FREE] = None
     """Folder for prepared training data, which a second run takes as it is; by default BIGBIRD_CACHE or
     ~/.cache/bigbird."""
 
@@ -158,11 +166,11 @@ class Optim(Section):
     batch_tokens: Count | None = None
     """Padded tokens per optimiser step: batches are filled up to it, and batch_size is not used."""
 
-    micro_batch_size: Count = Field(default_factory=_usual_micro_batch)
+    micro_batch_size: Annotated[Count, FREE] = Field(default_factory=_usual_micro_batch)
     """Windows per forward pass; by default the largest number up to 4 that divides batch_size. Lower it when memory
     runs out: the result stays the same."""
 
-    max_tokens_per_micro_batch: Count | None = None
+    max_tokens_per_micro_batch: Annotated[Count | None, FREE] = None
     """Padded tokens per forward pass: micro-batches are filled up to it, and micro_batch_size is not used."""
 
     weight_decay: float = Field(0.01, ge=0, le=1)
@@ -183,6 +191,17 @@ class Optim(Section):
     steps: int | None = Field(default=None, ge=0, le=int(COUNT.most))
     """Optimiser steps, instead of epochs. 0 keeps a classifier as it was fitted: see task.classifier."""
 
+    def peak(self, depth: int | None, *, n_layers: int) -> float:
+        """The peak learning rate of some weights (Howard and Ruder, 2018, section 3.2).
+
+        Args:
+            depth: 0 of the embeddings, 1 of the first layer and so on; None of what stands above the encoder.
+            n_layers: of the encoder.
+        """
+        if depth is None:
+            return self.lr if self.head_lr is None else self.head_lr
+        return self.lr * self.layer_decay ** (n_layers + 1 - depth)
+
     @model_validator(mode="after")
     def _micro_batches_fill_the_batch(self) -> Self:
         by_size = self.max_tokens_per_micro_batch is None and self.batch_tokens is None
@@ -197,23 +216,23 @@ class Optim(Section):
 class RunSection(Section):
     """How often a run reports, judges and saves, and in which precision."""
 
-    log_every: Count = 10
+    log_every: Annotated[Count, FREE] = 10
     """Steps between two lines of metrics."""
 
     eval_every: Count | None = None
     """Steps between two evaluations; by default once an epoch, in a stream at the end. The last step is always followed
     by one."""
 
-    save_every: Count | None = None
+    save_every: Annotated[Count | None, FREE] = None
     """Steps between two checkpoints; by default one at each evaluation."""
 
-    save_minutes: Amount | None = None
+    save_minutes: Annotated[Amount | None, FREE] = None
     """Minutes between two checkpoints, beside those of save_every or of evaluations."""
 
-    wait: Amount = 600.0
+    wait: Annotated[Amount, FREE] = 600.0
     """Seconds that one of several processes waits for the others before it gives up."""
 
-    keep: Count = 2
+    keep: Annotated[Count, FREE] = 2
     """Newest checkpoints that are kept."""
 
     metric: str | None = None
@@ -232,13 +251,13 @@ class RunSection(Section):
     compile: bool = False
     """Compile the model with torch.compile: minutes of waiting, then faster steps on a GPU."""
 
-    tensorboard: bool = False
+    tensorboard: Annotated[bool, FREE] = False
     """Write events for TensorBoard beside metrics.jsonl; needs bigbird-cli[tensorboard]."""
 
     save_precision: Literal["float32", "float16", "int8"] = "float32"
     """Of the weights of the finished model; int8 rounds matrices row by row. Checkpoints are always whole."""
 
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, FREE] = False
     """Compute activations twice rather than keep them: less memory, about a third more time."""
 
 
@@ -276,3 +295,7 @@ class PretrainRecipe(Recipe):
     """Train a language model on texts."""
 
     task: LanguageTasks
+
+
+COMMANDS: dict[str, type[Recipe]] = {"pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
+"""What each training command takes."""

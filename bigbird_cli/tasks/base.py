@@ -122,6 +122,23 @@ class Decoder(Protocol):
         """Give one prediction for each example, in the examples' order."""
 
 
+@dataclass(frozen=True)
+class HeadFit:
+    """How a head is fitted to the training features, by a model whose encoder stays as it is.
+
+    Attributes:
+        head: whose outputs it is fitted to.
+        output: which of them, one array a feature.
+        parameters: names of the head's weights.
+        fit: makes them, given the outputs of all features (N, ...), their labels, and the example that each came from.
+    """
+
+    head: str
+    output: str
+    parameters: tuple[str, ...]
+    fit: Callable[[np.ndarray, Sequence[Any], Sequence[int]], Sequence[np.ndarray]]
+
+
 class Task(Protocol):
     """A recipe's `task:` section: its settings as fields, and these methods."""
 
@@ -132,6 +149,10 @@ class Task(Protocol):
     @property
     def head(self) -> str:
         """Name of the head that the model needs: "span", ..."""
+
+    @property
+    def head_fit(self) -> HeadFit | None:
+        """How the head is fitted before the first step; None where steps alone train it."""
 
     @property
     def main_metric(self) -> str:
@@ -244,6 +265,11 @@ class TaskSection(Section):
 
     on_empty: OnEmpty = "error"
     """What to do about a row whose text or label is null, NaN or empty: stop, or leave the row out."""
+
+    @property
+    def head_fit(self) -> HeadFit | None:
+        """None: steps alone train the head."""
+        return None
 
     def fitted(self, examples: Iterable[Any]) -> Self:
         """The task itself: it has no labels to collect."""

@@ -34,6 +34,7 @@ from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
+    HeadFit,
     examples_of,
     finite_output,
     insist_on_same,
@@ -183,6 +184,15 @@ class Classification(ReadingTask):
     def head(self) -> str:
         """classify, or linear."""
         return "document_labels" if self.classifier == "layers" else "embedding_labels"
+
+    @property
+    def head_fit(self) -> HeadFit | None:
+        """Of a linear classifier, by logistic regression on the windows' embeddings."""
+        if self.classifier == "layers":
+            return None
+        return HeadFit(
+            head="embedding", output="embedding", parameters=("linear.weight", "linear.bias"), fit=self.fitted_head
+        )
 
     @property
     def main_metric(self) -> str:

@@ -15,11 +15,10 @@ import numpy as np
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, finite_output
+from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.tasks.words import units_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-
-IGNORED = -100
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bigbird_cli.cli import completion
-from bigbird_cli.recipe import COMMANDS
-from bigbird_cli.recipe.load import _sections_of, shipped_recipes
+from bigbird_cli.recipe import COMMANDS, shipped_recipes
+from bigbird_cli.recipe.explain import sections_of
 
 
 def test_every_setting_of_a_recipe_is_offered() -> None:
@@ -18,7 +18,7 @@ def test_every_setting_of_a_recipe_is_offered() -> None:
         (part, section)
         for recipe in COMMANDS.values()
         for part in parts
-        for section in _sections_of(recipe.model_fields[part].annotation)
+        for section in sections_of(recipe.model_fields[part].annotation)
     ]
     names = {f"{part}.{name}=" for part, section in sections for name in section.model_fields if name != "type"}
     assert completion.settings("") == sorted(names)

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from bigbird_cli.backend import Compute
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.pattern import block_pattern
 from bigbird_cli.events import Saved, Step
 from bigbird_cli.pytorch.model.kernels import KERNELS
 from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import PretrainRecipe
 from bigbird_cli.tasks.base import Feature
+from bigbird_cli.training.train import train
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from tests.conftest import write_wordpiece
 
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device"),
 ]
 
+GPU = Compute("cuda")
 SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -102,21 +104,19 @@ def recipe(folder: Path, **run: Any) -> PretrainRecipe:
 
 
 def test_training_lowers_the_loss_in_bfloat16(tmp_path: Path) -> None:
-    losses = [
-        event.loss for event in train(recipe(tmp_path), tmp_path / "run", device="cuda") if isinstance(event, Step)
-    ]
+    losses = [event.loss for event in train(recipe(tmp_path), tmp_path / "run", compute=GPU) if isinstance(event, Step)]
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_a_resumed_run_is_the_run_but_for_rounding(tmp_path: Path) -> None:
     settings = recipe(tmp_path, save_every=20, precision="float32", keep=2)
-    list(train(settings, tmp_path / "straight", device="cuda"))
-    run = train(settings, tmp_path / "broken", device="cuda")
+    list(train(settings, tmp_path / "straight", compute=GPU))
+    run = train(settings, tmp_path / "broken", compute=GPU)
     for event in run:
         if isinstance(event, Saved) and event.step == 20:
             break
     run.close()  # type: ignore[attr-defined]
-    list(train(settings, tmp_path / "broken", resume="auto", device="cuda"))
+    list(train(settings, tmp_path / "broken", resume="auto", compute=GPU))
     straight, broken = (
         read_checkpoint(tmp_path / name / "checkpoints" / "step-40")[0] for name in ("straight", "broken")
     )

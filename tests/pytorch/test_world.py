@@ -4,40 +4,40 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
+from bigbird_cli.backend import Alone, Compute, Peers, partition
 from bigbird_cli.errors import DataError, PeerLostError, UsageError
-from bigbird_cli.pytorch.stepper import pass_seed
-from bigbird_cli.pytorch.world import World, lost_peers, open_world, own_device, rank_and_size
+from bigbird_cli.pytorch.world import World, connect, open_world, own_device, peer_errors, rank_and_size
 
 CPU = torch.device("cpu")
 
 
 @given(sizes=st.lists(st.integers(1, 1000), max_size=40), size=st.integers(1, 7))
 def test_every_piece_of_work_is_dealt_once_and_evenly(sizes: list[int], size: int) -> None:
-    hands = [World(rank, size, CPU).deal(sizes) for rank in range(size)]
+    hands = [partition(sizes, rank=rank, size=size) for rank in range(size)]
     assert sorted(i for hand in hands for i in hand) == list(range(len(sizes)))
     assert all(hand == sorted(hand) for hand in hands)
     loads = [sum(sizes[i] for i in hand) for hand in hands]
     assert max(loads) - min(loads) <= max(sizes, default=0)
 
 
-def test_a_process_that_is_alone_talks_to_itself() -> None:
-    module = nn.Linear(2, 2)
-    with open_world(CPU, seconds=1) as world:
-        assert (world.rank, world.size, world.is_first) == (0, 1, True)
-        assert world.summed([1.0, 2.0]) == world.highest([1.0, 2.0]) == [1.0, 2.0]
-        assert world.gathered("a") == ["a"]
-        assert world.of_first(lambda: 3) == 3
-        assert world.connected(module) is module
-        tensors = {"a": torch.ones(2)}
-        assert world.share(tensors) is tensors
+@pytest.mark.parametrize("wait", [None, 1.0])
+def test_a_process_that_is_alone_talks_to_itself(wait: float | None) -> None:
+    with connect(Compute("cpu"), wait=wait) as peers:
+        assert isinstance(peers, Alone)
+        assert (peers.rank, peers.size, peers.is_rank_zero) == (0, 1, True)
+        assert peers.all_reduce([1.0, 2.0], "sum") == peers.all_reduce([1.0, 2.0], "max") == [1.0, 2.0]
+        assert peers.all_gather("a") == ["a"]
+        assert peers.on_rank_zero(lambda: 3) == 3
+        arrays = {"a": np.ones(2)}
+        assert peers.broadcast(arrays) is arrays
         with pytest.raises(DataError):
-            world.of_first(_fails)
+            peers.on_rank_zero(_fails)
 
 
 def _fails() -> None:
@@ -85,7 +85,7 @@ def test_each_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_only_the_engines_errors_tell_of_lost_processes(message: str, is_lost: bool) -> None:
-    with pytest.raises(PeerLostError if is_lost else RuntimeError) as caught, lost_peers():
+    with pytest.raises(PeerLostError if is_lost else RuntimeError) as caught, peer_errors():
         raise RuntimeError(message)
     assert "\n" not in str(caught.value)
     assert "pair.cc" not in str(caught.value)
@@ -124,27 +124,21 @@ def in_two(work: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch) -> lis
 
 
 def test_two_processes_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    def work(world: World) -> Any:
-        tensors = {"a": torch.arange(3), "b": torch.full((2,), 0.5)} if world.is_first else {}
-        shared = world.share(tensors)
+    def work(world: Peers) -> Any:
+        arrays = {"a": np.arange(3), "b": np.full(2, 0.5, np.float32), "c": np.array(7.0)} if world.rank == 0 else {}
+        received = world.broadcast(arrays)
         return (
-            world.summed([float(world.rank), 2.0]),
-            world.highest([float(world.rank), 2.0]),
-            world.gathered(f"of {world.rank}"),
-            world.of_first(lambda: f"said by {world.rank}"),
-            {name: tensor.tolist() for name, tensor in shared.items()},
+            world.all_reduce([float(world.rank), 2.0], "sum"),
+            world.all_reduce([float(world.rank), 2.0], "max"),
+            world.all_gather(f"of {world.rank}"),
+            world.on_rank_zero(lambda: f"said by {world.rank}"),
+            {name: (str(array.dtype), array.tolist()) for name, array in received.items()},
         )
 
-    expected = ([1.0, 4.0], [1.0, 2.0], ["of 0", "of 1"], "said by 0", {"a": [0, 1, 2], "b": [0.5, 0.5]})
+    arrays = {"a": ("int64", [0, 1, 2]), "b": ("float32", [0.5, 0.5]), "c": ("float64", 7.0)}
+    expected = ([1.0, 4.0], [1.0, 2.0], ["of 0", "of 1"], "said by 0", arrays)
     assert in_two(work, monkeypatch) == [expected, expected]
 
 
 def test_what_fails_in_the_first_ends_the_other_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert in_two(lambda world: world.of_first(_fails), monkeypatch) == ["error no", "exit 3"]
-
-
-def test_dropout_depends_on_the_pass_alone() -> None:
-    seeds = {pass_seed(seed, step, index) for seed in range(3) for step in range(20) for index in range(5)}
-    assert len(seeds) == 300
-    assert all(0 <= seed < 2**63 for seed in seeds)
-    assert pass_seed(0, 1, 2) == pass_seed(0, 1, 2)
+    assert in_two(lambda world: world.on_rank_zero(_fails), monkeypatch) == ["error no", "exit 3"]

@@ -28,8 +28,10 @@ from bigbird_cli.recipe import (
     recipe_changes,
     shipped_recipes,
 )
-from bigbird_cli.recipe.load import COMMANDS, _override_value, _parse, _sections_of, _Text
-from bigbird_cli.recipe.schema import ModelSection
+from bigbird_cli.recipe.explain import sections_of
+from bigbird_cli.recipe.overrides import override_value
+from bigbird_cli.recipe.schema import COMMANDS, ModelSection
+from bigbird_cli.recipe.yaml12 import Text, parse
 from bigbird_cli.tasks.qa import QuestionAnswering
 
 MINIMAL = """\
@@ -52,7 +54,7 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 def values_of(text: str | bytes) -> dict[str, Any]:
-    return _parse(text if isinstance(text, bytes) else text.encode(), "mine.yaml").values
+    return parse(text if isinstance(text, bytes) else text.encode(), "mine.yaml").values
 
 
 def refused(text: str | bytes, tmp_path: Path, overrides: tuple[str, ...] = ()) -> RecipeError:
@@ -105,7 +107,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     got = values_of(f"a: {text}\n")["a"]
     assert got == value
     assert type(got) is type(value)
-    from_command_line = _override_value(text, "--set")
+    from_command_line = override_value(text, "--set")
     assert from_command_line == value
     assert type(from_command_line) is type(value)
 
@@ -123,7 +125,7 @@ def test_a_merge_key_is_a_plain_name() -> None:
     [("[a, 2e-5]", ["a", 2e-5]), ("{b: no}", {"b": "no"}), ("'1'", "1"), ("C:\\x: y #z", "C:\\x: y #z"), ("*", "*")],
 )
 def test_an_override_is_a_plain_scalar_unless_it_is_bracketed_or_quoted(override: str, value: object) -> None:
-    assert _override_value(override, "--set") == value
+    assert override_value(override, "--set") == value
 
 
 # what is no recipe
@@ -401,7 +403,7 @@ def test_a_wrong_override_is_named(override: str, words: str, tmp_path: Path) ->
 def tuple_fields(kind: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[str, str | None]]:
     """Each setting that is a tuple, with the `task.type` that has it."""
     for name, field in kind.model_fields.items():
-        for section in _sections_of(field.annotation):
+        for section in sections_of(field.annotation):
             for path, _ in tuple_fields(section, (*place, name)):
                 yield path, section.model_fields["type"].default if "type" in section.model_fields else None
         if is_tuple(field.annotation):
@@ -561,7 +563,7 @@ def is_valid(kind: type[BaseModel], values: dict[str, Any]) -> bool:
     return True
 
 
-TASKS = [(kind, task) for kind in COMMANDS.values() for task in _sections_of(kind.model_fields["task"].annotation)]
+TASKS = [(kind, task) for kind in COMMANDS.values() for task in sections_of(kind.model_fields["task"].annotation)]
 
 
 @pytest.mark.parametrize(("kind", "task"), TASKS)
@@ -570,7 +572,7 @@ TASKS = [(kind, task) for kind in COMMANDS.values() for task in _sections_of(kin
 def test_a_recipe_that_is_written_is_read_as_the_same(
     kind: Any, task: Any, data: st.DataObject, tmp_path: Path
 ) -> None:
-    sections = {name: _sections_of(field.annotation) for name, field in kind.model_fields.items()} | {"task": [task]}
+    sections = {name: sections_of(field.annotation) for name, field in kind.model_fields.items()} | {"task": [task]}
     drawn = st.fixed_dictionaries({name: settings_of(below[0]) for name, below in sections.items() if below})
     values = data.draw(drawn.filter(lambda values: is_valid(kind, values)))
     recipe = kind.model_validate(values)
@@ -607,7 +609,7 @@ def test_only_changes_that_matter_to_a_run_are_told(recipe_file: Path) -> None:
 
 
 def test_positions_fall_back_to_what_stands_around() -> None:
-    text = _Text(values={}, keys={("a",): "f:1:1"}, at={}, name="f")
+    text = Text(values={}, keys={("a",): "f:1:1"}, at={}, name="f")
     assert text.where(("a", "b", "c")) == "f:1:1"
     assert text.where(("x",)) == "f:1:1"
 

@@ -1,6 +1,5 @@
 """Training: it learns, splitting changes nothing, a resumed run is the run, and what is not finite stops it."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -8,140 +7,42 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
-import tokenizers
 import torch
 
 import bigbird_cli as bb
+from bigbird_cli.backend import Alone
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data import hub
 from bigbird_cli.errors import (
     BigBirdWarning,
     DataError,
-    DivergedError,
     ModelError,
     RecipeError,
     ResourceError,
     UsageError,
 )
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Started, Step
-from bigbird_cli.pytorch.job import Job, open_job
-from bigbird_cli.pytorch.loader import EpochLoader
-from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
-from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.pytorch.run import Run
-from bigbird_cli.pytorch.run_folder import MetricsFile
-from bigbird_cli.pytorch.stepper import Stepper
-from bigbird_cli.pytorch.training import check, train
-from bigbird_cli.pytorch.world import World
+from bigbird_cli.pytorch.engine import Engine
 from bigbird_cli.recipe.load import load_recipe
-from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.training.check import check
+from bigbird_cli.training.job import Job
+from bigbird_cli.training.run import Run
+from bigbird_cli.training.train import train
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from bigbird_cli.weights.store import SMALL_FILES, read_tensors
-
-WORDS = [f"w{number}" for number in range(40)]
-SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random model with a tokenizer of one piece a word; documents over 28 tokens run block-sparse."""
-    folder = tmp_path_factory.mktemp("start")
-    vocabulary = {piece: number for number, piece in enumerate([*SPECIALS, "red", *WORDS])}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(0)
-    config = BigBirdConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-        block_size=4,
-        num_random_blocks=1,
-        pad_token_id=0,
-        sep_token_id=3,
-    )
-    BigBirdForQuestionAnswering(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts of words, of which the one behind `red` is asked for: 30 to learn from, 6 to judge by."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-
-    def paragraph(number: int) -> dict[str, Any]:
-        words = [WORDS[int(i)] for i in rng.integers(0, len(WORDS), int(rng.integers(6, 50)))]
-        place = int(rng.integers(0, len(words) - 1))
-        words[place] = "red"
-        answer = {"text": words[place + 1], "answer_start": len(" ".join(words[: place + 1])) + 1}
-        question = {"id": f"q{number}", "question": "red", "answers": [answer], "is_impossible": False}
-        return {"context": " ".join(words), "qas": [question]}
-
-    for name, numbers in (("train", range(30)), ("dev", range(100, 106))):
-        articles = [{"title": "words", "paragraphs": [paragraph(number) for number in numbers]}]
-        (folder / f"{name}.json").write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
-    return folder
-
-
-def recipe(start: Path, data: Path, *, dev: bool = True, **changes: Any) -> FinetuneRecipe:
-    """A small run: 12 steps of 5 inputs over 30, so 2 epochs; `optim__lr=...` changes one setting."""
-    values: dict[str, Any] = {
-        "seed": 1,
-        "model": {"start": str(start), "dropout": 0.1, "attention_dropout": 0.1},
-        "task": {"type": "qa", "window": 64, "overlap": 8, "max_answer_tokens": 4},
-        "data": {"train": str(data / "train.json")} | ({"dev": str(data / "dev.json")} if dev else {}),
-        "optim": {"lr": 1e-3, "batch_size": 5, "micro_batch_size": 5, "steps": 12},
-        "run": {"log_every": 3},
-    }
-    for name, value in changes.items():
-        section, _, key = name.partition("__")
-        values[section] = values[section] | {key: value} if key else value
-    return FinetuneRecipe.model_validate(values)
-
-
-def kinds(events: list[Event]) -> list[str]:
-    return [type(event).__name__ for event in events]
-
-
-def weights(run: Path, step: int) -> dict[str, np.ndarray]:
-    tensors, _ = read_checkpoint(run / "checkpoints" / f"step-{step}")
-    return {name: array for name, array in tensors.items() if name.startswith("model.")}
-
-
-def metrics(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def follow(run: Iterator[Event], events: list[Event], act: Callable[[Event], None] = lambda _: None) -> None:
-    """Note a run's events and do something at each."""
-    for event in run:
-        events.append(event)
-        act(event)
-
-
-def stop_after(events: Iterator[Event], kind: type, *, step: int) -> None:
-    """Leave a run as a crash would: nothing of it goes on after this event."""
-    for event in events:
-        if isinstance(event, kind) and event.step == step:
-            break
-    events.close()  # type: ignore[attr-defined]
+from tests.training.runs import CPU, WORDS, follow, kinds, metrics, recipe, stop_after, weights
 
 
 def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path) -> None:
-    events = list(train(recipe(start, data), tmp_path / "run", device="cpu"))
+    events = list(train(recipe(start, data), tmp_path / "run", compute=CPU))
     epoch = ["Step", "Step", "Evaluated", "Saved"]
     assert kinds(events) == ["Started", *epoch, *epoch, "Finished"]
     started, last_step, finished = events[0], events[-4], events[-1]
@@ -164,57 +65,20 @@ def test_the_loss_falls_and_the_answers_are_found(start: Path, data: Path, tmp_p
         start, data, model__dropout=0.0, model__attention_dropout=0.0, optim__lr=1e-2, optim__steps=200,
         run__log_every=20, run__eval_every=200, data__dev=str(data / "train.json"),
     )  # fmt: skip
-    events = list(train(eager, tmp_path / "run", device="cpu"))
+    events = list(train(eager, tmp_path / "run", compute=CPU))
     losses = [event.loss for event in events if isinstance(event, Step)]
     assert losses[-1] < 0.2 * losses[0]
     scores = next(event.scores for event in events if isinstance(event, Evaluated))
     assert scores["f1"] > 80
 
 
-def opened(settings: FinetuneRecipe, folder: Path) -> Job:
-    return open_job(settings, torch.device("cpu"), cache=folder)
-
-
-def gradient(settings: FinetuneRecipe, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
-    """What the optimiser is given for a batch of short and long inputs."""
-    job = opened(settings, folder)
-    assert isinstance(job.loader, EpochLoader)
-    stepper = Stepper(job, World(0, 1, job.device))
-    monkeypatch.setattr(stepper.optimiser, "zero_grad", lambda **_: None)
-    batch = [job.loader.ready(int(i), epoch=0) for i in np.argsort(job.loader.lengths)[::4]]
-    stepper.take(batch, lr=0.0, step=1)
-    return {name: weight.grad for name, weight in job.model.named_parameters() if weight.grad is not None}
-
-
-@pytest.mark.parametrize(
-    "split",
-    [{"optim__micro_batch_size": 1}, {"optim__max_tokens_per_micro_batch": 80}, {"run__gradient_checkpointing": True}],
-)
-def test_splitting_a_batch_changes_no_gradient(
-    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: dict[str, Any]
-) -> None:
-    still = {"model__dropout": 0.0, "model__attention_dropout": 0.0}
-    whole = gradient(
-        recipe(start, data, **still, optim__batch_size=8, optim__micro_batch_size=8), tmp_path, monkeypatch
-    )
-    parts = gradient(
-        recipe(start, data, **still, optim__batch_size=8, **({"optim__micro_batch_size": 8} | split)),
-        tmp_path,
-        monkeypatch,
-    )
-    assert whole.keys() == parts.keys()
-    assert max(float(each.abs().max()) for each in whole.values()) > 1e-2
-    for name, value in whole.items():
-        torch.testing.assert_close(parts[name], value, rtol=1e-4, atol=2e-7, msg=name)
-
-
 @pytest.mark.parametrize("step", [1, 5, 6, 11])
 def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, step: int) -> None:
     settings = recipe(start, data, run__save_every=step, run__keep=12)
-    straight = list(train(settings, tmp_path / "straight", device="cpu"))
-    stop_after(train(settings, tmp_path / "broken", device="cpu"), Saved, step=step)
+    straight = list(train(settings, tmp_path / "straight", compute=CPU))
+    stop_after(train(settings, tmp_path / "broken", compute=CPU), Saved, step=step)
     torch.manual_seed(12345)  # a fresh process stands elsewhere
-    resumed = list(train(settings, tmp_path / "broken", resume="auto", device="cpu"))
+    resumed = list(train(settings, tmp_path / "broken", resume="auto", compute=CPU))
 
     assert isinstance(resumed[0], Started)
     assert resumed[0].resumed_from == tmp_path / "broken" / "checkpoints" / f"step-{step}"
@@ -236,46 +100,46 @@ def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, step:
 
 
 def test_a_resumed_run_may_split_its_batches_otherwise(start: Path, data: Path, tmp_path: Path) -> None:
-    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Saved, step=6)
     narrow = recipe(start, data, optim__micro_batch_size=1)
-    assert kinds(list(train(narrow, tmp_path / "run", resume="auto", device="cpu")))[-1] == "Finished"
+    assert kinds(list(train(narrow, tmp_path / "run", resume="auto", compute=CPU)))[-1] == "Finished"
 
 
 def test_another_recipe_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
-    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Saved, step=6)
     with pytest.raises(UsageError, match=r"optim\.lr"):
-        list(train(recipe(start, data, optim__lr=2e-3), tmp_path / "run", resume="auto", device="cpu"))
+        list(train(recipe(start, data, optim__lr=2e-3), tmp_path / "run", resume="auto", compute=CPU))
 
 
 def test_other_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "train.json"
     copy.write_bytes((data / "train.json").read_bytes())
     settings = recipe(start, data, data__train=str(copy))
-    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(settings, tmp_path / "run", compute=CPU), Saved, step=6)
     copy.write_text(copy.read_text(encoding="utf-8").replace("w1 ", "w1 w1 "), encoding="utf-8")
     with pytest.raises((UsageError, DataError)):
         list(train(recipe(start, data, data__train=str(copy), task__on_bad_answer="error"), tmp_path / "run",
-                   resume="auto", device="cpu"))  # fmt: skip
+                   resume="auto", compute=CPU))  # fmt: skip
 
 
 def test_other_dev_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "dev.json"
     copy.write_bytes((data / "dev.json").read_bytes())
     settings = recipe(start, data, data__dev=str(copy))
-    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(settings, tmp_path / "run", compute=CPU), Saved, step=6)
     copy.write_bytes((data / "train.json").read_bytes())
     with pytest.raises(UsageError, match="the dev data is not what it was"):
-        list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+        list(train(settings, tmp_path / "run", resume="auto", compute=CPU))
 
 
 def test_dev_data_edited_in_place_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "dev.json"
     copy.write_bytes((data / "dev.json").read_bytes())
     settings = recipe(start, data, data__dev=str(copy))
-    stop_after(train(settings, tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(settings, tmp_path / "run", compute=CPU), Saved, step=6)
     copy.write_bytes(copy.read_bytes().replace(b"q100", b"q999"))
     with pytest.raises(UsageError, match="the dev data is not what it was"):
-        list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+        list(train(settings, tmp_path / "run", resume="auto", compute=CPU))
 
 
 def test_data_that_is_written_to_while_it_is_read_leaves_no_cache(
@@ -292,16 +156,16 @@ def test_data_that_is_written_to_while_it_is_read_leaves_no_cache(
 
     monkeypatch.setattr(type(settings.task), "training_features", rewritten)
     with pytest.raises(DataError, match=r"train\.json: it was written to while it was read"):
-        list(train(settings, tmp_path / "run", device="cpu"))
+        list(train(settings, tmp_path / "run", compute=CPU))
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_keeps_what_it_left(
     start: Path, data: Path, tmp_path: Path
 ) -> None:
-    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Step, step=3)
+    stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Step, step=3)
     with pytest.warns(BigBirdWarning, match=r"ended before its first checkpoint.*metrics-1\.jsonl"):
-        events = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+        events = list(train(recipe(start, data), tmp_path / "run", resume="auto", compute=CPU))
     assert kinds(events)[-1] == "Finished"
     assert [line["step"] for line in metrics(tmp_path / "run") if line["event"] == "step"] == [3, 6, 9, 12]
     assert len((tmp_path / "run" / "metrics-1.jsonl").read_text().splitlines()) == 1
@@ -311,7 +175,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_keeps_what_it_
 def finished(start: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with checkpoints of steps 6 and 12 and a moving average."""
     run = tmp_path_factory.mktemp("finished") / "run"
-    list(train(recipe(start, data, run__ema=0.9), run, device="cpu"))
+    list(train(recipe(start, data, run__ema=0.9), run, compute=CPU))
     return run
 
 
@@ -361,9 +225,9 @@ def assert_passed_over(start: Path, data: Path, run: Path) -> None:
     """Step 12 alone is refused as a whole; `auto` goes on from step 6."""
     settings = recipe(start, data, run__ema=0.9)
     with pytest.raises(ModelError, match=r"not a checkpoint of this version|holds no JSON object|is not JSON"):
-        list(train(settings, run, resume=str(run / "checkpoints" / "step-12"), device="cpu"))
+        list(train(settings, run, resume=str(run / "checkpoints" / "step-12"), compute=CPU))
     with pytest.warns(BigBirdWarning, match="step-12 is passed over"):
-        begun = next(train(settings, run, resume="auto", device="cpu"))
+        begun = next(train(settings, run, resume="auto", compute=CPU))
     assert isinstance(begun, Started)
     assert begun.resumed_from == run / "checkpoints" / "step-6"
 
@@ -407,17 +271,17 @@ def test_a_start_model_that_is_not_finite_is_named(start: Path, data: Path, tmp_
     tensors[name][3, 2] = odd
     safetensors.numpy.save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=rf"1 of the 256 numbers of {name} are not finite") as caught:
-        list(train(recipe(broken, data), tmp_path / "run", device="cpu"))
+        list(train(recipe(broken, data), tmp_path / "run", compute=CPU))
     assert caught.value.exit_code == 4
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tmp_path: Path, streaming: bool) -> None:
     settings = {"data__streaming": streaming, "run__save_every": 5, "run__keep": 9}
-    list(train(recipe(start, data, **settings), tmp_path / "none", device="cpu"))
+    list(train(recipe(start, data, **settings), tmp_path / "none", compute=CPU))
     threads = recipe(start, data, **settings | {"data__workers": 3})
-    stop_after(train(threads, tmp_path / "some", device="cpu"), Saved, step=5)
-    list(train(threads, tmp_path / "some", resume="auto", device="cpu"))
+    stop_after(train(threads, tmp_path / "some", compute=CPU), Saved, step=5)
+    list(train(threads, tmp_path / "some", resume="auto", compute=CPU))
     assert [line["loss"] for line in metrics(tmp_path / "none") if "loss" in line] == [
         line["loss"] for line in metrics(tmp_path / "some") if "loss" in line
     ]
@@ -427,7 +291,7 @@ def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tm
 
 def test_checkpoints_come_by_minutes_too(start: Path, data: Path, tmp_path: Path) -> None:
     settings = recipe(start, data, run__save_minutes=1e-9, run__eval_every=6, run__keep=20)
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     assert [event.step for event in events if isinstance(event, Saved)] == list(range(1, 13))
 
 
@@ -444,11 +308,11 @@ def test_room_for_all_checkpoints_is_looked_for_before_the_first_step(
 
     monkeypatch.setattr(sys.modules[Run.__module__], "require_space", require)
     settings = recipe(start, data, run__save_every=1, run__keep=3, run__ema=0.9)
-    events = train(settings, tmp_path / "run", device="cpu")
+    events = train(settings, tmp_path / "run", compute=CPU)
     assert isinstance(next(events), Started)
     with pytest.raises(ResourceError, match="full"):
         next(events)
-    list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+    list(train(settings, tmp_path / "run", resume="auto", compute=CPU))
     tensors = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*.safetensors"))
     headers = 4 * 20_000
     of_tensors = wanted[0] - 2 * SMALL_FILES  # the best model before, and the next one beside it
@@ -472,29 +336,29 @@ def test_a_data_set_of_the_hub_is_learnt_from(
     monkeypatch.setattr(hub, "rows", streamed)
     monkeypatch.setattr(hub, "revision_of", lambda *_, **__: "1")
     settings = recipe(start, data, data__train="hub:someone/words:train", data__max_examples=5, optim__steps=2)
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     assert events[0].n_features == 5  # type: ignore[union-attr]
     assert set(asked) == {("hub:someone/words:train", "train")}
 
 
 def test_an_existing_run_is_not_written_into_unasked(start: Path, data: Path, tmp_path: Path) -> None:
-    stop_after(train(recipe(start, data), tmp_path / "run", device="cpu"), Saved, step=6)
+    stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Saved, step=6)
     with pytest.raises(UsageError, match="--resume"):
-        next(train(recipe(start, data), tmp_path / "run", device="cpu"))
+        next(train(recipe(start, data), tmp_path / "run", compute=CPU))
 
 
 def test_a_finished_run_has_nothing_left_to_do(start: Path, data: Path, tmp_path: Path) -> None:
-    done = list(train(recipe(start, data), tmp_path / "run", device="cpu"))
-    again = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+    done = list(train(recipe(start, data), tmp_path / "run", compute=CPU))
+    again = list(train(recipe(start, data), tmp_path / "run", resume="auto", compute=CPU))
     assert kinds(again) == ["Started", "Finished"]
     assert again[-1].best_scores == done[-1].best_scores  # type: ignore[union-attr]
 
 
 def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([10.0, 30.0, 20.0, 30.0])
-    monkeypatch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_: {"f1": next(scores)})
+    monkeypatch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_, **__: {"f1": next(scores)})
     settings = recipe(start, data, run__eval_every=3, run__keep=9)
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     assert [event.best for event in events if isinstance(event, Evaluated)] == [True, True, False, False]
     kept = read_tensors(tmp_path / "run")
     for name, array in weights(tmp_path / "run", 6).items():
@@ -509,12 +373,12 @@ def test_a_run_that_goes_on_in_another_folder_leaves_a_model_there(
     scores = iter([90.0, 10.0])
     settings = recipe(start, data, run__save_every=2, run__keep=9)
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_: {"f1": next(scores)})
-        list(train(settings, tmp_path / "run", device="cpu"))
+        patch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_, **__: {"f1": next(scores)})
+        list(train(settings, tmp_path / "run", compute=CPU))
     resume = str(tmp_path / "run" / "checkpoints" / f"step-{step}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", BigBirdWarning)
-        events = list(train(settings, tmp_path / "other", resume=resume, device="cpu"))
+        events = list(train(settings, tmp_path / "other", resume=resume, compute=CPU))
     assert [f"step {step} on" in str(warning.message) for warning in caught] == ([] if step == 4 else [True])
     assert any(event.best for event in events if isinstance(event, Evaluated))
     assert read_tensors(tmp_path / "other").keys() == read_tensors(tmp_path / "run").keys()
@@ -522,7 +386,7 @@ def test_a_run_that_goes_on_in_another_folder_leaves_a_model_there(
 
 
 def test_without_a_dev_set_the_last_model_is_kept(start: Path, data: Path, tmp_path: Path) -> None:
-    events = list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
+    events = list(train(recipe(start, data, dev=False), tmp_path / "run", compute=CPU))
     assert "Evaluated" not in kinds(events)
     assert events[-1].best_scores is None  # type: ignore[union-attr]
     kept = read_tensors(tmp_path / "run")
@@ -532,7 +396,7 @@ def test_without_a_dev_set_the_last_model_is_kept(start: Path, data: Path, tmp_p
 
 def test_a_finished_run_is_a_model_folder(start: Path, data: Path, tmp_path: Path) -> None:
     settings = recipe(start, data, run__save_precision="float16")
-    list(train(settings, tmp_path / "run", device="cpu"))
+    list(train(settings, tmp_path / "run", compute=CPU))
     with warnings.catch_warnings():
         warnings.simplefilter("error", BigBirdWarning)  # nothing is missing
         model = bb.BigBirdForQuestionAnswering.from_pretrained(tmp_path / "run")
@@ -544,42 +408,6 @@ def test_a_finished_run_is_a_model_folder(start: Path, data: Path, tmp_path: Pat
     assert load_recipe(tmp_path / "run" / "recipe.yaml") == settings
     n_weights = sum(array.size for array in weights(tmp_path / "run", 12).values())
     assert (tmp_path / "run" / "model.safetensors").stat().st_size < 2.2 * n_weights + 10_000
-
-
-def test_a_loss_that_is_not_finite_stops_before_the_step(
-    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batches: list[list[str]] = []
-    forward = BigBirdForQuestionAnswering.forward
-
-    def poisoned(self: BigBirdForQuestionAnswering, **inputs: Any) -> Any:
-        output = forward(self, **inputs)
-        if output.loss is None:
-            return output
-        batches.append(output)
-        return type(output)(loss=output.loss * (float("nan") if len(batches) == 7 else 1.0))
-
-    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", poisoned)
-    settings = recipe(start, data, optim__micro_batch_size=1, run__save_every=1, run__log_every=1)
-    events = []
-    with pytest.raises(DivergedError, match=r"the loss is nan at step 2; the examples were .*question q\d+;") as caught:
-        events += train(settings, tmp_path / "run", device="cpu")
-    assert caught.value.exit_code == 6
-    assert caught.value.problem.count("question q") == 1  # the guilty pass alone is named
-    assert metrics(tmp_path / "run")[-1] == {"event": "diverged", "step": 2, "problem": caught.value.problem}
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-1"]
-
-
-def test_a_gradient_that_is_not_finite_stops_before_the_step(start: Path, data: Path, tmp_path: Path) -> None:
-    job = opened(recipe(start, data), tmp_path)
-    stepper = Stepper(job, World(0, 1, job.device))
-    weight = job.model.bert.embeddings.word_embeddings.weight
-    weight.register_hook(lambda gradient: gradient * float("inf"))
-    before = weight.detach().clone()
-    with pytest.raises(DivergedError, match=r"gradient's norm is (inf|nan) at step 1"):
-        stepper.take(job.loader.batch(1), lr=1e-3, step=1)
-    assert torch.equal(weight, before)
-    assert not stepper.optimiser.state
 
 
 @pytest.mark.parametrize(
@@ -603,15 +431,15 @@ def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
             os.kill(os.getpid(), number)
 
     with pytest.raises(error) as caught:
-        follow(train(settings, tmp_path / "run", device="cpu"), events, send)
+        follow(train(settings, tmp_path / "run", compute=CPU), events, send)
     assert kinds(events[-2:]) == ["Step", "Saved"]
     assert events[-1].step == 4  # type: ignore[union-attr]
     if error is SystemExit:
         assert caught.value.code == 128 + number
     assert signal.getsignal(number) is signal.default_int_handler
 
-    list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
-    list(train(settings, tmp_path / "straight", device="cpu"))
+    list(train(settings, tmp_path / "run", resume="auto", compute=CPU))
+    list(train(settings, tmp_path / "straight", compute=CPU))
     for name, array in weights(tmp_path / "straight", 12).items():
         np.testing.assert_array_equal(weights(tmp_path / "run", 12)[name], array)
 
@@ -619,21 +447,21 @@ def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
 def test_a_signal_in_an_evaluation_has_it_done_again_after_a_resumption(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = Predictor.predict
+    predict = Engine.predict
 
-    def interrupted(self: Predictor, *args: Any, **options: Any) -> Iterator[dict[str, np.ndarray]]:
+    def interrupted(self: Engine, *args: Any, **options: Any) -> Iterator[Any]:
         for number, outputs in enumerate(predict(self, *args, **options)):
             if number == 2:
                 os.kill(os.getpid(), signal.SIGTERM)
             yield outputs
 
     with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "predict", interrupted)
+        patch.setattr(Engine, "predict", interrupted)
         events: list[Event] = []
         with pytest.raises(SystemExit):
-            follow(train(recipe(start, data), tmp_path / "run", device="cpu"), events)
+            follow(train(recipe(start, data), tmp_path / "run", compute=CPU), events)
     assert kinds(events) == ["Started", "Step", "Step", "Saved"]
-    resumed = list(train(recipe(start, data), tmp_path / "run", resume="auto", device="cpu"))
+    resumed = list(train(recipe(start, data), tmp_path / "run", resume="auto", compute=CPU))
     assert kinds(resumed)[:2] == ["Started", "Evaluated"]
     assert [line["step"] for line in metrics(tmp_path / "run") if line["event"] == "evaluated"] == [6, 12]
 
@@ -646,7 +474,7 @@ def test_a_second_signal_aborts_at_once(start: Path, data: Path, tmp_path: Path)
 
     events: list[Event] = []
     with pytest.raises(KeyboardInterrupt):
-        follow(train(recipe(start, data, run__log_every=1), tmp_path / "run", device="cpu"), events, send_twice)
+        follow(train(recipe(start, data, run__log_every=1), tmp_path / "run", compute=CPU), events, send_twice)
     assert kinds(events) == ["Started", "Step"]
 
 
@@ -654,7 +482,7 @@ def test_a_second_signal_aborts_at_once(start: Path, data: Path, tmp_path: Path)
 def test_a_second_signal_from_a_supervisor_ends_the_process_where_it_stands(repository: Path) -> None:
     script = """
 import os, signal
-from bigbird_cli.pytorch.signals import StopSignals
+from bigbird_cli.training.signals import StopSignals
 
 class Odd:
     def __del__(self):  # no exception leaves this
@@ -674,7 +502,7 @@ def test_check_takes_a_step_and_writes_nothing(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    checked = check(recipe(start, data), device="cpu")
+    checked = check(recipe(start, data), compute=CPU)
     assert (checked.n_examples, checked.n_features, checked.n_steps) == (30, 30, 12)
     assert checked.n_tokens > 30 * 10
     assert np.isfinite(checked.loss)
@@ -683,19 +511,19 @@ def test_check_takes_a_step_and_writes_nothing(
 
 
 def test_epochs_give_the_number_of_steps(start: Path, data: Path) -> None:
-    assert check(recipe(start, data, optim__steps=None, optim__epochs=2.5), device="cpu").n_steps == 15
+    assert check(recipe(start, data, optim__steps=None, optim__epochs=2.5), compute=CPU).n_steps == 15
 
 
 def test_examples_can_be_limited(start: Path, data: Path) -> None:
-    assert check(recipe(start, data, data__max_examples=7), device="cpu").n_examples == 7
+    assert check(recipe(start, data, data__max_examples=7), compute=CPU).n_examples == 7
 
 
 def test_a_metric_that_the_task_lacks_is_refused_before_training(start: Path, data: Path, tmp_path: Path) -> None:
     settings = recipe(start, data, run__metric="exact_macth")
     with pytest.raises(RecipeError, match="exact_match"):
-        check(settings, device="cpu")
+        check(settings, compute=CPU)
     with pytest.raises(RecipeError, match="exact_match"):
-        list(train(settings, tmp_path / "run", device="cpu"))
+        list(train(settings, tmp_path / "run", compute=CPU))
 
 
 def squad(path: Path, *rows: tuple[str, str | None]) -> Path:
@@ -723,8 +551,8 @@ def test_a_metric_that_only_some_examples_give_is_taken(start: Path, data: Path,
     short, long = ("red w1", "w1"), (" ".join(["red", *WORDS * 13]), "w0")
     dev = squad(tmp_path / "dev.json", short, short, short, ("w1 w2", None), long)
     settings = recipe(start, data, data__dev=str(dev), run__metric=metric, optim__steps=1)
-    check(settings, device="cpu")
-    finished = list(train(settings, tmp_path / "run", device="cpu"))[-1]
+    check(settings, compute=CPU)
+    finished = list(train(settings, tmp_path / "run", compute=CPU))[-1]
     assert isinstance(finished, Finished)
     assert metric in (finished.best_scores or {})
 
@@ -733,9 +561,9 @@ def test_dev_inputs_longer_than_the_models_positions_are_refused(start: Path, da
     dev = squad(tmp_path / "dev.json", (" ".join(["red", *WORDS, *WORDS[:35]]), "w0"))
     settings = recipe(start, data, task__window=80, data__dev=str(dev))
     with pytest.raises(RecipeError, match=r"inputs of 80 tokens; .* task\.window to 64"):
-        check(settings, device="cpu")
+        check(settings, compute=CPU)
     with pytest.raises(RecipeError, match=r"task\.window to 64"):
-        next(train(settings, tmp_path / "run", device="cpu"))
+        next(train(settings, tmp_path / "run", compute=CPU))
 
 
 def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: Path) -> None:
@@ -747,7 +575,7 @@ def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: 
         json.dumps({"data": [{"paragraphs": [{"context": context, "qas": [question]}]}]}), encoding="utf-8"
     )
     with pytest.raises(RecipeError, match=r"task\.window to 64"):
-        check(long, device="cpu")
+        check(long, compute=CPU)
 
 
 def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(start: Path, data: Path, tmp_path: Path) -> None:
@@ -758,127 +586,33 @@ def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(start: Path, d
     content["model"]["vocab"]["new"] = n_embeddings
     (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ModelError, match=f"ids up to {n_embeddings}, but the model only {n_embeddings} word"):
-        check(recipe(folder, data), device="cpu")
+        check(recipe(folder, data), compute=CPU)
 
 
 def test_a_file_without_examples_is_refused(start: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "none.json").write_text('{"data": []}', encoding="utf-8")
     with pytest.raises(DataError, match=r"none\.json"):
-        check(recipe(start, data, data__train=str(tmp_path / "none.json")), device="cpu")
-
-
-def test_want_of_memory_names_the_setting(
-    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forward(*_: Any, **__: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", forward)
-    with pytest.raises(ResourceError, match=r"optim\.micro_batch_size"):
-        list(train(recipe(start, data, dev=False), tmp_path / "run", device="cpu"))
-
-
-def test_want_of_memory_in_an_evaluation_names_no_option_that_training_lacks(
-    start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    forward = BigBirdForQuestionAnswering.forward
-
-    def greedy(self: BigBirdForQuestionAnswering, **inputs: Any) -> Any:
-        if not self.training:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return forward(self, **inputs)
-
-    monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", greedy)
-    with pytest.raises(ResourceError, match="out of memory") as caught:
-        list(train(recipe(start, data, optim__steps=1), tmp_path / "run", device="cpu"))
-    assert "--device" in str(caught.value.fix)
-    assert "--batch-size" not in str(caught.value)
-
-
-def test_half_precision_arithmetic_keeps_whole_weights(start: Path, data: Path, tmp_path: Path) -> None:
-    events = list(train(recipe(start, data, run__precision="bfloat16", optim__steps=3), tmp_path / "run", device="cpu"))
-    assert np.isfinite(next(event.loss for event in events if isinstance(event, Step)))
-    assert {array.dtype for array in weights(tmp_path / "run", 3).values()} == {np.dtype(np.float32)}
-
-
-def test_metrics_of_steps_that_are_done_again_are_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    first = MetricsFile(tmp_path, after=0)
-    for step in (1, 2, 3):
-        first.write("step", {"step": step, "loss": 1.0})
-    with path.open("a", encoding="utf-8") as file:
-        file.write('{"event": "step", "st')  # a crash in the middle of a line
-    MetricsFile(tmp_path, after=2).write("step", {"step": 3, "loss": float("nan"), "scores": {"f1": float("inf")}})
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [line["step"] for line in lines] == [1, 2, 3]
-    assert (lines[-1]["loss"], lines[-1]["scores"]) == ("nan", {"f1": "inf"})
-
-
-@pytest.mark.parametrize(
-    "odd", [b"\xff\xfe\n", b"\x00" * 512 + b"\n", b'{"step": "2"}\n', b"[1]\n", b"[" * 99_999 + b"\n"]
-)
-def test_lines_that_are_no_metrics_are_kept_elsewhere(tmp_path: Path, odd: bytes) -> None:
-    path = tmp_path / "metrics.jsonl"
-    MetricsFile(tmp_path, after=0).write("step", {"step": 1, "loss": 1.0})
-    whole = path.read_bytes() + odd
-    path.write_bytes(whole)
-    with pytest.warns(BigBirdWarning, match=r"no metrics.*metrics-1\.jsonl"):
-        MetricsFile(tmp_path, after=1).write("step", {"step": 2, "loss": 1.0})
-    assert [line["step"] for line in metrics(tmp_path)] == [1, 2]
-    assert (tmp_path / "metrics-1.jsonl").read_bytes() == whole
-
-
-@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
-@pytest.mark.parametrize("name", ["metrics.jsonl", "metrics.new"])
-def test_metrics_are_not_written_through_a_link(tmp_path: Path, name: str, link: Callable[[Path, Path], None]) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("precious\n")
-    (tmp_path / "run").mkdir()
-    with contextlib.suppress(ResourceError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        link(tmp_path / "run" / name, victim)
-        MetricsFile(tmp_path / "run", after=0).write("step", {"step": 1})
-    open_metrics = MetricsFile(Path(tempfile.mkdtemp(dir=tmp_path)), after=0)
-    assert open_metrics._path is not None
-    open_metrics._path.unlink()
-    link(open_metrics._path, victim)
-    with pytest.raises(ResourceError, match="which is not written to"):
-        open_metrics.write("step", {"step": 1})
-    assert victim.read_text() == "precious\n"
-
-
-def test_events_for_tensorboard_are_not_written_through_a_link(tmp_path: Path) -> None:
-    pytest.importorskip("torch.utils.tensorboard")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "tensorboard").symlink_to(tmp_path / "other")
-    with pytest.raises(ResourceError, match="a link stands here"):
-        MetricsFile(tmp_path, after=0, tensorboard=True)
-    assert list((tmp_path / "other").iterdir()) == []
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFOs")
-def test_metrics_that_are_a_pipe_do_not_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "metrics.jsonl")
-    with pytest.raises(ResourceError, match="no plain file"):
-        MetricsFile(tmp_path, after=0)
+        check(recipe(start, data, data__train=str(tmp_path / "none.json")), compute=CPU)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no SIGUSR1")
-def test_a_wish_for_a_checkpoint_that_comes_while_others_are_asked_is_the_next_step_s(
+def test_a_request_for_a_checkpoint_that_comes_while_others_are_asked_is_the_next_steps(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    highest = World.highest
+    all_reduce = Alone.all_reduce
 
-    def interrupted(self: World, values: list[float]) -> list[float]:
+    def interrupted(self: Alone, values: Sequence[float], how: Any) -> list[float]:
         nonlocal asked
+        if how == "sum":  # of a step's losses
+            return all_reduce(self, values, how)
         if asked == 2:  # before step 1, after it, after step 2
             os.kill(os.getpid(), signal.SIGUSR1)
         asked += 1
-        return highest(self, values)
+        return all_reduce(self, values, how)
 
-    monkeypatch.setattr(World, "highest", interrupted)
-    events = list(train(recipe(start, data, dev=False, optim__steps=5), tmp_path / "run", device="cpu"))
+    monkeypatch.setattr(Alone, "all_reduce", interrupted)
+    events = list(train(recipe(start, data, dev=False, optim__steps=5), tmp_path / "run", compute=CPU))
     assert [event.step for event in events if isinstance(event, Saved)] == [3, 5]
 
 
@@ -896,12 +630,12 @@ def test_signals_while_data_are_prepared(
         return open_after_signal
 
     monkeypatch.setattr(sys.modules[train.__module__], "open_job", sending(signal.SIGUSR1))
-    assert kinds(list(train(recipe(start, data), tmp_path / "run", device="cpu")))[-1] == "Finished"
+    assert kinds(list(train(recipe(start, data), tmp_path / "run", compute=CPU)))[-1] == "Finished"
     monkeypatch.setattr(sys.modules[train.__module__], "open_job", sending(signal.SIGINT))
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            list(train(recipe(start, data), tmp_path / "other", device="cpu"))
+            list(train(recipe(start, data), tmp_path / "other", compute=CPU))
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, former)

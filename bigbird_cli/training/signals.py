@@ -1,4 +1,4 @@
-"""Signals to a run: to stop, noted and obeyed at a step's end, the second at once; or to save and go on."""
+"""Signals to a run: to stop, at the end of a step, or at once where it is the second; or to save and go on."""
 
 import os
 import signal
@@ -7,13 +7,11 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
 _SAVE = getattr(signal, "SIGUSR1", None)  # Windows has none
 
 
 class StopSignals:
-    """While open, notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and SIGUSR1 as a wish for a checkpoint.
+    """While open, notes SIGINT, SIGTERM and SIGHUP instead of dying of them, and SIGUSR1 as a request for a checkpoint.
 
     A second signal to stop ends the process at once; SIGINT as Python does, by a KeyboardInterrupt.
 
@@ -23,9 +21,9 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.caught: int | None = None
-        self.wants_save = False
+        self.save_requested = False
         self.is_preparing = True
-        """A signal to stop acts as it did before this was opened: there is no step at whose end to obey."""
+        """A signal to stop acts as it did before this was opened: there is no step yet to wait for."""
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -46,7 +44,7 @@ class StopSignals:
         self._former.clear()
 
     @staticmethod
-    def obey(number: int) -> None:
+    def raise_for(number: int) -> None:
         """Raise what a signal asks for: KeyboardInterrupt, or SystemExit with 128 + its number."""
         if number == signal.SIGINT:
             raise KeyboardInterrupt
@@ -62,7 +60,7 @@ class StopSignals:
         if again and number != signal.SIGINT:
             os._exit(128 + number)  # an exception could be raised where nobody lets it through
         if again:
-            self.obey(number)
+            self.raise_for(number)
 
     def _note_save(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is Python's
-        self.wants_save = True
+        self.save_requested = True

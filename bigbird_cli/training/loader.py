@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from bigbird_cli.data.stream import shuffled
-from bigbird_cli.pytorch.batches import epoch_batches
 from bigbird_cli.tasks.base import Feature, Features, Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.training.batching import epoch_batches
 
 STREAM_POOL = 8
 """Optimiser batches of a stream that are sorted by length together."""

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bigbird_cli.backend import Compute
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.predict import open_predictor
-from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.ner import NamedEntities
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
+from bigbird_cli.training.train import train
 from bigbird_cli.weights.store import open_folder
 
+CPU = Compute("cpu")
 PEOPLE = ("ada", "bel", "cora", "dov")
 PLACES = ("harbour", "town", "tower")
 OTHERS = ("the", "of", "lit", "built", "kept", "signed", ".", ",", "storm")
@@ -55,7 +57,7 @@ def test_entities_are_learnt_and_found_by_the_run(tiny_qa_model: Path, tmp_path:
     }
     run = tmp_path / "run"
     with pytest.warns(BigBirdWarning, match=r"new: classifier\.weight"):
-        events = list(train(FinetuneRecipe.model_validate(recipe), run, device="cpu"))
+        events = list(train(FinetuneRecipe.model_validate(recipe), run, compute=CPU))
     [evaluated] = [event for event in events if isinstance(event, Evaluated)]
     assert evaluated.scores["f1"] > 97
     assert evaluated.scores["unalignable"] == 0

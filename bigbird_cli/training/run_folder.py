@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from bigbird_cli.errors import BigBirdWarning, UsageError
-from bigbird_cli.files.whole import open_plain, refuse_link, replace_file, set_aside
-from bigbird_cli.pytorch.model.pretrained import PretrainedModel
-from bigbird_cli.recipe.load import dump_recipe
-from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.files.whole import open_plain, replace_file, set_aside
+from bigbird_cli.recipe import Recipe, dump_recipe
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.training.tensorboard import ScalarWriter
 from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.store import CARD, TASK, write_model
 
@@ -37,7 +37,7 @@ class MetricsFile:
 
     def __init__(self, run: Path | None, *, after: int, tensorboard: bool = False) -> None:
         self._path = None if run is None else run / "metrics.jsonl"
-        self._board = None
+        self._board: ScalarWriter | None = None
         if run is None or self._path is None:
             return
         steps = [(_step_of(line), line) for line in _lines(self._path)]
@@ -50,7 +50,7 @@ class MetricsFile:
             )
         replace_file(self._path, b"".join(line for step, line in steps if step is not None and step <= after))
         if tensorboard:
-            self._board = _open_board(run / "tensorboard", after=after)
+            self._board = ScalarWriter(run / "tensorboard", after=after)
 
     def __enter__(self) -> "MetricsFile":
         return self
@@ -67,37 +67,18 @@ class MetricsFile:
         with os.fdopen(open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", encoding="utf-8") as file:
             file.write(line + "\n")
         if self._board is not None:
-            room = "train" if kind == "step" else "dev"
+            part = "train" if kind == "step" else "dev"
             for name, value in {**values, **values.get("scores", {})}.items():
                 if isinstance(value, int | float) and name not in ("step", "n_steps", "best"):
-                    self._board.add_scalar(f"{room}/{name}", value, values["step"])
+                    self._board.write(f"{part}/{name}", value, step=values["step"])
             self._board.flush()
-
-
-def summary_writer() -> Any:
-    """The class that writes events for TensorBoard.
-
-    Raises:
-        UsageError: TensorBoard is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise UsageError(
-            "TensorBoard is not installed", where="run.tensorboard", fix="pip install 'bigbird-cli[tensorboard]'"
-        ) from None
-    return SummaryWriter
-
-
-def _open_board(folder: Path, *, after: int) -> Any:
-    refuse_link(folder)
-    return summary_writer()(str(folder), purge_step=after + 1)
 
 
 def write_best_model(
     run: Path,
     *,
-    model: PretrainedModel,
+    config: BigBirdConfig,
+    weights: Mapping[str, np.ndarray],
     tokenizer: Tokenizer,
     recipe: Recipe,
     task: Task,
@@ -109,25 +90,25 @@ def write_best_model(
 
     Args:
         run: the run folder.
-        model: the model.
-        tokenizer: its tokenizer.
+        config: the model's.
+        weights: by transformers' names.
+        tokenizer: the model's tokenizer.
         recipe: what it was trained by; `run.save_precision` is the precision written.
         task: the recipe's, with its labels: what task.json says.
         step: optimiser steps taken.
         n_steps: of the whole run.
         scores: on the dev set, or None without one.
     """
-    tensors = model.to_tensors()
     if recipe.run.save_precision == "int8":
-        tensors = narrowed(tensors)
+        weights = narrowed(weights)
     else:
         dtype = np.dtype(recipe.run.save_precision)
-        tensors = {name: array.astype(dtype, copy=False) for name, array in tensors.items()}
+        weights = {name: array.astype(dtype, copy=False) for name, array in weights.items()}
     settings: Any = task
     write_model(
         run,
-        config=model.config,
-        tensors=tensors,
+        config=config,
+        tensors=weights,
         tokenizer=tokenizer,
         files={
             TASK: (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),

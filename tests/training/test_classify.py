@@ -12,18 +12,20 @@ import pytest
 import torch
 import transformers
 
+from bigbird_cli.backend import Compute
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.model.models import BigBirdForSequenceClassification
 from bigbird_cli.pytorch.predict import open_predictor
-from bigbird_cli.pytorch.training import train
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.tasks.classify import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
+from bigbird_cli.training.train import train
 from bigbird_cli.weights.store import open_folder, read_tensors
 
+CPU = Compute("cpu")
 SPIECE = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
 COLOURS = {"ada": "red", "bel": "blue", "cora": "green"}
 FILLERS = ("the", "of", "lit", "built", "kept", "signed", "storm", "sea")
@@ -103,7 +105,7 @@ def test_it_is_learnt_and_the_saved_model_scores_the_same(
     }
     run = tmp_path / "run"
     with pytest.warns(BigBirdWarning, match=r"new: "):
-        events = list(train(FinetuneRecipe.model_validate(recipe), run, device="cpu"))
+        events = list(train(FinetuneRecipe.model_validate(recipe), run, compute=CPU))
     assert isinstance(events[-1], Finished)
     [evaluated] = [event for event in events if isinstance(event, Evaluated)]
     assert evaluated.scores[metric] > 85
@@ -152,7 +154,7 @@ def test_words_that_a_recipe_adds_to_the_vocabulary_are_tokens_of_the_runs_model
     run = tmp_path / "run"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BigBirdWarning)  # of the head that is new
-        list(train(FinetuneRecipe.model_validate(recipe), run, device="cpu"))
+        list(train(FinetuneRecipe.model_validate(recipe), run, compute=CPU))
     tokenizer, model = load_tokenizer(run), BigBirdForSequenceClassification.from_pretrained(run)
     assert tokenizer.vocab_size == before.vocab_size + 2
     assert model.config.vocab_size == (before.vocab_size + 2 if as_spiece else 160)  # the other has rows to spare
@@ -175,7 +177,7 @@ def test_added_words_are_no_features_of_the_vocabulary_without_them(tiny_qa_mode
     for added in ([], ["<drug>"]):
         recipe["model"]["added_tokens"] = added
         with pytest.warns(BigBirdWarning, match="new: "):
-            list(train(FinetuneRecipe.model_validate(recipe), tmp_path / f"run-{len(added)}", device="cpu"))
+            list(train(FinetuneRecipe.model_validate(recipe), tmp_path / f"run-{len(added)}", compute=CPU))
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
@@ -199,7 +201,7 @@ def test_a_linear_classifier_is_fitted_without_a_step_and_leaves_the_encoder_as_
 ) -> None:
     run = tmp_path / "run"
     with pytest.warns(BigBirdWarning, match="new: linear"):
-        events = list(train(few_shot(tiny_label_model, tmp_path, steps=0), run, device="cpu"))
+        events = list(train(few_shot(tiny_label_model, tmp_path, steps=0), run, compute=CPU))
     [evaluated] = [event for event in events if isinstance(event, Evaluated)]
     assert isinstance(events[-1], Finished)
     assert (evaluated.step, events[-1].step) == (0, 0)
@@ -224,7 +226,7 @@ def test_the_whole_is_trained_from_the_fitted_head_on_and_the_better_is_kept(
 ) -> None:
     recipe = few_shot(tiny_label_model, tmp_path, steps=24)
     with pytest.warns(BigBirdWarning, match="new: linear"):
-        events = list(train(recipe, tmp_path / "run", device="cpu"))
+        events = list(train(recipe, tmp_path / "run", compute=CPU))
     evaluated = [event for event in events if isinstance(event, Evaluated)]
     assert evaluated[0].step == 0
     assert evaluated[-1].step == 24

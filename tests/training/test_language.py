@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bigbird_cli.backend import Compute
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, RecipeError
 from bigbird_cli.events import Evaluated, Finished, Saved, Started, Step
 from bigbird_cli.pytorch.model.models import BigBirdForCausalLM, BigBirdForMaskedLM
-from bigbird_cli.pytorch.training import check, train
 from bigbird_cli.recipe.schema import PretrainRecipe
+from bigbird_cli.training.check import check
+from bigbird_cli.training.train import train
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from tests.conftest import write_wordpiece
 
+CPU = Compute("cpu")
 LINES = ("the keeper lit the lamp in the tower", "ada and bel signed the lease in 1887", "the sea was in a storm")
 
 
@@ -74,7 +77,7 @@ def test_a_model_learns_from_nothing(texts: Path, vocabulary: Path, tmp_path: Pa
         {"tokenizer": str(vocabulary), "config": SIZES}, texts, task={**task, "window": 48, **extra},
         optim__steps=120, run__eval_every=60,
     )  # fmt: skip
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     losses = [event.loss for event in events if isinstance(event, Step)]
     assert losses[-1] < 0.7 * losses[0]
     bits = [event.scores["bits_per_character"] for event in events if isinstance(event, Evaluated)]
@@ -94,13 +97,13 @@ def test_a_model_learns_from_nothing(texts: Path, vocabulary: Path, tmp_path: Pa
 @pytest.mark.parametrize("changes", [{}, {"data__streaming": True, "data__shuffle_buffer": 20}, {"run__ema": 0.9}])
 def test_a_resumed_run_is_the_run(texts: Path, vocabulary: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     settings = recipe({"tokenizer": str(vocabulary), "config": SIZES}, texts, run__save_every=5, **changes)
-    list(train(settings, tmp_path / "straight", device="cpu"))
-    run = train(settings, tmp_path / "broken", device="cpu")
+    list(train(settings, tmp_path / "straight", compute=CPU))
+    run = train(settings, tmp_path / "broken", compute=CPU)
     for event in run:
         if isinstance(event, Saved) and event.step == 5:
             break
     run.close()  # type: ignore[attr-defined]
-    list(train(settings, tmp_path / "broken", resume="auto", device="cpu"))
+    list(train(settings, tmp_path / "broken", resume="auto", compute=CPU))
     straight, broken = weights(tmp_path / "straight", 12), weights(tmp_path / "broken", 12)
     assert straight.keys() == broken.keys()
     for name, array in straight.items():
@@ -110,7 +113,7 @@ def test_a_resumed_run_is_the_run(texts: Path, vocabulary: Path, tmp_path: Path,
 
 def test_the_kept_model_is_the_average(texts: Path, vocabulary: Path, tmp_path: Path) -> None:
     settings = recipe({"tokenizer": str(vocabulary), "config": SIZES}, texts, run__ema=0.9)
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     assert [event.best for event in events if isinstance(event, Evaluated)] == [True, True]
     kept = dict(BigBirdForMaskedLM.from_pretrained(tmp_path / "run").state_dict())
     state = weights(tmp_path / "run", 12)
@@ -124,16 +127,16 @@ def test_a_run_stops_when_its_scores_rise_no_more(texts: Path, vocabulary: Path,
         {"tokenizer": str(vocabulary), "config": SIZES}, texts, optim__lr=1e-9, optim__warmup=0.0,
         optim__schedule="constant", optim__steps=40, run__eval_every=2, run__patience=3, run__metric="accuracy",
     )  # fmt: skip
-    events = list(train(settings, tmp_path / "run", device="cpu"))
+    events = list(train(settings, tmp_path / "run", compute=CPU))
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert finished.stopped_early
     assert finished.step == 8  # the first is the best, and three are not better
-    again = list(train(settings, tmp_path / "run", resume="auto", device="cpu"))
+    again = list(train(settings, tmp_path / "run", resume="auto", compute=CPU))
     assert [type(event) for event in again] == [Started, Finished]
     bare = settings.model_copy(update={"data": settings.data.model_copy(update={"dev": None})})
     with pytest.raises(RecipeError, match=r"patience needs data\.dev"):
-        list(train(bare, tmp_path / "other", device="cpu"))
+        list(train(bare, tmp_path / "other", compute=CPU))
 
 
 def test_a_bert_becomes_the_start(texts: Path, tmp_path: Path) -> None:
@@ -146,13 +149,13 @@ def test_a_bert_becomes_the_start(texts: Path, tmp_path: Path) -> None:
     write_wordpiece(folder)
     settings = recipe({"start": str(folder), "config": {"max_position_embeddings": 64, "block_size": 4}}, texts)
     with pytest.warns(BigBirdWarning, match="new: cls"):
-        events = list(train(settings, tmp_path / "run", device="cpu"))
+        events = list(train(settings, tmp_path / "run", compute=CPU))
     assert isinstance(events[-1], Finished)
     config = BigBirdConfig.from_file(tmp_path / "run" / "config.json")
     assert (config.max_position_embeddings, config.block_size, config.vocab_size) == (64, 4, 200)
     short = settings.model_copy(update={"model": settings.model.model_copy(update={"config": {}})})
     with pytest.warns(BigBirdWarning, match="new: cls"):
-        assert check(short, device="cpu").n_steps == 12  # 4,096 positions, as convert gives them
+        assert check(short, compute=CPU).n_steps == 12  # 4,096 positions, as convert gives them
 
 
 def test_the_first_step_of_check_leaves_nothing_behind(
@@ -162,7 +165,7 @@ def test_the_first_step_of_check_leaves_nothing_behind(
     before = sorted(path for path in tmp_path.rglob("*"))
     stream = {"data__streaming": True}
     for changes in ({}, stream):
-        checked = check(recipe({"tokenizer": str(vocabulary), "config": SIZES}, texts, **changes), device="cpu")
+        checked = check(recipe({"tokenizer": str(vocabulary), "config": SIZES}, texts, **changes), compute=CPU)
         assert np.isfinite(checked.loss)
         assert (checked.n_features is None) == (changes is stream)
     assert sorted(path for path in tmp_path.rglob("*")) == before
@@ -170,16 +173,16 @@ def test_the_first_step_of_check_leaves_nothing_behind(
 
 def test_a_new_model_needs_a_vocabulary_and_possible_sizes(texts: Path, vocabulary: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="tokenize --train"):
-        list(train(recipe({"tokenizer": str(texts), "config": SIZES}, texts), tmp_path / "run", device="cpu"))
+        list(train(recipe({"tokenizer": str(texts), "config": SIZES}, texts), tmp_path / "run", compute=CPU))
     odd = {**SIZES, "num_attention_heads": 3}
     with pytest.raises(RecipeError, match=r"model\.config"):
-        list(train(recipe({"tokenizer": str(vocabulary), "config": odd}, texts), tmp_path / "run2", device="cpu"))
+        list(train(recipe({"tokenizer": str(vocabulary), "config": odd}, texts), tmp_path / "run2", compute=CPU))
 
 
 def test_half_floats_need_a_gpu(texts: Path, vocabulary: Path, tmp_path: Path) -> None:
     settings = recipe({"tokenizer": str(vocabulary), "config": SIZES}, texts, run__precision="float16")
     with pytest.raises(RecipeError, match="float16 needs a CUDA device"):
-        list(train(settings, tmp_path / "run", device="cpu"))
+        list(train(settings, tmp_path / "run", compute=CPU))
 
 
 @pytest.mark.slow
@@ -189,6 +192,6 @@ def test_a_compiled_run_learns_the_same(texts: Path, vocabulary: Path, tmp_path:
     losses = []
     for compiled in (False, True):
         settings = recipe(model, texts, run__compile=compiled, run__log_every=1, optim__steps=3)
-        events = list(train(settings, tmp_path / f"run-{compiled}", device="cpu"))
+        events = list(train(settings, tmp_path / f"run-{compiled}", compute=CPU))
         losses.append([event.loss for event in events if isinstance(event, Step)])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)

@@ -1,20 +1,13 @@
-"""Batches: every feature once an epoch, mates of like length, and padding that holds nothing."""
+"""Batches: every feature once an epoch, mates of like length, and micro-batches within their bounds."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.pytorch.batches import collate, epoch_batches, micro_batches, n_targets
-from bigbird_cli.tasks.base import Feature
-
-
-def feature(size: int, **labels: int | np.ndarray) -> Feature:
-    ids = np.arange(1, size + 1, dtype=np.int32)
-    return Feature(ids=ids, types=(ids > 2).astype(np.int8), labels=labels, example=0)
+from bigbird_cli.training.batching import dropout_seed, epoch_batches, micro_batches
 
 
 def natural_lengths(n_features: int = 5000) -> np.ndarray:
@@ -44,11 +37,10 @@ def test_epochs_mix_mates_anew() -> None:
     assert not mates[0] & mates[1]
 
 
-def test_no_generator_of_numpy_or_torch_is_touched() -> None:
-    numpy_before, torch_before = np.random.get_state()[1].tolist(), torch.get_rng_state()
+def test_numpys_global_generator_is_not_touched() -> None:
+    before = np.random.get_state()[1].tolist()
     epoch_batches(natural_lengths(), batch_size=8, seed=0, epoch=0)
-    assert np.random.get_state()[1].tolist() == numpy_before
-    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert np.random.get_state()[1].tolist() == before
 
 
 @pytest.mark.parametrize("batch_size", [8, 32])
@@ -65,7 +57,7 @@ def test_less_than_a_twentieth_is_padding(batch_size: int) -> None:
     lengths=st.lists(st.integers(1, 500), min_size=1, max_size=40).map(sorted).map(np.array),
     max_tokens=st.integers(1, 2000),
 )
-def test_passes_keep_within_their_tokens(lengths: np.ndarray, max_tokens: int) -> None:
+def test_micro_batches_keep_within_their_tokens(lengths: np.ndarray, max_tokens: int) -> None:
     batch = np.arange(len(lengths))
     parts = micro_batches(batch, lengths, micro_batch_size=1, max_tokens=max_tokens)
     assert np.concatenate(parts).tolist() == batch.tolist()
@@ -74,35 +66,13 @@ def test_passes_keep_within_their_tokens(lengths: np.ndarray, max_tokens: int) -
         assert (len(part) + 1) * lengths[after[0]] > max_tokens
 
 
-def test_passes_hold_at_most_so_many_features() -> None:
+def test_micro_batches_hold_at_most_so_many_features() -> None:
     parts = micro_batches(np.arange(10), np.full(10, 5), micro_batch_size=4, max_tokens=None)
     assert [part.tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-def test_padding_stands_on_the_right_and_is_masked() -> None:
-    padded = collate([feature(2, y=1), feature(4, y=3)], pad_id=9, device=torch.device("cpu"))
-    assert padded.inputs["input_ids"].tolist() == [[1, 2, 9, 9], [1, 2, 3, 4]]
-    assert padded.inputs["token_type_ids"].tolist() == [[0, 0, 0, 0], [0, 0, 1, 1]]
-    assert padded.inputs["attention_mask"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
-    assert padded.inputs["y"].tolist() == [1, 3]
-    assert (padded.n_tokens, padded.n_padded) == (6, 8)
-
-
-def test_without_padding_there_is_no_mask() -> None:
-    assert "attention_mask" not in collate([feature(3), feature(3)], pad_id=0, device=torch.device("cpu")).inputs
-
-
-def test_labels_of_tokens_are_padded_with_what_counts_in_no_loss() -> None:
-    short, long = feature(2, labels=np.array([5, -100])), feature(3, labels=np.array([-100, 6, 7]))
-    padded = collate([short, long], pad_id=0, device=torch.device("cpu"))
-    assert padded.inputs["labels"].tolist() == [[5, -100, -100], [-100, 6, 7]]
-    assert n_targets([short, long]) == {"labels": 3}
-
-
-def test_targets_of_whole_features_are_counted_once_each() -> None:
-    pair = [feature(2, start_positions=0, end_positions=1), feature(3, start_positions=1, end_positions=2)]
-    assert n_targets(pair) == {"start_positions": 2, "end_positions": 2}
-
-
-def test_labels_are_left_out_when_asked() -> None:
-    assert "y" not in collate([feature(2, y=1)], pad_id=0, device=torch.device("cpu"), labels=False).inputs
+def test_dropout_depends_on_the_pass_alone() -> None:
+    seeds = {dropout_seed(seed, step, index) for seed in range(3) for step in range(20) for index in range(5)}
+    assert len(seeds) == 300
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert dropout_seed(0, 1, 2) == dropout_seed(0, 1, 2)

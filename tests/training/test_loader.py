@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from bigbird_cli.pytorch.loader import EpochLoader, StreamLoader
 from bigbird_cli.tasks.base import Feature, FeatureList
+from bigbird_cli.training.loader import EpochLoader, StreamLoader
 
 
 def features(n: int) -> list[Feature]:

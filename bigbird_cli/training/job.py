@@ -1,47 +1,29 @@
 """A recipe with everything it names opened: model, tokenizer, training data, dev data."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from bigbird_cli.backend import Compute, Engine, Peers, StartModel, open_backend
+from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.data.keys import content_key, insist_unchanged, size_key, source_key
-from bigbird_cli.errors import BigBirdWarning, DataError, RecipeError, nearest
-from bigbird_cli.pytorch.batches import micro_batches, stackable
-from bigbird_cli.pytorch.devices import memory_errors
-from bigbird_cli.pytorch.fitting import fit_head
-from bigbird_cli.pytorch.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
-from bigbird_cli.pytorch.model.pretrained import PretrainedModel
-from bigbird_cli.pytorch.objectives import Head, head_named
-from bigbird_cli.pytorch.predict import LOOK_AHEAD, Predictor
-from bigbird_cli.pytorch.run_folder import summary_writer
-from bigbird_cli.pytorch.signals import StopSignals
-from bigbird_cli.pytorch.start import build_model, open_vocabulary, start_folder
-from bigbird_cli.pytorch.world import World
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
 from bigbird_cli.recipe.schema import Recipe
-from bigbird_cli.tasks.base import Feature, Features, Task
+from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
-
-EVAL_BATCH_SIZE = 32
-"""Windows a forward pass in evaluation, within predict's own bound on tokens."""
-
-MEMORY_FIX = "lower optim.micro_batch_size or optim.max_tokens_per_micro_batch, or set run.gradient_checkpointing"
-
-EVALUATION_MEMORY_FIX = "choose a device with more memory with --device, or start from a smaller model"
-
-
-@dataclass(frozen=True, eq=False)
-class DevSet:
-    """Examples to judge by."""
-
-    examples: Sequence[Any]
-    features: Features
+from bigbird_cli.training.evaluation import DevSet
+from bigbird_cli.training.fitting import fit_head
+from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
+from bigbird_cli.training.schedule import Schedule
+from bigbird_cli.training.start import open_vocabulary, start_folder, start_model
+from bigbird_cli.training.tensorboard import require_tensorboard
+from bigbird_cli.weights.store import refuse_larger_vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +32,17 @@ class Job:
 
     Attributes:
         task: the recipe's, with the labels of its training data.
+        new_head: what the head is for, where the start model lacks it.
         n_examples: that gave something to learn from; None in a stream.
         data: names of the training data and of the dev data: other data, other names.
     """
 
     recipe: Recipe
     task: Task
-    head: Head
-    model: PretrainedModel
+    engine: Engine
     tokenizer: Tokenizer
-    device: torch.device
     loader: Loader
+    new_head: str | None
     n_examples: int | None
     dev: DevSet | None
     data: dict[str, str]
@@ -74,54 +56,24 @@ class Job:
         return max(1, round(optim.epochs * (self.loader.steps_per_epoch or 1)))
 
     @property
-    def new_head(self) -> str | None:
-        """What the head is for, where the start model lacks it."""
-        if self.recipe.model.start is None or all(
-            name.startswith(self.model.prefix) for name in self.model.new_parameters
-        ):
-            return None
-        if self.model.label_parameters:
-            return f"{self.model.config.num_labels:,} labels"
-        return str(self.recipe.task.type).replace("_", " ")
+    def schedule(self) -> Schedule:
+        """Of the learning rate."""
+        return Schedule(self.n_steps, self.recipe.optim.warmup, self.recipe.optim.schedule)
 
     @property
     def metric(self) -> str:
+        """The score that the best model is chosen by."""
         return _metric(self.recipe, self.task)
 
-    def split(self, features: Sequence[Feature], *, at_least: int = 1) -> list[list[Feature]]:
-        """An optimiser batch as forward passes, each of features of like length and of as many choices.
 
-        Args:
-            features: of the batch.
-            at_least: as many passes are made if there are as many features, however many one could hold: one for each
-                process. Passes that are split so draw another dropout than in a single process.
-        """
-        optim = self.recipe.optim
-        lengths = np.array([feature.ids.size for feature in features])
-        passes = [
-            part
-            for group in stackable(features)
-            for part in micro_batches(
-                np.array(sorted(group, key=lengths.__getitem__)),
-                lengths,
-                micro_batch_size=optim.micro_batch_size,
-                max_tokens=optim.max_tokens_per_micro_batch,
-            )
-        ]
-        while len(passes) < at_least and len(largest := max(passes, key=len)) > 1:
-            place = next(i for i, part in enumerate(passes) if part is largest)
-            passes[place : place + 1] = np.array_split(largest, 2)
-        return [[features[int(i)] for i in part] for part in passes]
-
-
-def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool = False) -> Job:
-    """Open what a recipe names; torch's generator is seeded here, and draws the head's new weights.
+def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> Job:
+    """Open what a recipe names.
 
     Args:
         recipe: what to train, on what, how.
-        device: where the model goes.
         cache: folder for prepared training data.
-        offline: never ask the network.
+        compute: where the model goes, and whether the network may be asked.
+        peers: the processes of the run.
 
     Raises:
         UsageError: TensorBoard is asked for and not installed.
@@ -130,20 +82,24 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         ModelError: the start model is missing or broken.
         ResourceError: memory or disk did not suffice.
     """
-    data = recipe.data
+    data, offline = recipe.data, compute.offline
     if recipe.run.tensorboard:
-        summary_writer()  # before hours of work, not after
-    head = head_named(recipe.task.head)
+        require_tensorboard()  # before hours of work, not after
     keys = _source_keys(recipe, offline=offline)  # before anything is read
     with start_folder(recipe.model, offline=offline) as folder:
         tokenizer = open_vocabulary(recipe.model, folder)
         task: Task = recipe.task.fitted(_examples(recipe, offline=offline))
+        if data.streaming and task.head_fit is not None:
+            raise RecipeError(
+                "a linear classifier is fitted to all examples at once",
+                where="data.streaming",
+                fix="set it to false, or task.classifier to layers",
+            )
         dev = _dev_set(recipe, task, tokenizer, offline=offline)
         if data.dev is not None:
             insist_unchanged([data.dev], keys["dev data"], offline=offline)
-        torch.manual_seed(recipe.seed)  # the head's new weights and dropout
-        with memory_errors(MEMORY_FIX):
-            model = build_model(recipe.model, folder, head, tokenizer, task.config_changes()).to(device)
+        start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_changes())
+        engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
 
         def features() -> Iterator[Feature]:
             return task.training_features(_examples(recipe, offline=offline), tokenizer)
@@ -152,12 +108,6 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
         prepared: FeatureFile | None = None
         loader: Loader
         if data.streaming:
-            if head.spec.is_fitted:
-                raise RecipeError(
-                    "a linear classifier is fitted to all examples at once",
-                    where="data.streaming",
-                    fix="set it to false, or task.classifier to layers",
-                )
             loader = StreamLoader(
                 features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
             )
@@ -175,8 +125,8 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
             prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
             if not len(prepared):
                 raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
-            if head.spec.is_fitted:
-                fit_head(model, task, prepared)
+            if task.head_fit is not None:
+                fit_head(engine, task.head_fit, prepared, peers)
             loader = EpochLoader(
                 prepared,
                 draw,
@@ -186,42 +136,42 @@ def open_job(recipe: Recipe, device: torch.device, *, cache: Path, offline: bool
             )
     if data.workers:
         loader = AheadLoader(loader, workers=data.workers)
-    if recipe.run.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-    judged = None if dev is None else dev.features
-    _check_lengths(recipe, model, [each.lengths for each in (prepared, judged) if each is not None])
+    evaluated = None if dev is None else dev.features
+    _check_lengths(recipe, engine, [each.lengths for each in (prepared, evaluated) if each is not None])
+    new_head = None
+    if recipe.model.start is not None and engine.head_is_new:
+        has_labels = bool(HEADS[task.head].label_parameters)
+        new_head = f"{engine.config.num_labels:,} labels" if has_labels else task.type.replace("_", " ")
     return Job(
         recipe=recipe,
         task=task,
-        head=head,
-        model=model,
+        engine=engine,
         tokenizer=tokenizer,
-        device=device,
         loader=loader,
+        new_head=new_head,
         n_examples=None if prepared is None else prepared.n_examples,
         dev=dev,
         data=keys,
     )
 
 
-def evaluate(job: Job, dev: DevSet, stop: StopSignals, world: World) -> dict[str, float] | None:
-    """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile.
-
-    Every process computes its share of the features; the first one scores them all and tells the others.
-    """
-    decoder = job.task.decoder(dev.examples, job.tokenizer) if world.is_first else None
-    predictor = Predictor(job.model, head=job.task.head, memory_fix=EVALUATION_MEMORY_FIX)
-    features = iter(dev.features)
-    while ahead := list(islice(features, LOOK_AHEAD * EVAL_BATCH_SIZE * world.size)):
-        share = ahead[world.rank :: world.size]
-        predicted = predictor.predict(share, batch_size=EVAL_BATCH_SIZE, stop=lambda: stop.caught is not None)
-        shares = world.gathered([outputs for _, outputs in predicted])
-        if world.highest([float(stop.caught is not None)])[0]:
-            return None
-        if decoder is not None:
-            for i, feature in enumerate(ahead):
-                decoder.add(feature, shares[i % world.size][i // world.size])
-    return world.of_first(lambda: dict(job.task.score(decoder.finish(), dev.examples)) if decoder else {})
+def _open_engine(recipe: Recipe, start: StartModel, tokenizer: Tokenizer, *, compute: Compute, peers: Peers) -> Engine:
+    """Open the model, and look at all its weights once: one that is not finite would seem the data's fault later."""
+    backend = open_backend(recipe.backend)
+    if recipe.model.start is None:
+        try:
+            return backend.open_engine(recipe, start, compute=compute, peers=peers)
+        except ModelError as error:
+            raise RecipeError(error.problem, where="model.config", fix=error.fix) from None
+    engine = backend.open_engine(recipe, start, compute=compute, peers=peers)
+    for name, (n_odd, n_numbers) in engine.count_not_finite().items():
+        raise ModelError(
+            f"{n_odd:,} of the {n_numbers:,} numbers of {name} are not finite",
+            where=recipe.model.start,
+            fix="fetch the model again, or start from another",
+        )
+    refuse_larger_vocabulary(tokenizer.vocab_size, engine.config.vocab_size, where=recipe.model.start)
+    return engine
 
 
 def _examples(recipe: Recipe, *, offline: bool) -> Iterator[Any]:
@@ -266,7 +216,7 @@ def _nothing_in(source: str) -> DataError:
 
 
 def _check_metric(recipe: Recipe, task: Task, dev: DevSet) -> None:
-    """Refuse a metric that these examples will not give, before it costs an epoch."""
+    """Reject a metric that these examples will not give, before it costs an epoch."""
     wanted = _metric(recipe, task)
     names = task.score_names(dev.examples, dev.features)
     if wanted not in names:
@@ -278,9 +228,9 @@ def _check_metric(recipe: Recipe, task: Task, dev: DevSet) -> None:
         )
 
 
-def _check_lengths(recipe: Recipe, model: PretrainedModel, lengths: Iterable[np.ndarray]) -> None:
+def _check_lengths(recipe: Recipe, engine: Engine, lengths: Iterable[np.ndarray]) -> None:
     longest = max((int(each.max()) for each in lengths if len(each)), default=0)
-    limit = model.config.max_position_embeddings
+    limit = engine.config.max_position_embeddings
     if longest > limit:
         raise RecipeError(
             f"task.window makes inputs of {longest} tokens; the model has {limit} positions",

@@ -1,0 +1,71 @@
+"""Check a recipe: read what it names, take one step, leave nothing behind."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bigbird_cli.backend import Compute, open_backend
+from bigbird_cli.events import Checked
+from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.tasks.base import Feature
+from bigbird_cli.training.batching import seeded, split
+from bigbird_cli.training.evaluation import DevSet, evaluate
+from bigbird_cli.training.job import Job, open_job
+from bigbird_cli.training.loader import EpochLoader
+from bigbird_cli.training.run import reject_diverged
+from bigbird_cli.training.signals import StopSignals
+
+
+def check(recipe: Recipe, *, compute: Compute = Compute()) -> Checked:  # noqa: B008 - frozen
+    """Read everything a recipe names, take one optimiser step on its longest inputs, and leave nothing behind.
+
+    The step is one forward pass wide, so that it needs the memory that training will need at most; its time is
+    scaled to a mean optimiser step. Of a stream, only what the first step needs is read.
+
+    Raises:
+        BigBirdError: as `train`.
+    """
+    backend = open_backend(recipe.backend)
+    with backend.connect(compute, wait=None) as alone, tempfile.TemporaryDirectory(prefix="bigbird-check-") as cache:
+        job = open_job(recipe, cache=Path(cache), compute=compute, peers=alone)
+        if job.dev is not None:
+            examples = job.dev.examples[:2]
+            few = DevSet(examples, job.task.encode(examples, job.tokenizer))
+            evaluate(job.engine, job.task, job.tokenizer, few, stop=StopSignals(), peers=alone)
+        features, tokens_per_step = _largest_micro_batch(job)
+        batch = seeded(split(features, recipe.optim), seed=recipe.seed, step=1)
+        started = time.perf_counter()
+        result = job.engine.step(batch, step=1, share=1.0)
+        reject_diverged(result, batch, 1)
+        seconds = time.perf_counter() - started
+        n_tokens = int(job.loader.lengths.sum()) if isinstance(job.loader, EpochLoader) else None
+    return Checked(
+        n_examples=job.n_examples,
+        n_features=job.loader.n_features,
+        n_tokens=n_tokens,
+        loss=result.loss,
+        seconds_per_step=seconds * tokens_per_step / result.n_tokens,
+        n_steps=job.n_steps,
+    )
+
+
+def _largest_micro_batch(job: Job) -> tuple[list[Feature], float]:
+    """The widest micro-batch that training can meet, and the tokens of a mean step."""
+    loader, optim = job.loader, job.recipe.optim
+    if not isinstance(loader, EpochLoader):
+        batch = loader.batch(1)
+        return max(split(batch, optim), key=_width), float(sum(feature.ids.size for feature in batch))
+    n_features = optim.batch_size
+    if optim.batch_tokens is not None:
+        n_features = max(1, optim.batch_tokens // int(loader.lengths.max()))
+    longest = np.argsort(loader.lengths, kind="stable")[-n_features:]
+    batch = [loader.ready(int(i), epoch=0) for i in longest]
+    per_epoch = float(sum(loader.lengths)) * batch[0].ids.size / len(batch[0])  # choices are several inputs
+    return max(split(batch, optim), key=_width), per_epoch / (loader.steps_per_epoch or 1)
+
+
+def _width(part: Sequence[Feature]) -> int:
+    return len(part) * max(feature.ids.size for feature in part)

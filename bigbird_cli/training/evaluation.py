@@ -1,0 +1,46 @@
+"""Scoring a model on the dev set, in one process or several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from bigbird_cli.backend import Engine, Peers
+from bigbird_cli.tasks.base import Features, Task
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.training.signals import StopSignals
+
+BATCH_SIZE = 32
+"""Windows a forward pass, within predict's own bound on tokens."""
+
+LOOK_AHEAD = 16
+"""Batches' worth of features that each process is given at a time, to put those of like length together."""
+
+
+@dataclass(frozen=True, eq=False)
+class DevSet:
+    """Examples that the best model is chosen by."""
+
+    examples: Sequence[Any]
+    features: Features
+
+
+def evaluate(
+    engine: Engine, task: Task, tokenizer: Tokenizer, dev: DevSet, *, stop: StopSignals, peers: Peers
+) -> dict[str, float] | None:
+    """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile.
+
+    Every process computes its share of the features; that of rank zero scores them all and tells the others.
+    """
+    decoder = task.decoder(dev.examples, tokenizer) if peers.is_rank_zero else None
+    features = iter(dev.features)
+    while ahead := list(islice(features, LOOK_AHEAD * BATCH_SIZE * peers.size)):
+        share = ahead[peers.rank :: peers.size]
+        predicted = engine.predict(share, batch_size=BATCH_SIZE, stop=lambda: stop.caught is not None)
+        shares = peers.all_gather([outputs for _, outputs in predicted])
+        if peers.all_reduce([float(stop.caught is not None)], "max")[0]:
+            return None
+        if decoder is not None:
+            for i, feature in enumerate(ahead):
+                decoder.add(feature, shares[i % peers.size][i // peers.size])
+    return peers.on_rank_zero(lambda: dict(task.score(decoder.finish(), dev.examples)) if decoder else {})

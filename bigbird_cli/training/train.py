@@ -1,0 +1,66 @@
+"""Train a recipe into a run folder."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bigbird_cli.backend import Compute, open_backend
+from bigbird_cli.events import Event, Started
+from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.tasks.features import default_folder
+from bigbird_cli.training.job import open_job
+from bigbird_cli.training.run import Run
+from bigbird_cli.training.signals import StopSignals
+from bigbird_cli.weights.checkpoint import RunLock, start_run
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: str | None = None,
+    compute: Compute = Compute(),  # noqa: B008 - frozen
+) -> Iterator[Event]:
+    """Train as the recipe says, into a run folder, and tell what happens.
+
+    The first event is Started, the last Finished. The folder itself holds the best model so far (the last one when
+    there is no dev set), `checkpoints/` the state to go on from. SIGINT, SIGTERM or SIGHUP end the run after a
+    checkpoint at the next step's end; a second one at once.
+
+    Args:
+        recipe: what to train, on what, how.
+        out: the run folder.
+        resume: `auto` or a checkpoint's path, to go on from there.
+        compute: device and threads, and whether the network may be asked for the start model.
+
+    Raises:
+        UsageError: the folder holds a run and `resume` is not given; the run to resume was another.
+        RecipeError: a setting does not fit the model or the data.
+        DataError: the data cannot be read, or gives nothing to learn from.
+        ModelError: the start model or the checkpoint is missing or broken.
+        ResourceError: memory or disk did not suffice.
+        DivergedError: a loss or a gradient was not finite; no step was taken with it.
+    """
+    backend = open_backend(recipe.backend)
+    with StopSignals() as stop, backend.connect(compute, wait=recipe.run.wait) as peers, ExitStack() as held:
+
+        def lock() -> None:
+            held.enter_context(RunLock(out))
+
+        checkpoint = peers.on_rank_zero(lambda: start_run(out, resume))
+        peers.on_rank_zero(lock)
+        job = open_job(recipe, cache=recipe.data.cache or default_folder(), compute=compute, peers=peers)
+        run = Run(job, out, peers)
+        if checkpoint is not None:
+            checkpoint = run.load(checkpoint, or_before=resume == "auto")
+        yield Started(
+            run=out,
+            device=job.engine.device,
+            n_parameters=job.engine.n_parameters,
+            n_features=job.loader.n_features,
+            n_steps=job.n_steps,
+            resumed_from=checkpoint,
+            new_head=job.new_head if checkpoint is None else None,
+        )
+        stop.is_preparing = False
+        yield from run.steps(stop)
