@@ -17,8 +17,8 @@ from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.files.folders import remove_abandoned
 from bigbird_cli.text.tokenizers.tokenizer import has_tokenizer, load_tokenizer
 from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG
+from bigbird_cli.weights.bfloat16 import write_bfloat16
 from bigbird_cli.weights.formats import FORMATS, find_format
-from bigbird_cli.weights.formats.bfloat16 import write_bfloat16
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.int8 import narrowed
 from bigbird_cli.weights.sources import Source, open_source

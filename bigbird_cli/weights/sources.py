@@ -14,6 +14,7 @@ from bigbird_cli.bigbird.names import (
     POSITIONS,
     PREFIX,
     TIED,
+    count_layers,
     expected_names,
     head_of,
     wrapper_of,
@@ -169,15 +170,13 @@ def _from_shapes(tensors: Mapping[str, np.ndarray], *, where: Path) -> BigBirdCo
             where=str(where),
             fix="name a config.json that says num_attention_heads with --config FILE",
         )
-    layers = {name.split(".")[2] for name in shapes if name.startswith("encoder.layer.")}
-    n_layers = next((n for n in range(len(shapes) + 1) if str(n) not in layers), 0)
     n_labels = rows("classifier.out_proj.bias") if "classifier.out_proj.bias" in shapes else None
     if n_labels is None and "classifier.bias" in shapes:
         n_labels = rows("classifier.bias")
     return BigBirdConfig(
         vocab_size=rows("embeddings.word_embeddings.weight"),
         hidden_size=width,
-        num_hidden_layers=n_layers,
+        num_hidden_layers=count_layers(shapes),
         num_attention_heads=width // _HEAD_WIDTH,
         intermediate_size=rows("encoder.layer.0.intermediate.dense.bias"),
         max_position_embeddings=rows(POSITIONS),

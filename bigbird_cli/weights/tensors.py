@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.whole import open_to_others
+from bigbird_cli.weights import bfloat16
 from bigbird_cli.weights.int8 import narrow_names, widened
 
 
@@ -86,12 +87,9 @@ def n_bytes(tensors: Mapping[str, np.ndarray]) -> int:
 
 
 def _read_bfloat16(path: Path, name: str, shape: list[int]) -> np.ndarray:
-    # numpy lacks the type, so the library cannot give it; it has checked the header by now. A bfloat16 is the upper
-    # half of a float32's bits.
+    # numpy lacks the type, so the library cannot give it; it has checked the header by now
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         start = json.loads(file.read(length))[name]["data_offsets"][0]
     halves = np.fromfile(path, dtype="<u2", count=math.prod(shape), offset=8 + length + start)
-    wide = halves.astype(np.uint32)
-    wide <<= 16
-    return wide.view(np.float32).reshape(shape)
+    return bfloat16.widened(halves).reshape(shape)

@@ -20,9 +20,9 @@ from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.weights import formats, sources
+from bigbird_cli.weights.bfloat16 import rounded, write_bfloat16
 from bigbird_cli.weights.convert import WRITTEN, cast, convert_model
 from bigbird_cli.weights.describe import inspect_model
-from bigbird_cli.weights.formats.bfloat16 import rounded, write_bfloat16
 from bigbird_cli.weights.sources import open_source
 
 CONFIG = BigBirdConfig(

@@ -1,15 +1,15 @@
 """`spiece.model` as bytes: what a sentencepiece model file says, read and written without its trainer.
 
-Source: sentencepiece_model.proto of google/sentencepiece, in the wire format of
-https://protobuf.dev/programming-guides/encoding/ (groups, long gone, are refused).
+Source: sentencepiece_model.proto of google/sentencepiece.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bigbird_cli.bounds import VOCABULARY
+from bigbird_cli.files.protobuf import FOUR_BYTES, bytes_field, field_key, fields, number_field
 from bigbird_cli.text.tokenizers.charsmap import check_charsmap
 
 SPIECE_MODEL = "spiece.model"
@@ -26,7 +26,6 @@ _PIECES, _TRAINER, _NORMALIZER, _DENORMALIZER = 1, 2, 3, 5
 _NAME, _SCORE, _KIND = 1, 2, 3
 _MODEL_TYPE, _SPACE_AS_SUFFIX, _BYTE_FALLBACK = 3, 24, 35
 _CHARSMAP, _DUMMY_PREFIX, _REMOVE_SPACES, _ESCAPE_SPACES = 2, 3, 4, 5
-_LONGEST_VARINT = 10  # bytes, of 64 bits
 
 
 class Piece(NamedTuple):
@@ -71,11 +70,11 @@ def read_spiece(proto: bytes) -> Spiece:
     pieces: list[Piece] = []
     numbers: dict[tuple[int, int], int] = {}
     charsmap, denormalizes = b"", False
-    for field, start, stop in _fields(proto, 0, len(proto)):
+    for field, _, start, stop in fields(proto):
         if field == _PIECES:
             pieces.append(_piece(proto, start, stop))
         elif field in (_TRAINER, _NORMALIZER, _DENORMALIZER):
-            for inner, inner_start, inner_stop in _fields(proto, start, stop):
+            for inner, _, inner_start, inner_stop in fields(proto, start, stop):
                 if inner == _CHARSMAP and field == _NORMALIZER:
                     charsmap = proto[inner_start:inner_stop]
                 elif inner == _CHARSMAP and field == _DENORMALIZER:
@@ -112,9 +111,9 @@ def spiece_bytes(spiece: Spiece) -> bytes:
     }
     return b"".join(
         (
-            *(_bytes_field(_PIECES, _piece_bytes(piece)) for piece in spiece.pieces),
-            _bytes_field(_TRAINER, _number_fields(trainer)),
-            _bytes_field(_NORMALIZER, _bytes_field(_CHARSMAP, spiece.charsmap) + _number_fields(normalizer)),
+            *(bytes_field(_PIECES, _piece_bytes(piece)) for piece in spiece.pieces),
+            bytes_field(_TRAINER, _number_fields(trainer)),
+            bytes_field(_NORMALIZER, bytes_field(_CHARSMAP, spiece.charsmap) + _number_fields(normalizer)),
         )
     )
 
@@ -133,7 +132,7 @@ def without_user_defined(proto: bytes, pieces: Iterable[Piece], names: Collectio
 
 def _piece(proto: bytes, start: int, stop: int) -> Piece:
     name, score, kind, place = "", 0.0, NORMAL, None
-    for field, inner_start, inner_stop in _fields(proto, start, stop):
+    for field, _, inner_start, inner_stop in fields(proto, start, stop):
         if field == _NAME:
             name = proto[inner_start:inner_stop].decode("utf-8")
         elif field == _SCORE:
@@ -146,57 +145,9 @@ def _piece(proto: bytes, start: int, stop: int) -> Piece:
 
 
 def _piece_bytes(piece: Piece) -> bytes:
-    score = _key(_SCORE, wire=5) + struct.pack("<f", piece.score)
-    return _bytes_field(_NAME, piece.name.encode()) + score + _number_fields({_KIND: piece.kind})
+    score = field_key(_SCORE, FOUR_BYTES) + struct.pack("<f", piece.score)
+    return bytes_field(_NAME, piece.name.encode()) + score + _number_fields({_KIND: piece.kind})
 
 
 def _number_fields(values: Mapping[int, int]) -> bytes:
-    return b"".join(_key(field, wire=0) + _varint_bytes(int(value)) for field, value in values.items())
-
-
-def _bytes_field(field: int, value: bytes) -> bytes:
-    return _key(field, wire=2) + _varint_bytes(len(value)) + value
-
-
-def _key(field: int, *, wire: int) -> bytes:
-    return _varint_bytes(field << 3 | wire)
-
-
-def _varint_bytes(value: int) -> bytes:
-    low = bytearray()
-    while value > 0x7F:
-        low.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*low, value])
-
-
-def _fields(data: bytes, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Field number and the place of the value of each field of a protocol-buffers message."""
-    while start < stop:
-        key, start = _varint(data, start)
-        wire = key & 7
-        if wire == 0:
-            _, end = _varint(data, start)
-        elif wire == 1:
-            end = start + 8
-        elif wire == 2:
-            length, start = _varint(data, start)
-            end = start + length
-        elif wire == 5:
-            end = start + 4
-        else:
-            raise ValueError(f"wire type {wire} at byte {start}")
-        if end > stop:
-            raise ValueError(f"a field at byte {start} runs past the end")
-        yield key >> 3, start, end
-        start = end
-
-
-def _varint(data: bytes, start: int) -> tuple[int, int]:
-    value = 0
-    for place in range(_LONGEST_VARINT):
-        byte = data[start + place]
-        value |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            return value, start + place + 1
-    raise ValueError(f"the number at byte {start} has no end")
+    return b"".join(number_field(field, int(value)) for field, value in values.items())

@@ -10,8 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.formats import flax, pickled, tensor_bundle
+from bigbird_cli.weights.formats import flax, pickled
 from bigbird_cli.weights.formats.pickled import PickleIO
+from bigbird_cli.weights.formats.tensorflow import bundle
+from bigbird_cli.weights.formats.tensorflow.names import from_tensorflow
 from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, refuse_adapter, weight_files
 from bigbird_cli.weights.tensors import read_tensor_file, widened_types, write_tensor_file
 
@@ -59,7 +61,7 @@ class Format:
 
 
 def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
-    return Named(*tensor_bundle.from_tensorflow(stored))
+    return Named(*from_tensorflow(stored))
 
 
 def _from_flax(stored: dict[str, np.ndarray]) -> Named:
@@ -93,10 +95,10 @@ FORMATS: Final = {
     "tensorflow": Format(
         title="a TensorFlow checkpoint",
         weights="",
-        read=tensor_bundle.read,
+        read=bundle.read,
         rename=_from_tensorflow,
-        types=tensor_bundle.stored_types,
-        skipped=tensor_bundle.skipped,
+        types=bundle.stored_types,
+        skipped=bundle.skipped,
     ),
 }
 """By the name that `--to` has for it; in a folder with several, the first is read."""

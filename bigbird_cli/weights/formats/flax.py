@@ -8,7 +8,6 @@ Source: flax/serialization.py of flax 0.7.0 and 0.8.5, for the layout.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -16,8 +15,9 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import msgpack
 import numpy as np
 
-from bigbird_cli.bigbird.names import FLAX_TO_BIGBIRD, SHARED_BIAS, is_kernel
+from bigbird_cli.bigbird.names import FLAX_TO_BIGBIRD, SHARED_BIAS, count_layers, expand, is_kernel
 from bigbird_cli.errors import ModelError
+from bigbird_cli.weights.bfloat16 import widened
 
 _NDARRAY, _COMPLEX, _SCALAR = 1, 2, 3
 _PIECES: Final = "__msgpack_chunked_array__"
@@ -82,12 +82,11 @@ def from_flax(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], di
     Raises:
         ModelError: a name is no parameter's, or a kernel no matrix; the error names it.
     """
-    used = {}
+    table = expand(FLAX_TO_BIGBIRD, count_layers(tensors))
     for name in tensors:
-        ours = _renamed(name, FLAX_TO_BIGBIRD)
-        if ours is None:
+        if name not in table:
             raise ModelError(f"the tensor {name} is no parameter of a Flax BigBird", fix="name a BigBird")
-        used[name] = ours
+    used = {name: table[name] for name in tensors}
     arrays = {}
     for name, ours in used.items():
         array = tensors.pop(name)
@@ -105,13 +104,13 @@ def to_flax(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Raises:
         ModelError: a tensor has no place in a Flax BigBird; the error names it.
     """
-    table = {ours: theirs for theirs, ours in FLAX_TO_BIGBIRD.items()}
+    table = {ours: theirs for theirs, ours in expand(FLAX_TO_BIGBIRD, count_layers(tensors)).items()}
     arrays = {}
     for ours, array in tensors.items():
         twin = tensors.get(SHARED_BIAS.get(ours, ""))
         if twin is not None and np.array_equal(twin, array):
             continue  # Flax has it once
-        name = _renamed(ours, table)
+        name = table.get(ours)
         if name is None or (is_kernel(name) and array.ndim != 2):
             raise ModelError(
                 f"Flax has no place for the tensor {ours} {array.shape}",
@@ -119,16 +118,6 @@ def to_flax(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             )
         arrays[name] = array.T if is_kernel(name) else array
     return arrays
-
-
-_LAYER: Final = re.compile(r"(?<=encoder[./]layer[./])\d+(?=[./])")
-
-
-def _renamed(name: str, table: Mapping[str, str]) -> str | None:
-    """What a table has for a name, the number of its layer put in; None where it has nothing."""
-    number = _LAYER.search(name)
-    found = table.get(_LAYER.sub("{}", name, count=1))
-    return None if found is None else found.format(number[0] if number else "")
 
 
 # reading
@@ -244,10 +233,8 @@ def _unpack_extension(code: int, data: bytes) -> _Stored | complex:
         raise ValueError("an array's bytes are not a whole number of values")
     _refuse_misshapen(shape, len(buffer) // stored.itemsize)
     array = np.frombuffer(buffer, dtype=stored).reshape(shape)
-    if name == _BFLOAT16:  # the upper half of a float32's bits
-        wide = array.astype(np.uint32)
-        wide <<= 16
-        return _Stored(wide.view(np.float32), name)
+    if name == _BFLOAT16:
+        return _Stored(widened(array), name)
     return _Stored(array.astype(stored.newbyteorder("=")), name)  # a copy: that of the buffer is not writable
 
 

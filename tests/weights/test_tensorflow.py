@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.formats import tensor_bundle
-from bigbird_cli.weights.formats.tensor_bundle import from_tensorflow, read, skipped, stored_types
+from bigbird_cli.files.protobuf import read_varint
+from bigbird_cli.weights.formats.tensorflow.bundle import read, skipped, stored_types
+from bigbird_cli.weights.formats.tensorflow.crc32c import crc32c, masked
+from bigbird_cli.weights.formats.tensorflow.names import from_tensorflow
+from bigbird_cli.weights.formats.tensorflow.slices import slice_key
+from bigbird_cli.weights.formats.tensorflow.table import read_block
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "tensorflow"
 PREFIX = {name: GOLDEN / name / "model.ckpt-0" for name in ("plain", "sharded", "partitioned", "types")}
@@ -79,7 +83,7 @@ def test_a_big_endian_bundle_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_crc32c_gives_published_values(data: bytes, crc: int) -> None:
-    assert tensor_bundle._crc32c(np.frombuffer(data, dtype=np.uint8)) == crc
+    assert crc32c(np.frombuffer(data, dtype=np.uint8)) == crc
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 127, 4096, 65533, 65536, 200_001])
@@ -90,7 +94,7 @@ def test_crc32c_of_any_length_is_that_of_one_bit_after_the_other(size: int) -> N
         state ^= byte
         for _ in range(8):
             state = state >> 1 ^ (0x82F63B78 if state & 1 else 0)
-    assert tensor_bundle._crc32c(data) == state ^ 0xFFFFFFFF
+    assert crc32c(data) == state ^ 0xFFFFFFFF
 
 
 # as transformers names them
@@ -258,7 +262,7 @@ def test_claims_that_the_files_belie_take_no_memory(
 def test_parts_that_overlap_are_refused(tmp_path: Path) -> None:
     data = np.zeros(2, dtype=np.float32).tobytes()
     places = (((0, 2),), ((1, 2),))
-    parts = {tensor_bundle._slice_key(b"a", place): (entry(shape=(2,), data=data), data) for place in places}
+    parts = {slice_key(b"a", place): (entry(shape=(2,), data=data), data) for place in places}
     parts = {key: (entry(shape=(2,), data=data, offset=8 * i), data) for i, key in enumerate(sorted(parts))}
     whole = entry(shape=(4,), slices=places, size=0, crc=0)
     write_bundle(tmp_path / "x", {**parts, b"a": (whole, b"")})
@@ -368,17 +372,17 @@ def blocks(table: bytes | bytearray) -> list[tuple[int, int]]:
     at = 0
     handles = []
     for _ in range(4):
-        number, at = tensor_bundle._varint(file[-48:], at)
+        number, at = read_varint(file[-48:], at)
         handles.append(number)
-    (_, handle), *_ = tensor_bundle._block(file, handles[2], handles[3])
-    offset, at = tensor_bundle._varint(handle, 0)
-    return [(offset, tensor_bundle._varint(handle, at)[0]), (handles[2], handles[3])]
+    (_, handle), *_ = read_block(file, handles[2], handles[3])
+    offset, at = read_varint(handle, 0)
+    return [(offset, read_varint(handle, at)[0]), (handles[2], handles[3])]
 
 
 def sign(table: bytearray, offset: int, size: int) -> None:
     """Put the right checksum after a block."""
-    crc = tensor_bundle._crc32c(np.frombuffer(bytes(table[offset : offset + size + 1]), dtype=np.uint8))
-    table[offset + size + 1 : offset + size + 5] = tensor_bundle._masked(crc).to_bytes(4, "little")
+    crc = crc32c(np.frombuffer(bytes(table[offset : offset + size + 1]), dtype=np.uint8))
+    table[offset + size + 1 : offset + size + 5] = masked(crc).to_bytes(4, "little")
 
 
 def varint(value: int) -> bytes:
@@ -410,7 +414,7 @@ def entry(
 ) -> bytes:
     """A BundleEntryProto of float32."""
     if crc is None:
-        crc = tensor_bundle._masked(tensor_bundle._crc32c(np.frombuffer(data, dtype=np.uint8)))
+        crc = masked(crc32c(np.frombuffer(data, dtype=np.uint8)))
     return b"".join(
         [
             number(1, 1),
