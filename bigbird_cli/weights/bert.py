@@ -20,6 +20,7 @@ from bigbird_cli.files.json import read_json_object
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG, declared_special_tokens
 from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, TOKENIZER_JSON, tokenizer_source
+from bigbird_cli.weights.contract import check_finite, check_present, misshapen
 from bigbird_cli.weights.store import refuse_larger_vocabulary
 
 
@@ -261,32 +262,22 @@ def _encoder(
     tensors: dict[str, np.ndarray], used: Mapping[str, str], config: BigBirdConfig, *, where: Path
 ) -> dict[str, np.ndarray]:
     """Our name -> float32 array for every parameter of the encoder, and for the pooler if the source has one."""
-    source_names = {ours: name for name, ours in used.items()}
-    wanted = expected_names(config, "none")
-    their_names = {ours: theirs for theirs, ours in reversed(expand(BERT_TO_BIGBIRD, config.num_hidden_layers).items())}
-    without_pooler = not any(name in source_names for name in POOLER)
+    taken = {ours: name for name, ours in used.items()}
+    of_source = {
+        ours: name for name, ours in reversed(expand(BERT_TO_BIGBIRD, config.num_hidden_layers).items())
+    } | taken
+    has_pooler = any(name in taken for name in POOLER)
+    wanted = {ours: shape for ours, shape in expected_names(config, "none").items() if has_pooler or ours not in POOLER}
+    check_present({of_source[ours]: shape for ours, shape in wanted.items()}, tensors, where=str(where))
     encoder = {}
     for ours, shape in wanted.items():
-        if ours in POOLER and without_pooler:
-            continue
-        name = source_names.get(ours)
-        if name is None:
-            raise ModelError(
-                f"the tensor {their_names[ours]} {shape} is missing", where=str(where), fix="fetch the model again"
-            )
+        name = of_source[ours]
         array = tensors.pop(name)
         if array.shape != shape:
-            raise ModelError(
-                f"the tensor {name} has the shape {array.shape} where config.json asks for {shape}",
-                where=str(where),
-                fix="fetch the model again",
-            )
+            raise misshapen(name, array.shape, shape, where=str(where), asker=f"{CONFIG_NAME} asks")
         # widened, so that a half-precision source is not trained on in half precision by whoever keeps a file's type
         encoder[ours] = np.ascontiguousarray(array, dtype=np.float32)
-        if not np.isfinite(encoder[ours]).all():
-            raise ModelError(
-                f"the tensor {name} holds values that are not finite", where=str(where), fix="fetch the model again"
-            )
+        check_finite(name, encoder[ours], where=str(where))
     return encoder
 
 

@@ -17,6 +17,8 @@ from bigbird_cli.bigbird.names import (
     count_layers,
     expected_names,
     head_of,
+    name_among,
+    prefix_of,
     wrapper_of,
 )
 from bigbird_cli.errors import ModelError
@@ -26,6 +28,7 @@ from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
+from bigbird_cli.weights.contract import check_finite, check_present, misshapen, tied_to
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.store import TASK, refuse_more_layers
 
@@ -79,7 +82,7 @@ class Source:
     @property
     def positions(self) -> str:
         """The name of the position table among `tensors`."""
-        return next(name for name in (POSITIONS, PREFIX + POSITIONS) if name in self.tensors)
+        return name_among(POSITIONS, self.tensors)
 
 
 @reading_a_model()
@@ -197,13 +200,13 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
     shapes = {name: array.shape for name, array in tensors.items()}
     architecture = config.architectures[0] if config.architectures else None
     head = head_of(shapes, architecture)
-    prefix = PREFIX if any(name.startswith(PREFIX) for name in shapes) else ""
+    prefix = prefix_of(shapes)
     encoder = {prefix + name: shape for name, shape in expected_names(config, "none").items()}
     heads = {name: shape for name, shape in expected_names(config, head).items() if not name.startswith(_ENCODER_PARTS)}
     dropped: dict[str, str] = {}
     for name, array in tensors.items():
         wanted = encoder.get(name) or heads.get(name)
-        reason = _why_dropped(name, tensors, config, prefix)
+        reason = _why_dropped(name, tensors, config, where=where)
         if reason is not None:
             dropped[name] = reason
         elif wanted is None and not name.startswith(_ENCODER_PARTS):
@@ -215,24 +218,15 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Na
                 fix=f"correct {CONFIG_NAME}, or name a BigBird",
             )
         elif array.shape != wanted:
-            raise ModelError(
-                f"the tensor {name} has the shape {array.shape} where the config asks for {wanted}",
-                where=where,
-                fix=f"correct {CONFIG_NAME}, or fetch the model again",
+            raise misshapen(
+                name, array.shape, wanted, where=where, fix=f"correct {CONFIG_NAME}, or fetch the model again"
             )
-        elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ModelError(
-                f"the tensor {name} holds values that are not finite", where=where, fix="fetch the model again"
-            )
-    missing = [name for name in (*encoder, *heads) if name not in tensors and name not in TIED]
-    if lost := [name for name in missing if name in encoder and name.removeprefix(prefix) not in POOLER]:
-        raise ModelError(
-            f"the tensor {lost[0]} {encoder[lost[0]]} is missing" + (f", and {len(lost) - 1} more" if lost[1:] else ""),
-            where=where,
-            fix="fetch the model again",
-        )
-    if lost := [name for name in missing if name in heads]:
-        raise ModelError(f"the tensor {lost[0]} {heads[lost[0]]} is missing", where=where, fix="fetch the model again")
+        else:
+            check_finite(name, array, where=where)
+    pooler = {prefix + name: shape for name, shape in expected_names(config, "none").items() if name in POOLER}
+    check_present({name: shape for name, shape in encoder.items() if name not in pooler}, tensors, where=where)
+    check_present({name: shape for name, shape in heads.items() if name not in TIED}, tensors, where=where)
+    missing = [name for name in pooler if name not in tensors]
     if not HEADS[head].uses_pooler:
         missing = []
     companions = {name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()}
@@ -256,7 +250,7 @@ def _at_home(named: formats.Named, config: BigBirdConfig) -> tuple[formats.Named
     """The tensors with those under their own name that a file has under a second one only, and a note of each."""
     tensors, used, notes = dict(named.tensors), dict(named.used), []
     for twin, home in TIED.items() if config.tie_word_embeddings else ():
-        if twin in tensors and home not in tensors and home.removeprefix(PREFIX) not in tensors:
+        if twin in tensors and name_among(home, tensors) not in tensors:
             tensors[home] = tensors.pop(twin)
             used |= {theirs: home for theirs, ours in named.used.items() if ours == twin}
             notes.append(f"{twin} is {home}, which it is tied to")
@@ -266,21 +260,14 @@ def _at_home(named: formats.Named, config: BigBirdConfig) -> tuple[formats.Named
 _ENCODER_PARTS: Final = (PREFIX, "embeddings.", "encoder.", "pooler.")
 
 
-def _why_dropped(name: str, tensors: Mapping[str, np.ndarray], config: BigBirdConfig, prefix: str) -> str | None:
+def _why_dropped(name: str, tensors: Mapping[str, np.ndarray], config: BigBirdConfig, *, where: str) -> str | None:
     """Why a tensor needs no place of its own; None where it does."""
-    if name.removeprefix(prefix) in ("embeddings.position_ids", "embeddings.token_type_ids"):
+    if name.removeprefix(PREFIX) in ("embeddings.position_ids", "embeddings.token_type_ids"):
         return "a buffer that counts positions, made anew"
-    if name not in TIED or not config.tie_word_embeddings:
+    if not config.tie_word_embeddings:
         return None
-    home = TIED[name] if TIED[name] in tensors else TIED[name].removeprefix(PREFIX)
-    if home not in tensors:
-        return None
-    if not np.array_equal(tensors[name], tensors[home]):
-        raise ModelError(
-            f"{name} differs from {home}, which it is tied to by the config",
-            fix=f"set tie_word_embeddings to false in {CONFIG_NAME}",
-        )
-    return f"is {home}, under a second name"
+    home = tied_to(name, tensors, where=where)
+    return None if home is None else f"is {home}, under a second name"
 
 
 def _from_encoder(found: formats.Found, settings: dict[str, Any], named: formats.Named) -> Source:

@@ -95,7 +95,7 @@ def test_what_became_of_the_tensors_is_told_on_demand(folder: Path) -> None:
 def test_tensors_of_another_shape_start_anew_on_demand_but_not_the_encoders(folder: Path) -> None:
     config = tiny_config(num_labels=5)
     config.save_pretrained(folder)  # at odds with the weights
-    with pytest.raises(ModelError, match=r"out_proj\.weight has shape"):
+    with pytest.raises(ModelError, match=r"out_proj\.weight has the shape"):
         bb.BigBirdForSequenceClassification.from_pretrained(folder)
     with pytest.warns(BigBirdWarning, match="of another shape and new: classifier.out_proj.weight"):
         model, info = bb.BigBirdForSequenceClassification.from_pretrained(
@@ -103,7 +103,7 @@ def test_tensors_of_another_shape_start_anew_on_demand_but_not_the_encoders(fold
         )
     assert model(IDS).logits.shape == (1, 5)
     assert info["mismatched_keys"][0] == ("classifier.out_proj.weight", [3, 16], [5, 16])
-    with pytest.raises(ModelError, match=r"word_embeddings\.weight has shape"):
+    with pytest.raises(ModelError, match=r"word_embeddings\.weight has the shape"):
         bb.BigBirdModel.from_pretrained(folder, vocab_size=50, ignore_mismatched_sizes=True)
 
 
@@ -187,5 +187,5 @@ def test_token_types_that_a_checkpoint_lacks_begin_as_its_first(folder: Path) ->
     saved = bb.BigBirdForSequenceClassification.from_pretrained(folder).state_dict()[name]
     wider = bb.BigBirdForSequenceClassification.from_pretrained(folder, type_vocab_size=5).state_dict()[name]
     torch.testing.assert_close(wider, torch.cat([saved, saved[:1].repeat(5 - len(saved), 1)]))
-    with pytest.raises(ModelError, match=r"token_type_embeddings\.weight has shape"):
+    with pytest.raises(ModelError, match=r"token_type_embeddings\.weight has the shape"):
         bb.BigBirdForSequenceClassification.from_pretrained(folder, type_vocab_size=1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.encoder import Encoder
 from bigbird_cli.pytorch.model.heads import LMPredictionHead
@@ -24,7 +25,7 @@ NOISE = 3e-5
 class ConfiguredModel(nn.Module):
     """A module with a config."""
 
-    prefix: ClassVar[str] = "bert."
+    prefix: ClassVar[str] = PREFIX
     """What stands before the encoder's parameter names."""
     base_model_prefix: ClassVar[str] = "bert"
     main_input_name: ClassVar[str] = "input_ids"

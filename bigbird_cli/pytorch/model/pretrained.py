@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS, head_of_class
-from bigbird_cli.bigbird.names import SHARED_BIAS, TIED
+from bigbird_cli.bigbird.names import POSITIONS, SHARED_BIAS, TIED, TOKEN_TYPES, name_among
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, NewWeightsWarning
 from bigbird_cli.pytorch.model.configured import ConfiguredModel
 from bigbird_cli.pytorch.model.initialisation import initialise
+from bigbird_cli.weights.contract import check_present, misshapen, tied_to
 from bigbird_cli.weights.store import (
     hub_options,
     open_folder,
@@ -202,7 +203,7 @@ class PretrainedModel(ConfiguredModel):
             ModelError: an encoder tensor is missing, or any tensor has another shape than the config asks for.
         """
         own = self.state_dict()
-        found = {self._own_name(name, own): value for name, value in tensors.items()}
+        found = {name_among(name, own): value for name, value in tensors.items()}
         unused = sorted(name for name in found.keys() - own.keys() if name not in TIED)
         self._settle_twins(found, own, where=where)
         if saved_config is not None:
@@ -216,12 +217,12 @@ class PretrainedModel(ConfiguredModel):
         for name in outdated:
             del found[name]
         missing = [name for name in own if name not in found]
-        if lost := [name for name in missing if self._is_encoders(name)]:
-            raise ModelError(
-                f"the checkpoint lacks {_enumerate(lost)}",
-                where=where,
-                fix="it may be another kind of model, or have more layers in its config than weights",
-            )
+        check_present(
+            {name: tuple(value.shape) for name, value in own.items() if self._is_encoders(name)},
+            found,
+            where=where,
+            fix="it may be another kind of model, or have more layers in its config than weights",
+        )
         if missing and trained:
             raise ModelError(
                 f"the checkpoint lacks {_enumerate(missing)}: this head was never trained",
@@ -230,8 +231,12 @@ class PretrainedModel(ConfiguredModel):
             )
         for name, value in own.items():
             if name in found and found[name].shape != tuple(value.shape):
-                raise ModelError(
-                    f"{name} has shape {list(found[name].shape)}, the config asks for {list(value.shape)}", where=where
+                raise misshapen(
+                    name,
+                    found[name].shape,
+                    tuple(value.shape),
+                    where=where,
+                    fix="ask for the size that it has, or correct its config.json",
                 )
         state = {name: _to_tensor(found[name]) for name in own if name in found}
         self.load_state_dict(state, strict=False, assign=True)
@@ -259,25 +264,21 @@ class PretrainedModel(ConfiguredModel):
                     found[home] = found[twin]
             return
         for twin, home in TIED.items():
-            if twin in found and (of_own := self._own_name(home, own)) in own and of_own not in found:
+            if twin in found and (of_own := name_among(home, own)) in own and of_own not in found:
                 found[of_own] = found[twin]  # some writers keep the second name only
-            if twin in found and home in own and home in found and not np.array_equal(found[twin], found[home]):
-                raise ModelError(
-                    f"{twin} differs from {home}, which it is tied to by the config",
-                    where=where,
-                    fix="set tie_word_embeddings to false in its config.json",
-                )
+            if home in own:
+                tied_to(twin, found, where=where)
 
     def _extend_positions(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
         """Repeat the position vectors where the model's config asks for more than the checkpoint's."""
-        name = f"{self.prefix}embeddings.position_embeddings.weight"
+        name = self.prefix + POSITIONS
         n_saved, n_wanted = saved.max_position_embeddings, self.config.max_position_embeddings
         if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
             found[name] = tiled(found[name], n_wanted)
 
     def _extend_types(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
         """Let every token type that the checkpoint lacks begin as type 0, which all tokens of a single text have."""
-        name = f"{self.prefix}embeddings.token_type_embeddings.weight"
+        name = self.prefix + TOKEN_TYPES
         n_saved, n_wanted = saved.type_vocab_size, self.config.type_vocab_size
         if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
             found[name] = np.concatenate([found[name], np.repeat(found[name][:1], n_wanted - n_saved, axis=0)])
@@ -297,10 +298,6 @@ class PretrainedModel(ConfiguredModel):
         if "add_pooling_layer" not in inspect.signature(cls.__init__).parameters:
             raise TypeError(f"a {cls.__name__} leaves no choice of a pooler: leave add_pooling_layer out")
         return cls(config, add_pooling_layer=add_pooling_layer)  # type: ignore[call-arg]
-
-    def _own_name(self, name: str, own: Mapping[str, Tensor]) -> str:
-        """Find a checkpoint's name among our own: a base folder has no prefix, a head folder has one."""
-        return next((form for form in (name, name.removeprefix("bert."), f"bert.{name}") if form in own), name)
 
     def _is_encoders(self, name: str) -> bool:
         return name.removeprefix(self.prefix).startswith(ENCODER_PARTS)

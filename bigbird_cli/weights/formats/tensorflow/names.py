@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -15,9 +16,13 @@ from bigbird_cli.bigbird.names import (
     count_layers,
     expand,
     expected_names,
+    head_of,
     is_kernel,
 )
 from bigbird_cli.errors import ModelError
+from bigbird_cli.weights.contract import check_present, misshapen
+
+_FETCH_AGAIN: Final = "fetch the checkpoint again"
 
 
 def from_tensorflow(
@@ -49,9 +54,7 @@ def from_tensorflow(
     used = {name: ours for name, ours in table.items() if name in tensors}
     wanted = _wanted_shapes(tensors, table, n_layers)
     present = set(used.values())
-    for name, ours in table.items():
-        if ours in wanted and ours not in present:
-            raise ModelError(f"the tensor {name} is missing", fix="fetch the checkpoint again")
+    check_present({name: None for name, ours in table.items() if ours in wanted}, used, fix=_FETCH_AGAIN)
     bare = all(ours.startswith(PREFIX) for ours in present)  # as in the folder of a BigBirdModel
     arrays = {}
     for name, ours in used.items():
@@ -83,20 +86,16 @@ def _wanted_shapes(
 
     def size(ours: str, axis: int) -> int:
         name = sources[PREFIX + ours]
-        if name not in tensors:
-            raise ModelError(f"the tensor {name} is missing", fix="name a checkpoint of a BigBird encoder")
+        check_present({name: None}, tensors, fix="name a checkpoint of a BigBird encoder")
         shape = tensors[name].shape
         if len(shape) <= axis or not shape[axis]:
-            raise ModelError(f"the tensor {name} has the shape {shape}", fix="fetch the checkpoint again")
+            raise ModelError(f"the tensor {name} has the shape {shape}", fix=_FETCH_AGAIN)
         return shape[axis]
 
     present = {ours for name, ours in table.items() if name in tensors}
-    if any(name.startswith("qa_classifier.") for name in present):
-        head = "span"
-    elif any(name.startswith("cls.seq_relationship.") for name in present):
-        head = "pretraining"
-    else:
-        head = "masked_lm"
+    head = head_of(dict.fromkeys(present, ()))
+    if head == "none":
+        head = "masked_lm"  # its encoder's names have the prefix, as the table's
     config = BigBirdConfig(
         vocab_size=size("embeddings.word_embeddings.weight", 0),
         hidden_size=size("embeddings.word_embeddings.weight", 1),
@@ -128,9 +127,6 @@ def _laid_out(name: str, ours: str, array: np.ndarray, shape: tuple[int, ...]) -
     if is_kernel(name):
         array = array.T
     if array.shape != shape:
-        raise ModelError(
-            f"the tensor {name} has the shape {stored.shape} where the others ask for "
-            f"{shape[::-1] if is_kernel(name) else shape}",
-            fix="fetch the checkpoint again",
-        )
+        of_source = shape[::-1] if is_kernel(name) else shape
+        raise misshapen(name, stored.shape, of_source, asker="the others ask", fix=_FETCH_AGAIN)
     return np.ascontiguousarray(array)
