@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.heads import HEADS, head_of_class
 from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.encoder import Encoder
@@ -36,6 +37,12 @@ class ConfiguredModel(nn.Module):
         super().__init__()
         self.config = config.replace(architectures=[type(self).__name__])
         self._input_grads_hook: RemovableHandle | None = None
+
+    @property
+    def label_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that have a row a label."""
+        heads = (head for kind in type(self).__mro__ if (head := head_of_class(kind.__name__)))
+        return HEADS[next(heads, "none")].label_parameters
 
     @property
     def base_model(self) -> "ConfiguredModel":

@@ -1,23 +1,19 @@
 """A module with a config, and its way from and to a model folder."""
 
 import inspect
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.bigbird.heads import HEADS, head_of_class
-from bigbird_cli.bigbird.names import POSITIONS, SHARED_BIAS, TIED, TOKEN_TYPES, name_among
-from bigbird_cli.bigbird.positions import tiled
-from bigbird_cli.errors import ModelError, NewWeightsWarning
+from bigbird_cli.bigbird.names import SHARED_BIAS
 from bigbird_cli.pytorch.model.configured import ConfiguredModel
 from bigbird_cli.pytorch.model.initialisation import initialise
-from bigbird_cli.weights.contract import check_present, misshapen, tied_to
+from bigbird_cli.pytorch.model.loading import Loaded, load_tensors
 from bigbird_cli.weights.store import (
     hub_options,
     open_folder,
@@ -26,10 +22,6 @@ from bigbird_cli.weights.store import (
     unwrapped,
     write_model,
 )
-
-ENCODER_PARTS = ("embeddings.", "encoder.")
-"""Parameters that a checkpoint must have; all others can be trained anew."""
-
 
 SETTLED = (
     "low_cpu_mem_usage",
@@ -43,17 +35,6 @@ SETTLED = (
 the hub's library knows which files are new, and attention has kernels of its own (`use_sparse_kernel`)."""
 
 
-class Loaded(NamedTuple):
-    """What became of the tensors of a checkpoint, by name."""
-
-    missing: list[str]
-    """Those that it lacks; they are new."""
-    unused: list[str]
-    """Those that the model does not have."""
-    mismatched: list[tuple[str, list[int], list[int]]]
-    """Those of another shape, each with the checkpoint's and the model's; they are new."""
-
-
 class PretrainedModel(ConfiguredModel):
     """A module with a config, and its way from and to a folder."""
 
@@ -61,12 +42,6 @@ class PretrainedModel(ConfiguredModel):
         super().__init__(config)
         self.new_parameters: tuple[str, ...] = ()
         """Parameters that the checkpoint lacked."""
-
-    @property
-    def label_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that have a row a label."""
-        heads = (head for kind in type(self).__mro__ if (head := head_of_class(kind.__name__)))
-        return HEADS[next(heads, "none")].label_parameters
 
     @classmethod
     def from_pretrained(
@@ -186,110 +161,17 @@ class PretrainedModel(ConfiguredModel):
         saved_config: BigBirdConfig | None = None,
         ignore_mismatched_sizes: bool = False,
     ) -> Loaded:
-        """Take over a checkpoint's tensors; what the head lacks is initialised and named in a warning.
-
-        Args:
-            tensors: arrays by Hugging Face's names, the encoder's with or without `bert.` before them.
-            where: the checkpoint, for errors.
-            trained: a missing tensor of the head is an error too.
-            saved_config: what the checkpoint's own config says, where the model's may ask for more positions or other
-                labels.
-            ignore_mismatched_sizes: take a tensor of the head of another shape for a missing one.
-
-        Returns:
-            What was missing, not used, and of another shape.
-
-        Raises:
-            ModelError: an encoder tensor is missing, or any tensor has another shape than the config asks for.
-        """
-        own = self.state_dict()
-        found = {name_among(name, own): value for name, value in tensors.items()}
-        unused = sorted(name for name in found.keys() - own.keys() if name not in TIED)
-        self._settle_twins(found, own, where=where)
-        if saved_config is not None:
-            self._extend_positions(found, saved_config)
-            self._extend_types(found, saved_config)
-        outdated = [] if saved_config is None else self._outdated_labels(found, own, saved_config)
-        misfits = [name for name in own if name in found and found[name].shape != tuple(own[name].shape)]
-        if ignore_mismatched_sizes:
-            outdated = [name for name in misfits if name in outdated or not self._is_encoders(name)]
-        shapes = [(name, list(found[name].shape), list(own[name].shape)) for name in outdated]
-        for name in outdated:
-            del found[name]
-        missing = [name for name in own if name not in found]
-        check_present(
-            {name: tuple(value.shape) for name, value in own.items() if self._is_encoders(name)},
-            found,
+        """Load a checkpoint's tensors; see `loading.load_tensors`."""
+        loaded = load_tensors(
+            self,
+            tensors,
             where=where,
-            fix="it may be another kind of model, or have more layers in its config than weights",
+            trained=trained,
+            saved_config=saved_config,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
         )
-        if missing and trained:
-            raise ModelError(
-                f"the checkpoint lacks {_enumerate(missing)}: this head was never trained",
-                where=where,
-                fix="train it with bigbird finetune, or name a model that has it",
-            )
-        for name, value in own.items():
-            if name in found and found[name].shape != tuple(value.shape):
-                raise misshapen(
-                    name,
-                    found[name].shape,
-                    tuple(value.shape),
-                    where=where,
-                    fix="ask for the size that it has, or correct its config.json",
-                )
-        state = {name: _to_tensor(found[name]) for name in own if name in found}
-        self.load_state_dict(state, strict=False, assign=True)
-        for name in missing:
-            owner, _, leaf = name.rpartition(".")
-            module = self.get_submodule(owner)
-            if module.get_parameter(leaf).is_meta:
-                setattr(module, leaf, nn.Parameter(torch.empty(own[name].shape)))
-            initialise(module, leaf, std=self.config.initializer_range)
-        absent = [name for name in missing if name not in outdated]
-        notes = [f"not in the checkpoint and new: {_enumerate(absent)}"] if absent else []
-        why = "another shape" if ignore_mismatched_sizes else "other labels"
-        notes += [f"of {why} and new: {_enumerate(outdated)}"] if outdated else []
-        notes += [f"in the checkpoint and not used: {_enumerate(unused)}"] if unused else []
-        if notes:
-            warnings.warn(f"{where}: {'; '.join(notes)}", NewWeightsWarning, stacklevel=3)
-        self.new_parameters = tuple(missing)
-        return Loaded(absent, unused, shapes)
-
-    def _settle_twins(self, found: dict[str, np.ndarray], own: Mapping[str, Tensor], *, where: str) -> None:
-        """Bring together what a checkpoint holds under the two names of one parameter."""
-        if not self.config.tie_word_embeddings:
-            for twin, home in SHARED_BIAS.items():
-                if twin in found:
-                    found[home] = found[twin]
-            return
-        for twin, home in TIED.items():
-            if twin in found and (of_own := name_among(home, own)) in own and of_own not in found:
-                found[of_own] = found[twin]  # some writers keep the second name only
-            if home in own:
-                tied_to(twin, found, where=where)
-
-    def _extend_positions(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
-        """Repeat the position vectors where the model's config asks for more than the checkpoint's."""
-        name = self.prefix + POSITIONS
-        n_saved, n_wanted = saved.max_position_embeddings, self.config.max_position_embeddings
-        if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
-            found[name] = tiled(found[name], n_wanted)
-
-    def _extend_types(self, found: dict[str, np.ndarray], saved: BigBirdConfig) -> None:
-        """Let every token type that the checkpoint lacks begin as type 0, which all tokens of a single text have."""
-        name = self.prefix + TOKEN_TYPES
-        n_saved, n_wanted = saved.type_vocab_size, self.config.type_vocab_size
-        if n_saved < n_wanted and name in found and len(found[name]) == n_saved:
-            found[name] = np.concatenate([found[name], np.repeat(found[name][:1], n_wanted - n_saved, axis=0)])
-
-    def _outdated_labels(
-        self, found: Mapping[str, np.ndarray], own: Mapping[str, Tensor], saved: BigBirdConfig
-    ) -> list[str]:
-        """Name the parameters for labels that the model's config no longer has."""
-        if saved.num_labels == self.config.num_labels:
-            return []
-        return [name for name in self.label_parameters if name in found and found[name].shape != tuple(own[name].shape)]
+        self.new_parameters = (*loaded.missing, *(name for name, *_ in loaded.mismatched))
+        return loaded
 
     @classmethod
     def _build(cls, config: BigBirdConfig, *, add_pooling_layer: bool | None = None) -> Self:
@@ -298,9 +180,6 @@ class PretrainedModel(ConfiguredModel):
         if "add_pooling_layer" not in inspect.signature(cls.__init__).parameters:
             raise TypeError(f"a {cls.__name__} leaves no choice of a pooler: leave add_pooling_layer out")
         return cls(config, add_pooling_layer=add_pooling_layer)  # type: ignore[call-arg]
-
-    def _is_encoders(self, name: str) -> bool:
-        return name.removeprefix(self.prefix).startswith(ENCODER_PARTS)
 
     def _initialise_all(self) -> None:
         """Give every parameter its start; the last thing that a class does when it is built."""
@@ -343,16 +222,3 @@ def _device_of(device_map: Any) -> torch.device:
 def _to_array(value: Tensor) -> np.ndarray:
     value = value.detach().cpu()
     return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-
-
-def _to_tensor(array: np.ndarray) -> Tensor:
-    if array.dtype == np.float16:  # numpy widens it number by number
-        return torch.from_numpy(array if array.flags.writeable else array.copy()).float()
-    usable = array.dtype == np.float32 and array.flags.writeable
-    return torch.from_numpy(array if usable else array.astype(np.float32))
-
-
-def _enumerate(names: Iterable[str], most: int = 4) -> str:
-    names = list(names)
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
