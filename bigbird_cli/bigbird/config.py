@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
 
+from bigbird_cli.bigbird.families import FAMILIES
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files.whole import replace_file
 
 MODEL_TYPE: Final = "big_bird"
-WARM_STARTS: Final = ("bert", "roberta", "camembert", "xlm-roberta", "electra")
-"""Kinds of model that a BigBird can be made of."""
 ATTENTION_TYPES: Final = ("block_sparse", "original_full")
 PROBLEM_TYPES: Final = ("regression", "single_label_classification", "multi_label_classification")
 CONFIG_NAME: Final = "config.json"
@@ -459,7 +458,7 @@ def _need_bigbird(kind: object) -> None:
     if kind != MODEL_TYPE:
         raise ModelError(
             f"the model is a {kind!r}, not a {MODEL_TYPE!r}",
-            fix="make a BigBird of it with `bigbird convert`" if kind in WARM_STARTS else "name a BigBird model",
+            fix="make a BigBird of it with `bigbird convert`" if kind in FAMILIES else "name a BigBird model",
         )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.backend import StartModel, open_pickles
-from bigbird_cli.bigbird.config import CONFIG_NAME, WARM_STARTS, model_type_of
+from bigbird_cli.bigbird.config import CONFIG_NAME, model_type_of
+from bigbird_cli.bigbird.families import FAMILIES
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe.schema import ModelSection
@@ -31,7 +32,7 @@ def start_folder(section: ModelSection, *, offline: bool) -> Iterator[Path]:
         yield local_path(str(section.tokenizer))
         return
     folder = find_folder(section.start, offline=offline, revision=section.revision)
-    if _model_type(folder) not in WARM_STARTS:
+    if _model_type(folder) not in FAMILIES:
         yield open_folder(folder).path
         return
     with tempfile.TemporaryDirectory(prefix="bigbird-start-") as parent:

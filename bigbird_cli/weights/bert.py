@@ -4,8 +4,6 @@ A BERT has every weight of a BigBird but enough positions, and RoBERTa and ELECT
 and token types only. Other encoders are refused by name: their layers compute something else.
 """
 
-import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,54 +12,14 @@ from typing import Any, Final
 import numpy as np
 
 from bigbird_cli.bigbird.config import CONFIG_NAME, BigBirdConfig
+from bigbird_cli.bigbird.families import FAMILIES, Family
 from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_TYPES, expand, expected_names
 from bigbird_cli.errors import ModelError
-from bigbird_cli.files.json import read_json_object
-from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
-from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG, declared_special_tokens
-from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES, TOKENIZER_JSON, tokenizer_source
+from bigbird_cli.text.tokenizers.from_bert import bert_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES
 from bigbird_cli.weights.contract import check_finite, check_present, misshapen
 from bigbird_cli.weights.store import refuse_larger_vocabulary
-
-
-@dataclass(frozen=True)
-class Family:
-    """Encoders that share a layout.
-
-    Attributes:
-        title: what a reader knows them by.
-        prefix: what stands before the encoder's names in the folder of a model with a head.
-        defaults: settings that its config.json may leave out, where they differ from BigBird's.
-        counts_from_padding: its first token has the position after the padding token's id; the rows up to there are
-            no positions.
-        roles: special tokens that its vocabulary has unless a file says otherwise.
-    """
-
-    title: str
-    prefix: str
-    defaults: Mapping[str, Any]
-    counts_from_padding: bool
-    roles: Mapping[str, str]
-
-
-_BERT_DEFAULTS: Final = {"vocab_size": 30522, "hidden_act": "gelu", "max_position_embeddings": 512}
-_ROBERTA_DEFAULTS: Final = {**_BERT_DEFAULTS, "pad_token_id": 1}
-_ELECTRA_DEFAULTS: Final = {
-    **_BERT_DEFAULTS,
-    "hidden_size": 256,
-    "num_attention_heads": 4,
-    "intermediate_size": 1024,
-    "embedding_size": 128,
-}
-
-FAMILIES: Final = {
-    "bert": Family("BERT", "bert.", _BERT_DEFAULTS, False, BERT_ROLES),
-    "electra": Family("ELECTRA", "electra.", _ELECTRA_DEFAULTS, False, BERT_ROLES),
-    "roberta": Family("RoBERTa", "roberta.", {**_ROBERTA_DEFAULTS, "vocab_size": 50265}, True, ROBERTA_ROLES),
-    "camembert": Family("CamemBERT", "roberta.", _ROBERTA_DEFAULTS, True, ROBERTA_ROLES),
-    "xlm-roberta": Family("XLM-RoBERTa", "roberta.", _ROBERTA_DEFAULTS, True, ROBERTA_ROLES),
-}
-"""By the model_type of config.json. Defaults are those of transformers 5.23."""
 
 CARRIED_SETTINGS: Final = (
     "vocab_size",
@@ -78,14 +36,6 @@ CARRIED_SETTINGS: Final = (
     "classifier_dropout",
 )
 """Settings that mean the same in both models."""
-
-CARRIED_TOKENIZER_SETTINGS: Final = (
-    "do_lower_case",
-    "strip_accents",
-    "tokenize_chinese_chars",
-    "clean_up_tokenization_spaces",
-    "add_prefix_space",
-)
 
 
 @dataclass(frozen=True)
@@ -131,13 +81,13 @@ def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray],
     settings = {**family.defaults, **settings}
     _refuse_what_differs(settings, where=where)
     short = _short_config(settings, where=where)
-    tokenizer = _tokenizer(folder, family)
+    tokenizer = bert_tokenizer(folder, roles=ROBERTA_ROLES if family.is_roberta else BERT_ROLES)
     refuse_larger_vocabulary(tokenizer.vocab_size, short.vocab_size, where=str(folder))
     is_tied = settings.get("tie_word_embeddings") is not False
     used, unused = _assign(tensors, family, n_layers=short.num_hidden_layers, is_tied=is_tied, where=folder)
     encoder = _encoder(tensors, used, short, where=folder)
     notes = []
-    if family.counts_from_padding:
+    if family.is_roberta:
         skipped = _skipped_positions(settings, short, where=where)
         encoder[POSITIONS] = encoder[POSITIONS][skipped:]
         notes.append(f"the first {skipped} position rows are padding's and were left out")
@@ -279,51 +229,3 @@ def _encoder(
         encoder[ours] = np.ascontiguousarray(array, dtype=np.float32)
         check_finite(name, encoder[ours], where=str(where))
     return encoder
-
-
-# the tokenizer
-
-
-def _tokenizer(source: Path, family: Family) -> Tokenizer:
-    """The source's tokenizer with the settings beside it, without truncation and padding, as our own reader has it."""
-    settings = read_json_object(source / TOKENIZER_CONFIG)
-    description = json.loads(tokenizer_source(source)[1])
-    description |= {"truncation": None, "padding": None}
-    normalizer = description.get("normalizer")
-    if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
-        # where the two files differ, transformers follows the settings
-        for setting, key in (
-            ("do_lower_case", "lowercase"),
-            ("strip_accents", "strip_accents"),
-            ("tokenize_chinese_chars", "handle_chinese_chars"),
-        ):
-            if setting in settings:
-                normalizer[key] = settings[setting]
-    kept: dict[str, Any] = {name: settings[name] for name in CARRIED_TOKENIZER_SETTINGS if name in settings}
-    special = {**family.roles, **declared_special_tokens(source)}
-    # transformers' own BERT class would lower-case or not by its own defaults; the generic one follows the file
-    known = _entries(description)  # transformers would give a token that is missing a number beyond the embeddings
-    kept |= {role: token for role, token in special.items() if token in known}
-    kept |= {"tokenizer_class": "PreTrainedTokenizerFast"}
-    if family.roles is BERT_ROLES:  # the generic class has no types
-        kept["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / TOKENIZER_JSON).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
-        (folder / TOKENIZER_CONFIG).write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
-        try:
-            return load_tokenizer(folder)
-        except ModelError as error:
-            raise ModelError(error.problem, where=str(source), fix=error.fix) from error
-
-
-def _entries(description: Mapping[str, Any]) -> set[str]:
-    """The tokens that a tokenizer.json names; none where it is broken, which its reader reports."""
-    model, added = description.get("model"), description.get("added_tokens")
-    vocabulary = model.get("vocab") if isinstance(model, dict) else None
-    entries = set(vocabulary) if isinstance(vocabulary, dict) else set()
-    if isinstance(vocabulary, list):  # Unigram: pieces with their scores
-        entries = {row[0] for row in vocabulary if isinstance(row, list) and row and isinstance(row[0], str)}
-    if isinstance(added, list):
-        entries |= {str(token["content"]) for token in added if isinstance(token, dict) and "content" in token}
-    return entries
