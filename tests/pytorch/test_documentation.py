@@ -169,6 +169,14 @@ def test_a_signature_shows_the_documented_arguments_in_their_order(kind: str) ->
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
+def test_a_signature_says_what_is_returned(kind: str) -> None:
+    model, ids = build(kind), arguments_of(kind)["input_ids"]
+    with torch.no_grad():
+        assert type(model(ids)) is inspect.signature(model.forward).return_annotation
+        assert type(model(ids, return_dict=False)) is tuple
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
 def test_arguments_mean_the_same_by_position_and_by_name(kind: str) -> None:
     model, given = build(kind), {**arguments_of(kind), "inputs_embeds": None}
     with torch.no_grad():

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.model.base import token_mask
+from bigbird_cli.pytorch.model.inputs import token_mask
 
 if TYPE_CHECKING:
     from bigbird_cli.pytorch.model.models import BigBirdForCausalLM

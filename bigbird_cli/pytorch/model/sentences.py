@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.pytorch.model.base import BigBirdModel, EncoderInputs
+from bigbird_cli.pytorch.model.base import BigBirdModel
 from bigbird_cli.pytorch.model.heads import SequenceClassificationHead
+from bigbird_cli.pytorch.model.inputs import EncoderInputs
 from bigbird_cli.pytorch.model.layers import Linear
 from bigbird_cli.pytorch.model.outputs import SequenceClassifierOutput
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
