@@ -8,6 +8,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_pattern
 from bigbird_cli.pytorch.model.kernels import KERNELS, is_sparse, products
+from bigbird_cli.pytorch.model.kernels.bucketed import bucketed
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 from bigbird_cli.pytorch.model.kernels.sparse_weights import sparse_weights
 
@@ -270,6 +271,30 @@ def test_sparse_weights_are_those_of_the_reference(n_padding: int, is_causal: bo
     for document, dense, n in zip(sparse, want, lengths, strict=True):
         torch.testing.assert_close(document.to_dense(), dense[:, :n, :n], rtol=1e-9, atol=1e-10)
         torch.testing.assert_close(document.to_dense().sum(-1), torch.ones(HEADS, n, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_documents_of_different_lengths_at_once_agree_with_reference(is_causal: bool) -> None:
+    settings = {"block_size": BLOCK, "n_heads": HEADS, "n_random": 3, "layer": 0}
+    draw = causal_pattern if is_causal else block_pattern
+    patterns = [draw(n_blocks=n, **settings) for n in ((15,) if is_causal else range(12, 16))]
+    lengths = [15 * BLOCK, 12 * BLOCK - 3]
+    is_token = torch.arange(15 * BLOCK) < torch.tensor(lengths)[:, None]
+    qkv, _ = operands(15 * BLOCK, 0)
+    together = bucketed(*qkv, is_token, torch.tensor([15, 12]), patterns)
+    (together * is_token[:, None, :, None]).square().sum().backward()
+    got = [x.grad.clone() for x in qkv]
+    for x in qkv:
+        x.grad = None
+    for row, n_blocks in enumerate((15, 12)):
+        own = slice(row, row + 1), slice(None), slice(n_blocks * BLOCK)
+        own_token = is_token[row : row + 1, : n_blocks * BLOCK]
+        alone = KERNELS["reference"](*(x[own] for x in qkv), own_token, draw(n_blocks=n_blocks, **settings))
+        n = lengths[row]
+        torch.testing.assert_close(together[own][:, :, :n], alone[:, :, :n], rtol=1e-9, atol=1e-10)
+        alone[:, :, :n].square().sum().backward()
+    for grad, x in zip(got, qkv, strict=True):
+        torch.testing.assert_close(grad, x.grad, rtol=1e-9, atol=1e-10)
 
 
 def dropped_weights(kernel: str, seed: int, dropout: float) -> torch.Tensor:

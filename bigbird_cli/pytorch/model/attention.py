@@ -15,6 +15,7 @@ from bigbird_cli.pytorch.model.cache import KeptLayer
 from bigbird_cli.pytorch.model.chunking import chunk_size, chunked
 from bigbird_cli.pytorch.model.documents import Group
 from bigbird_cli.pytorch.model.kernels import KERNELS
+from bigbird_cli.pytorch.model.kernels.bucketed import bucketed
 from bigbird_cli.pytorch.model.kernels.dense import dense
 from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 from bigbird_cli.pytorch.model.kernels.sparse_weights import SparseAttention, dense_document, sparse_weights
@@ -118,13 +119,19 @@ class SelfAttention(nn.Module):
 
     def _attend(self, group: Group, q_GNSH: Tensor, k_GNTH: Tensor, v_GNTH: Tensor) -> Tensor:
         dropout = self.sparse_dropout if group.is_sparse else self.dropout
+        dropout = dropout if self.training else 0.0
+        if group.n_blocks_B is not None and group.is_token is not None:
+            whole = group.n_tokens // self.block_size
+            fewest = whole if self.is_causal else group.fewest_blocks  # what a decoder reads depends on no length
+            patterns = [self.pattern_of(n_blocks=n) for n in range(fewest, whole + 1)]
+            return bucketed(q_GNSH, k_GNTH, v_GNTH, group.is_token, group.n_blocks_B, patterns, dropout=dropout)
         return KERNELS[group.kernel](
             q_GNSH,
             k_GNTH,
             v_GNTH,
             group.is_token,
             self._pattern(group),
-            dropout=dropout if self.training else 0.0,
+            dropout=dropout,
             is_causal=self.is_causal,
             is_global_BS=group.is_global,
         )

@@ -61,7 +61,7 @@ class BigBirdModel(PretrainedModel):
         if torch.jit.is_tracing():
             raise ModelError(
                 "torch.jit.trace would write this input's lengths down for all others",
-                fix="use torch.export.export(model, (input_ids,)), whose program checks the length",
+                fix="use torch.export.export(model, (input_ids, attention_mask)), whose program checks the length",
             )
         self._refuse_misplaced(inputs)
         B, S = input_shape(inputs)

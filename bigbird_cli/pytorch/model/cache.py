@@ -127,4 +127,9 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
 
 
 # Tuples come back, which models take as well: what torch's tools put in the tensors' place need not be tensors.
-pytree.register_pytree_node(KeyValueCache, lambda cache: (list(cache), None), lambda layers, _: tuple(layers))
+pytree.register_pytree_node(
+    KeyValueCache,
+    lambda cache: (list(cache), None),
+    lambda layers, _: tuple(layers),
+    serialized_type_name=f"{KeyValueCache.__module__}.{KeyValueCache.__qualname__}",
+)

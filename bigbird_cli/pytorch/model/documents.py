@@ -23,7 +23,7 @@ class Group:
     """Documents of a batch that one kernel call attends in together."""
 
     kernel: str
-    """A name in KERNELS."""
+    """A name in KERNELS, or `bucketed`."""
     is_sparse: bool
     """Whether the kernel takes a pattern, of as many blocks as `n_tokens` take."""
     n_tokens: int
@@ -39,6 +39,10 @@ class Group:
     the pattern."""
     index: Tensor | None = None
     """`rows` where the batch lives."""
+    n_blocks_B: Tensor | None = None
+    """(documents,) blocks that each takes, where they differ and are known to the program alone."""
+    fewest_blocks: int = 0
+    """The fewest that a document takes then."""
 
 
 def group_documents(

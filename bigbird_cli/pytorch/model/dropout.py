@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bigbird_cli.pytorch.model.tracing import is_transformed
+
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 _BITS = 15
 """A probability is rounded to a multiple of 2⁻¹⁵ on a processor, and what is kept is scaled by the rounded one."""
@@ -55,7 +57,7 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor, plus: Tensor | None = None) -> Tensor:
         """Return dropout(input) + plus."""
-        if self.training and self.p > 0.0 and input.device.type == "cpu" and not torch.compiler.is_compiling():
+        if self.training and self.p > 0.0 and input.device.type == "cpu" and not is_transformed():
             dropped: Tensor = _Dropped.apply(input, plus, self.p, new_seed())
             return dropped
         dropped = F.dropout(input, self.p, self.training)

@@ -22,7 +22,8 @@ from bigbird_cli.pytorch.model.documents import Group, group_documents
 from bigbird_cli.pytorch.model.feed_forward import FeedForwardUp, feed_forward
 from bigbird_cli.pytorch.model.kernels import is_sparse
 from bigbird_cli.pytorch.model.layers import OutputProjection
-from bigbird_cli.pytorch.model.layouts import Layout, PackedRow, PaddedRows
+from bigbird_cli.pytorch.model.layouts import Layout, PackedRow, PaddedRows, fixed_length
+from bigbird_cli.pytorch.model.tracing import has_fixed_shapes
 
 
 class BlockOutput(NamedTuple):
@@ -156,7 +157,8 @@ class Encoder(nn.Module):
             is_token,
             is_global_BS,
             n_past=past.n_tokens if past else 0,
-            apart=self.documents_alike or use_cache or bool(weights) or encoder_BTD is not None,
+            has_weights=weights is not None,
+            apart=self.documents_alike or use_cache or weights is not None or encoder_BTD is not None,
         )
         context = Context(
             layout=layout,
@@ -196,12 +198,38 @@ class Encoder(nn.Module):
         return cast(BlockOutput, self.layer[number](*inputs))
 
     def _layout(
-        self, x_BSD: Tensor, is_token: Tensor | None, is_global_BS: Tensor | None, *, n_past: int, apart: bool
+        self,
+        x_BSD: Tensor,
+        is_token: Tensor | None,
+        is_global_BS: Tensor | None,
+        *,
+        n_past: int,
+        has_weights: bool,
+        apart: bool,
     ) -> Layout:
-        """Lay the batch out in one packed row, unless something asks for documents apart."""
+        """Lay the batch out in one packed row, unless something asks for documents apart or for fixed shapes.
+
+        Raises:
+            ModelError: torch.export or torch.func meets what no fixed shape could hold.
+        """
         B, S, _ = x_BSD.shape
         if n_past:
             return self._after_past(is_token, shape=(B, S), n_all=n_past + S)
+        if has_fixed_shapes() and (is_token is not None or not has_weights):
+            if is_global_BS is not None or has_weights:
+                raise ModelError(
+                    "torch.export and torch.func can take neither global_attention_mask, nor output_attentions "
+                    "together with an attention_mask: the shapes would depend on what the masks hold",
+                    fix="leave them out",
+                )
+            return fixed_length(
+                x_BSD,
+                is_token,
+                block_size=self.block_size,
+                full_attention_limit=self.full_attention_limit,
+                attention_type=self.attention_type,
+                alike=self.documents_alike,
+            )
         groups = group_documents(
             is_token,
             is_global_BS=is_global_BS,

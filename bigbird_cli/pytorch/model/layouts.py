@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.pytorch.devices import on_device
-from bigbird_cli.pytorch.model.documents import Group
+from bigbird_cli.pytorch.model.documents import Group, document_ends
+from bigbird_cli.pytorch.model.kernels import is_sparse
 
 
 class Layout(Protocol):
@@ -163,3 +164,75 @@ class PackedRow:
         parts_TNH = [spread.collect(part) for spread, part in zip(self.spreads, parts_GNWH, strict=True)]
         x_TNH = parts_TNH[0] if len(parts_TNH) == 1 else torch.cat(parts_TNH)
         return x_TNH.transpose(0, 1)[None]
+
+
+@dataclass(frozen=True)
+class FixedLength:
+    """A document a row of whole blocks, whatever a mask holds: what torch.export and torch.func can go through.
+
+    Every row passes through dense attention, as far as short documents reach, and through block-sparse attention; each
+    document keeps what belongs to its own length.
+    """
+
+    groups: Sequence[Group]
+    """One, where all documents are of one kind, else the dense and the sparse one; each of the whole batch."""
+    n_tokens: int
+    """Positions of the batch."""
+    width: int
+    """Positions of what is laid out."""
+    is_short_B: Tensor | None = None
+    """True for a document that runs dense attention; None where all are of one kind."""
+
+    def lay_out(self, x_BSD: Tensor) -> Tensor:
+        return F.pad(x_BSD, (0, 0, 0, self.width - self.n_tokens))
+
+    def restore(self, x_BWD: Tensor) -> Tensor:
+        return x_BWD[:, : self.n_tokens]
+
+    def split(self, x_BNWH: Tensor) -> list[Tensor]:
+        return [x_BNWH[:, :, : group.n_tokens] for group in self.groups]
+
+    def join(self, parts_BNWH: Sequence[Tensor]) -> Tensor:
+        if self.is_short_B is None:
+            return parts_BNWH[0]
+        dense, sparse = parts_BNWH
+        reach = dense.shape[2]
+        start = torch.where(self.is_short_B[:, None, None, None], dense, sparse[:, :, :reach])
+        return torch.cat((start, sparse[:, :, reach:]), dim=2)
+
+
+def fixed_length(
+    x_BSD: Tensor,
+    is_token_BS: Tensor | None,
+    *,
+    block_size: int,
+    full_attention_limit: int,
+    attention_type: str,
+    alike: bool,
+) -> FixedLength:
+    """Lay a batch out by its shape alone; arguments as of `group_documents`."""
+    S = x_BSD.shape[1]
+    if not is_sparse(n_tokens=S, full_attention_limit=full_attention_limit, attention_type=attention_type):
+        only = Group(kernel="dense", is_sparse=False, n_tokens=S, lengths=(), is_token=is_token_BS)
+        return FixedLength([only], S, S)
+    n_blocks = -(-S // block_size)
+    width = n_blocks * block_size
+    given_BS = torch.ones_like(x_BSD[..., 0], dtype=torch.bool) if is_token_BS is None else is_token_BS
+    is_token_BW = F.pad(given_BS, (0, width - S))
+    ends_B = document_ends(is_token_BW)
+    are_equal = alike or is_token_BS is None
+    fewest = n_blocks if are_equal else full_attention_limit // block_size + 1
+    sparse = Group(
+        kernel="bucketed",
+        is_sparse=True,
+        n_tokens=width,
+        lengths=(),
+        is_token=is_token_BW,
+        n_blocks_B=torch.full_like(ends_B, n_blocks) if are_equal else (ends_B + block_size - 1) // block_size,
+        fewest_blocks=fewest,
+    )
+    if are_equal:
+        return FixedLength([sparse], S, width)
+    reach = full_attention_limit
+    dense = Group(kernel="dense", is_sparse=False, n_tokens=reach, lengths=(), is_token=is_token_BW[:, :reach])
+    return FixedLength([dense, sparse], S, width, ends_B <= reach)

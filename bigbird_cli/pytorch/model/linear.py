@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from bigbird_cli.pytorch.model.activations import ONEDNN_NAMES, Activation
 from bigbird_cli.pytorch.model.choices import choose
+from bigbird_cli.pytorch.model.tracing import is_transformed
 
 MIN_PRODUCTS = 2_000_000
 """Multiplications below which the call itself, some 14 microseconds, is what counts: in training, and of one row."""
@@ -73,7 +74,7 @@ def _suits_onednn(x: Tensor, weight: Tensor) -> bool:
         and x.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()  # torch.compile chooses by itself
+        and not is_transformed()  # torch.compile chooses by itself
     )
 
 

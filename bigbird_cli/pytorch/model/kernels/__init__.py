@@ -4,7 +4,8 @@ A kernel is a function in a file of its own, called as `Attend` has it, and a li
 tests, benchmarks and the model go by these flags. What stands at positions that are no tokens is unspecified, but
 finite.
 
-One more function serves what a kernel cannot: `sparse_weights` returns the weights themselves.
+Two more functions serve what a kernel cannot: `sparse_weights` returns the weights themselves, and `bucketed` attends
+in documents of different lengths at once, by operations that torch.export can write down.
 
 Shape letters: B documents, N heads, S queries, T keys, H head width.
 """

@@ -25,7 +25,8 @@ def key_bias(is_read: Tensor, dtype: torch.dtype) -> Tensor:
     Finite, because a query that may read nothing (padding in front of a document) would otherwise give NaN, and NaN
     at a position that nobody reads still spreads: 0 x NaN is NaN.
     """
-    return torch.zeros(is_read.shape, dtype=dtype, device=is_read.device).masked_fill_(~is_read, torch.finfo(dtype).min)
+    bias = torch.zeros_like(is_read, dtype=dtype, memory_format=torch.contiguous_format)
+    return bias.masked_fill_(~is_read, torch.finfo(dtype).min)
 
 
 def reads_back(n_queries: int, n_keys: int, device: torch.device) -> Tensor:

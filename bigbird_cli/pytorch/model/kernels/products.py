@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bigbird_cli.pytorch.model.choices import choose
 from bigbird_cli.pytorch.model.dropout import draw, masked, scale
+from bigbird_cli.pytorch.model.tracing import is_transformed
 
 _aten = torch.ops.aten
 
@@ -35,7 +36,7 @@ def suit_products(*qkv: Tensor, dropout: float) -> bool:
     """Whether to attend by these products rather than by PyTorch's kernels: on a processor, for a gradient."""
     if qkv[0].device.type != "cpu" or not torch.is_grad_enabled() or not any(x.requires_grad for x in qkv):
         return False
-    return not torch.compiler.is_compiling() and (dropout > 0.0 or are_quicker(qkv[0]))
+    return not is_transformed() and (dropout > 0.0 or are_quicker(qkv[0]))
 
 
 def are_quicker(q_BnQH: Tensor) -> bool:
