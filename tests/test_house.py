@@ -46,7 +46,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "sklearn": {"tasks"},
     "scipy": {"tasks"},
     "tensorboard": {"training"},
-    "huggingface_hub": {"data", "text", "weights"},
+    "huggingface_hub": {"files"},
 }
 NOWHERE = {"click", "transformers", "pickle"}
 BY_NAME = {  # imports by a name in a string, which leave a room for what only some callers ask of it

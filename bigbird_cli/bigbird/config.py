@@ -16,6 +16,7 @@ from bigbird_cli.bigbird.families import FAMILIES
 from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
+from bigbird_cli.files.hub import hub_options
 from bigbird_cli.files.whole import replace_file
 
 MODEL_TYPE: Final = "big_bird"
@@ -292,7 +293,7 @@ class BigBirdConfig:
         """
         # no plain import: to find a model's folder is the business of a room above
         store = importlib.import_module("bigbird_cli.weights.store")
-        hub = store.hub_options(settings)
+        hub = hub_options(settings)
         path = Path(name)
         return cls.from_file(path if path.is_file() else store.find_folder(name, weights=(), **hub)).replace(**settings)
 

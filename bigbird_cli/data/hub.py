@@ -1,21 +1,26 @@
 """Rows of the Hugging Face hub, through `datasets`, which takes seconds to import."""
 
 import itertools
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bigbird_cli.errors import DataError
-from bigbird_cli.files.paths import HUB_SECONDS, offline_variable, within
+from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.files.hub import HubError, NotOnHubError, is_offline, look_up, offline_variable
 
 PREFIX = "hub:"
 _NAME = re.compile(
-    r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?:#(?P<config>[^:]+))?(?::(?P<split>.+))?"
+    r"hub:(?P<name>\w[\w.-]*(?:/\w[\w.-]*)?)(?:@(?P<revision>[\w./-]+))?(?:#(?P<config>[^:]+))?(?::(?P<split>.+))?"
 )
 _FIX = "check its name, its config and the network"
+
+
+class HubDataError(DataError):
+    """A data set of the hub was looked up in vain; the exit code is that of every look-up there."""
+
+    exit_code = ModelError.exit_code
 
 
 class HubName(NamedTuple):
@@ -45,10 +50,10 @@ def parse_name(source: str) -> HubName:
 
 
 def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
-    """Stream a data set of the hub; DataError where it cannot be had, or the hub does not answer within 5 seconds."""
+    """Stream a data set of the hub; HubDataError where it is not found within 5 seconds, DataError where it
+    cannot be read."""
     hub = parse_name(source)
-    refuse_offline(source, offline=offline)
-    _insist_on_answer(hub, source)
+    _look_up(hub, source, offline=offline)
     with library_errors(source, "this data set cannot be read", _FIX):
         from datasets import load_dataset
 
@@ -57,43 +62,36 @@ def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
 
 
 def revision_of(source: str, *, offline: bool) -> str:
-    """The commit of a hub data set's files: the one that its source names, else the newest; DataError without it."""
+    """The commit of a hub data set's files: the one that its source names, else the newest; HubDataError without it."""
     hub = parse_name(source)
     if hub.revision is not None:
         return hub.revision
-    refuse_offline(source, offline=offline)
-    _insist_on_answer(hub, source)
+    _look_up(hub, source, offline=offline)
     with library_errors(source, "this data set cannot be found", _FIX):
         from datasets import load_dataset_builder
 
         return str(load_dataset_builder(hub.name, hub.config).hash)
 
 
-def refuse_offline(source: str, *, offline: bool) -> None:
-    """DataError if nothing may be looked up: `offline`, or the hub's own environment variables say so."""
-    variable = offline_variable()
-    if offline or variable:
-        why = "nothing may be looked up" + (f" ({variable} is set)" if variable and not offline else "")
-        raise DataError(f"this data set is on the hub, and {why}", where=source, fix="fetch its files and name those")
+def _look_up(hub: HubName, source: str, *, offline: bool) -> None:
+    """HubDataError where nothing may be looked up, or the hub has no such data set, or cannot be asked.
 
-
-def _insist_on_answer(hub: HubName, source: str) -> None:
-    """DataError where the hub has no such data set, or cannot be asked: `datasets` tries for half a minute, aloud."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import HfApi, errors
-
-    try:
-        within(HUB_SECONDS, lambda: HfApi().dataset_info(hub.name, revision=hub.revision, timeout=HUB_SECONDS))
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        what = "revision of this data set" if isinstance(error, errors.RevisionNotFoundError) else "public data set"
-        raise DataError(f"the hub has no such {what}", where=source, fix="check its name") from error
-    except Exception as error:  # whatever the network and its library come up with
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise DataError(
-            f"the Hugging Face hub cannot be reached ({said})",
+    `datasets` itself would try for half a minute, and aloud.
+    """
+    if is_offline(offline=offline):
+        variable = None if offline else offline_variable()
+        why = f" ({variable} is set)" if variable else ""
+        raise HubDataError(
+            f"this data set is on the hub, and nothing may be looked up{why}",
             where=source,
-            fix="connect to the network, or name files",
-        ) from error
+            fix="fetch its files and name those",
+        )
+    try:
+        look_up(hub.name, kind="dataset", revision=hub.revision)
+    except NotOnHubError as error:
+        raise HubDataError(str(error), where=source, fix="check its name") from error
+    except HubError as error:
+        raise HubDataError(str(error), where=source, fix="connect to the network, or name files") from error
 
 
 def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:

@@ -2,24 +2,15 @@
 
 import errno
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from bigbird_cli.errors import ModelError, UsageError
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "pretrained"
 """The models that come with the program, each in a folder of its name."""
-
-HUB_SECONDS: Final = 5.0
-"""How long the Hugging Face hub may take to say what it has."""
-
-OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
-"""Variables of the environment by which Hugging Face's libraries ask no network; here each holds for everything."""
-
-_T = TypeVar("_T")
 
 
 def is_local(name: str | Path) -> bool:
@@ -52,11 +43,6 @@ def empty_path() -> UsageError:
     return UsageError("the path is empty", fix="name a file or a folder; is a variable of the shell not set?")
 
 
-def offline_variable() -> str | None:
-    """The variable of the environment that says that nothing may be looked up, or None."""
-    return next((name for name in OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}), None)
-
-
 @contextmanager
 def reading_a_model() -> Iterator[None]:
     """Say of a file or folder of a model that the system does not give, and why, that it is the model's fault."""
@@ -76,24 +62,3 @@ def cannot_be_read(error: OSError, path: Path) -> ModelError:
         where=str(path),
         fix="ask for the right to read it, or copy it" if denied else "fetch the model again",
     )
-
-
-def within(seconds: float, call: Callable[[], _T]) -> _T:
-    """A call's result, or TimeoutError: network libraries' own limits leave out name servers and retries."""
-    results: list[_T] = []
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(call())
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
-        raise TimeoutError(f"no answer within {seconds:.0f} s")
-    return results[0]

@@ -1,8 +1,6 @@
 """Model folders: where a name leads, what a folder holds, and how a new one is written."""
 
-import os
 import re
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +13,13 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import wrapper_of
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files.folders import flush, partial_folder
+from bigbird_cli.files.hub import fetch_model
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import (
-    HUB_SECONDS,
     SHIPPED,
     is_local,
     local_path,
-    offline_variable,
     reading_a_model,
-    within,
 )
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
@@ -95,7 +91,7 @@ def find_folder(
     Args:
         name: a folder, a shipped model's name, or a name on the Hugging Face hub. A Path, a name that begins with
             `.`, `/` or `~`, and one that exists on disk is a folder and is never looked up.
-        offline: take a hub model from this machine's cache only; so does HF_HUB_OFFLINE=1.
+        offline: take a hub model from this machine's cache only; so do the variables in `files.hub.OFFLINE`.
         revision: branch, tag or commit of a hub model.
         weights: kinds of weights to take from the hub, each by the patterns of its files: the first that is there. None
             at all where only the tokenizer is wanted.
@@ -115,21 +111,13 @@ def find_folder(
     elif (SHIPPED / name / CONFIG).is_file():
         path = SHIPPED / name
     elif _HUB_NAME.fullmatch(str(name)):
-        path = _from_hub(
-            str(name), weights, offline=offline or offline_variable() is not None, revision=revision, hub=hub
-        )
+        path = _from_hub(str(name), weights, offline=offline, revision=revision, hub=hub)
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
         refuse_adapter(path)
         raise ModelError(f"the folder holds no model: {CONFIG} is missing", where=str(name), fix="name a model folder")
     return path
-
-
-def hub_options(settings: dict[str, Any]) -> dict[str, Any]:
-    """Take out of settings, as Hugging Face's users name them, what `find_folder` takes for a hub name."""
-    hub = {name: settings.pop(name) for name in ("revision", "cache_dir", "token") if settings.get(name) is not None}
-    return {**hub, "offline": settings.pop("offline", False) or settings.pop("local_files_only", False)}
 
 
 def refuse_adapter(folder: Path) -> None:
@@ -323,72 +311,19 @@ def _did_you_mean(name: str) -> str:
 def _from_hub(
     name: str, weights: Sequence[Sequence[str]], *, offline: bool, revision: str | None, hub: Mapping[str, Any]
 ) -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub  # only here: it is slow to import, and few commands need it
-    from huggingface_hub import errors, utils
-
-    if not sys.stderr.isatty():
-        utils.disable_progress_bars()
-    if offline:
-        problem = "there is no such folder, the model is not in this machine's cache, and the network is off"
-        return _from_cache(name, weights, revision, problem=problem, hub=hub)
-    try:
-        info = within(
-            HUB_SECONDS,
-            lambda: huggingface_hub.HfApi(token=hub.get("token")).model_info(
-                name, revision=revision, timeout=HUB_SECONDS
-            ),
-        )
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        what = "the hub has no such revision of it" if isinstance(error, errors.RevisionNotFoundError) else None
-        raise ModelError(
-            what or "no folder, no shipped model and no public model on the hub has this name",
-            where=name if revision is None else f"{name}, revision {revision}",
-            fix=_did_you_mean(name),
-        ) from error
-    except Exception as error:  # whatever the network and its library come up with
-        problem = f"there is no such folder, and the Hugging Face hub cannot be reached ({_first_line(error)})"
-        path = _from_cache(name, weights, revision, problem=problem, hub=hub)
-        warnings.warn(f"{name}: the hub cannot be reached, so the cached copy is used", BigBirdWarning, stacklevel=2)
-        return path
-    chosen = _choose_weights(name, weights, {sibling.rfilename for sibling in info.siblings or []})
-    try:
-        folder = huggingface_hub.snapshot_download(
-            name, revision=info.sha, allow_patterns=[*_SMALL_FILES, *chosen], etag_timeout=HUB_SECONDS, **hub
-        )
-    except Exception as error:
-        raise ModelError(
-            f"the download failed ({_first_line(error)})", where=name, fix="try again; what came is kept"
-        ) from error
-    return Path(folder)
+    return fetch_model(
+        name,
+        files=_SMALL_FILES,
+        suggestion=_did_you_mean(name),
+        choose=lambda there: _choose_weights(name, weights, there),
+        is_complete=lambda there: CONFIG in there and (not weights or any(_is_there(kind, there) for kind in weights)),
+        offline=offline,
+        revision=revision,
+        **hub,
+    )
 
 
-def _from_cache(
-    name: str, weights: Sequence[Sequence[str]], revision: str | None, *, problem: str, hub: Mapping[str, Any]
-) -> Path:
-    import huggingface_hub
-
-    patterns = [*_SMALL_FILES, *(pattern for kind in weights for pattern in kind)]
-    try:
-        folder = Path(
-            huggingface_hub.snapshot_download(
-                name, revision=revision, allow_patterns=patterns, local_files_only=True, **hub
-            )
-        )
-    except Exception as error:  # several kinds, by what the cache lacks
-        raise ModelError(problem, where=name, fix=f"connect to the network, or give a folder; {_ships()}") from error
-    there = {file.name for file in folder.iterdir()}
-    if CONFIG not in there or (weights and not any(_is_there(kind, there) for kind in weights)):
-        raise ModelError(f"{problem}; its cached copy is incomplete", where=name, fix="connect to the network once")
-    return folder
-
-
-def _ships() -> str:
-    shipped = shipped_models()
-    return f"{', '.join(shipped)} needs no network" if shipped else "a folder needs no network"
-
-
-def _choose_weights(name: str, weights: Sequence[Sequence[str]], there: set[str]) -> Sequence[str]:
+def _choose_weights(name: str, weights: Sequence[Sequence[str]], there: frozenset[str]) -> Sequence[str]:
     """The first kind of weights of which the hub has files, or nothing of no kinds; ModelError where it has none."""
     if not weights:
         return ()
@@ -408,10 +343,5 @@ def _choose_weights(name: str, weights: Sequence[Sequence[str]], there: set[str]
     )
 
 
-def _is_there(kind: Sequence[str], there: set[str]) -> bool:
+def _is_there(kind: Sequence[str], there: frozenset[str]) -> bool:
     return not there.isdisjoint(kind[:2])  # the one file, or the index of several
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from bigbird_cli.data import hub
 from bigbird_cli.data.rows import EmptyValue, Row, read_rows
 from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.files import hub as client
 
 ROWS = [{"text": 'ada, "bel"\r\ncora', "label": "x"}, {"text": "e\u0301 \u2028 \U0001f525 \ufeff", "label": "y"}]
 CSV = '\ufefftext,label\r\n"ada, ""bel""\r\ncora",x\r\n\r\ne\u0301 \u2028 \U0001f525 \ufeff,y'
@@ -46,10 +48,10 @@ def fields(source: str | Path, **options: Any) -> list[dict[str, Any]]:
     return [row.fields for row in read_rows(source, **options)]
 
 
-def refusal(source: str | Path, **options: Any) -> DataError:
+def refusal(source: str | Path, *, exit_code: int = 3, **options: Any) -> DataError:
     with pytest.raises(DataError) as caught:
         list(read_rows(source, **options))
-    assert caught.value.exit_code == 3
+    assert caught.value.exit_code == exit_code
     return caught.value
 
 
@@ -368,19 +370,19 @@ def test_names_of_the_hub_are_taken_apart(source: str, parts: tuple[str | None, 
 
 def test_a_wrong_name_of_the_hub_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    for source in ("hub:", "hub:a/b/c", "hub:a b", "hub:a#"):
+    for source in ("hub:", "hub:a/b/c", "hub:a b", "hub:a#", "hub:./a", "hub:.", "hub:~a", "hub:/a"):
         assert "no name of a data set" in refusal(source).problem
 
 
 def test_nothing_is_looked_up_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)  # whoever imports them fails
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    error = refusal("hub:squad", offline=True)
+    error = refusal("hub:squad", exit_code=4, offline=True)
     assert (error.where, error.problem) == ("hub:squad", "this data set is on the hub, and nothing may be looked up")
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.setenv(variable, "1")
-        assert f"{variable} is set" in refusal("hub:squad").problem
+        assert f"{variable} is set" in refusal("hub:squad", exit_code=4).problem
         monkeypatch.delenv(variable)
     with pytest.raises(ImportError):  # here it is asked for
         list(read_rows("hub:squad"))
@@ -393,7 +395,7 @@ def hub_answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], objec
 
     monkeypatch.delenv("HF_HUB_OFFLINE")
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    monkeypatch.setattr(hub, "HUB_SECONDS", 0.3)
+    monkeypatch.setattr(client, "SECONDS", 0.3)
 
     def answer(how: Callable[[], object]) -> None:
         monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: how())
@@ -429,7 +431,7 @@ def test_the_hub_is_streamed_by_name_config_revision_and_split(
         features = datasets.Features({"label": datasets.ClassLabel(names=["neg", "pos"])})
         return datasets.Dataset.from_dict({"label": [1, 0]}, features=features).to_iterable_dataset()
 
-    hub_answers(lambda: None)
+    hub_answers(lambda: SimpleNamespace(sha="c0ffee", siblings=[]))
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     rows = list(read_rows("hub:user/set@abc#de", split="dev"))
     assert [(row.fields, row.where) for row in rows] == [

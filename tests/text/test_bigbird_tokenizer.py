@@ -6,6 +6,7 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.files import hub as client
 from bigbird_cli.text.huggingface import bigbird_tokenizer
 from bigbird_cli.text.huggingface.batch_encoding import Cut
 from bigbird_cli.text.tokenizers import tokenizer_files
@@ -399,21 +401,23 @@ def test_a_hub_that_does_not_answer_leaves_the_cache(tmp_path: Path, monkeypatch
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(tokenizer_files, "HUB_SECONDS", 0.2)
+    monkeypatch.setattr(client, "SECONDS", 0.2)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: threading.Event().wait())
-    tokenizer_files.found("me/model", {"revision": "main"})
+    with pytest.warns(BigBirdWarning, match="cached copy"):
+        tokenizer_files.found("me/model", {"revision": "main"})
     assert asked[-1]["local_files_only"] is True
     assert asked[-1]["revision"] == "main"
-    monkeypatch.setattr(tokenizer_files, "HUB_SECONDS", 60)
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: None)
+    monkeypatch.setattr(client, "SECONDS", 60)
+    found = SimpleNamespace(sha="c0ffee", siblings=[])
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: found)
     tokenizer_files.found("me/model", {})
     assert asked[-1]["local_files_only"] is False
 
 
 def test_a_shipped_name_and_a_home_folder_are_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tokenizer_files, "_fetched", None)
+    monkeypatch.setattr(tokenizer_files, "fetch_model", None)
     monkeypatch.setattr(tokenizer_files, "SHIPPED", tmp_path / "shipped")
     folder = tmp_path / "shipped" / "tiny"
     folder.mkdir(parents=True)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
 from bigbird_cli.files import folders
+from bigbird_cli.files import hub as client
 from bigbird_cli.weights import store
 from bigbird_cli.weights.store import CONVERTIBLE, find_folder, open_folder, read_tensors, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
@@ -398,7 +399,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    monkeypatch.setattr(store, "HUB_SECONDS", 0.3)
+    monkeypatch.setattr(client, "SECONDS", 0.3)
     return state
 
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import SHARED_BIAS
+from bigbird_cli.files.hub import hub_options
 from bigbird_cli.pytorch.model.configured import ConfiguredModel
 from bigbird_cli.pytorch.model.initialisation import initialise
 from bigbird_cli.pytorch.model.loading import Loaded, load_tensors
 from bigbird_cli.weights.store import (
-    hub_options,
     open_folder,
     read_tensors,
     refuse_more_layers,

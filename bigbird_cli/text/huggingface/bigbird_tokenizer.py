@@ -21,10 +21,10 @@ from bigbird_cli.text.huggingface.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.huggingface.special_tokens import ROLES, Stretch, described
 from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
-from bigbird_cli.text.tokenizers.tokenizer_files import ADDED_TOKENS, found, stored_settings, write_json
+from bigbird_cli.text.tokenizers.tokenizer_files import found, stored_settings, write_json
 from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json
 from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, trimmed, whole_characters
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_JSON
+from bigbird_cli.text.tokenizers.vocabulary_files import ADDED_TOKENS, TOKENIZER_JSON
 
 _USUAL_SETTINGS: dict[str, Any] = {
     "padding_side": "right",

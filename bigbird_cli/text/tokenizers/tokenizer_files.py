@@ -8,15 +8,13 @@ from typing import Any, Final
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.files.hub import fetch_model, hub_options
 from bigbird_cli.files.json import read_json_object
-from bigbird_cli.files.paths import HUB_SECONDS, SHIPPED, is_local, local_path, offline_variable, within
+from bigbird_cli.files.paths import SHIPPED, is_local, local_path
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import ROLES, added_token
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG
-from bigbird_cli.text.tokenizers.vocabulary_files import ADDED_TOKENS, TOKENIZER_JSON, added_tokens
-
-_HUB_SETTINGS = ("revision", "local_files_only", "cache_dir", "token")
+from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES, added_tokens
 
 
 def found(name: str | Path, settings: dict[str, Any]) -> Path:
@@ -30,7 +28,7 @@ def found(name: str | Path, settings: dict[str, Any]) -> Path:
         ModelError: there is no such folder, and the hub has no such name.
     """
     settings.pop("trust_remote_code", None)  # no code is run
-    hub = {key: settings.pop(key) for key in _HUB_SETTINGS if key in settings}
+    hub = hub_options(settings)
     text = str(name)
     if is_local(name) or text.count("/") > 1:
         path = local_path(text)
@@ -39,7 +37,9 @@ def found(name: str | Path, settings: dict[str, Any]) -> Path:
         return path
     if (SHIPPED / text).is_dir():
         return SHIPPED / text
-    return _fetched(text, **hub)
+    near = nearest(text, [folder.name for folder in SHIPPED.iterdir()])
+    suggestion = f"did you mean {near}?" if near else "name the folder of its files"
+    return fetch_model(text, files=TOKENIZER_FILES, suggestion=suggestion, **hub)
 
 
 def stored_settings(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,38 +131,3 @@ def _special_in(settings: Mapping[str, Any]) -> list[AddedToken]:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
     replace_file(path, f"{text}\n".encode())
-
-
-def _fetched(name: str, **hub: Any) -> Path:
-    """Folder of a hub model's tokenizer files, fetched or from the cache; ModelError within seconds otherwise."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    patterns = [SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS]
-    if offline_variable():
-        hub["local_files_only"] = True
-    if not hub.get("local_files_only"):
-        hub["local_files_only"] = not _hub_answers(
-            name, **{key: hub[key] for key in ("revision", "token") if key in hub}
-        )
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns, etag_timeout=HUB_SECONDS, **hub))
-    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise ModelError(
-            f"no folder of this name, and the hub does not give it: {next(iter(str(error).splitlines()), repr(error))}",
-            where=name,
-            fix=f"did you mean {near}?"
-            if (near := nearest(name, [folder.name for folder in SHIPPED.iterdir()]))
-            else "check the name and the network, or fetch the files and name their folder",
-        ) from error
-
-
-def _hub_answers(name: str, **options: Any) -> bool:
-    """Whether the hub says anything in time, be it an error, which a download will meet again."""
-    import huggingface_hub
-
-    try:
-        within(HUB_SECONDS, lambda: huggingface_hub.HfApi().model_info(name, timeout=HUB_SECONDS, **options))
-    except Exception as error:  # whatever the network and its library come up with
-        return not isinstance(error, TimeoutError)
-    return True
