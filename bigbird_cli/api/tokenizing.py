@@ -10,7 +10,7 @@ from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
-from bigbird_cli.files.folders import flush, partial_folder, remove_abandoned
+from bigbird_cli.files.folders import remove_abandoned, whole_folder
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.text.documents import Document, FailedDocument
@@ -127,8 +127,8 @@ def train_tokenizer(
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError("there is something of that name already", where=str(out), fix="name a new folder")
     sources = [corpus] if isinstance(corpus, str | Path | Document) else corpus
-    with partial_folder(out.parent, n_bytes=100 * vocab_size, name=out.name) as partial:
-        report = train_vocabulary(
+    with whole_folder(out, n_bytes=100 * vocab_size) as partial:
+        return train_vocabulary(
             Corpus(sources, text_field=text_field),
             partial,
             vocab_size=vocab_size,
@@ -139,12 +139,6 @@ def train_tokenizer(
             sample_mb=sample_mb,
             on_progress=on_progress,
         )
-        for file in partial.iterdir():
-            flush(file)
-        if out.is_dir():
-            out.rmdir()  # it is empty; Windows renames onto nothing
-        partial.rename(out)
-    return report
 
 
 def _open_tokenizer(model: str | Path, *, offline: bool, revision: str | None) -> Tokenizer:

@@ -39,6 +39,55 @@ def partial_folder(parent: Path, *, n_bytes: int, name: str = "") -> Iterator[Pa
 
 
 @contextmanager
+def whole_folder(path: Path, *, n_bytes: int, aside: Path | None = None) -> Iterator[Path]:
+    """A folder to fill that gets its name, by one rename, once the block ends and all of it is on the disk.
+
+    Args:
+        path: its name, which nothing has then, or an empty folder.
+        n_bytes: as of `partial_folder`.
+        aside: a name that is free, for what has this one until then.
+
+    Raises:
+        ResourceError: the disk is full or cannot be written; nothing has appeared.
+    """
+    with partial_folder(path.parent, n_bytes=n_bytes, name=path.name) as partial:
+        yield partial
+        _flush_all(partial)
+        if aside is not None and os.path.lexists(path):
+            path.rename(aside)
+        elif path.is_dir():
+            path.rmdir()  # it is empty; Windows renames onto nothing
+        partial.rename(path)
+        flush(path.parent)
+
+
+@contextmanager
+def whole_files(folder: Path, *, n_bytes: int, last: str) -> Iterator[Path]:
+    """A folder to fill whose files are put into another once the block ends and all of them are on the disk.
+
+    Args:
+        folder: it exists; of its files those of the same names are replaced, each whole, and the others stay.
+        n_bytes: as of `partial_folder`.
+        last: the name of the file that is put there when all others are.
+
+    Raises:
+        ResourceError: as of `whole_folder`.
+    """
+    with partial_folder(folder, n_bytes=n_bytes) as partial:
+        yield partial
+        _flush_all(partial)
+        for file in sorted(partial.iterdir(), key=lambda file: file.name == last):
+            file.replace(folder / file.name)
+        flush(folder)
+
+
+def _flush_all(folder: Path) -> None:
+    for file in folder.iterdir():
+        flush(file)
+    flush(folder)
+
+
+@contextmanager
 def _held(folder: Path) -> Iterator[bool]:
     """Hold a folder's lock; False where another process does, or the system has no locks of folders."""
     try:

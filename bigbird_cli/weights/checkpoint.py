@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
-from bigbird_cli.files.folders import disk_errors, flush, partial_folder, remove_partial_folders
+from bigbird_cli.files.folders import disk_errors, remove_partial_folders, whole_folder
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import PARTIAL, lock, open_plain, refuse_link, remove, set_aside
 from bigbird_cli.weights.store import WEIGHTS
@@ -61,24 +61,18 @@ def write_checkpoint(
     text = json.dumps(state, ensure_ascii=False).encode("utf-8")
     size = n_bytes(tensors) + len(text) + 10_000
     remove_partial_folders(parent)
-    with partial_folder(parent, n_bytes=size) as partial:
+    path, old = parent / f"step-{step}", parent / f"step-{step}.old"
+    with whole_folder(path, n_bytes=size, aside=old) as partial:
         write_tensor_file(partial / _TENSORS, tensors)
         (partial / _STATE).write_bytes(text)
-        files = {}
-        for name in (_TENSORS, _STATE):
-            flush(partial / name)
-            files[name] = {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)}
+        files = {
+            name: {"bytes": (partial / name).stat().st_size, "sha256": _sha256(partial / name)}
+            for name in (_TENSORS, _STATE)
+        }
         manifest = {"format": _FORMAT, "step": step, "number": _next_number(parent), "files": files}
         (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        flush(partial / _MANIFEST)
-        flush(partial)
-        path = parent / f"step-{step}"
         if os.path.lexists(path):  # a resumed run came here again: the old one stays readable until the new one stands
-            old = parent / f"step-{step}.old"
             _remove(old)
-            path.rename(old)
-        partial.rename(path)
-        flush(parent)
     _prune(parent, keep=max(1, keep))
     return path
 

@@ -12,7 +12,7 @@ import numpy as np
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import wrapper_of
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
-from bigbird_cli.files.folders import flush, partial_folder
+from bigbird_cli.files.folders import whole_files, whole_folder
 from bigbird_cli.files.hub import fetch_model
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.paths import (
@@ -228,27 +228,14 @@ def write_model(
     folder = Path(folder)
     extra = dict(files or {})
     size = n_bytes(tensors) + sum(map(len, extra.values())) + SMALL_FILES
-    exists = folder.is_dir()
-    with partial_folder(
-        folder if exists else folder.parent, n_bytes=size, name="" if exists else folder.name
-    ) as partial:
+    writing = whole_files(folder, n_bytes=size, last=weights) if folder.is_dir() else whole_folder(folder, n_bytes=size)
+    with writing as partial:
         config.save(partial / CONFIG)
         if tokenizer is not None:
             tokenizer.save(partial)
         for name, content in extra.items():
             (partial / name).write_bytes(content)
         (write or _write_safetensors)(partial / weights, tensors)
-        written = sorted(partial.iterdir(), key=lambda file: file.name == weights)
-        for file in written:
-            flush(file)
-        flush(partial)
-        if exists:
-            for file in written:
-                file.replace(folder / file.name)
-            flush(folder)
-        else:
-            partial.rename(folder)
-            flush(folder.parent)
 
 
 def _write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:

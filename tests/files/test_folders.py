@@ -12,7 +12,14 @@ import pytest
 
 from bigbird_cli.errors import ResourceError
 from bigbird_cli.files import folders
-from bigbird_cli.files.folders import disk_errors, partial_folder, remove_abandoned, require_space
+from bigbird_cli.files.folders import (
+    disk_errors,
+    partial_folder,
+    remove_abandoned,
+    require_space,
+    whole_files,
+    whole_folder,
+)
 from bigbird_cli.files.whole import replace_file, set_aside
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 
@@ -114,3 +121,54 @@ def test_a_tokenizer_is_not_saved_through_links(
     assert victim.read_text() == "precious"
     for name in names:
         assert (folder / name).read_bytes() == (tmp_path / "usual" / name).read_bytes()
+
+
+def _fail_half_way(partial: Path) -> None:
+    (partial / "a").write_text("half")
+    raise RuntimeError
+
+
+def test_a_whole_folder_appears_at_the_end_and_after_a_failure_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "a" / "out"
+    with whole_folder(out, n_bytes=1) as partial:
+        (partial / "file").write_text("new")
+        assert not out.exists()
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    assert (out / "file").read_text() == "new"
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "b" / "out", n_bytes=1) as partial:
+        _fail_half_way(partial)
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_a_whole_folder_takes_the_place_of_an_empty_one_or_of_one_that_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with whole_folder(tmp_path / "out", n_bytes=1) as partial:
+        (partial / "file").write_text("first")
+    with whole_folder(tmp_path / "out", n_bytes=1, aside=tmp_path / "old") as partial:
+        (partial / "file").write_text("second")
+        assert not (tmp_path / "old").exists()
+    assert [(tmp_path / name / "file").read_text() for name in ("old", "out")] == ["first", "second"]
+    with pytest.raises(ResourceError, match="cannot be written"), whole_folder(tmp_path / "out", n_bytes=1):
+        pass
+    assert (tmp_path / "out" / "file").read_text() == "second"
+
+
+def test_whole_files_replace_those_of_their_names_and_leave_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("a", "z"):
+        (out / name).write_text("old")
+    put: list[str] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: put.append(path.name) or replace(path, target))
+    with pytest.raises(RuntimeError), whole_files(out, n_bytes=1, last="b") as partial:
+        _fail_half_way(partial)
+    assert put == []
+    with whole_files(out, n_bytes=1, last="b") as partial:
+        for name in ("a", "b", "c"):
+            (partial / name).write_text("new")
+        assert (out / "a").read_text() == "old"
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"a": "new", "b": "new", "c": "new", "z": "old"}
+    assert put[-1] == "b"

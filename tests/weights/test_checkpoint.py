@@ -199,7 +199,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     if where == "json":
         monkeypatch.setattr(Path, "write_bytes", full)
     else:
-        monkeypatch.setattr(checkpoint, where, full)
+        monkeypatch.setattr(folders if where == "flush" else checkpoint, where, full)
     with pytest.raises(ResourceError, match=r"the disk is full: .* MB are needed, .* MB are free") as caught:
         save(tmp_path, 2, keep)
     assert caught.value.exit_code == 5
