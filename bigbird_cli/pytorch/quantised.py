@@ -46,7 +46,7 @@ class Int8Linear(nn.Module):
             x_TD, self._one, self._zero, self._packed, self._scale_F, self._zeros_F, None, 1.0, 0, torch.float32,
             "none", [], "",
         )  # fmt: skip
-        y = torch.addcmul(self.bias, y_TF, largest_T1).unflatten(0, input.shape[:-1])
+        y: Tensor = torch.addcmul(self.bias, y_TF, largest_T1).unflatten(0, input.shape[:-1])
         if act is not None:
             y = act(y)
         return y if plus is None else y + plus

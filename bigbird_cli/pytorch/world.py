@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 import numpy as np
 import torch
 from torch import distributed, nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from bigbird_cli.backend import Alone, Compute, Peers
@@ -171,7 +172,7 @@ def open_world(device: torch.device, *, seconds: float) -> World:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     with peer_errors():
-        store, _, _ = next(distributed.rendezvous("env://", rank, size, timeout=RENDEZVOUS_TIMEOUT))
+        store, _, _ = next(rendezvous("env://", rank, size, timeout=RENDEZVOUS_TIMEOUT))
         distributed.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
             store=store,

@@ -16,6 +16,13 @@ from bigbird_cli.section import wanted
 
 
 def explain(error: ValidationError, text: Text, kind: type[BaseModel]) -> RecipeError:
+    """One error for all wrong settings, each with file:line:column or its override.
+
+    Args:
+        error: pydantic's.
+        text: the recipe that it is about.
+        kind: the recipe's schema.
+    """
     errors = error.errors(include_url=False)
     # a default that depends on other settings is not made when one of them is wrong, which is told already
     found = [_explain_one(one, text, kind) for one in errors if one["type"] != "default_factory_not_called"]

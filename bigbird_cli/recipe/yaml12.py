@@ -44,7 +44,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _core_resolvers()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = yaml.SafeLoader.peek_event(self)
         if getattr(event, "anchor", None) is not None:  # an alias has one too
             raise yaml.MarkedYAMLError(
                 problem=f"the anchor or alias «{event.anchor}» is not read in a recipe: write the value itself",
@@ -108,7 +108,7 @@ def parse(data: bytes, name: str) -> Text:
         source = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "ignore")
-        where = _place_after(before, name)
+        where = _position_after(before, name)
         raise RecipeError(f"byte {error.start} is not UTF-8", where=where, fix="save the recipe as UTF-8") from None
     text = Text(values={}, keys={}, at={}, name=name)
     node = _compose(source, name)
@@ -148,11 +148,11 @@ def _compose(source: str, name: str) -> yaml.Node | None:
 
 def _bad_character(error: yaml.reader.ReaderError, source: str, name: str) -> RecipeError:
     character = error.character if isinstance(error.character, int) else ord(error.character)
-    where = _place_after(source[: error.position], name)
+    where = _position_after(source[: error.position], name)
     return RecipeError(f"the character U+{character:04X} may not stand in YAML", where=where)
 
 
-def _place_after(before: str, name: str) -> str:
+def _position_after(before: str, name: str) -> str:
     """The position behind the text that stands before it."""
     return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
@@ -239,8 +239,8 @@ def _position(name: str, mark: Any) -> str:
 
 def plain_scalar(value: str, where: str) -> Any:
     """What a word without quotes and brackets says: a colon or a hash in it is part of the word."""
-    tag = _Loader("").resolve(yaml.ScalarNode, value, (True, False))
-    return _scalar(yaml.ScalarNode(tag, value), where)
+    matching = (tag for tag, pattern, firsts in _CORE_SCHEMA if value[:1] in firsts and pattern.match(value))
+    return _scalar(yaml.ScalarNode(_TAG + next(matching, "str"), value), where)
 
 
 def value_of(source: str, name: str) -> Any:

@@ -9,11 +9,12 @@ import torch
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch import objectives
-from bigbird_cli.pytorch.batches import collate, n_targets
+from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import HEADS, head_named
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.tasks.base import Feature
+from bigbird_cli.tasks.padding import n_targets
 
 LENGTHS = [9, 41, 30, 12, 64, 41]
 CPU = torch.device("cpu")

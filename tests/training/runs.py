@@ -18,6 +18,9 @@ from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.weights.checkpoint import read_checkpoint
 
 CPU = Compute("cpu")
+every_engine = pytest.mark.parametrize("engine", ["pytorch", "toy"], indirect=True)
+"""Marks what the loop promises whatever the engine: a new backend adds its name here and in conftest's table."""
+
 WORDS = [f"w{number}" for number in range(40)]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

@@ -38,9 +38,10 @@ from bigbird_cli.training.run import Run
 from bigbird_cli.training.train import train
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from bigbird_cli.weights.store import SMALL_FILES, read_tensors
-from tests.training.runs import CPU, WORDS, follow, kinds, metrics, recipe, stop_after, weights
+from tests.training.runs import CPU, WORDS, every_engine, follow, kinds, metrics, recipe, stop_after, weights
 
 
+@every_engine
 def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path) -> None:
     events = list(train(recipe(start, data), tmp_path / "run", compute=CPU))
     epoch = ["Step", "Step", "Evaluated", "Saved"]
@@ -72,8 +73,9 @@ def test_the_loss_falls_and_the_answers_are_found(start: Path, data: Path, tmp_p
     assert scores["f1"] > 80
 
 
+@every_engine
 @pytest.mark.parametrize("step", [1, 5, 6, 11])
-def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, step: int) -> None:
+def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, engine: str, step: int) -> None:
     settings = recipe(start, data, run__save_every=step, run__keep=12)
     straight = list(train(settings, tmp_path / "straight", compute=CPU))
     stop_after(train(settings, tmp_path / "broken", compute=CPU), Saved, step=step)
@@ -85,7 +87,8 @@ def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, step:
     ours, _ = read_checkpoint(tmp_path / "broken" / "checkpoints" / "step-12")
     theirs, _ = read_checkpoint(tmp_path / "straight" / "checkpoints" / "step-12")
     assert ours.keys() == theirs.keys()
-    assert {"optimiser", "model"} == {name.partition(".")[0] for name in ours}
+    optimiser = {"pytorch": "optimiser", "toy": "momentum"}[engine]
+    assert {name.partition(".")[0] for name in ours} == {"model", optimiser}
     for name, array in theirs.items():
         np.testing.assert_array_equal(ours[name], array, err_msg=name)
     for name, array in read_tensors(tmp_path / "straight").items():
@@ -105,6 +108,7 @@ def test_a_resumed_run_may_split_its_batches_otherwise(start: Path, data: Path, 
     assert kinds(list(train(narrow, tmp_path / "run", resume="auto", compute=CPU)))[-1] == "Finished"
 
 
+@every_engine
 def test_another_recipe_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
     stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Saved, step=6)
     with pytest.raises(UsageError, match=r"optim\.lr"):
@@ -122,6 +126,7 @@ def test_other_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> Non
                    resume="auto", compute=CPU))  # fmt: skip
 
 
+@every_engine
 def test_other_dev_data_cannot_go_on(start: Path, data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "dev.json"
     copy.write_bytes((data / "dev.json").read_bytes())
@@ -275,6 +280,7 @@ def test_a_start_model_that_is_not_finite_is_named(start: Path, data: Path, tmp_
     assert caught.value.exit_code == 4
 
 
+@every_engine
 @pytest.mark.parametrize("streaming", [False, True])
 def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tmp_path: Path, streaming: bool) -> None:
     settings = {"data__streaming": streaming, "run__save_every": 5, "run__keep": 9}
@@ -289,6 +295,7 @@ def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tm
         np.testing.assert_array_equal(weights(tmp_path / "some", 12)[name], array, err_msg=name)
 
 
+@every_engine
 def test_checkpoints_come_by_minutes_too(start: Path, data: Path, tmp_path: Path) -> None:
     settings = recipe(start, data, run__save_minutes=1e-9, run__eval_every=6, run__keep=20)
     events = list(train(settings, tmp_path / "run", compute=CPU))
@@ -347,6 +354,7 @@ def test_an_existing_run_is_not_written_into_unasked(start: Path, data: Path, tm
         next(train(recipe(start, data), tmp_path / "run", compute=CPU))
 
 
+@every_engine
 def test_a_finished_run_has_nothing_left_to_do(start: Path, data: Path, tmp_path: Path) -> None:
     done = list(train(recipe(start, data), tmp_path / "run", compute=CPU))
     again = list(train(recipe(start, data), tmp_path / "run", resume="auto", compute=CPU))
@@ -354,6 +362,7 @@ def test_a_finished_run_has_nothing_left_to_do(start: Path, data: Path, tmp_path
     assert again[-1].best_scores == done[-1].best_scores  # type: ignore[union-attr]
 
 
+@every_engine
 def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([10.0, 30.0, 20.0, 30.0])
     monkeypatch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_, **__: {"f1": next(scores)})
@@ -366,6 +375,7 @@ def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeyp
     assert "| f1 | 30 |" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
 
 
+@every_engine
 @pytest.mark.parametrize("step", [4, 6, 12])
 def test_a_run_that_goes_on_in_another_folder_leaves_a_model_there(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -385,6 +395,7 @@ def test_a_run_that_goes_on_in_another_folder_leaves_a_model_there(
     assert events[-1].best_scores["f1"] < 90  # type: ignore[union-attr, index]
 
 
+@every_engine
 def test_without_a_dev_set_the_last_model_is_kept(start: Path, data: Path, tmp_path: Path) -> None:
     events = list(train(recipe(start, data, dev=False), tmp_path / "run", compute=CPU))
     assert "Evaluated" not in kinds(events)
@@ -410,6 +421,7 @@ def test_a_finished_run_is_a_model_folder(start: Path, data: Path, tmp_path: Pat
     assert (tmp_path / "run" / "model.safetensors").stat().st_size < 2.2 * n_weights + 10_000
 
 
+@every_engine
 @pytest.mark.parametrize(
     ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)]
 )
@@ -498,6 +510,7 @@ print("goes on")
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
 
 
+@every_engine
 def test_check_takes_a_step_and_writes_nothing(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -640,3 +653,23 @@ def test_signals_while_data_are_prepared(
     finally:
         signal.signal(signal.SIGINT, former)
     assert not list((tmp_path / "other").glob("checkpoints/*"))
+
+
+def test_a_backend_without_torch_trains_without_torch(
+    start: Path, data: Path, tmp_path: Path, repository: Path
+) -> None:
+    script = f"""
+import sys
+sys.modules["torch"] = None  # to import it is an error
+from pathlib import Path
+from bigbird_cli.backend import BACKENDS
+from bigbird_cli.recipe import FinetuneRecipe
+from bigbird_cli.training.check import check
+from bigbird_cli.training.train import train
+BACKENDS["pytorch"] = "tests.training.toy"
+recipe = FinetuneRecipe.model_validate_json({recipe(start, data).model_dump_json()!r})
+print(check(recipe).n_steps, *(type(event).__name__ for event in train(recipe, Path({str(tmp_path / "run")!r}))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=repository, check=True)
+    epoch = "Step Step Evaluated Saved"
+    assert done.stdout.strip() == f"12 Started {epoch} {epoch} Finished"
