@@ -2,7 +2,8 @@
 
 import difflib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from bigbird_cli.messages import LONGEST_PART, shortened
 
@@ -119,6 +120,20 @@ class BigBirdWarning(UserWarning):
 
 class NewWeightsWarning(BigBirdWarning):
     """Tensors that a checkpoint lacks are new, or some that it has are not used: wherever a head is to be trained."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Import a library that only some uses need: `with needs_extra("train"): import sklearn`.
+
+    Raises:
+        UsageError: it is not installed; the error says how to get it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "a library").partition(".")[0]
+        raise UsageError(f"{library} is not installed", fix=f"pip install 'bigbird-cli[{extra}]'") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, RecipeError
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, RecipeError, UsageError, needs_extra
 from bigbird_cli.messages import shortened
 
 PATH = "/data/" + "/".join(["corpus-of-contracts"] * 8) + "/train.jsonl"
@@ -73,6 +73,12 @@ def test_warnings_are_shortened() -> None:
 
 def test_an_error_says_where_and_what_to_do() -> None:
     assert str(BigBirdError("it is gone", where="a.txt", fix="bring it back")) == "a.txt: it is gone; bring it back"
+
+
+def test_a_library_that_is_not_there_is_named_with_the_extra_that_brings_it() -> None:
+    with pytest.raises(UsageError) as caught, needs_extra("train"):
+        import no_such_library  # noqa: F401
+    assert str(caught.value) == "no_such_library is not installed; pip install 'bigbird-cli[train]'"
 
 
 def test_several_problems_have_a_line_each() -> None:
