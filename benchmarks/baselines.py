@@ -13,8 +13,12 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from bigbird_cli.recipe import load_recipe
-from bigbird_cli.tasks.ner import Entity, NamedEntities, NERExample, NERPrediction
-from bigbird_cli.tasks.qa import QAExample, QAPrediction, QuestionAnswering, Span
+from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
+from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.task import NamedEntities
+from bigbird_cli.tasks.qa.spans import QAPrediction, Span
+from bigbird_cli.tasks.qa.squad import QAExample
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.windowed import Coverage
 
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)

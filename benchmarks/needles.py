@@ -115,7 +115,7 @@ def find_needles(
         no_answer_score, read_whole and seconds.
     """
     from bigbird_cli import api
-    from bigbird_cli.tasks.metrics import normalise_answer
+    from bigbird_cli.tasks.qa.scores import normalise_answer
 
     rows = []
     for i, needle in enumerate(needles):

@@ -28,8 +28,9 @@ import numpy as np
 
 from bigbird_cli.backend import open_backend
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.metrics import token_f1
-from bigbird_cli.tasks.qa import QAExample, QuestionAnswering
+from bigbird_cli.tasks.qa.scores import token_f1
+from bigbird_cli.tasks.qa.squad import QAExample
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, open_folder
 

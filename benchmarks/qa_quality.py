@@ -175,7 +175,7 @@ def _long_test(questions: Sequence[Any]) -> list[Case]:
 
 def from_file(path: Path) -> list[Case]:
     """The questions of a SQuAD JSON file."""
-    from bigbird_cli.tasks.squad import read_examples
+    from bigbird_cli.tasks.qa.squad import read_examples
 
     examples, _ = read_examples(path)
     return [Case(e.context, e.question, tuple(answer.text for answer in e.answers)) for e in examples]
@@ -224,8 +224,8 @@ def measure(
         The scores, and for each question what was asked, wanted and answered.
     """
     from bigbird_cli import api
-    from bigbird_cli.tasks.metrics import exact_match, token_f1
-    from bigbird_cli.tasks.qa import QuestionAnswering
+    from bigbird_cli.tasks.qa.scores import exact_match, token_f1
+    from bigbird_cli.tasks.qa.task import QuestionAnswering
     from bigbird_cli.weights.store import open_folder
 
     threshold = (open_folder(model).task or {}).get("no_answer_threshold", QuestionAnswering().no_answer_threshold)

@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bigbird_cli.tasks.classify import Classification, ClassPrediction
-from bigbird_cli.tasks.ner import Entity, NamedEntities, NERPrediction
+from bigbird_cli.tasks.classify.decoding import ClassPrediction
+from bigbird_cli.tasks.classify.task import Classification
+from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
+from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.windowed import Coverage
 
 KINDS: dict[str, Any] = {"ner": NamedEntities, "classify": Classification}

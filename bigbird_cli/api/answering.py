@@ -19,7 +19,8 @@ from bigbird_cli.api.reading import (
     refuse_beside,
 )
 from bigbird_cli.errors import DataError, UsageError
-from bigbird_cli.tasks.qa import QAPrediction, QuestionAnswering, Span
+from bigbird_cli.tasks.qa.spans import QAPrediction, Span
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.text.documents import Document, FailedDocument
 
 

@@ -20,7 +20,8 @@ from bigbird_cli.api.reading import (
     refuse_beside,
 )
 from bigbird_cli.errors import DataError, UsageError
-from bigbird_cli.tasks.classify import Classification, ClassPrediction
+from bigbird_cli.tasks.classify.decoding import ClassPrediction
+from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.zero_shot import Match, ZeroShot
 from bigbird_cli.text.documents import Document
 
@@ -320,7 +321,7 @@ def _as_record(item: TextItem, prediction: ClassPrediction, reader: Reader[Class
         "id": item.id,
         "receipt": reader.receipt(prediction.coverage),
     }
-    if reader.task.problem == "multi":
+    if reader.task.kind.has_threshold:
         record["labels"] = list(prediction.labels)
     return record
 

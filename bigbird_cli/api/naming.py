@@ -17,8 +17,9 @@ from bigbird_cli.api.reading import (
     read_items,
 )
 from bigbird_cli.errors import UsageError, nearest
-from bigbird_cli.tasks.entity_types import DESCRIPTIONS
-from bigbird_cli.tasks.ner import NamedEntities, NERPrediction
+from bigbird_cli.tasks.ner.decoding import NERPrediction
+from bigbird_cli.tasks.ner.entity_types import DESCRIPTIONS
+from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.documents import Document
 
 

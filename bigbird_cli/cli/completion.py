@@ -31,7 +31,7 @@ def settings(incomplete: str) -> list[str]:
     schema = _sections(_PACKAGE / "recipe" / "schema.py")
     parts = {"model": "ModelSection", "data": "DataSection", "optim": "Optim", "run": "RunSection"}
     names = {f"{part}.{name}=" for part, section in parts.items() for name in schema[section]}
-    for path in (_PACKAGE / "tasks").glob("*.py"):
+    for path in (_PACKAGE / "tasks").rglob("*.py"):
         names.update(f"task.{name}=" for fields in _sections(path).values() for name in fields if name != "type")
     return list(_starting(sorted(names), incomplete))
 

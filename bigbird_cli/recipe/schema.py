@@ -16,11 +16,11 @@ from bigbird_cli.bounds import COUNT
 from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.section import Amount, Count, Section
 from bigbird_cli.tasks.causal import CausalLanguageModelling
-from bigbird_cli.tasks.classify import Classification
+from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.mlm import MaskedLanguageModelling
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
-from bigbird_cli.tasks.ner import NamedEntities
-from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.ner.task import NamedEntities
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.zero_shot import ZeroShot
 
 

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from bigbird_cli.tasks.entities import GoldEntity, NERExample
-from bigbird_cli.tasks.qa import QAExample
+from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.qa.squad import QAExample
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from bigbird_cli.recipe.explain import sections_of
 from bigbird_cli.recipe.overrides import override_value
 from bigbird_cli.recipe.schema import COMMANDS, ModelSection
 from bigbird_cli.recipe.yaml12 import Text, parse
-from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 
 MINIMAL = """\
 model:

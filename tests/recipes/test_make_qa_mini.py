@@ -405,7 +405,7 @@ def test_the_same_seed_gives_the_same_files(
 
 
 def test_the_files_are_squad_v2_and_our_reader_takes_them(small: ModuleType, sets: Path, tmp_path: Path) -> None:
-    from bigbird_cli.tasks.squad import read_examples
+    from bigbird_cli.tasks.qa.squad import read_examples
 
     small.main([str(sets), "--out", str(tmp_path)])
     for name in ("train", "dev", "dev-near", "dev-long", "dev-absent"):

@@ -9,9 +9,9 @@ import pytest
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.classify import Classification
+from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
-from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack, settings_for, source_of
 from bigbird_cli.tasks.zero_shot import ZeroShot
 from bigbird_cli.text.documents import ReadDocument, encode_document

@@ -19,7 +19,7 @@ from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.model.models import BigBirdForSequenceClassification
 from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.recipe.schema import FinetuneRecipe
-from bigbird_cli.tasks.classify import Classification
+from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.training.train import train

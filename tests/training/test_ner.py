@@ -12,7 +12,7 @@ from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.events import Evaluated, Finished
 from bigbird_cli.pytorch.predict import open_predictor
 from bigbird_cli.recipe.schema import FinetuneRecipe
-from bigbird_cli.tasks.ner import NamedEntities
+from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.training.train import train
 from bigbird_cli.weights.store import open_folder

@@ -1,9 +1,11 @@
-"""Logistic regression on places that an encoder gives to windows of documents."""
+"""Logistic regression on the embeddings of windows of documents."""
 
 import numpy as np
 
+from bigbird_cli.errors import needs_extra
+
 STRENGTHS = np.logspace(-1, 3, 9)
-"""Inverse strengths of regularisation to choose among, for places of length 1."""
+"""Inverse strengths of regularisation to choose among, for embeddings of length 1."""
 
 MOST_PARTS = 5
 """Parts in which documents are left out to choose the strength."""
@@ -16,14 +18,14 @@ UNSEEN = -20.0
 
 
 def fit_logistic(
-    places_ND: np.ndarray, labels_N: np.ndarray, documents_N: np.ndarray, *, n_labels: int
+    embeddings_ND: np.ndarray, labels_N: np.ndarray, documents_N: np.ndarray, *, n_labels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit multinomial logistic regression, each document weighing the same however many windows it has.
 
     How strongly it is held back is chosen by the likelihood of documents left out.
 
     Args:
-        places_ND: of each window.
+        embeddings_ND: of each window.
         labels_N: number of each window's label, below n_labels.
         documents_N: number of each window's document.
         n_labels: of which some may have no example.
@@ -37,11 +39,14 @@ def fit_logistic(
     strength = FEW
     if n_parts > 1:
         losses = [
-            sum(_loss_left_out(places_ND, labels_N, weight_N, part_N == part, strength=each) for part in range(n_parts))
+            sum(
+                _loss_left_out(embeddings_ND, labels_N, weight_N, part_N == part, strength=each)
+                for part in range(n_parts)
+            )
             for each in STRENGTHS
         ]
         strength = float(STRENGTHS[int(np.argmin(losses))])
-    return _fit(places_ND, labels_N, weight_N, strength=strength, n_labels=n_labels)
+    return _fit(embeddings_ND, labels_N, weight_N, strength=strength, n_labels=n_labels)
 
 
 def _parts(labels_N: np.ndarray, document_N: np.ndarray) -> tuple[np.ndarray, int]:
@@ -56,13 +61,13 @@ def _parts(labels_N: np.ndarray, document_N: np.ndarray) -> tuple[np.ndarray, in
 
 
 def _loss_left_out(
-    places_ND: np.ndarray, labels_N: np.ndarray, weight_N: np.ndarray, is_out_N: np.ndarray, *, strength: float
+    embeddings_ND: np.ndarray, labels_N: np.ndarray, weight_N: np.ndarray, is_out_N: np.ndarray, *, strength: float
 ) -> float:
     """Summed negative log-likelihood of the windows left out, each by its weight."""
     kept = ~is_out_N
     n_labels = int(labels_N.max()) + 1
-    weights_LD, bias_L = _fit(places_ND[kept], labels_N[kept], weight_N[kept], strength=strength, n_labels=n_labels)
-    logits_NL = places_ND[is_out_N] @ weights_LD.T + bias_L
+    weights_LD, bias_L = _fit(embeddings_ND[kept], labels_N[kept], weight_N[kept], strength=strength, n_labels=n_labels)
+    logits_NL = embeddings_ND[is_out_N] @ weights_LD.T + bias_L
     nll_N = (
         np.logaddexp.reduce(logits_NL, axis=1) - np.take_along_axis(logits_NL, labels_N[is_out_N, None], axis=1)[:, 0]
     )
@@ -70,15 +75,16 @@ def _loss_left_out(
 
 
 def _fit(
-    places_ND: np.ndarray, labels_N: np.ndarray, weight_N: np.ndarray, *, strength: float, n_labels: int
+    embeddings_ND: np.ndarray, labels_N: np.ndarray, weight_N: np.ndarray, *, strength: float, n_labels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.linear_model import LogisticRegression  # takes a second to import
+    with needs_extra("train"):
+        from sklearn.linear_model import LogisticRegression  # takes a second to import
 
-    weights_LD, bias_L = np.zeros((n_labels, places_ND.shape[1])), np.full(n_labels, UNSEEN)
+    weights_LD, bias_L = np.zeros((n_labels, embeddings_ND.shape[1])), np.full(n_labels, UNSEEN)
     seen = np.unique(labels_N)
     bias_L[seen] = 0.0
     if len(seen) > 1:
-        model = LogisticRegression(C=strength, max_iter=1000).fit(places_ND, labels_N, sample_weight=weight_N)
+        model = LogisticRegression(C=strength, max_iter=1000).fit(embeddings_ND, labels_N, sample_weight=weight_N)
         # of two labels, scikit-learn gives the second's logit over the first's
         share = np.array([[-0.5], [0.5]]) if len(seen) == 2 else np.ones((1, 1))
         weights_LD[seen], bias_L[seen] = share * model.coef_, share[:, 0] * model.intercept_

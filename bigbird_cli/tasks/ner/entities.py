@@ -24,7 +24,7 @@ from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import decode_bytes, text_lines
 from bigbird_cli.files.surrogates import check_values
 from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
-from bigbird_cli.tasks.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
+from bigbird_cli.tasks.ner.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
 SPAN_EXAMPLE = '{"text": "Ada left", "entities": [{"start": 0, "end": 3, "type": "PER"}]}'

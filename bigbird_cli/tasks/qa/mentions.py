@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bigbird_cli.tasks.metrics import ARTICLES
+ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 JOINED = 2.0
 """How much worse, as a log of odds, a beginning and an end inside a span may be and still make it a joined one.

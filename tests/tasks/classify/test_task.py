@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from sklearn import metrics
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import EmptyValue
-from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.classify import Classification, ClassPrediction, Label, LabelledText, _in_order
+from bigbird_cli.tasks.classify.data import Label, LabelledText
+from bigbird_cli.tasks.classify.decoding import ClassPrediction
+from bigbird_cli.tasks.classify.task import Classification, _in_order
 from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
@@ -449,10 +452,12 @@ def test_a_folder_for_each_label_is_read(folders: Path) -> None:
     assert examples[2].where == str(folders / "pos" / "0.txt")
 
 
-def test_a_folder_with_rows_is_read_as_rows_and_says_so(folders: Path) -> None:
-    write(folders / "train.jsonl", {"text": "ada", "label": "yes"})
-    with pytest.warns(BigBirdWarning, match=r"since train\.jsonl is there: the folders neg, pos give no labels"):
-        assert [example.label for example in Classification().read(folders)] == ["yes"]
+def test_a_folder_of_rows_and_of_folders_that_may_be_labels_is_refused(folders: Path) -> None:
+    source = write(folders / "train.jsonl", {"text": "ada", "label": "yes"})
+    with pytest.raises(DataError, match=r"rows, such as train\.jsonl, and folders of texts.*: neg, pos") as caught:
+        list(Classification().read(folders))
+    assert caught.value.fix == f"name one of them alone, as in {source}"
+    assert [example.label for example in Classification().read(source)] == ["yes"]
 
 
 def test_a_folder_whose_name_cannot_be_written_is_no_label(folders: Path) -> None:
@@ -643,6 +648,24 @@ def test_scores_of_several_labels_agree_with_scikit_learn() -> None:
     tried = {t: 100 * metrics.f1_score(gold, probs >= t, average="micro") for t in np.unique(probs)}
     assert scores["best_f1_micro"] == pytest.approx(max(tried.values()))
     assert tried[scores["best_threshold"]] == pytest.approx(scores["best_f1_micro"])
+
+
+@pytest.mark.parametrize("task", [TASK, MULTI, NUMBER], ids=["one", "several", "number"])
+def test_without_the_libraries_that_measure_the_names_of_scores_say_what_to_install(
+    task: Classification, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label: Label = {"single": "red", "multi": ("red",), "regression": 1.5}[task.problem]
+    features = task.encode([of("lamp", label)], tokenizer)
+    for library in ("sklearn.metrics", "scipy.stats"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError, match=r"is not installed; pip install 'bigbird-cli\[train\]'"):
+        task.score_names([of("lamp", label)], features)
+
+
+def test_fitting_without_scikit_learn_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(UsageError, match=r"sklearn is not installed; pip install 'bigbird-cli\[train\]'"):
+        TASK.fitted_head(np.eye(3), [0, 1, 2], range(3))
 
 
 def test_scores_of_numbers_agree_with_scipy() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.tasks.casing import casing_of
+from bigbird_cli.tasks.ner.casing import casing_of
 
 
 def plain(token: str) -> int:

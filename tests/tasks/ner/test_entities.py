@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.entities import Columns, GoldEntity, NERExample, outermost, read_examples
+from bigbird_cli.tasks.ner.entities import Columns, GoldEntity, NERExample, outermost, read_examples
 
 
 def read(source: Path | str, **columns: Any) -> list[NERExample]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.tasks.tags import (
+from bigbird_cli.tasks.ner.tags import (
     Scheme,
     SpanCounts,
     Tag,

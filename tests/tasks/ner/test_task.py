@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.ner import Entity, GoldEntity, NamedEntities, NERExample, NERPrediction
-from bigbird_cli.tasks.tags import spans_of
+from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
+from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.tags import spans_of
+from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.tasks.words import units_of, words_of
 from bigbird_cli.text.documents import encode_document
@@ -133,7 +135,7 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "wordpiece":
         return load_tokenizer(request.getfixturevalue("tiny_qa_model"))
     folder = tmp_path_factory.mktemp("spiece")
-    shutil.copy(Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model", folder / "spiece.model")
+    shutil.copy(Path(__file__).parents[2] / "text" / "fixtures" / "tiny-spiece.model", folder / "spiece.model")
     return load_tokenizer(folder)
 
 

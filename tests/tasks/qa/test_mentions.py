@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bigbird_cli.tasks import mentions
-from bigbird_cli.tasks.mentions import JOINED, Answer, Candidate, WindowScores, answer_key, best_answers, together
+from bigbird_cli.tasks.qa import mentions
+from bigbird_cli.tasks.qa.mentions import JOINED, Answer, Candidate, WindowScores, answer_key, best_answers, together
 
 ODD = 2.5  # a log of odds that is "as good" beside 4, and not beside 5
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.qa import QuestionAnswering
-from bigbird_cli.tasks.squad import GoldAnswer, QAExample, read_examples
+from bigbird_cli.tasks.qa.squad import GoldAnswer, QAExample, read_examples
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 
 CONTEXT = "The lamp was lit in 1820.\r\nIt burned \U0001f525 until 1887; in 1820 oil was cheap."
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
-from bigbird_cli.tasks import qa
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.mentions import answer_key
-from bigbird_cli.tasks.qa import GoldAnswer, QAExample, QAPrediction, QuestionAnswering, Span
+from bigbird_cli.tasks.qa import encoding
+from bigbird_cli.tasks.qa.mentions import answer_key
+from bigbird_cli.tasks.qa.spans import QAPrediction, Span
+from bigbird_cli.tasks.qa.squad import GoldAnswer, QAExample
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.windowed import Coverage, source_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
@@ -90,7 +92,7 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "wordpiece":
         return load_tokenizer(request.getfixturevalue("tiny_qa_model"))
     folder = tmp_path_factory.mktemp("spiece")
-    shutil.copy(Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model", folder / "spiece.model")
+    shutil.copy(Path(__file__).parents[2] / "text" / "fixtures" / "tiny-spiece.model", folder / "spiece.model")
     return load_tokenizer(folder)
 
 
@@ -233,7 +235,7 @@ def test_training_features_are_made_one_example_after_the_other_and_hold_few_doc
             calls.append(text)
             return super().encode(text, newline=newline, on_progress=on_progress)
 
-    monkeypatch.setattr(qa, "_HELD", 10)
+    monkeypatch.setattr(encoding, "_HELD", 10)
     texts = ["ada bel", "ada bel", "cora dov", "ada bel", "lamp " * 20, "lamp " * 20, "ada bel"]
     examples = (example(text, question="who", id_=str(k)) for k, text in enumerate(texts))
     features = QuestionAnswering().training_features(examples, Counting())  # type: ignore[arg-type]

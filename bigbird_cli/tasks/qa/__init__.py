@@ -1,0 +1,1 @@
+"""Question answering: the task, SQuAD's files, model inputs, spans from scores, and how they are measured."""
