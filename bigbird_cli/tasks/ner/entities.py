@@ -94,6 +94,7 @@ class _Notes:
     n_in_pieces: int = 0
     n_trimmed: int = 0
     n_blank: int = 0
+    n_unannotated: int = 0
     habits: TagHabits = field(default_factory=TagHabits)
 
     def warn(self, source: str) -> None:
@@ -106,6 +107,8 @@ class _Notes:
             told.append(f"{self.n_trimmed} entities are taken without the white space at their ends")
         if self.n_blank:
             told.append(f"{self.n_blank} entities are left out because they hold nothing but white space")
+        if self.n_unannotated:
+            told.append(f"{self.n_unannotated} texts are left out because no .ann file is beside them")
         if self.habits.n_illegal:
             told.append(
                 f"{self.habits.n_illegal} of {self.habits.n_tags} tags break {self.habits.scheme.upper()} and are read"
@@ -182,12 +185,12 @@ def _examples(
         yield from _from_rows(read_rows(source, offline=offline, example=ROW_EXAMPLE), source, columns, notes, on_empty)
         return
     files = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
-    has_brat = any(file.suffix == BRAT for file in files)
+    annotated = {_text_beside(file) for file in files if file.suffix == BRAT}
     for file in files:
         if file.suffix == BRAT:
             yield _brat(file, notes)
-        elif file.suffix == ".txt" and has_brat:
-            pass  # the text of an .ann file, or one that nobody has annotated
+        elif file.suffix == ".txt" and annotated:
+            notes.n_unannotated += file not in annotated
         elif file.suffix in ROW_SUFFIXES or (file.suffix == ".tsv" and _holds_lists(file)):
             rows = file_rows(file, ROW_EXAMPLE, source=source)
             yield from _from_rows(rows, source, columns, notes, on_empty)
@@ -493,10 +496,7 @@ _FRAGMENTS = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 
 def _brat(annotations: File, notes: _Notes) -> _Read:
     """A text and the entities (lines T...) of the .ann file beside it."""
-    name = PurePosixPath(annotations.member) if annotations.member is not None else annotations.path
-    beside = name.with_suffix(".txt")
-    is_member = annotations.member is not None
-    text = _text_of(File(annotations.path, str(beside)) if is_member else File(Path(beside)))
+    text = _text_of(_text_beside(annotations))
     entities: list[GoldEntity] = []
     for number, line in enumerate(_text_of(annotations).split("\n"), start=1):
         if not line.startswith("T"):
@@ -513,7 +513,14 @@ def _brat(annotations: File, notes: _Notes) -> _Read:
         elif len(cells) > 2 and _flat(cells[2]) != _flat(text[entity.start : entity.end]):
             raise _elsewhere(cells[2], text, entity.start, entity.end, where)
         entities.append(entity)
-    return NERExample(name.stem, text, where=annotations.name), entities
+    return NERExample(Path(annotations.name).stem, text, where=annotations.name), entities
+
+
+def _text_beside(annotations: File) -> File:
+    """The text of an .ann file."""
+    if annotations.member is None:
+        return File(annotations.path.with_suffix(".txt"))
+    return File(annotations.path, str(PurePosixPath(annotations.member).with_suffix(".txt")))
 
 
 def _text_of(file: File) -> str:

@@ -337,6 +337,14 @@ def test_a_folder_of_several_kinds_of_files_is_read_whole(tmp_path: Path) -> Non
     assert len({example.id for example in examples}) == 4
 
 
+def test_a_text_without_annotations_beside_annotated_ones_is_told_of(tmp_path: Path) -> None:
+    write(tmp_path / "a.ann", "T1\tPER 0 3\tAda\n")
+    write(tmp_path / "a.txt", "Ada")
+    write(tmp_path / "b.txt", "Bel")
+    with pytest.warns(BigBirdWarning, match=r"1 texts are left out because no \.ann file is beside them"):
+        assert [example.text for example in read(tmp_path)] == ["Ada"]
+
+
 def test_brat_is_read_from_an_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "brat.zip", "w") as archive:
         archive.writestr("set/a.txt", "Ada left")
