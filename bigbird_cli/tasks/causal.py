@@ -32,7 +32,8 @@ class CausalLanguageModelling(LanguageTask):
     def _windows_move_on(self) -> Self:
         if self.overlap + 2 >= self.window:
             raise ValueError(
-                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens: give"
+                f" {self.window - 3} or less, or raise task.window"
             )
         return self
 

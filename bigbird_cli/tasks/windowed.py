@@ -312,7 +312,8 @@ class WindowedTask(TaskSection):
     def _windows_move_on(self) -> Self:
         if self.overlap + self.n_special + 1 >= self.window:
             raise ValueError(
-                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens"
+                f"task.overlap {self.overlap} leaves no room for anything new in a window of {self.window} tokens: give"
+                f" {self.window - self.n_special - 2} or less, or raise task.window"
             )
         return self
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError
@@ -119,3 +120,9 @@ def test_a_window_added_twice_and_a_document_without_one_are_refused(windows: li
         gathered.add(windows[0], None)
     with pytest.raises(ValueError, match="no window of question b was added"):
         _ = gathered[1]
+
+
+def test_an_overlap_that_leaves_no_room_is_refused_with_the_largest_that_does() -> None:
+    with pytest.raises(ValidationError, match=r"task\.overlap 40 .* window of 32 tokens: give 28 or less, or raise"):
+        ZeroShot(window=32, overlap=40)
+    assert ZeroShot(window=32, overlap=28).plan_windows(100)
