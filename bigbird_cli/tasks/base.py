@@ -6,7 +6,7 @@ The order of calls in training::
     features = task.training_features(task.read(source), tokenizer)
     feature = task.draw(feature, tokenizer, seed=seed, epoch=epoch)   # each time that a batch takes one: masks
 
-and wherever a model is judged::
+and wherever a model is evaluated::
 
     examples = list(task.read(source))
     features = task.encode(examples, tokenizer)
@@ -159,7 +159,7 @@ class Task(Protocol):
         """The score by which the best model is kept."""
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
-        """Read examples one after the other; raises DataError naming the place of what is wrong."""
+        """Read examples one after the other; raises DataError that says where something is wrong."""
 
     def fitted(self, examples: Iterable[Any]) -> Self:
         """The task with what it must know of its training data beforehand, such as its labels."""
@@ -174,7 +174,7 @@ class Task(Protocol):
         """Make a training feature ready for a batch: draw from the seed what is random about it."""
 
     def encode(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Features:
-        """Turn examples into the model inputs by which a model is judged: all windows of each."""
+        """Turn examples into the model inputs by which a model is evaluated: all windows of each."""
 
     def decoder(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Decoder:
         """Open a decoder for the features that `encode(examples, tokenizer)` gave."""
@@ -209,10 +209,10 @@ def finite_output(
     return values
 
 
-def insist_on_same(predictions: Sequence[Any], examples: Sequence[Any], things: str) -> None:
-    """ValueError unless each prediction has the id of the example at its place, and there are some."""
+def check_same_ids(predictions: Sequence[Any], examples: Sequence[Any], kind: str) -> None:
+    """ValueError unless each prediction has the id of the example at its index, and there are some."""
     if [prediction.id for prediction in predictions] != [example.id for example in examples]:
-        raise ValueError(f"predictions and examples are not of the same {things} in the same order")
+        raise ValueError(f"predictions and examples are not of the same {kind} in the same order")
     if not examples:
         raise ValueError("there is nothing to score")
 
@@ -233,17 +233,17 @@ def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Pat
             n_empty += 1
         else:
             yield example
-    tell_empty(n_empty, source)
+    warn_of_empty(n_empty, source)
 
 
-def tell_empty(n_empty: int, source: str | Path) -> None:
+def warn_of_empty(n_empty: int, source: str | Path) -> None:
     """Warn of rows that were left out."""
     if n_empty:
         problem = f"{source}: {n_empty} rows, lines or texts are left out because they are empty (task.on_empty: skip)"
         warnings.warn(BigBirdWarning(problem), stacklevel=3)
 
 
-def tell_alike(names: Iterable[str]) -> None:
+def warn_of_similar(names: Iterable[str]) -> None:
     """Warn of labels that differ by case, white space or their Unicode form alone."""
     alike: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -251,15 +251,15 @@ def tell_alike(names: Iterable[str]) -> None:
     pairs = [", ".join(map(repr, found)) for found in alike.values() if len(found) > 1]
     if pairs:
         more = f", and {len(pairs) - 3} more" if len(pairs) > 3 else ""
-        told = "; ".join(pairs[:3]) + more
+        shown = "; ".join(pairs[:3]) + more
         warnings.warn(
-            BigBirdWarning(f"labels that look alike are learnt as different ones: {told}; write each in one way"),
+            BigBirdWarning(f"labels that look alike are learnt as different ones: {shown}; write each in one way"),
             stacklevel=3,
         )
 
 
 class TaskSection(Section):
-    """What tasks share that learn from labelled data and need no luck: nothing is drawn, nothing to change."""
+    """What tasks share that learn from labelled data: nothing is random, and any encoder will do."""
 
     falling: ClassVar[frozenset[str]] = frozenset()
 

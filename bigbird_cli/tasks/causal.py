@@ -1,8 +1,8 @@
-"""Causal language modelling: tell each token from those before it.
+"""Causal language modelling: predict each token from those before it.
 
 A model input is `[CLS] tokens`; a separator stands where a document ends and the next begins. In training every token
-is told once. Windows to judge by overlap, and each token is told in the first one that holds it, with `overlap` tokens
-before it at least.
+is a target once. Windows to evaluate on overlap, and each token is a target in the first one that holds it, with
+`overlap` tokens before it at least.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 
 class CausalLanguageModelling(LanguageTask):
-    """Tell the next token."""
+    """Predict the next token."""
 
     head: ClassVar[str] = "causal_lm"
 
@@ -26,7 +26,7 @@ class CausalLanguageModelling(LanguageTask):
     """The task's name."""
 
     overlap: Overlap = 128
-    """Tokens of a window that only give context, where a model is judged."""
+    """Tokens of a window that only give context, where a model is evaluated."""
 
     @model_validator(mode="after")
     def _windows_move_on(self) -> Self:
@@ -44,27 +44,27 @@ class CausalLanguageModelling(LanguageTask):
     def training_features(self, examples: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Cut texts into windows; the labels are the tokens themselves, separators among them."""
         for number, run in enumerate(packed(runs_of(examples, tokenizer), self.window - 1)):
-            yield _feature(run, tokenizer, number, told=np.ones(len(run), dtype=bool))
+            yield _feature(run, tokenizer, number, is_target=np.ones(len(run), dtype=bool))
 
     def encode(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> FeatureList:
-        """Cut texts into windows that overlap; each token of the text is told once, separators are not."""
-        tape, room = Tape(runs_of(examples, tokenizer)), self.window - 1
+        """Cut texts into windows that overlap; each token of the text is a target once, separators are not."""
+        tape, capacity = Tape(runs_of(examples, tokenizer)), self.window - 1
         features: list[Feature] = []
         n_context = 0
-        while (run := tape.take(room)) is not None:
-            told = (run.ids != tokenizer.sep_id) & (np.arange(len(run)) >= n_context)
+        while (run := tape.take(capacity)) is not None:
+            is_target = (run.ids != tokenizer.sep_id) & (np.arange(len(run)) >= n_context)
             if len(run) > n_context:
-                features.append(_feature(run, tokenizer, len(features), told=told))
+                features.append(_feature(run, tokenizer, len(features), is_target=is_target))
             n_context = min(self.overlap, len(run) - 1)
-            if len(run) < room:
+            if len(run) < capacity:
                 break
             tape.give_back(run.part(len(run) - n_context, len(run)))
         return FeatureList(features)
 
 
-def _feature(run: Run, tokenizer: Tokenizer, number: int, *, told: np.ndarray) -> Feature:
-    """`[CLS] run`; `told` is bool (n,), which of the run's tokens count."""
-    labels = np.where(told, run.ids, IGNORED)
+def _feature(run: Run, tokenizer: Tokenizer, number: int, *, is_target: np.ndarray) -> Feature:
+    """`[CLS] run`; `is_target` is bool (n,), which of the run's tokens are predicted."""
+    labels = np.where(is_target, run.ids, IGNORED)
     return LanguageFeature(
         ids=np.concatenate([[tokenizer.cls_id], run.ids]).astype(np.int32),
         types=np.zeros(len(run) + 1, dtype=np.int8),

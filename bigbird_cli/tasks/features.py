@@ -1,8 +1,8 @@
 """Training features on disk: written once, then read through memory maps, so that a run holds none of them.
 
 A cache is a folder with one file an array and `meta.json`, which is written last: features stand in it one behind the
-other, with the place where each begins. All of it is held against its CRC-32 when it is opened, a second or two for a
-gigabyte, since training on a damaged one would not fail but learn something else.
+other, with the offset at which each begins. All of it is held against its CRC-32 when it is opened, a second or two
+for a gigabyte, since training on a damaged one would not fail but learn something else.
 """
 
 import io
@@ -81,8 +81,8 @@ class FeatureFile:
         """
         if folder is None:
             return cls._in_memory(make())
-        place = folder / key
-        found = cls._opened(place)
+        path = folder / key
+        found = cls._opened(path)
         if found is not None:
             return found
         try:
@@ -94,14 +94,12 @@ class FeatureFile:
         try:
             with _held(making):
                 cls._write(make(), making, folder)
-            _take_place(making, place)
+            _move_into_place(making, path)
         finally:
             shutil.rmtree(making, ignore_errors=True)
-        found = cls._opened(place)
+        found = cls._opened(path)
         if found is None:
-            raise ResourceError(
-                "the features were removed while they were written", where=str(place), fix="start again"
-            )
+            raise ResourceError("the features were removed while they were written", where=str(path), fix="start again")
         return found
 
     def __len__(self) -> int:
@@ -164,16 +162,16 @@ class FeatureFile:
                 stream.close()
 
     @classmethod
-    def _opened(cls, place: Path) -> "FeatureFile | None":
+    def _opened(cls, path: Path) -> "FeatureFile | None":
         """The features of a folder; None if they are not there, or not whole."""
         try:
-            meta = json.loads((place / _META).read_text(encoding="utf-8"))
+            meta = json.loads((path / _META).read_text(encoding="utf-8"))
             if meta.pop("crc32") != _crc32_of(meta) or meta["format"] != FORMAT:
                 return None
             for name, size in meta["sizes"].items():
-                if (place / name).stat().st_size != size or _crc32_of_file(place / name) != meta["crc32s"][name]:
+                if (path / name).stat().st_size != size or _crc32_of_file(path / name) != meta["crc32s"][name]:
                     return None
-            return cls(meta, lambda name, dtype: _mapped(place / name, dtype))
+            return cls(meta, lambda name, dtype: _mapped(path / name, dtype))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -311,20 +309,20 @@ def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
     return np.memmap(path, dtype=dtype, mode="r")
 
 
-def _take_place(making: Path, place: Path) -> None:
-    """Rename a finished cache to its place, unless another process was first; what is broken there goes."""
+def _move_into_place(making: Path, path: Path) -> None:
+    """Rename a finished cache to its own name, unless another process was first; what is broken there goes."""
     for _ in range(10):
         try:
-            making.rename(place)
+            making.rename(path)
             return
         except OSError as error:
-            if not os.path.lexists(place):
-                raise _not_written(error, place) from None
-        if FeatureFile._opened(place) is not None:
+            if not os.path.lexists(path):
+                raise _not_written(error, path) from None
+        if FeatureFile._opened(path) is not None:
             return
-        broken = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=place.parent))
+        broken = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=path.parent))
         try:
-            place.rename(broken / place.name)
+            path.rename(broken / path.name)
         except OSError:
             pass  # another process took it away
         shutil.rmtree(broken, ignore_errors=True)

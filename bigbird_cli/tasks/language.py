@@ -44,7 +44,7 @@ class Run:
         ids: int32 (n,).
         word_starts: uint8 (n,), 1 where a token begins a word; a separator is a word by itself.
         characters: int32 (n,), the characters of the text that each token stands for, the white space before it
-            included; 0 for a separator, and for the unknown token, which tells none.
+            included; 0 for a separator, and for the unknown token, of which none are known.
         name: of the document that the first token stands in.
     """
 
@@ -62,7 +62,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class LanguageFeature(Feature):
-    """A window to judge a language model by.
+    """A window to evaluate a language model on.
 
     Attributes:
         characters: int32 (n,), the characters that each token stands for.
@@ -72,15 +72,15 @@ class LanguageFeature(Feature):
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Sums over the tokens of one window that were to be told."""
+class WindowSums:
+    """Sums over the target tokens of one window."""
 
     nll: float
     n_tokens: int
     n_correct: int
     n_characters: int
     follows: bool | None = None
-    """Whether the next-sentence relation was told rightly."""
+    """Whether the next-sentence relation was predicted rightly."""
 
 
 class LanguageTask(TaskSection):
@@ -102,7 +102,7 @@ class LanguageTask(TaskSection):
         """Read texts, long documents piece by piece.
 
         Raises:
-            DataError: something cannot be read; the error names the place.
+            DataError: something cannot be read; the error says where.
         """
         texts = read_texts(
             source,
@@ -123,15 +123,15 @@ class LanguageTask(TaskSection):
     def score_names(self, examples: Sequence[Piece], features: Features) -> list[str]:
         """Name the scores that `score` will give."""
         follows = "next_sentence_label" in features[0].labels or None if len(features) else None
-        return list(self.score([Judged(1.0, 1, 1, 1, follows)], examples))
+        return list(self.score([WindowSums(1.0, 1, 1, 1, follows)], examples))
 
-    def score(self, predictions: Sequence[Judged], examples: Sequence[Piece]) -> dict[str, float]:
-        """Measure how well the tokens were told.
+    def score(self, predictions: Sequence[WindowSums], examples: Sequence[Piece]) -> dict[str, float]:
+        """Measure how well the tokens were predicted.
 
         Returns:
-            bits_per_character: the loss in bits over all characters that the tokens to be told stand for, so that
-            vocabularies compare; perplexity: e to the mean loss of a token; accuracy: tokens told rightly, in percent;
-            total: tokens to be told. With next-sentence pairs also next_sentence_accuracy.
+            bits_per_character: the loss in bits over all characters that the target tokens stand for, so that
+            vocabularies compare; perplexity: e to the mean loss of a token; accuracy: tokens predicted
+            rightly, in percent; total: target tokens. With next-sentence pairs also next_sentence_accuracy.
         """
         del examples
         n_tokens = sum(each.n_tokens for each in predictions)
@@ -145,17 +145,17 @@ class LanguageTask(TaskSection):
             "accuracy": 100 * sum(each.n_correct for each in predictions) / n_tokens,
             "total": float(n_tokens),
         }
-        told = [each.follows for each in predictions if each.follows is not None]
-        if told:
-            scores["next_sentence_accuracy"] = 100 * sum(told) / len(told)
+        follows = [each.follows for each in predictions if each.follows is not None]
+        if follows:
+            scores["next_sentence_accuracy"] = 100 * sum(follows) / len(follows)
         return scores
 
 
 class LanguageDecoder:
-    """Sums up what a model says to each window."""
+    """Sums up how a model predicts each window."""
 
     def __init__(self) -> None:
-        self._judged: list[Judged] = []
+        self._sums: list[WindowSums] = []
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
         """Take a window's nll (n,) and correct (n,), and relation_logits (2,) of next-sentence pairs.
@@ -166,23 +166,23 @@ class LanguageDecoder:
         nll = finite_output(outputs, "nll", where=feature.name)
         if not isinstance(feature, LanguageFeature) or feature.characters is None:
             raise ValueError("the feature does not know the characters of its tokens")
-        told = np.asarray(feature.labels["labels"]) != IGNORED
+        is_target = np.asarray(feature.labels["labels"]) != IGNORED
         follows = None
         if "relation_logits" in outputs:
             follows = int(np.argmax(outputs["relation_logits"])) == feature.labels["next_sentence_label"]
-        self._judged.append(
-            Judged(
+        self._sums.append(
+            WindowSums(
                 nll=float(nll.sum()),
-                n_tokens=int(told.sum()),
-                n_correct=int(np.asarray(outputs["correct"])[told].sum()),
-                n_characters=int(feature.characters[told].sum()),
+                n_tokens=int(is_target.sum()),
+                n_correct=int(np.asarray(outputs["correct"])[is_target].sum()),
+                n_characters=int(feature.characters[is_target].sum()),
                 follows=follows,
             )
         )
 
-    def finish(self) -> list[Judged]:
+    def finish(self) -> list[WindowSums]:
         """Give the sums of each window."""
-        return self._judged
+        return self._sums
 
 
 def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = True) -> Iterator[Run]:
@@ -230,10 +230,10 @@ class Tape:
             self._held = run if self._held is None else _joined([run, self._held])
 
 
-def packed(runs: Iterable[Run], room: int) -> Iterator[Run]:
-    """Cut a stream of tokens into runs of `room` tokens; the last may be shorter."""
+def packed(runs: Iterable[Run], n_tokens: int) -> Iterator[Run]:
+    """Cut a stream of tokens into runs of n_tokens; the last may be shorter."""
     tape = Tape(runs)
-    while (run := tape.take(room)) is not None:
+    while (run := tape.take(n_tokens)) is not None:
         yield run
 
 

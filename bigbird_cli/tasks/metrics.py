@@ -9,11 +9,11 @@ LENGTH_BUCKETS = (512, 1024, 2048, 4096)
 
 
 def stands_at_seam(start: int, end: int, seams: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether characters start..end hold what stands beside a place where one window takes over from another.
+    """Whether characters start..end hold what stands beside a seam, where one window takes over from another.
 
     Args:
         start, end: of a span; the end is not in it.
-        seams: for each such place, where what was read last before it ends, and where what follows begins.
+        seams: for each seam, where what was read last before it ends, and where what follows begins.
     """
     return any(start <= after and end >= before for before, after in seams)
 

@@ -1,4 +1,4 @@
-"""Masked language modelling: tell hidden words from what stands around them, as BigBird was pretrained.
+"""Masked language modelling: predict hidden words from what stands around them, as BigBird was pretrained.
 
 A share of each window's words is hidden: of the tokens of a chosen word 80 % become the mask token, 10 % a random
 token, and 10 % stay as they are (Devlin et al., 2018, section 3.1). Whole words are chosen, so that no rest of a word
@@ -42,8 +42,8 @@ POOL = 64
 SHORTEST_PART = 4
 """Tokens of each part of a pair that is cut from one document."""
 
-_JUDGING, _PAIRING = 0x6D6C6D, 0x6E7370
-"""Seeds of the masks that models are judged by, and of pairs: the same for every run."""
+_EVALUATION, _PAIRING = 0x6D6C6D, 0x6E7370
+"""Seeds of the masks that models are evaluated on, and of pairs: the same for every run."""
 
 
 class MaskedLanguageModelling(LanguageTask):
@@ -53,7 +53,7 @@ class MaskedLanguageModelling(LanguageTask):
     """The task's name."""
 
     mask_share: float = Field(default=0.15, gt=0, lt=1)
-    """Share of a window's tokens that are to be told, in whole words."""
+    """Share of a window's tokens that are to be predicted, in whole words."""
 
     masking: Literal["dynamic", "static"] = "dynamic"
     """dynamic hides other words in every epoch, static the same ones."""
@@ -87,7 +87,7 @@ class MaskedLanguageModelling(LanguageTask):
             seed: of the run, the epoch, the feature; a static masking leaves the epoch out.
 
         Returns:
-            The feature with labels (n,): the true id of each token to be told, -100 elsewhere.
+            The feature with labels (n,): the true id of each token to be predicted, -100 elsewhere.
         """
         if self.masking == "static":
             seed = (seed[0], *seed[2:])
@@ -101,7 +101,7 @@ class MaskedLanguageModelling(LanguageTask):
         """
         return FeatureList(
             [
-                self._drawn(feature, tokenizer, np.random.default_rng([_JUDGING, number]))
+                self._drawn(feature, tokenizer, np.random.default_rng([_EVALUATION, number]))
                 for number, feature in enumerate(self._windows(examples, tokenizer))
             ]
         )
@@ -116,24 +116,24 @@ class MaskedLanguageModelling(LanguageTask):
             yield _feature([run], tokenizer, number)
 
     def _pairs(self, pieces: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
-        room, number, place = self.window - 3, 0, 0
+        capacity, number, index = self.window - 3, 0, 0
         pool: list[tuple[int, Run]] = []  # a document's number, and a part of it
-        for place, document in enumerate(_documents(pieces), start=1):
+        for index, document in enumerate(_documents(pieces), start=1):
             tape = Tape(runs_of(document, tokenizer, separated=False))
-            while (chunk := tape.take(room)) is not None:
+            while (chunk := tape.take(capacity)) is not None:
                 rng = np.random.default_rng([_PAIRING, number])
                 n_first = max(1, len(chunk) // 2)
                 if len(chunk) >= 2 * SHORTEST_PART:
                     n_first = int(rng.integers(SHORTEST_PART, len(chunk) - SHORTEST_PART + 1))
                 first, second, label = chunk.part(0, n_first), chunk.part(n_first, len(chunk)), 0
-                others = [run for origin, run in pool if origin != place]
+                others = [run for origin, run in pool if origin != index]
                 if others and (not len(second) or rng.random() < 0.5):
                     tape.give_back(second)
-                    second, label = others[int(rng.integers(len(others)))].part(0, room - n_first), 1
-                _keep(pool, (place, first if label or not len(second) else second), rng)
+                    second, label = others[int(rng.integers(len(others)))].part(0, capacity - n_first), 1
+                _keep(pool, (index, first if label or not len(second) else second), rng)
                 yield _feature([first, second], tokenizer, number, label=label)
                 number += 1
-        if place == 1:
+        if index == 1:
             raise DataError(
                 "next-sentence pairs are drawn from several documents, and there is one only",
                 fix="set task.documents to paragraph, or give more texts",
@@ -141,8 +141,8 @@ class MaskedLanguageModelling(LanguageTask):
 
     def _drawn(self, feature: Feature, tokenizer: Tokenizer, rng: np.random.Generator) -> Feature:
         labels = dict(feature.labels)
-        ids, told = self._hidden(feature.ids, np.asarray(labels.pop("word_starts")), tokenizer, rng)
-        return replace(feature, ids=ids, labels={"labels": told, **labels})
+        ids, targets = self._hidden(feature.ids, np.asarray(labels.pop("word_starts")), tokenizer, rng)
+        return replace(feature, ids=ids, labels={"labels": targets, **labels})
 
     def _hidden(
         self, ids: np.ndarray, word_starts: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generator
@@ -153,20 +153,20 @@ class MaskedLanguageModelling(LanguageTask):
         is_long = np.bincount(words)[words] > LONGEST_WORD
         words = np.cumsum(word_starts | is_long)
         names, sizes = np.unique(words[is_text], return_counts=True)
-        told = np.full(len(ids), IGNORED, dtype=np.int32)
+        targets = np.full(len(ids), IGNORED, dtype=np.int32)
         if not len(names):
-            return ids, told
+            return ids, targets
         wanted = max(1, round(self.mask_share * int(is_text.sum())))
         order = rng.permutation(len(names))
         chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), wanted, side="right")))]
-        places = np.flatnonzero(np.isin(words, names[chosen]) & is_text)
-        told[places] = ids[places]
-        dice, others = rng.random(len(places)), ordinary_ids(tokenizer)
+        chosen_tokens = np.flatnonzero(np.isin(words, names[chosen]) & is_text)
+        targets[chosen_tokens] = ids[chosen_tokens]
+        dice, others = rng.random(len(chosen_tokens)), ordinary_ids(tokenizer)
         hidden = ids.copy()
-        hidden[places[dice < 0.8]] = tokenizer.mask_id
-        random = places[(dice >= 0.8) & (dice < 0.9)]
+        hidden[chosen_tokens[dice < 0.8]] = tokenizer.mask_id
+        random = chosen_tokens[(dice >= 0.8) & (dice < 0.9)]
         hidden[random] = others[rng.integers(len(others), size=len(random))]
-        return hidden, told
+        return hidden, targets
 
 
 def _feature(runs: Sequence[Run], tokenizer: Tokenizer, number: int, *, label: int | None = None) -> Feature:
@@ -207,5 +207,5 @@ def _keep(pool: list[tuple[int, Run]], part: tuple[int, Run], rng: np.random.Gen
     """Add a part to a pool; where that is full, one of the document that has most parts in it leaves."""
     pool.append(part)
     if len(pool) > POOL:
-        fullest = Counter(place for place, _ in pool).most_common(1)[0][0]
-        pool.pop(int(rng.choice([i for i, (place, _) in enumerate(pool) if place == fullest])))
+        fullest = Counter(index for index, _ in pool).most_common(1)[0][0]
+        pool.pop(int(rng.choice([i for i, (index, _) in enumerate(pool) if index == fullest])))

@@ -21,9 +21,9 @@ from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
     WindowSource,
+    check_same_ids,
     examples_of,
     finite_output,
-    insist_on_same,
 )
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack
@@ -94,7 +94,7 @@ class MultipleChoice(WindowedTask):
         """Read rows.
 
         Raises:
-            DataError: something cannot be used; the error names the place.
+            DataError: something cannot be used; the error says where.
         """
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
@@ -103,7 +103,7 @@ class MultipleChoice(WindowedTask):
         """Turn questions into their windows, each with the number of the right choice.
 
         Raises:
-            DataError: a text is empty, or the choices leave no room; the error names the question.
+            DataError: a text is empty, or the choices leave no capacity; the error names the question.
         """
         for index, example in enumerate(examples):
             yield from self._windows(example, index, tokenizer, labels={"labels": example.label})
@@ -112,7 +112,7 @@ class MultipleChoice(WindowedTask):
         """Turn questions into all their windows.
 
         Raises:
-            DataError: a text is empty, or the choices leave no room; the error names the question.
+            DataError: a text is empty, or the choices leave no capacity; the error names the question.
         """
         return FeatureList(
             [feature for index, example in enumerate(examples) for feature in self._windows(example, index, tokenizer)]
@@ -131,11 +131,11 @@ class MultipleChoice(WindowedTask):
         """Compare the choices with the right ones, in percent.
 
         Returns:
-            accuracy; majority, the accuracy of always taking the place that is most often right here; chance, that of
+            accuracy; majority, the accuracy of always taking the index that is most often right here; chance, that of
             drawing; total (a count). If texts differ in length: accuracy and total by their length, as in
             accuracy_to_512_tokens.
         """
-        insist_on_same(predictions, examples, "questions")
+        check_same_ids(predictions, examples, "questions")
         right = np.array([p.choice == e.label for p, e in zip(predictions, examples, strict=True)])
         scores = {
             "accuracy": 100 * float(right.mean()),
@@ -160,17 +160,17 @@ class MultipleChoice(WindowedTask):
         document = encode_document(example.context, tokenizer, name=where)
         if not len(document):
             raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
-        asked = [
+        encoded = [
             tokenizer.encode(f"{example.question} {choice}".strip(), newline="space").ids for choice in example.choices
         ]
-        longest = max(len(ids) for ids in asked)
+        longest = max(len(ids) for ids in encoded)
         plan = self.plan_windows(len(document), longest, where=where)
         for window, owned in zip(plan, owned_sums(plan), strict=True):
             inside = document.tokens.ids[window.start : window.stop]
-            shape = (len(asked), len(inside) + longest + self.n_special)
+            shape = (len(encoded), len(inside) + longest + self.n_special)
             ids_CS, types_CS = np.full(shape, tokenizer.pad_id, dtype=np.int32), np.zeros(shape, dtype=np.int8)
             mask_CS = np.zeros(shape, dtype=bool)
-            for row, answer in enumerate(asked):
+            for row, answer in enumerate(encoded):
                 ids, types = pack(tokenizer, inside, answer)
                 ids_CS[row, : len(ids)], types_CS[row, : len(ids)], mask_CS[row, : len(ids)] = ids, types, True
             yield Feature(

@@ -101,7 +101,7 @@ class Gatherer(Generic[V]):
     """Keeps what a decoder needs of the windows of several documents.
 
     Args:
-        names: of the documents, or of the questions that were asked of them.
+        names: of the documents, or of the questions about them.
         kind: what they are, for messages.
     """
 
@@ -217,7 +217,7 @@ class WindowedTask(TaskSection):
                 + (f"{larger}, or lower task.max_answer_tokens" if longest else f"or {larger}"),
             )
         overlap = max((longest or 1) - 1, min(self.overlap, capacity // 2))
-        return windows(n_tokens, room=capacity, overlap=min(overlap, capacity - 1))
+        return windows(n_tokens, capacity=capacity, overlap=min(overlap, capacity - 1))
 
     def window_feature(
         self,
@@ -332,5 +332,5 @@ class ReadingTask(WindowedTask):
         """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them.
 
         Raises:
-            ModelError: the model's outputs cannot be told apart.
+            ModelError: the model's outputs are not what the task needs.
         """

@@ -1,8 +1,8 @@
 """Zero-shot classification: which of the labels that a caller names at the time describes a text.
 
-Texts and labels are embedded apart, and a label's logit is the cosine of its place with the text's: a document is read
-once, whatever the number of labels. A training input is a text and some labels, the right one among them, one behind
-the other: `[CLS] window [SEP] [CLS] label [SEP] [CLS] label [SEP] ...`.
+Texts and labels are embedded apart, and a label's logit is the cosine of its embedding with the text's: a document is
+read once, whatever the number of labels. A training input is a text and some labels, the right one among them, one
+behind the other: `[CLS] window [SEP] [CLS] label [SEP] [CLS] label [SEP] ...`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
+    check_same_ids,
     examples_of,
     finite_output,
-    insist_on_same,
 )
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
 from bigbird_cli.text.documents import encode_document, unreadable
@@ -53,7 +53,7 @@ class Match:
         id: the example's.
         labels: numbers of the labels, the likeliest first; none where none of them describes it.
         scores: by label, a probability: they add up to 1 with none_score, or are one probability each.
-        none_score: probability that no label describes it; 0 where that was not asked.
+        none_score: probability that no label describes it; 0 where one of them is always right.
         evidence: start and end of the passage that speaks most for the likeliest label, and that label's score were it
             the whole text.
         coverage: how much of the text was read.
@@ -124,7 +124,7 @@ class ZeroShot(ReadingTask):
         """Read rows.
 
         Raises:
-            DataError: something cannot be used; the error names the place.
+            DataError: something cannot be used; the error says where.
         """
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
@@ -157,7 +157,7 @@ class ZeroShot(ReadingTask):
             DataError: a text or a label is empty or too long; the error names the example.
         """
         where = {label: example.where for example in examples for label in example.labels}
-        labels = [self.label_feature(label, tokenizer, where=place) for label, place in where.items()]
+        labels = [self.label_feature(label, tokenizer, where=origin) for label, origin in where.items()]
         texts = [
             window for index, example in enumerate(examples) for window in self._windows(example, index, tokenizer)
         ]
@@ -177,9 +177,9 @@ class ZeroShot(ReadingTask):
         del tokenizer
         return MatchDecoder(self, [(example.id, example.labels) for example in examples], {})
 
-    def decoder_for(self, names: Sequence[str], places: Mapping[str, np.ndarray]) -> "MatchDecoder":
-        """Open a decoder for documents of these names, which all have the labels whose places are given."""
-        return MatchDecoder(self, [(name, tuple(places)) for name in names], places)
+    def decoder_for(self, names: Sequence[str], embeddings: Mapping[str, np.ndarray]) -> "MatchDecoder":
+        """Open a decoder for documents of these names, which all have the labels whose embeddings are given."""
+        return MatchDecoder(self, [(name, tuple(embeddings)) for name in names], embeddings)
 
     def blank(self, name: str, coverage: Coverage) -> Match:
         """A prediction of the first label."""
@@ -192,7 +192,7 @@ class ZeroShot(ReadingTask):
             accuracy; chance, that of drawing; confidence, the mean probability of the labels taken, which is the
             accuracy where the model is calibrated; total (a count).
         """
-        insist_on_same(predictions, examples, "texts")
+        check_same_ids(predictions, examples, "texts")
         right = [p.labels[:1] == (e.label,) for p, e in zip(predictions, examples, strict=True)]
         return {
             "accuracy": 100 * float(np.mean(right)),
@@ -273,19 +273,19 @@ class MatchDecoder:
     Args:
         task: with its calibration.
         examples: name and labels of each text.
-        places: of labels, by their text; others are added as the features of `ZeroShot.encode` come.
+        embeddings: of labels, by their text; others are added as the features of `ZeroShot.encode` come.
     """
 
     def __init__(
-        self, task: ZeroShot, examples: Sequence[tuple[str, tuple[str, ...]]], places: Mapping[str, np.ndarray]
+        self, task: ZeroShot, examples: Sequence[tuple[str, tuple[str, ...]]], embeddings: Mapping[str, np.ndarray]
     ) -> None:
         self._task = task
         self._label_names = [labels for _, labels in examples]
-        self._labels = dict(places)
+        self._labels = dict(embeddings)
         self._gathered: Gatherer[np.ndarray] = Gatherer([name for name, _ in examples])
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
-        """Take the place (D,) of a window or of a label.
+        """Take the embedding (D,) of a window or of a label.
 
         Raises:
             ModelError: a coordinate is not a finite number.

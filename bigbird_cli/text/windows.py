@@ -12,31 +12,31 @@ class Window(NamedTuple):
     stop: int
 
 
-def windows(n_tokens: int, *, room: int, overlap: int) -> list[Window]:
+def windows(n_tokens: int, *, capacity: int, overlap: int) -> list[Window]:
     """Cut a document into the fewest windows of equal size that overlap enough.
 
     Every token lies in at least one window and every run of at most overlap + 1 tokens lies whole in one. The windows
-    are no longer than needed: a document just over `room` is read as two halves, not as one full window and a rest, so
-    that reading costs little more than the document is long and no window is short of context.
+    are no longer than needed: a document just over `capacity` is read as two halves, not as one full window and a
+    rest, so that reading costs little more than the document is long and no window is short of context.
 
     Args:
         n_tokens: length of the document in tokens.
-        room: most tokens a window may hold.
+        capacity: most tokens a window may hold.
         overlap: tokens that neighbouring windows share at least.
 
     Returns:
         Windows of one size in reading order; a single (0, 0) for an empty document.
 
     Raises:
-        ValueError: a number is negative, or the overlap fills the whole room.
+        ValueError: a number is negative, or the overlap fills the whole capacity.
     """
     if n_tokens < 0 or overlap < 0:
         raise ValueError(f"n_tokens {n_tokens} and overlap {overlap} cannot be negative")
-    if overlap >= room:
-        raise ValueError(f"overlap {overlap} leaves nothing new in windows of {room} tokens; it must be smaller")
-    if n_tokens <= room:
+    if overlap >= capacity:
+        raise ValueError(f"overlap {overlap} leaves nothing new in windows of {capacity} tokens; it must be smaller")
+    if n_tokens <= capacity:
         return [Window(0, n_tokens)]
-    n_windows = -(-(n_tokens - overlap) // (room - overlap))
+    n_windows = -(-(n_tokens - overlap) // (capacity - overlap))
     size = -(-(n_tokens + (n_windows - 1) * overlap) // n_windows)
     spare = n_tokens - size
     starts = [k * spare // (n_windows - 1) for k in range(n_windows)]

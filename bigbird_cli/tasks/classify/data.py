@@ -24,13 +24,13 @@ Label = str | tuple[str, ...] | float
 
 @dataclass(frozen=True, eq=False)
 class LabelledText:
-    """A document and what it should be told to be.
+    """A document and its label.
 
     Attributes:
-        id: the row's, or its place.
+        id: the row's, or where it stands.
         text, pair: the texts as given; pair is None where there is one text only.
         label: the gold.
-        where: the file and the place in it, for messages.
+        where: the file and the line or row in it, for messages.
     """
 
     id: str
@@ -69,7 +69,7 @@ def read_examples(
         offline: never ask the network.
 
     Raises:
-        DataError: something cannot be used, or a folder holds both kinds; the error names the place.
+        DataError: something cannot be used, or a folder holds both kinds; the error says where.
     """
     path = Path(source)
     if path.is_dir() and (folders := _label_folders(path)):

@@ -1,8 +1,8 @@
 """Classification: a label, several labels, or a number for a whole document.
 
 A model input is `[CLS] window [SEP]`, or `[CLS] window [SEP] pair [SEP]` where a second text stands beside the
-document. In training each window of a document learns the document's label; how the windows are made one afterwards is
-told in `tasks.classify.decoding`.
+document. In training each window of a document learns the document's label; how the windows become one afterwards: see
+`tasks.classify.decoding`.
 """
 
 import re
@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
-from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, insist_on_same, tell_alike
+from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
 from bigbird_cli.tasks.classify.data import Columns, LabelledText, read_examples
 from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
 from bigbird_cli.tasks.classify.problems import PROBLEMS, Problem, names_of
@@ -134,7 +134,7 @@ class Classification(ReadingTask):
         """Read rows, or a folder that has one subfolder of text files a label, see `tasks.classify.data`.
 
         Raises:
-            DataError: something cannot be used; the error names the place.
+            DataError: something cannot be used; the error says where.
         """
         columns = Columns(
             self.text_column, self.pair_column, self.label_column, self.id_column, separator=self.label_separator
@@ -157,7 +157,7 @@ class Classification(ReadingTask):
                 f"the training data has {len(found)} label{'s' * (len(found) != 1)}, and there must be two at least",
                 fix="check task.label_column, or name all of them in task.labels",
             )
-        tell_alike(found)
+        warn_of_similar(found)
         if all(map(_is_number, found)) and (len(found) > MOST_GRADES or any("." in name for name in found)):
             problem = f"the {len(found)} labels are numbers: each is learnt as a class of its own"
             warnings.warn(
@@ -237,7 +237,7 @@ class Classification(ReadingTask):
             The problem's scores; total (a count); and if documents differ in length, the main score (mse of numbers)
             and total by their length, as in accuracy_to_512_tokens.
         """
-        insist_on_same(predictions, examples, "documents")
+        check_same_ids(predictions, examples, "documents")
         scores = self.kind.measure(predictions, examples, self.names) | {"total": float(len(examples))}
         metric = self.kind.metric_by_length
         for name, members in length_groups([prediction.coverage.n_tokens for prediction in predictions]):

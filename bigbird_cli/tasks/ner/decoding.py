@@ -1,8 +1,8 @@
 """From logits to entities: the tags of a whole document decoded at once, as its windows come.
 
-Each unit is asked of the window that owns it. The tags are the likeliest sequence that the scheme allows, so that no
-entity is cut or found twice where windows meet. At a blank line one sequence ends and another begins: many a vocabulary
-does not see it, but a heading's name is not that of the text below.
+Each unit's tag comes from the window that owns it. The tags are the likeliest sequence that the scheme allows, so that
+no entity is cut or found twice where windows meet. At a blank line one sequence ends and another begins: many a
+vocabulary does not see it, but a heading's name is not that of the text below.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ class NERPrediction:
         id: the example's.
         entities: in reading order; no two share a character.
         coverage: how much of the document was read.
-        seams: for each place where the next window takes over, the end of the last unit before it and the start of the
+        seams: wherever the next window takes over, the end of the last unit before it and the start of the
             first one after it, in characters.
         n_unalignable: gold entities that begin or end inside a unit; 0 where no gold was given to the decoder.
     """
@@ -50,7 +50,7 @@ class NERPrediction:
 
 
 def owned_tokens(owned: range) -> range:
-    """The tokens whose doubled place is in a window's owned sums."""
+    """The tokens whose doubled index is in a window's owned sums."""
     return range(-(-owned.start // 2), -(-owned.stop // 2))
 
 
@@ -182,7 +182,7 @@ class EntityDecoder:
             begun = slice(*np.searchsorted(progress.paragraphs, [first, stop]).tolist())
             log_probs = _log_softmax(logits[rows] / self._temperature).astype(np.float32)
             progress.waiting[first] = _Part(first, stop, progress.paragraphs[begun].tolist(), log_probs)
-            self._go_on(progress, 0 if not progress.runs else progress.runs[-1].stop)
+            self._advance(progress, 0 if not progress.runs else progress.runs[-1].stop)
         if progress.n_owned == 2 * len(source.document):
             self._decode(feature.example)
 
@@ -207,7 +207,7 @@ class EntityDecoder:
         progress = self._progress[example]
         units = progress.units
         while progress.waiting:  # windows before these were not read
-            self._go_on(progress, min(progress.waiting))
+            self._advance(progress, min(progress.waiting))
         progress.found = _Found(
             entities=tuple(entity for run in progress.runs for entity in self._entities(progress.document, units, run)),
             seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in progress.runs for i in run.seams),
@@ -216,7 +216,7 @@ class EntityDecoder:
         progress.runs.clear()
         return progress.found
 
-    def _go_on(self, progress: _Progress, unit: int) -> None:
+    def _advance(self, progress: _Progress, unit: int) -> None:
         """Decode what has come of a document from a unit on, up to the next one that is missing."""
         while (part := progress.waiting.pop(unit, None)) is not None:
             if not progress.runs or progress.runs[-1].stop < unit:

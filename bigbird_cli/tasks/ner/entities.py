@@ -1,7 +1,7 @@
 """Texts with named entities as character spans: from CoNLL files, rows, and brat folders, checked.
 
 Entities of a text share no character: of those that overlap or are nested the longest is kept, and one in several
-pieces is taken from its first character to its last. How often that was done is said in a warning.
+pieces is taken from its first character to its last. A warning counts how often that was done.
 """
 
 import re
@@ -23,7 +23,7 @@ from bigbird_cli.files.json import json_kind, parse_json
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import decode_bytes, text_lines
 from bigbird_cli.files.surrogates import check_values
-from bigbird_cli.tasks.base import OnEmpty, examples_of, tell_empty
+from bigbird_cli.tasks.base import OnEmpty, examples_of, warn_of_empty
 from bigbird_cli.tasks.ner.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
@@ -54,10 +54,10 @@ class NERExample:
     """A text and its gold entities.
 
     Attributes:
-        id: its row's own, or its place in its file.
+        id: its row's own, or where it stands in its file.
         text: as given; words of CoNLL files and of rows stand with a space between them, sentences with a newline.
         entities: in reading order; no two share a character.
-        where: the file and the place in it, for messages.
+        where: the file and the line or row in it, for messages.
         types: those that the text is annotated with: of others it is no evidence; None for all.
         unsure: characters start..end of which nobody says whether they name something.
     """
@@ -88,7 +88,7 @@ class Columns:
 
 @dataclass
 class _Notes:
-    """What is told of a source when it has been read."""
+    """What a warning says of a source when it has been read."""
 
     n_overlapping: int = 0
     n_in_pieces: int = 0
@@ -98,24 +98,24 @@ class _Notes:
     habits: TagHabits = field(default_factory=TagHabits)
 
     def warn(self, source: str) -> None:
-        told = []
+        notes = []
         if self.n_overlapping:
-            told.append(f"{self.n_overlapping} entities are left out because a longer one holds some of their text")
+            notes.append(f"{self.n_overlapping} entities are left out because a longer one holds some of their text")
         if self.n_in_pieces:
-            told.append(f"{self.n_in_pieces} entities in several pieces are taken from their first to their last")
+            notes.append(f"{self.n_in_pieces} entities in several pieces are taken from their first to their last")
         if self.n_trimmed:
-            told.append(f"{self.n_trimmed} entities are taken without the white space at their ends")
+            notes.append(f"{self.n_trimmed} entities are taken without the white space at their ends")
         if self.n_blank:
-            told.append(f"{self.n_blank} entities are left out because they hold nothing but white space")
+            notes.append(f"{self.n_blank} entities are left out because they hold nothing but white space")
         if self.n_unannotated:
-            told.append(f"{self.n_unannotated} texts are left out because no .ann file is beside them")
+            notes.append(f"{self.n_unannotated} texts are left out because no .ann file is beside them")
         if self.habits.n_illegal:
-            told.append(
+            notes.append(
                 f"{self.habits.n_illegal} of {self.habits.n_tags} tags break {self.habits.scheme.upper()} and are read"
                 " as conlleval reads them"
             )
-        if told:
-            warnings.warn(BigBirdWarning(f"{source}: {'; '.join(told)}"), stacklevel=3)
+        if notes:
+            warnings.warn(BigBirdWarning(f"{source}: {'; '.join(notes)}"), stacklevel=3)
 
 
 def read_examples(
@@ -135,7 +135,7 @@ def read_examples(
         offline: never ask the network.
 
     Raises:
-        DataError: something is not as it should be; the error names the place.
+        DataError: something is not as it should be; the error says where.
     """
     notes = _Notes()
     for example, given in _examples(source, columns, notes, on_empty, offline=offline):
@@ -249,8 +249,8 @@ def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
             )
         return _joined([pair], id_, row.where, notes)
     usual = (*WORDS_COLUMNS, *TAGS_COLUMNS, *ENTITIES_COLUMNS)
-    asked = [str(name) for name in (columns.words, columns.tags, columns.entities, *usual) if name is not None]
-    if null := [name for name in asked if name in row.fields and row.fields[name] is None]:
+    wanted = [str(name) for name in (columns.words, columns.tags, columns.entities, *usual) if name is not None]
+    if null := [name for name in wanted if name in row.fields and row.fields[name] is None]:
         raise EmptyValue(f'"{null[0]}" is null', where=row.where, fix=FILL)
     named = ", ".join(list(row.fields)[:6]) or "nothing"
     raise DataError(
@@ -369,9 +369,9 @@ def _span(value: Any, text: str, where: str) -> GoldEntity:
         type_ = value.get("type", value.get("label", value.get("labels")))
         if isinstance(type_, list) and len(type_) == 1:  # as Label Studio has it
             [type_] = type_
-        said = value.get("text")
+        quoted = value.get("text")
     elif isinstance(value, list) and len(value) == 3:
-        (start, end, type_), said = value, None
+        (start, end, type_), quoted = value, None
     else:
         raise DataError(f"this is {json_kind(value)}, not an entity", where=where, fix=SPAN_FIX)
     if not isinstance(type_, str) or not type_:
@@ -382,10 +382,10 @@ def _span(value: Any, text: str, where: str) -> GoldEntity:
         raise DataError(
             f"the entity is at characters {start} to {end} of a text of {len(text)}",
             where=where,
-            fix="correct its place: characters are counted from 0, and the end is the one after the last",
+            fix="correct its offsets: characters are counted from 0, and the end is the one after the last",
         )
-    if said is not None and said != text[start:end]:
-        raise _elsewhere(said, text, start, end, where)
+    if quoted is not None and quoted != text[start:end]:
+        raise _elsewhere(quoted, text, start, end, where)
     return GoldEntity(type_, start, end)
 
 
@@ -408,11 +408,11 @@ def _whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _elsewhere(said: Any, text: str, start: int, end: int, where: str) -> DataError:
+def _elsewhere(quoted: Any, text: str, start: int, end: int, where: str) -> DataError:
     return DataError(
-        f"the entity {said!r} is not at characters {start} to {end} of its text; {text[start:end]!r} stands there",
+        f"the entity {quoted!r} is not at characters {start} to {end} of its text; {text[start:end]!r} stands there",
         where=where,
-        fix="correct its place: characters are counted, not bytes, and a line end as it is in the file",
+        fix="correct its offsets: characters are counted, not bytes, and a line end as it is in the file",
     )
 
 
@@ -440,7 +440,7 @@ def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnEmpty) 
         for _, found in sentences:
             tags.update(found)
         yield _joined([(words, tags) for words, tags in sentences], document.name, document.where, notes)
-    tell_empty(len(empty), file.name)
+    warn_of_empty(len(empty), file.name)
     if first is not None:
         _refuse_header(first, tags, file)
 
@@ -469,7 +469,7 @@ def _joined(sentences: Sequence[tuple[Sequence[str], Sequence[str]]], id_: str, 
     """One text of sentences of (words, tags), and its entities."""
     pieces: list[str] = []
     entities: list[GoldEntity] = []
-    place = 0
+    offset = 0
     unusual = unusual_tag(tag for _, tags in sentences for tag in tags)
     if unusual is not None:
         raise DataError(f"the tag {unusual!r} has its mark where none is looked for", where=where, fix=UNUSUAL_FIX)
@@ -479,10 +479,10 @@ def _joined(sentences: Sequence[tuple[Sequence[str], Sequence[str]]], id_: str, 
         for k, word in enumerate(words):
             if pieces:
                 pieces.append(" " if k else "\n")
-                place += 1
-            starts.append(place)
+                offset += 1
+            starts.append(offset)
             pieces.append(word)
-            place += len(word)
+            offset += len(word)
         for span in spans_of(tags):
             last = span.stop - 1
             entities.append(GoldEntity(span.type, starts[span.first], starts[last] + len(words[last])))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from bigbird_cli.tasks.base import insist_on_same
+from bigbird_cli.tasks.base import check_same_ids
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.ner.decoding import NERPrediction
 from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
@@ -23,11 +23,11 @@ def score(
     Returns:
         precision, recall and f1 over all entities; macro_f1, the mean over types of which there is a gold or a
         predicted entity; counts: total (gold entities), predicted, unalignable (gold that begins or ends inside a
-        unit, and so is always missed), seam_errors (missed or wrong entities that touch the place where one window
+        unit, and so is always missed), seam_errors (missed or wrong entities that touch where one window
         takes over from another). For each type precision_T, recall_T, f1_T and total_T. If documents differ in
         length: f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
     """
-    insist_on_same(predictions, examples, "documents")
+    check_same_ids(predictions, examples, "documents")
     named = {type_ for example in examples for entity in example.entities for type_ in task.types_of(entity.type)}
     types = named | set(task.labels or ())
     by_type = dict.fromkeys(sorted(types), SpanCounts())
@@ -37,9 +37,9 @@ def score(
         found = {(entity.type, entity.start, entity.end) for entity in prediction.entities}
         gold: Sequence[tuple[str, int, int]] = example.entities
         if task.partial:
-            found = {entity for entity in found if is_judged(task, entity, example)}
-            judged = [entity for entity in example.entities if is_judged(task, entity, example)]
-            gold = [settled(task, entity, found) for entity in judged]
+            found = {entity for entity in found if is_annotated(task, entity, example)}
+            annotated = [entity for entity in example.entities if is_annotated(task, entity, example)]
+            gold = [resolved(task, entity, found) for entity in annotated]
         document = count_spans(gold, found)
         for name, counts in document.items():
             by_type[name] = by_type.get(name, SpanCounts()) + counts
@@ -70,14 +70,14 @@ def score(
     return scores
 
 
-def is_judged(task: "NamedEntities", entity: tuple[str, int, int], example: NERExample) -> bool:
+def is_annotated(task: "NamedEntities", entity: tuple[str, int, int], example: NERExample) -> bool:
     """Whether an example says if an entity is right."""
     type_, start, end = entity
-    is_annotated = example.types is None or not example.types.isdisjoint(task.types_of(type_))
-    return is_annotated and not any(first < end and start < stop for first, stop in example.unsure)
+    of_type = example.types is None or not example.types.isdisjoint(task.types_of(type_))
+    return of_type and not any(first < end and start < stop for first, stop in example.unsure)
 
 
-def settled(task: "NamedEntities", entity: GoldEntity, found: Collection[tuple[str, int, int]]) -> GoldEntity:
-    """A gold entity with one of its types: that of the entity found in its place, if any is."""
+def resolved(task: "NamedEntities", entity: GoldEntity, found: Collection[tuple[str, int, int]]) -> GoldEntity:
+    """A gold entity with one of its types: that of the entity found at its characters, if any is."""
     types = task.types_of(entity.type)
     return entity._replace(type=next((t for t in types if (t, entity.start, entity.end) in found), types[0]))

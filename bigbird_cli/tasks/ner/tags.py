@@ -125,14 +125,14 @@ def tag_names(types: Iterable[str], scheme: Scheme) -> tuple[str, ...]:
 
 @dataclass
 class TagHabits:
-    """What a file's tag sequences have shown so far, from which their scheme is told."""
+    """What a file's tag sequences have shown so far, from which their scheme is found."""
 
     n_tags: int = 0  # those that are not O
     n_bare: int = 0  # types that stand alone
     n_closed: int = 0  # marked E or S
     n_begun_inside: int = 0  # marked I where a span begins
     n_begun_freely: int = 0  # marked B where I would have begun a span as well
-    n_broken: int = 0  # places where BIOES is not followed
+    n_broken: int = 0  # where BIOES is not followed
 
     def add(self, tags: Sequence[str]) -> None:
         """Take in one sequence."""
@@ -301,7 +301,7 @@ def _followed_back(came_from: np.ndarray, last: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SpanCounts:
-    """Spans that should be found, that were found, and that were found rightly: same place, same type."""
+    """Spans that should be found, that were found, and that were found rightly: same characters, same type."""
 
     gold: int = 0
     predicted: int = 0

@@ -6,7 +6,7 @@ tokenisation of its own, in training or afterwards, and gold stays what it is: c
 that begins or ends inside a unit can never be found; it counts as missed all the same, and is counted apart.
 
 Each unit belongs to the window in which its token has most context (`text.windows.owned_sums`): that window alone
-learns it, and that window alone is asked. The tags of the whole document are then decoded at once, as the likeliest
+learns it, and that window alone predicts it. The tags of the whole document are then decoded at once, as the likeliest
 sequence that the scheme allows, so that no entity is cut or found twice where windows meet. At a blank line one
 sequence ends and another begins: many a vocabulary does not see it, but a heading's name is not that of the text below.
 """
@@ -23,7 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Amount, Column, Names
-from bigbird_cli.tasks.base import Feature, FeatureList, tell_alike
+from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
 from bigbird_cli.tasks.ner.decoding import EntityDecoder, NERPrediction, count_unalignable, owned_tokens
 from bigbird_cli.tasks.ner.entities import UNUSUAL_FIX, Columns, NERExample, read_examples
@@ -153,7 +153,7 @@ class NamedEntities(ReadingTask):
         """Read CoNLL, rows or brat, see `tasks.entities.read_examples`.
 
         Raises:
-            DataError: something cannot be used; the error names the place.
+            DataError: something cannot be used; the error says where.
         """
         columns = Columns(
             words=self.words_column,
@@ -178,7 +178,7 @@ class NamedEntities(ReadingTask):
             raise DataError(
                 "the training data holds no entity", fix="name files with tagged words, or check task.tags_column"
             )
-        tell_alike(found)
+        warn_of_similar(found)
         return self.model_copy(update={"labels": tuple(sorted(found))})
 
     def config_changes(self) -> dict[str, object]:
@@ -240,12 +240,12 @@ class NamedEntities(ReadingTask):
                 own = owned_tokens(owned)
                 first, stop = max(own.start, window.start), min(own.stop, window.stop)
                 inside = np.full(window.stop - window.start + self.n_special, IGNORED, dtype=np.int32)
-                place = slice(1 + first - window.start, 1 + stop - window.start)
-                inside[place] = labels[first:stop]
+                inner = slice(1 + first - window.start, 1 + stop - window.start)
+                inside[inner] = labels[first:stop]
                 targets: dict[str, int | float | np.ndarray] = {"labels": inside}
                 if self.partial:
                     targets["allowed"] = bits = np.zeros(len(inside), dtype=np.int64)
-                    bits[place] = allowed[first:stop]
+                    bits[inner] = allowed[first:stop]
                 if (inside != IGNORED).any():
                     yield self.window_feature(document, window, owned, tokenizer, example=index, labels=targets)
         if n_unalignable:

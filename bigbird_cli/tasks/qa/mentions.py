@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said by all spans of one text.
+    """All spans of one text.
 
     Attributes:
         key: the text, as far as it matters.
@@ -104,11 +104,11 @@ class WindowScores:
         last = first[:, None] + np.arange(self._width)
         starts, ends = self._padded_starts[last], self._padded_ends[last]
         scores: np.ndarray = starts[:, :1] + ends - self._penalties
-        place = np.arange(self._width)
-        near = (starts >= starts[:, :1] - JOINED) & (place > 0)
+        offset = np.arange(self._width)
+        near = (starts >= starts[:, :1] - JOINED) & (offset > 0)
         ids = self._padded_ids[last]
-        again = np.maximum.accumulate(np.where(near & (ids == ids[:, :1]), place, 0), axis=1)
-        ended = np.maximum.accumulate(np.where(self._ends_sentence[last], place + 1, 0), axis=1)
+        again = np.maximum.accumulate(np.where(near & (ids == ids[:, :1]), offset, 0), axis=1)
+        ended = np.maximum.accumulate(np.where(self._ends_sentence[last], offset + 1, 0), axis=1)
         ended = np.pad(ended[:, :-1], ((0, 0), (1, 0)))  # of the sentences before a token: where the last one ended
         behind = np.maximum.accumulate(np.where(near, ended, 0), axis=1)
         parts = np.maximum(again, behind)  # in how many tokens from its first a joined span's first mention must end

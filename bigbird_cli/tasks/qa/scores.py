@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bigbird_cli.tasks.base import insist_on_same
+from bigbird_cli.tasks.base import check_same_ids
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.qa.mentions import ARTICLES
 from bigbird_cli.tasks.qa.spans import QAPrediction
@@ -20,12 +20,12 @@ def score(predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) ->
 
     Returns:
         exact_match, f1; counts: total, and seam_errors (answers that are not exact, where they or
-        the gold touch the place where one window takes over from another). If some questions have no answer:
+        the gold touch where one window takes over from another). If some questions have no answer:
         has_answer_exact_match, has_answer_f1, has_answer_total, no_answer_accuracy, no_answer_total, and best_f1
         with best_f1_threshold, the most that another no-answer threshold would give. If documents differ in length:
         f1 and total by their length, as in f1_to_512_tokens and f1_over_4096_tokens.
     """
-    insist_on_same(predictions, examples, "questions")
+    check_same_ids(predictions, examples, "questions")
     golds = [[answer.text for answer in example.answers] for example in examples]
     texts = [p.answer.text if p.answer else "" for p in predictions]
     exact = np.array([exact_match(text, gold) for text, gold in zip(texts, golds, strict=True)], dtype=np.float64)

@@ -7,7 +7,7 @@ answer of the document and "no answer" gives the probabilities. An answer is all
 in whatever window: a fact that a document states on sixty pages is one answer, and its likeliest mention is shown.
 
 Why one softmax over all windows: for a single window, exp(score) summed over its spans is the model's odds that the
-window holds the answer. If each window is judged by itself and at most one of them holds the answer, the odds of
+window holds the answer. If each window is scored by itself and at most one of them holds the answer, the odds of
 "somewhere" are the sum of the windows' odds, which is what the softmax computes. A window that surely lacks the answer
 adds next to nothing; the doubt that a model leaves in each of many windows adds up, so a model for very long documents
 has to be trained with many windows that lack the answer, and its no-answer threshold chosen on long documents.
@@ -66,7 +66,7 @@ class QAPrediction:
         spans: the best answers that share no token, best first, whether an answer is given or not.
         no_answer_score: probability of "no answer". It and the scores of all answers of the document add up to 1.
         coverage: how much of the document was read.
-        seams: for each place where the next window takes over, the end of the last token before it and the start of the
+        seams: wherever the next window takes over, the end of the last token before it and the start of the
             first one after it, in characters.
     """
 
@@ -166,10 +166,10 @@ def _text(document: ReadDocument, first: int, last: int) -> str:
 
 
 def _span(document: ReadDocument, answer: Answer, total: float) -> Span:
-    places = [document.answer_span(first, last) for _, first, last in answer.mentions]
-    start, end = places[0]
+    mentions = [document.answer_span(first, last) for _, first, last in answer.mentions]
+    start, end = mentions[0]
     score = min(1.0, float(np.exp(answer.odds - total)))
-    return Span(document.text[start:end], start, end, score, tuple(sorted(set(places))))
+    return Span(document.text[start:end], start, end, score, tuple(sorted(set(mentions))))
 
 
 def _apart(spans: Iterable[Span], n_best: int) -> tuple[Span, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.json import json_kind
-from bigbird_cli.tasks.base import OnEmpty, tell_empty
+from bigbird_cli.tasks.base import OnEmpty, warn_of_empty
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
@@ -35,7 +35,7 @@ class QAExample:
         id: unique in its file.
         question, context: the texts as given.
         answers: the gold answers; none when the text does not answer the question.
-        where: the file and the place in it, for messages.
+        where: the file and the line or row in it, for messages.
     """
 
     id: str
@@ -77,8 +77,9 @@ def iterate_examples(
 
     Args:
         source: SQuAD v1 or v2 JSON, or flat rows in any form that `read_rows` takes. A flat row has context, question,
-            answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text, with its place
-            in answer_start, or found by search if it stands in the context once), and may have id and is_impossible.
+            answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text, with its
+            offset in answer_start, or found by search if it stands in the context once), and may have id and
+            is_impossible.
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
         on_empty: "skip" leaves out questions that are empty, or on an empty context, and warns of their number.
         offline: a name of the hub is an error, and nothing is looked up.
@@ -91,7 +92,7 @@ def iterate_examples(
 
     Raises:
         DataError: a file is missing, not UTF-8, not JSON, of another shape, or holds no questions; or, unless they are
-            skipped, an answer does not stand at its place. An id that stands twice is told when all is read.
+            skipped, an answer does not stand at its offset. An id that stands twice is reported when all is read.
     """
     seen = array("q")  # a number for each id: of millions of ids, these take little memory
     n_bad = 0
@@ -118,7 +119,7 @@ def iterate_examples(
     if not seen:
         raise DataError("the file holds no questions", where=str(source), fix=SHAPE_HINT)
     _refuse_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
-    tell_empty(n_empty, source)
+    warn_of_empty(n_empty, source)
     return n_bad
 
 
@@ -263,7 +264,7 @@ def _listed(fields: Mapping[str, Any], where: str) -> list[tuple[Any, Any]]:
 
 
 def _number(start: Any) -> Any:
-    """A place as CSV writes it, in digits or not at all, as a number or None; anything else as it is."""
+    """An offset as CSV writes it, in digits or not at all, as a number or None; anything else as it is."""
     if not isinstance(start, str):
         return start
     is_number = start.isascii() and start.isdigit() and len(start) < 10  # no context is as long as that
@@ -282,14 +283,14 @@ def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
     if start >= 0 and context.startswith(text, start):
         return GoldAnswer(text, start)
     there = context[start : start + len(text)] if 0 <= start < len(context) else ""
-    said = f"{there!r} stands there" if there else f"the context has {len(context)} characters"
-    place = _nearest_place(text, context, start)
-    if place is None:
+    found = f"{there!r} stands there" if there else f"the context has {len(context)} characters"
+    nearest = _nearest_offset(text, context, start)
+    if nearest is None:
         fix = "the answer stands nowhere in the context: correct its text"
     else:
-        fix = f"correct answer_start: the nearest place where it stands is {place}"
+        fix = f"correct answer_start: the nearest place where it stands is {nearest}"
     raise _BadAnswer(
-        f"the answer {text!r} is not at character {start} of its context; {said}", where=where, fix=fix + _OR_SKIP
+        f"the answer {text!r} is not at character {start} of its context; {found}", where=where, fix=fix + _OR_SKIP
     )
 
 
@@ -297,7 +298,7 @@ _OR_SKIP = ", or set task.on_bad_answer: skip to leave such questions out"
 
 
 def _found(text: str, context: str, where: str) -> GoldAnswer:
-    """An answer without a place: good when there is only one place that it can mean."""
+    """An answer without an offset: good when there is only one that it can mean."""
     count = context.count(text)
     if count != 1:
         how_often = "nowhere" if not count else f"{count} times"
@@ -309,9 +310,9 @@ def _found(text: str, context: str, where: str) -> GoldAnswer:
     return GoldAnswer(text, context.index(text))
 
 
-def _nearest_place(text: str, context: str, start: int) -> int | None:
+def _nearest_offset(text: str, context: str, start: int) -> int | None:
     start = min(max(start, 0), len(context))
     after = context.find(text, start)
     before = context.rfind(text, 0, start + len(text))
-    places = [place for place in (before, after) if place >= 0]
-    return min(places, key=lambda place: (abs(place - start), place)) if places else None
+    offsets = [offset for offset in (before, after) if offset >= 0]
+    return min(offsets, key=lambda offset: (abs(offset - start), offset)) if offsets else None

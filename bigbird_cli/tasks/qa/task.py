@@ -1,7 +1,7 @@
 """Question answering: a span of the document answers a question, or nothing does.
 
 A model input is `[CLS] question [SEP] window [SEP]`. A window without the answer is trained to point at [CLS]. How the
-scores of all windows become one answer is told in `tasks.qa.spans`.
+scores of all windows become one answer: see `tasks.qa.spans`.
 """
 
 import warnings
@@ -78,7 +78,7 @@ class QuestionAnswering(ReadingTask):
         """Read SQuAD v1/v2 JSON or flat rows, one question after the other, see `tasks.qa.squad.iterate_examples`.
 
         Raises:
-            DataError: the file cannot be used; the error names the place.
+            DataError: the file cannot be used; the error says where.
         """
         n_skipped = yield from iterate_examples(
             source, on_bad_answer=self.on_bad_answer, on_empty=self.on_empty, offline=offline

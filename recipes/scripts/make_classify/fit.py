@@ -34,7 +34,7 @@ MAY_COST = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class WindowSums:
     """A text's cosines with its labels (L,), and the number of the right one; None where none is right."""
 
     source: str
@@ -53,7 +53,7 @@ def mix(trained: Path, start: Path, out: Path, *, share: float) -> None:
     write_tensor_file(out / WEIGHTS, mixed)
 
 
-def judge(folder: Path, rows: Sequence[dict]) -> list[Judged]:
+def judge(folder: Path, rows: Sequence[dict]) -> list[WindowSums]:
     """Compare every row's text with its labels."""
     task = ZeroShot.model_validate(json.loads((folder / TASK).read_text(encoding="utf-8")))
     tokenizer = load_tokenizer(folder)
@@ -70,11 +70,11 @@ def judge(folder: Path, rows: Sequence[dict]) -> list[Judged]:
     for number, row in enumerate(rows):
         right = row["labels"][row["label"]]
         place = None if right == NONE else examples[number].labels.index(right)
-        judged.append(Judged(row["source"], decoder.cosines(number)[1], place))
+        judged.append(WindowSums(row["source"], decoder.cosines(number)[1], place))
     return judged
 
 
-def accuracies(judged: Sequence[Judged]) -> dict[str, float]:
+def accuracies(judged: Sequence[WindowSums]) -> dict[str, float]:
     """By source, the share of texts nearest to their own label, of those that have one."""
     right = defaultdict(list)
     for each in judged:
@@ -83,7 +83,7 @@ def accuracies(judged: Sequence[Judged]) -> dict[str, float]:
     return {source: float(np.mean(found)) for source, found in right.items()}
 
 
-def calibrated(task: ZeroShot, judged: Sequence[Judged]) -> ZeroShot:
+def calibrated(task: ZeroShot, judged: Sequence[WindowSums]) -> ZeroShot:
     """The task with its calibration as it fits best, each source weighing the same."""
     counts: dict[str, int] = defaultdict(int)
     for each in judged:
@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = [json.loads(line) for file in options.dev for line in file.read_text(encoding="utf-8").splitlines()]
     means: dict[float, float] = {}
-    found: dict[float, list[Judged]] = {}
+    found: dict[float, list[WindowSums]] = {}
     for share in options.share or [1.0]:
         mix(options.trained, options.start, options.out, share=share)
         found[share] = judge(options.out, rows)

@@ -16,7 +16,7 @@ import numpy as np
 from bigbird_cli.backend import open_backend
 from bigbird_cli.tasks.ner.decoding import NERPrediction
 from bigbird_cli.tasks.ner.entities import NERExample
-from bigbird_cli.tasks.ner.scores import is_judged, settled
+from bigbird_cli.tasks.ner.scores import is_annotated, resolved
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import TASK, open_folder
@@ -69,9 +69,9 @@ def judged(
     for example, prediction in zip(examples, predictions, strict=True):
         for entity in prediction.entities:
             span = (entity.type, entity.start, entity.end)
-            if is_judged(task, span, example):
+            if is_annotated(task, span, example):
                 scores.append(entity.score)
-                is_right.append(any(settled(task, gold, {span}) == span for gold in example.entities))
+                is_right.append(any(resolved(task, gold, {span}) == span for gold in example.entities))
     return np.array(scores), np.array(is_right)
 
 
