@@ -86,7 +86,7 @@ def rows(recipe_file: str, overrides: list[str]) -> list[tuple[str, dict[str, fl
     if isinstance(task, NamedEntities):
         train = [example for source in recipe.data.train for example in task.read(source)]
         names = Names(train)
-        return [("names of the training data", task.fitted(train).score([names.find(each) for each in dev], dev))]
+        return [("names of the training data", task.fit_labels(train).score([names.find(each) for each in dev], dev))]
     raise SystemExit(f"{recipe_file}: a run's own scores say `majority`")
 
 

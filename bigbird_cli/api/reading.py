@@ -465,7 +465,7 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
         )
     try:
         trained = kind.model_validate(folder.task)
-        n_named = len(trained.config_changes().get("id2label", range(folder.config.num_labels or 0)))
+        n_named = len(trained.config_updates().get("id2label", range(folder.config.num_labels or 0)))
     except ValidationError as error:
         raise ModelError(complaint(error), where=where, fix="restore the file") from None
     except ValueError:  # of a task that is yet to see its training data

@@ -2,9 +2,9 @@
 
 The order of calls in training::
 
-    task = task.fitted(task.read(source))                        # one pass over the data: labels
+    task = task.fit_labels(task.read(source))                    # one pass over the data: labels
     features = task.training_features(task.read(source), tokenizer)
-    feature = task.draw(feature, tokenizer, seed=seed, epoch=epoch)   # each time that a batch takes one: masks
+    feature = task.corrupt(feature, tokenizer, seed=(seed, epoch, index))   # each time that a batch takes one: masks
 
 and wherever a model is evaluated::
 
@@ -143,7 +143,7 @@ class Task(Protocol):
     """A recipe's `task:` section: its settings as fields, and these methods."""
 
     type: str
-    falling: ClassVar[frozenset[str]]
+    lower_is_better: ClassVar[frozenset[str]]
     """Scores of which less is better."""
 
     @property
@@ -161,17 +161,17 @@ class Task(Protocol):
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
         """Read examples one after the other; raises DataError that says where something is wrong."""
 
-    def fitted(self, examples: Iterable[Any]) -> Self:
+    def fit_labels(self, examples: Iterable[Any]) -> Self:
         """The task with what it must know of its training data beforehand, such as its labels."""
 
-    def config_changes(self) -> dict[str, Any]:
+    def config_updates(self) -> dict[str, Any]:
         """What the model's config must say for this task: its labels, the kind of its loss."""
 
     def training_features(self, examples: Iterable[Any], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into model inputs with labels, one after the other."""
 
-    def draw(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
-        """Make a training feature ready for a batch: draw from the seed what is random about it."""
+    def corrupt(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
+        """Make a training feature ready for a batch: hide or change at random what the model is to restore."""
 
     def encode(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Features:
         """Turn examples into the model inputs by which a model is evaluated: all windows of each."""
@@ -261,7 +261,7 @@ def warn_of_similar(names: Iterable[str]) -> None:
 class TaskSection(Section):
     """What tasks share that learn from labelled data: nothing is random, and any encoder will do."""
 
-    falling: ClassVar[frozenset[str]] = frozenset()
+    lower_is_better: ClassVar[frozenset[str]] = frozenset()
 
     on_empty: OnEmpty = "error"
     """What to do about a row whose text or label is null, NaN or empty: stop, or leave the row out."""
@@ -271,16 +271,16 @@ class TaskSection(Section):
         """None: steps alone train the head."""
         return None
 
-    def fitted(self, examples: Iterable[Any]) -> Self:
+    def fit_labels(self, examples: Iterable[Any]) -> Self:
         """The task itself: it has no labels to collect."""
         del examples
         return self
 
-    def config_changes(self) -> dict[str, Any]:
+    def config_updates(self) -> dict[str, Any]:
         """Nothing: any encoder will do."""
         return {}
 
-    def draw(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
+    def corrupt(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
         """The feature itself: nothing about it is random."""
         del tokenizer, seed
         return feature

@@ -37,7 +37,7 @@ class CausalLanguageModelling(LanguageTask):
             )
         return self
 
-    def config_changes(self) -> dict[str, Any]:
+    def config_updates(self) -> dict[str, Any]:
         """No token reads ahead."""
         return {"is_decoder": True}
 

@@ -87,7 +87,7 @@ class LanguageTask(TaskSection):
     """What masked and causal language modelling share."""
 
     main_metric: ClassVar[str] = "bits_per_character"
-    falling: ClassVar[frozenset[str]] = frozenset({"bits_per_character", "perplexity"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"bits_per_character", "perplexity"})
 
     window: WindowSize = 4096
     """Tokens of one model input at most, special tokens included."""

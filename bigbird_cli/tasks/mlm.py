@@ -67,7 +67,7 @@ class MaskedLanguageModelling(LanguageTask):
         return "pretraining" if self.next_sentence else "masked_lm"
 
     def training_features(self, examples: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
-        """Cut texts into windows; `draw` hides words.
+        """Cut texts into windows; `corrupt` hides words.
 
         The labels hold `word_starts` (n,), by which it knows words, and of pairs `next_sentence_label`, 0 where the
         second part follows and 1 where it was drawn.
@@ -78,7 +78,7 @@ class MaskedLanguageModelling(LanguageTask):
         """
         yield from self._windows(examples, tokenizer)
 
-    def draw(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
+    def corrupt(self, feature: Feature, tokenizer: Tokenizer, *, seed: tuple[int, ...]) -> Feature:
         """Hide words of a window.
 
         Args:

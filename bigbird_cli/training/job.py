@@ -88,7 +88,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     keys = _source_keys(recipe, offline=offline)  # before anything is read
     with start_folder(recipe.model, offline=offline) as folder:
         tokenizer = open_vocabulary(recipe.model, folder)
-        task: Task = recipe.task.fitted(_examples(recipe, offline=offline))
+        task: Task = recipe.task.fit_labels(_examples(recipe, offline=offline))
         if data.streaming and task.head_fit is not None:
             raise RecipeError(
                 "a linear classifier is fitted to all examples at once",
@@ -98,7 +98,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         dev = _dev_set(recipe, task, tokenizer, offline=offline)
         if data.dev is not None:
             insist_unchanged([data.dev], keys["dev data"], offline=offline)
-        start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_changes())
+        start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
 
         def features() -> Iterator[Feature]:

@@ -184,4 +184,4 @@ class AheadLoader:
 
 def drawing(task: Task, tokenizer: Tokenizer) -> Draw:
     """How a task makes a feature ready for a batch."""
-    return lambda feature, seed: task.draw(feature, tokenizer, seed=seed)
+    return lambda feature, seed: task.corrupt(feature, tokenizer, seed=seed)

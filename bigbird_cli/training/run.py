@@ -246,7 +246,7 @@ class Run:
             return False
         if best is None:
             return True
-        falls = metric in self._job.task.falling
+        falls = metric in self._job.task.lower_is_better
         return scores[metric] < best[metric] if falls else scores[metric] > best[metric]
 
     def _keep_best(self, scores: dict[str, float] | None) -> None:

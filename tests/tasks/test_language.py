@@ -76,7 +76,7 @@ def joined(documents: Iterable[list[str]]) -> list[int]:
 
 def drawn(task: MaskedLanguageModelling, texts: list[Piece], *, seed: int = 0, epoch: int = 0) -> Iterator[Feature]:
     for number, feature in enumerate(task.training_features(texts, TOKENIZER)):
-        yield task.draw(feature, TOKENIZER, seed=(seed, epoch, number))
+        yield task.corrupt(feature, TOKENIZER, seed=(seed, epoch, number))
 
 
 def labels_of(feature: Feature) -> np.ndarray:
@@ -181,7 +181,7 @@ def test_characters_add_up_to_the_text(corpus: list[list[str]]) -> None:
 def test_masks_take_their_share_in_the_proportions_of_bert() -> None:
     task = MaskedLanguageModelling(window=512, mask_share=0.2)
     plain = list(task.training_features(pieces_of([TEXT] * 60), TOKENIZER))
-    hidden = [task.draw(feature, TOKENIZER, seed=(0, 0, number)) for number, feature in enumerate(plain)]
+    hidden = [task.corrupt(feature, TOKENIZER, seed=(0, 0, number)) for number, feature in enumerate(plain)]
     ids = np.concatenate([feature.ids for feature in plain])
     seen = np.concatenate([feature.ids for feature in hidden])
     labels = np.concatenate([labels_of(feature) for feature in hidden])
@@ -351,7 +351,7 @@ def test_pairs_have_their_own_head() -> None:
     assert MaskedLanguageModelling().head == "masked_lm"
     assert MaskedLanguageModelling(next_sentence=True).head == "pretraining"
     assert CausalLanguageModelling().head == "causal_lm"
-    assert CausalLanguageModelling().config_changes() == {"is_decoder": True}
+    assert CausalLanguageModelling().config_updates() == {"is_decoder": True}
 
 
 # ---- scores

@@ -80,7 +80,7 @@ class Problem(ABC):
     def fit_head(
         self, embeddings_ND: np.ndarray, labels: Sequence[Any], examples: Sequence[int], *, n_labels: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Fit a linear classifier to embeddings, see `Classification.fitted_head`."""
+        """Fit a linear classifier to embeddings, see `Classification.fit_head`."""
         del embeddings_ND, labels, examples, n_labels
         raise ValueError(f"no linear classifier is fitted for {self.problem_type}")
 

@@ -35,7 +35,7 @@ MOST_GRADES = 10
 class Classification(ReadingTask):
     """Tell what a document is: one of several labels, any of several, or a number."""
 
-    falling: ClassVar[frozenset[str]] = frozenset({"mse", "mean_absolute_error"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mean_absolute_error"})
     n_special: ClassVar[int] = 3
 
     type: Literal["classify"] = "classify"
@@ -114,7 +114,7 @@ class Classification(ReadingTask):
         if self.classifier == "layers":
             return None
         return HeadFit(
-            head="embedding", output="embedding", parameters=("linear.weight", "linear.bias"), fit=self.fitted_head
+            head="embedding", output="embedding", parameters=("linear.weight", "linear.bias"), fit=self.fit_head
         )
 
     @property
@@ -127,7 +127,7 @@ class Classification(ReadingTask):
         """Names of the model's outputs, in their order; ValueError before the labels are known."""
         names = self.kind.fixed_names or self.labels
         if names is None:
-            raise ValueError("the task has no labels yet: see fitted")
+            raise ValueError("the task has no labels yet: see fit_labels")
         return names
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[LabelledText]:
@@ -141,7 +141,7 @@ class Classification(ReadingTask):
         )
         return read_examples(source, columns, self.kind, on_empty=self.on_empty, offline=offline)
 
-    def fitted(self, examples: Iterable[LabelledText]) -> Self:
+    def fit_labels(self, examples: Iterable[LabelledText]) -> Self:
         """The task with the labels of these examples, sorted, unless it has labels.
 
         Raises:
@@ -165,7 +165,7 @@ class Classification(ReadingTask):
             )
         return self.model_copy(update={"labels": tuple(_in_order(found))})
 
-    def config_changes(self) -> dict[str, Any]:
+    def config_updates(self) -> dict[str, Any]:
         """The labels as the model's classes, and the kind of its loss."""
         return {
             "id2label": dict(enumerate(self.names)),
@@ -189,7 +189,7 @@ class Classification(ReadingTask):
             target = self.kind.target(example.label, numbers)
             yield from self._windows(example, index, tokenizer, labels={"labels": target})
 
-    def fitted_head(
+    def fit_head(
         self, embeddings_ND: np.ndarray, labels: Sequence[int | np.ndarray], examples: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Fit a linear classifier to the embeddings of windows by logistic regression, see `tasks.classify.linear`.

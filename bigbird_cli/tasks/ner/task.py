@@ -56,7 +56,7 @@ class NamedEntities(ReadingTask):
 
     head: ClassVar[str] = "token_labels"
     main_metric: ClassVar[str] = "f1"
-    falling: ClassVar[frozenset[str]] = frozenset({"unalignable", "seam_errors"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"unalignable", "seam_errors"})
 
     type: Literal["ner"] = "ner"
     """The task's name."""
@@ -146,7 +146,7 @@ class NamedEntities(ReadingTask):
         if self.tags is not None:
             return self.tags
         if self.labels is None:
-            raise ValueError("the task has no labels yet: see fitted")
+            raise ValueError("the task has no labels yet: see fit_labels")
         return tag_names(self.labels, self.scheme)
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[NERExample]:
@@ -165,7 +165,7 @@ class NamedEntities(ReadingTask):
         )
         return read_examples(source, columns, on_empty=self.on_empty, offline=offline)
 
-    def fitted(self, examples: Iterable[NERExample]) -> Self:
+    def fit_labels(self, examples: Iterable[NERExample]) -> Self:
         """The task with the types of these examples as labels, sorted, unless it has labels.
 
         Raises:
@@ -181,7 +181,7 @@ class NamedEntities(ReadingTask):
         warn_of_similar(found)
         return self.model_copy(update={"labels": tuple(sorted(found))})
 
-    def config_changes(self) -> dict[str, object]:
+    def config_updates(self) -> dict[str, object]:
         """The tags as the model's classes, and a token type for each way of writing."""
         names = self.output_tags
         changes: dict[str, object] = {

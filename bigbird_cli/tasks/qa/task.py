@@ -28,7 +28,7 @@ class QuestionAnswering(ReadingTask):
 
     head: ClassVar[str] = "span"
     main_metric: ClassVar[str] = "f1"
-    falling: ClassVar[frozenset[str]] = frozenset({"seam_errors"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"seam_errors"})
     n_special: ClassVar[int] = 3
     second: ClassVar[str] = "question"
     second_comes_first: ClassVar[bool] = True

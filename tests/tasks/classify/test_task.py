@@ -73,7 +73,7 @@ def around(rng: np.random.Generator, *centres: int, n: int = 12) -> np.ndarray:
 def test_a_fitted_head_tells_the_labels_of_its_examples(n: int) -> None:
     places = around(np.random.default_rng(0), 0, 1, 2, n=n)
     labels = np.repeat([0, 1, 2], n)
-    weights, biases = TASK.fitted_head(places, labels.tolist(), range(3 * n))
+    weights, biases = TASK.fit_head(places, labels.tolist(), range(3 * n))
     assert (weights.shape, biases.shape) == ((3, 6), (3,))
     assert (places @ weights.T + biases).argmax(axis=1).tolist() == labels.tolist()
 
@@ -88,7 +88,7 @@ def test_a_fitted_heads_probabilities_hold_on_other_examples() -> None:
 
     places, side = drawn(300)
     two = Classification(labels=("left", "right"), window=16, overlap=4)
-    weights, biases = two.fitted_head(places, side.tolist(), range(300))
+    weights, biases = two.fit_head(places, side.tolist(), range(300))
     others, truth = drawn(3000)
     logits = others @ weights.T + biases
     right = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
@@ -100,15 +100,15 @@ def test_a_fitted_heads_probabilities_hold_on_other_examples() -> None:
 def test_a_long_document_weighs_in_a_fitted_head_as_a_short_one() -> None:
     places = around(np.random.default_rng(0), 0, 1)
     labels, examples = [0] * 12 + [1] * 12, list(range(24))
-    once = TASK.fitted_head(places, labels, examples)
+    once = TASK.fit_head(places, labels, examples)
     windows = np.concatenate([places, np.repeat(places[:1], 30, axis=0)])
-    often = TASK.fitted_head(windows, labels + [0] * 30, examples + [0] * 30)
+    often = TASK.fit_head(windows, labels + [0] * 30, examples + [0] * 30)
     np.testing.assert_allclose(often[0], once[0], atol=1e-3)
 
 
 def test_a_label_without_an_example_stays_unlikely() -> None:
     places = around(np.random.default_rng(0), 0, 2)
-    weights, biases = TASK.fitted_head(places, [0] * 12 + [2] * 12, range(24))
+    weights, biases = TASK.fit_head(places, [0] * 12 + [2] * 12, range(24))
     assert (places @ weights.T + biases).argmax(axis=1).tolist() == [0] * 12 + [2] * 12
     assert biases[1] < -10
 
@@ -117,7 +117,7 @@ def test_several_labels_are_fitted_each_by_itself() -> None:
     rng = np.random.default_rng(0)
     gold = rng.integers(2, size=(60, 3)).astype(np.float32)
     places = gold @ np.eye(3, 6) + 0.1 * rng.normal(size=(60, 6))
-    weights, biases = MULTI.fitted_head(places, list(gold), range(60))
+    weights, biases = MULTI.fit_head(places, list(gold), range(60))
     assert ((places @ weights.T + biases > 0) == gold).mean() > 0.95
 
 
@@ -151,13 +151,13 @@ def test_settings_stay_what_they_are_in_a_saved_task() -> None:
 
 
 def test_the_config_names_the_labels_in_their_order_and_the_loss() -> None:
-    assert TASK.config_changes() == {
+    assert TASK.config_updates() == {
         "id2label": {0: "blue", 1: "green", 2: "red"},
         "label2id": {"blue": 0, "green": 1, "red": 2},
         "problem_type": "single_label_classification",
     }
-    assert MULTI.config_changes()["problem_type"] == "multi_label_classification"
-    assert NUMBER.config_changes() == {
+    assert MULTI.config_updates()["problem_type"] == "multi_label_classification"
+    assert NUMBER.config_updates() == {
         "id2label": {0: "value"},
         "label2id": {"value": 0},
         "problem_type": "regression",
@@ -201,15 +201,15 @@ def test_two_outputs_of_one_name_are_refused() -> None:
 def test_labels_are_sorted_whatever_the_order_of_the_rows() -> None:
     examples = [of("x", name) for name in ("red", "blue", "green", "blue")]
     for rows in (examples, examples[::-1]):
-        task = Classification().fitted(iter(rows))
+        task = Classification().fit_labels(iter(rows))
         assert task.names == ("blue", "green", "red")
-        assert task.fitted([of("x", "other")]) is task
+        assert task.fit_labels([of("x", "other")]) is task
 
 
 def test_labels_that_are_numbers_are_sorted_by_value(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", *({"text": "x", "label": label} for label in (10, 9, -1, 10)))
     task = Classification()
-    assert task.fitted(task.read(source)).names == ("-1", "9", "10")
+    assert task.fit_labels(task.read(source)).names == ("-1", "9", "10")
 
 
 @pytest.mark.parametrize(
@@ -242,23 +242,23 @@ def labelled(*labels: str) -> list[LabelledText]:
 )
 def test_labels_that_are_probably_meant_otherwise_are_remarked_upon(labels: list[str], words: str) -> None:
     with pytest.warns(BigBirdWarning, match=words):
-        assert len(Classification().fitted(labelled(*labels)).names) == len(labels)
+        assert len(Classification().fit_labels(labelled(*labels)).names) == len(labels)
 
 
 def test_stars_and_distinct_names_are_remarked_upon_by_nobody() -> None:
     for labels in (["1", "2", "3", "4", "5"], ["0", "1"], ["a", "b"]):
-        assert Classification().fitted(labelled(*labels)).names == tuple(labels)
+        assert Classification().fit_labels(labelled(*labels)).names == tuple(labels)
 
 
 def test_labels_of_several_are_gathered() -> None:
     task = Classification(problem="multi")
-    assert task.fitted([of("x", ("b", "a")), of("x", ()), of("x", ("c",))]).names == ("a", "b", "c")
+    assert task.fit_labels([of("x", ("b", "a")), of("x", ()), of("x", ("c",))]).names == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(("rows", "message"), [([], "has 0 labels"), (["a", "a"], "has 1 label,")])
 def test_fewer_than_two_labels_are_refused(rows: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        Classification().fitted([of("x", label) for label in rows])
+        Classification().fit_labels([of("x", label) for label in rows])
 
 
 def test_labels_must_be_known_before_they_are_used() -> None:
@@ -665,7 +665,7 @@ def test_without_the_libraries_that_measure_the_names_of_scores_say_what_to_inst
 def test_fitting_without_scikit_learn_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(UsageError, match=r"sklearn is not installed; pip install 'bigbird-cli\[train\]'"):
-        TASK.fitted_head(np.eye(3), [0, 1, 2], range(3))
+        TASK.fit_head(np.eye(3), [0, 1, 2], range(3))
 
 
 def test_scores_of_numbers_agree_with_scipy() -> None:

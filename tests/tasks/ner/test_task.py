@@ -143,15 +143,15 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def test_labels_are_those_of_the_training_data_sorted() -> None:
-    task = NamedEntities().fitted(iter([example("ada bel", ("PER", "ada")), example("bel", ("LOC", "bel"))]))
+    task = NamedEntities().fit_labels(iter([example("ada bel", ("PER", "ada")), example("bel", ("LOC", "bel"))]))
     assert task.labels == ("LOC", "PER")
-    assert task.config_changes()["id2label"] == {0: "O", 1: "B-LOC", 2: "I-LOC", 3: "B-PER", 4: "I-PER"}
-    assert task.config_changes()["label2id"] == {"O": 0, "B-LOC": 1, "I-LOC": 2, "B-PER": 3, "I-PER": 4}
+    assert task.config_updates()["id2label"] == {0: "O", 1: "B-LOC", 2: "I-LOC", 3: "B-PER", 4: "I-PER"}
+    assert task.config_updates()["label2id"] == {"O": 0, "B-LOC": 1, "I-LOC": 2, "B-PER": 3, "I-PER": 4}
     assert NamedEntities.model_validate(task.model_dump()) == task
     given = NamedEntities(labels=("PER", "LOC"))
-    assert given.fitted(iter([])) is given
+    assert given.fit_labels(iter([])) is given
     with pytest.raises(DataError, match="holds no entity"):
-        NamedEntities().fitted([example("ada")])
+        NamedEntities().fit_labels([example("ada")])
     with pytest.raises(ValueError, match="no labels yet"):
         _ = NamedEntities().output_tags
 
@@ -538,7 +538,7 @@ def test_scores_are_named_beforehand() -> None:
     names = TASK.score_names(examples, features)
     assert names == list(TASK.score(predict(TASK, examples, PIECES), examples))
     assert TASK.main_metric in names
-    assert TASK.falling <= set(names)
+    assert TASK.lower_is_better <= set(names)
     assert "f1_to_512_tokens" in names
     assert "f1_PER" in names
 
@@ -610,7 +610,7 @@ def test_what_an_example_leaves_open_counts_neither_for_nor_against_a_model() ->
 
 def test_the_types_of_partial_data_are_those_that_its_entities_may_have() -> None:
     given = NERExample("a", "Ada saw", (GoldEntity("ORG|PER", 0, 3),))
-    assert NamedEntities(partial=True).fitted([given]).labels == ("ORG", "PER")
+    assert NamedEntities(partial=True).fit_labels([given]).labels == ("ORG", "PER")
     with pytest.raises(DataError, match="the type 'LOK'"):
         list(PARTIAL.training_features([NERExample("a", "Ada", (GoldEntity("LOK|PER", 0, 3),))], PIECES))
 
@@ -626,8 +626,8 @@ def test_casing_gives_each_token_its_type_and_the_model_a_row_for_each() -> None
     task = TASK.model_copy(update={"casing": True})
     (feature,) = task.encode([NERExample("a", "Ada SAW bel 12 McBe")], PIECES)
     assert feature.types.tolist() == [0, 0, 2, 3, 1, 0, 4, 0]  # [CLS], a bare token, the words, [SEP]
-    assert task.config_changes()["type_vocab_size"] == 5
-    assert "type_vocab_size" not in TASK.config_changes()
+    assert task.config_updates()["type_vocab_size"] == 5
+    assert "type_vocab_size" not in TASK.config_updates()
 
 
 def test_a_temperature_divides_scores_before_they_are_probabilities() -> None:
