@@ -141,8 +141,8 @@ def convert_model(
     layout = find_format(to, pickle_io)
     if dtype == "int8":
         tensors = narrowed(tensors)
-    if layout.respell is not None:
-        tensors = layout.respell(tensors)
+    if layout.export_names is not None:
+        tensors = layout.export_names(tensors)
     if out.is_dir() and not out.is_symlink():
         out.rmdir()  # it is empty; a new folder appears whole
     write = partial(write_bfloat16, metadata={"format": "pt"}) if dtype == "bfloat16" else layout.write

@@ -28,7 +28,8 @@ from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
-from bigbird_cli.weights.contract import check_finite, check_present, misshapen, tied_to
+from bigbird_cli.weights.contract import Shape, check_finite, check_present, misshapen, tied_to
+from bigbird_cli.weights.formats import Renamed
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.store import TASK, refuse_more_layers
 
@@ -124,14 +125,13 @@ def open_source(path: str | Path, *, config: str | Path | None = None, pickle_io
     return _from_bigbird(found, model_config, named, notes)
 
 
-def _unwrapped(named: formats.Named) -> tuple[formats.Named, list[str]]:
+def _unwrapped(named: Renamed) -> tuple[Renamed, list[str]]:
     """The tensors without what a wrapper put before every name, and a note of it."""
     prefix = wrapper_of(named.tensors)
     if not prefix:
         return named, []
-    bare = {name.removeprefix(prefix): named.tensors[name] for name in list(named.tensors)}
-    used = {theirs: ours.removeprefix(prefix) for theirs, ours in named.used.items()}
-    return formats.Named(bare, used, named.unused), [f"{prefix!r} before every name was taken off"]
+    bare = named.renamed({name: name.removeprefix(prefix) for name in named.tensors})
+    return bare, [f"{prefix!r} before every name was taken off"]
 
 
 # where settings come from
@@ -192,102 +192,99 @@ def _from_shapes(tensors: Mapping[str, np.ndarray], *, where: Path) -> BigBirdCo
 # what becomes of the tensors
 
 
-def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: formats.Named, notes: list[str]) -> Source:
+def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: Renamed, notes: list[str]) -> Source:
     """The model as it is: names, values and types stay."""
-    named, moved = _at_home(named, config)
-    notes += moved
-    tensors, where = named.tensors, str(found.path)
-    shapes = {name: array.shape for name, array in tensors.items()}
-    architecture = config.architectures[0] if config.architectures else None
-    head = head_of(shapes, architecture)
-    prefix = prefix_of(shapes)
+    if config.tie_word_embeddings:
+        only_second = {
+            second: own
+            for second, own in TIED.items()
+            if second in named.tensors and name_among(own, named.tensors) not in named.tensors
+        }
+        named = named.renamed(only_second)
+        notes += [f"{second} is {own}, which it is tied to" for second, own in only_second.items()]
+    where = str(found.path)
+    shapes = {name: array.shape for name, array in named.tensors.items()}
+    head = head_of(shapes, config.architectures[0] if config.architectures else None)
+    spec, prefix = HEADS[head], prefix_of(shapes)
     encoder = {prefix + name: shape for name, shape in expected_names(config, "none").items()}
-    heads = {name: shape for name, shape in expected_names(config, head).items() if not name.startswith(_ENCODER_PARTS)}
-    dropped: dict[str, str] = {}
+    of_head = {name: shape for name, shape in expected_names(config, head).items() if name in spec.parameters}
+    left_behind = _check(named.tensors, encoder | of_head, config, head=head, where=where)
+    pooler = [prefix + name for name in POOLER]
+    check_present({name: encoder[name] for name in encoder if name not in pooler}, shapes, where=where)
+    check_present({name: of_head[name] for name in of_head if name not in TIED}, shapes, where=where)
+    if not has_tokenizer(found.folder):
+        notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
+    named = named.without(left_behind)
+    return Source(
+        title=f"BigBird ({spec.class_name})",
+        found=found,
+        config=config.replace(architectures=[spec.class_name]),
+        head=head,
+        tensors=named.tensors,
+        used=named.used,
+        unused=named.unused,
+        initialised=tuple(name for name in pooler if spec.uses_pooler and name not in shapes),
+        companions={name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()},
+        notes=tuple(notes),
+    )
+
+
+def _check(
+    tensors: Mapping[str, np.ndarray], wanted: Mapping[str, Shape], config: BigBirdConfig, *, head: str, where: str
+) -> dict[str, str]:
+    """The tensors that are left behind, each with the reason.
+
+    Raises:
+        ModelError: one of the others is unknown, misshapen or not finite.
+    """
+    reasons: dict[str, str] = {}
     for name, array in tensors.items():
-        wanted = encoder.get(name) or heads.get(name)
-        reason = _why_dropped(name, tensors, config, where=where)
+        reason = _why_left_behind(name, tensors, config, where=where)
         if reason is not None:
-            dropped[name] = reason
-        elif wanted is None and not name.startswith(_ENCODER_PARTS):
-            dropped[name] = f"belongs to no head of {HEADS[head].class_name}"
-        elif wanted is None:
+            reasons[name] = reason
+        elif name not in wanted and not name.startswith(_ENCODER_PARTS):
+            reasons[name] = f"belongs to no head of {HEADS[head].class_name}"
+        elif name not in wanted:
             raise ModelError(
                 f"the tensor {name} is no parameter of a BigBird of {config.num_hidden_layers} layers",
                 where=where,
                 fix=f"correct {CONFIG_NAME}, or name a BigBird",
             )
-        elif array.shape != wanted:
-            raise misshapen(
-                name, array.shape, wanted, where=where, fix=f"correct {CONFIG_NAME}, or fetch the model again"
-            )
+        elif array.shape != wanted[name]:
+            fix = f"correct {CONFIG_NAME}, or fetch the model again"
+            raise misshapen(name, array.shape, wanted[name], where=where, fix=fix)
         else:
             check_finite(name, array, where=where)
-    pooler = {prefix + name: shape for name, shape in expected_names(config, "none").items() if name in POOLER}
-    check_present({name: shape for name, shape in encoder.items() if name not in pooler}, tensors, where=where)
-    check_present({name: shape for name, shape in heads.items() if name not in TIED}, tensors, where=where)
-    missing = [name for name in pooler if name not in tensors]
-    if not HEADS[head].uses_pooler:
-        missing = []
-    companions = {name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()}
-    if not has_tokenizer(found.folder):
-        notes.append("there is no tokenizer beside the weights: copy its spiece.model or tokenizer.json yourself")
-    return Source(
-        title=f"BigBird ({HEADS[head].class_name})",
-        found=found,
-        config=config.replace(architectures=[HEADS[head].class_name]),
-        head=head,
-        tensors={name: array for name, array in tensors.items() if name not in dropped},
-        used={theirs: ours for theirs, ours in named.used.items() if ours not in dropped},
-        unused=named.unused | {theirs: dropped[ours] for theirs, ours in named.used.items() if ours in dropped},
-        initialised=tuple(missing),
-        companions=companions,
-        notes=tuple(notes),
-    )
-
-
-def _at_home(named: formats.Named, config: BigBirdConfig) -> tuple[formats.Named, list[str]]:
-    """The tensors with those under their own name that a file has under a second one only, and a note of each."""
-    tensors, used, notes = dict(named.tensors), dict(named.used), []
-    for twin, home in TIED.items() if config.tie_word_embeddings else ():
-        if twin in tensors and name_among(home, tensors) not in tensors:
-            tensors[home] = tensors.pop(twin)
-            used |= {theirs: home for theirs, ours in named.used.items() if ours == twin}
-            notes.append(f"{twin} is {home}, which it is tied to")
-    return formats.Named(tensors, used, named.unused), notes
+    return reasons
 
 
 _ENCODER_PARTS: Final = (PREFIX, "embeddings.", "encoder.", "pooler.")
 
 
-def _why_dropped(name: str, tensors: Mapping[str, np.ndarray], config: BigBirdConfig, *, where: str) -> str | None:
-    """Why a tensor needs no place of its own; None where it does."""
+def _why_left_behind(name: str, tensors: Mapping[str, np.ndarray], config: BigBirdConfig, *, where: str) -> str | None:
+    """Why a tensor is no parameter by itself; None where it is one."""
     if name.removeprefix(PREFIX) in ("embeddings.position_ids", "embeddings.token_type_ids"):
         return "a buffer that counts positions, made anew"
     if not config.tie_word_embeddings:
         return None
-    home = tied_to(name, tensors, where=where)
-    return None if home is None else f"is {home}, under a second name"
+    own = tied_to(name, tensors, where=where)
+    return None if own is None else f"is {own}, under a second name"
 
 
-def _from_encoder(found: formats.Found, settings: dict[str, Any], named: formats.Named) -> Source:
+def _from_encoder(found: formats.Found, settings: dict[str, Any], named: Renamed) -> Source:
     warmed = bert_to_bigbird(settings, named.tensors, folder=found.folder)
-    heads = [
-        name
-        for head in ("span", "masked_lm")
-        for name in expected_names(warmed.config, head)
-        if not name.startswith(PREFIX) and name not in TIED
-    ]
+    accounted = named.without(warmed.unused).renamed(warmed.used)
+    new = [name for name in POOLER if name not in warmed.tensors]
+    new += [name for head in ("span", "masked_lm") for name in HEADS[head].parameters if name not in TIED]
     return Source(
         title=f"{warmed.title} encoder",
         found=found,
         config=warmed.config,
         head="none",
         tensors=warmed.tensors,
-        used={theirs: warmed.used[ours] for theirs, ours in named.used.items() if ours in warmed.used},
-        unused=named.unused
-        | {theirs: warmed.unused[ours] for theirs, ours in named.used.items() if ours in warmed.unused},
-        initialised=(*(name for name in POOLER if name not in warmed.tensors), *heads),
+        used=accounted.used,
+        unused=accounted.unused,
+        initialised=tuple(new),
         is_new=True,
         tokenizer=warmed.tokenizer,
         notes=warmed.notes,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -21,8 +21,9 @@ Read = Callable[..., dict[str, np.ndarray]]
 Write = Callable[..., None]
 
 
-class Named(NamedTuple):
-    """A file's tensors under transformers' names.
+@dataclass(frozen=True)
+class Renamed:
+    """A file's tensors under transformers' names, each name of the file accounted for.
 
     Attributes:
         tensors: name -> array.
@@ -34,6 +35,20 @@ class Named(NamedTuple):
     used: dict[str, str]
     unused: dict[str, str]
 
+    def renamed(self, names: Mapping[str, str]) -> "Renamed":
+        """The same tensors, those in `names` (old -> new) under another name."""
+        tensors = {names.get(name, name): array for name, array in self.tensors.items()}
+        return Renamed(tensors, {stored: names.get(name, name) for stored, name in self.used.items()}, self.unused)
+
+    def without(self, reasons: Mapping[str, str]) -> "Renamed":
+        """The tensors but those in `reasons` (name -> why it is left behind)."""
+        unused = {stored: reasons[name] for stored, name in self.used.items() if name in reasons}
+        return Renamed(
+            {name: array for name, array in self.tensors.items() if name not in reasons},
+            {stored: name for stored, name in self.used.items() if name not in reasons},
+            self.unused | unused,
+        )
+
 
 @dataclass(frozen=True)
 class Format:
@@ -44,8 +59,8 @@ class Format:
         weights: the file's name in a model folder; empty where it is free.
         read: reads one file, under its own names.
         write: writes one file, from its own names; None where it is only read.
-        rename: its own names and layouts -> transformers'.
-        respell: transformers' -> its own.
+        import_names: its own names and layouts -> transformers'.
+        export_names: transformers' -> its own.
         types: own name -> what the type is called there, for types that reading changes.
         skipped: own name -> why reading leaves it out.
     """
@@ -54,18 +69,18 @@ class Format:
     weights: str
     read: Read
     write: Write | None = None
-    rename: Callable[[dict[str, np.ndarray]], Named] | None = None
-    respell: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+    import_names: Callable[[dict[str, np.ndarray]], Renamed] | None = None
+    export_names: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     types: Callable[..., dict[str, str]] | None = None
     skipped: Callable[[Path], dict[str, str]] | None = None
 
 
-def _from_tensorflow(stored: dict[str, np.ndarray]) -> Named:
-    return Named(*from_tensorflow(stored))
+def _from_tensorflow(stored: dict[str, np.ndarray]) -> Renamed:
+    return Renamed(*from_tensorflow(stored))
 
 
-def _from_flax(stored: dict[str, np.ndarray]) -> Named:
-    return Named(*flax.from_flax(stored))
+def _from_flax(stored: dict[str, np.ndarray]) -> Renamed:
+    return Renamed(*flax.from_flax(stored))
 
 
 FORMATS: Final = {
@@ -81,8 +96,8 @@ FORMATS: Final = {
         weights="flax_model.msgpack",
         read=flax.read,
         write=flax.write,
-        rename=_from_flax,
-        respell=flax.to_flax,
+        import_names=_from_flax,
+        export_names=flax.to_flax,
         types=flax.stored_types,
     ),
     "bin": Format(
@@ -96,7 +111,7 @@ FORMATS: Final = {
         title="a TensorFlow checkpoint",
         weights="",
         read=bundle.read,
-        rename=_from_tensorflow,
+        import_names=_from_tensorflow,
         types=bundle.stored_types,
         skipped=bundle.skipped,
     ),
@@ -171,7 +186,7 @@ def detect(path: str | Path) -> Found:
     )
 
 
-def read(found: Found, *, pickle_io: PickleIO | None = None) -> Named:
+def read(found: Found, *, pickle_io: PickleIO | None = None) -> Renamed:
     """The tensors of what `detect` found, under transformers' names, each name of the file accounted for.
 
     Raises:
@@ -179,13 +194,13 @@ def read(found: Found, *, pickle_io: PickleIO | None = None) -> Named:
     """
     layout = FORMATS[found.format]
     stored = read_stored(found, pickle_io=pickle_io)
-    if layout.rename is None:
-        return Named(stored, {name: name for name in stored}, {})
+    if layout.import_names is None:
+        return Renamed(stored, {name: name for name in stored}, {})
     try:
-        named = layout.rename(stored)
+        named = layout.import_names(stored)
     except ModelError as error:
         raise ModelError(error.problem, where=error.where or str(found.path), fix=error.fix) from error
-    return named if layout.skipped is None else named._replace(unused=named.unused | layout.skipped(found.path))
+    return named if layout.skipped is None else replace(named, unused=named.unused | layout.skipped(found.path))
 
 
 def read_stored(found: Found, *, pickle_io: PickleIO | None = None) -> dict[str, np.ndarray]:
