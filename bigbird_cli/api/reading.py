@@ -27,7 +27,7 @@ from bigbird_cli.tasks.windowed import Coverage, ReadingTask
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
-from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, open_folder, refuse_larger_vocabulary
+from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, check_vocabulary, open_folder
 
 DEFAULT_QA_MODEL = "qa-mini"
 DEFAULT_NER_MODEL = "ner-mini"
@@ -487,7 +487,7 @@ class _Opened:
         self._settings = settings
         self._predictors: dict[str, Predictor] = {}
         self.tokenizer = load_tokenizer(folder.path)
-        refuse_larger_vocabulary(self.tokenizer.vocab_size, folder.config.vocab_size, where=name)
+        check_vocabulary(self.tokenizer.vocab_size, folder.config.vocab_size, where=name)
 
     def predictor(self, head: str) -> Predictor:
         """The model with the head that a task needs."""

@@ -26,7 +26,7 @@ from bigbird_cli.text.vocabulary.train import (
     VocabularyReport,
     train_vocabulary,
 )
-from bigbird_cli.weights.store import CONFIG, find_folder, refuse_larger_vocabulary
+from bigbird_cli.weights.store import CONFIG, check_vocabulary, find_folder
 
 
 def tokenize(
@@ -157,5 +157,5 @@ def _opened_tokenizer(
         folder = find_folder(Path(model) if is_path else model, offline=offline, revision=revision, weights=())
     tokenizer = load_tokenizer(folder)
     n_embeddings = read_json_object(folder / CONFIG).get("vocab_size")
-    refuse_larger_vocabulary(tokenizer.vocab_size, n_embeddings, where=model)
+    check_vocabulary(tokenizer.vocab_size, n_embeddings, where=model)
     return tokenizer

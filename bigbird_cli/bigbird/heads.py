@@ -1,6 +1,6 @@
 """The heads of a BigBird: one table for conversion, training, prediction and the formats of weights.
 
-A head is named by what it gives, not by a task: several tasks may read the same head.
+A head is named by what it predicts, not by a task: several tasks may use the same head.
 
 Shape letters: V vocabulary, D width, F feed-forward width, L labels.
 """
@@ -22,7 +22,7 @@ class HeadSpec:
         has_token_labels: an array among its labels has one value a token.
         predicts_from_labels: prediction takes labels too: its outputs say how well they were met.
         has_pooler: Hugging Face's class has a pooler, which its files hold.
-        uses_pooler: the head reads what the pooler gives, so that it cannot do without.
+        uses_pooler: the head takes what the pooler gives, and cannot do without.
         reads_choices: an input has several rows, the choices of one question.
     """
 

@@ -1,10 +1,10 @@
-"""What a model with a head is trained for, and what it is judged by.
+"""The loss that a model with a head is trained on, and the outputs that it predicts.
 
-An objective gives a pass's share of the loss of a whole optimiser batch: the sum of its losses over the number of
-targets in the batch. However a batch is split into passes, the shares add up to the same loss.
+An objective gives a micro-batch's share of the loss of a whole optimiser batch: the sum of its losses over the number
+of targets in the batch. However a batch is split into micro-batches, the shares add up to the same loss.
 
-A language model's scores are computed only where a token is to be told: for BERT's 15 % of masked tokens that saves
-most of the largest matrix product of a small model, and never are V scores a token kept.
+A language model's scores are computed only where a token is to be predicted: for BERT's 15 % of masked tokens that
+saves most of the largest matrix product of a small model, and never are V scores a token kept.
 
 Shape letters: B documents, C choices, S sequence, D width, V vocabulary, T targets.
 """
@@ -37,11 +37,11 @@ from bigbird_cli.pytorch.model.sentences import SentenceClassifier, SentenceEnco
 SCORES_AT_ONCE = 1 << 26
 """Vocabulary scores of a language model that are held at a time: 256 MiB of float32."""
 
-SHARPNESS = 20.0
-"""What cosines are multiplied with to be logits: all-MiniLM's sentence space was trained with it."""
+COSINE_SCALE = 20.0
+"""What cosines are multiplied with to be logits: all-MiniLM's embeddings were trained with it."""
 
 LABEL_GROUPS = 4
-"""Passes in which the labels of a batch are embedded, each padded to its own longest."""
+"""Forward passes in which the labels of a batch are embedded, each padded to its own longest."""
 
 
 class Objective(nn.Module):
@@ -53,25 +53,25 @@ class Objective(nn.Module):
         self.spec = spec
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
-        """Give this pass's share of the batch's loss.
+        """Return this micro-batch's share of the batch's loss.
 
         Args:
             inputs: the model's arguments, labels among them.
-            counts: targets in this pass, by the name of their labels.
+            counts: targets in this micro-batch, by the name of their labels.
             totals: targets in the whole batch.
         """
         name = next(iter(totals))
         loss: Tensor = self.model(**inputs, return_dict=True).loss
         return loss * (counts[name] / max(1, totals[name]))
 
-    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give the outputs that the task's decoder reads, the first axis of each B."""
+    def predict(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the outputs that the task's decoder takes, the first axis of each B."""
         output = self.model(**inputs, return_dict=True)
         return {name: output[name] for name in (*self.spec.token_outputs, *self.spec.outputs)}
 
 
 class Tagging(Objective):
-    """Tell each labelled token's label, or any of those that are allowed to it where annotation leaves things open."""
+    """Predict each labelled token's label, or any of those that are allowed where the annotation leaves it open."""
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
         if "allowed" not in inputs:
@@ -83,36 +83,36 @@ class Tagging(Objective):
 
 
 class LanguageModelling(Objective):
-    """Tell hidden or following tokens; with next-sentence labels, also whether the second part follows the first."""
+    """Predict masked or following tokens; with next-sentence labels, also whether the second part follows the first."""
 
-    told_from_before: ClassVar[int] = 0
-    """How many tokens before a labelled one the state stands that tells it."""
+    offset: ClassVar[int] = 0
+    """How many tokens before a labelled one the state stands that predicts it."""
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
         del counts
         labels_BS, next_B, encoder = _split(inputs)
-        place_T = self._places(labels_BS)
+        position_T = self._positions(labels_BS)
         encoded = self._encoded(encoder)
-        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, place_T)
+        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, position_T)
         losses = [self._loss(*part) for part in self._parts(rows_TD, labels_T)]
         share = torch.stack(losses).sum() / max(1, totals["labels"])
         if next_B is not None:
             relation_B2 = self.model.get_submodule("cls.seq_relationship")(encoded.pooler_output)
             sum_of_relations = F.cross_entropy(relation_B2.float(), next_B, ignore_index=IGNORED, reduction="sum")
             share = share + sum_of_relations / max(1, totals["next_sentence_label"])
-        # where a pass holds no target, every parameter still gets a gradient, of zeros
+        # where a micro-batch holds no target, every parameter still gets a gradient, of zeros
         return share if len(labels_T) else share + zero_of(self.model.get_submodule("cls"))
 
-    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give `nll` (B, S), float32: the natural-log loss of each labelled token, and `correct` (B, S), bool.
+    def predict(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return `nll` (B, S), float32: the natural-log loss of each labelled token, and `correct` (B, S), bool.
 
-        Both stand at the token that was to be told and are 0 elsewhere. With next-sentence labels also
+        Both stand at the token that was to be predicted and are 0 elsewhere. With next-sentence labels also
         `relation_logits` (B, 2).
         """
         labels_BS, next_B, encoder = _split(inputs)
-        place_T = self._places(labels_BS)
+        position_T = self._positions(labels_BS)
         encoded = self._encoded(encoder)
-        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, place_T)
+        rows_TD, labels_T = self._targets(encoded.last_hidden_state, labels_BS, position_T)
         nll_BS = torch.zeros(labels_BS.shape, device=labels_BS.device)
         correct_BS = torch.zeros(labels_BS.shape, dtype=torch.bool, device=labels_BS.device)
         nll, correct = [], []
@@ -120,7 +120,7 @@ class LanguageModelling(Objective):
             scores_TV = self._scores(part_TD)
             nll.append(F.cross_entropy(scores_TV, part_T, reduction="none"))
             correct.append(scores_TV.argmax(-1) == part_T)
-        nll_BS.view(-1)[place_T], correct_BS.view(-1)[place_T] = torch.cat(nll), torch.cat(correct)
+        nll_BS.view(-1)[position_T], correct_BS.view(-1)[position_T] = torch.cat(nll), torch.cat(correct)
         outputs = {"nll": nll_BS, "correct": correct_BS}
         if next_B is not None:
             outputs["relation_logits"] = self.model.get_submodule("cls.seq_relationship")(encoded.pooler_output)
@@ -130,17 +130,17 @@ class LanguageModelling(Objective):
         return self.model.get_submodule("bert")(**inputs, return_dict=True)
 
     @staticmethod
-    def _places(labels_BS: Tensor) -> Tensor:
-        """Where labelled tokens stand, (T,), row behind row.
+    def _positions(labels_BS: Tensor) -> Tensor:
+        """Positions of the labelled tokens, (T,), row behind row.
 
-        Asked before the encoder reads: their number is waited for, and on a GPU nothing else should be by then.
+        Computed before the encoder runs: their number is waited for, and on a GPU nothing else should be by then.
         """
         return (labels_BS != IGNORED).flatten().nonzero()[:, 0]
 
-    def _targets(self, states_BSD: Tensor, labels_BS: Tensor, place_T: Tensor) -> tuple[Tensor, Tensor]:
-        """States that tell a token (T, D), and the tokens (T,)."""
-        states_TD = states_BSD.flatten(0, 1).index_select(0, place_T - self.told_from_before)
-        return states_TD, labels_BS.flatten().index_select(0, place_T)
+    def _targets(self, states_BSD: Tensor, labels_BS: Tensor, position_T: Tensor) -> tuple[Tensor, Tensor]:
+        """States that predict a token (T, D), and the tokens (T,)."""
+        states_TD = states_BSD.flatten(0, 1).index_select(0, position_T - self.offset)
+        return states_TD, labels_BS.flatten().index_select(0, position_T)
 
     def _parts(self, rows_TD: Tensor, labels_T: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         n_rows = max(1, SCORES_AT_ONCE // self.model.config.vocab_size)
@@ -164,12 +164,12 @@ class LanguageModelling(Objective):
 
 
 class NextToken(LanguageModelling):
-    """Tell each labelled token but the first from the state of the token before it."""
+    """Predict each labelled token but the first from the state of the token before it."""
 
-    told_from_before = 1
+    offset = 1
 
     @staticmethod
-    def _places(labels_BS: Tensor) -> Tensor:
+    def _positions(labels_BS: Tensor) -> Tensor:
         is_target_BS = labels_BS != IGNORED
         is_target_BS[:, 0] = False
         return is_target_BS.flatten().nonzero()[:, 0]
@@ -178,9 +178,9 @@ class NextToken(LanguageModelling):
 class LabelMatching(Objective):
     """Put a text nearer to its label than to other labels: cross-entropy over the cosines with each.
 
-    A training input holds a text and its labels one behind the other, each between [CLS] and [SEP] of its own. The
-    labels of a text are its own business: no other text of the batch lends it any, so that the loss does not depend on
-    how a batch is split.
+    A training input holds a text and its labels one behind the other, each between [CLS] and [SEP] of its own. A
+    text is compared with its own labels alone, not with those of other texts of the batch, so that the loss does not
+    depend on how a batch is split.
     """
 
     def forward(self, inputs: Mapping[str, Tensor], counts: Mapping[str, int], totals: Mapping[str, int]) -> Tensor:
@@ -191,7 +191,7 @@ class LabelMatching(Objective):
         labels_LD = self._embedded(ids_BPS[:, 1:][is_label_BC], mask_BPS[:, 1:][is_label_BC])
         text_of_L = is_label_BC.nonzero()[:, 0]
         logits_BC = texts_BD.new_full(is_label_BC.shape, -torch.inf)
-        logits_BC[is_label_BC] = SHARPNESS * (texts_BD[text_of_L] * labels_LD).sum(dim=-1)
+        logits_BC[is_label_BC] = COSINE_SCALE * (texts_BD[text_of_L] * labels_LD).sum(dim=-1)
         loss: Tensor = F.cross_entropy(logits_BC, inputs["labels"], reduction="sum")
         return loss / max(1, totals["labels"])
 
@@ -204,21 +204,21 @@ class LabelMatching(Objective):
         embedded = [self.model(ids_LS[each, :n], mask_LS[each, :n]) for each, n in zip(groups, longest, strict=True)]
         return torch.cat(embedded)[order_L.argsort()]
 
-    def judge(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Give the `embedding` (B, D) of texts and of labels alike."""
+    def predict(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the `embedding` (B, D) of texts and of labels alike."""
         return {"embedding": cast(Any, self.model).embed(**inputs)}
 
 
 @dataclass(frozen=True)
 class Head:
-    """What this framework has for a head: the model that it makes with the encoder, and what trains that."""
+    """What this framework has for a head: the class of the model, and the objective that trains it."""
 
     spec: HeadSpec
     model: type[PretrainedModel]
     objective_class: type[Objective] = Objective
 
     def objective(self, model: PretrainedModel) -> Objective:
-        """What trains and judges a model of this head's class."""
+        """The loss and the predictions of a model of this head's class."""
         return self.objective_class(model, self.spec)
 
 
@@ -263,8 +263,8 @@ def _parts(ids_BS: Tensor, parts_BS: Tensor) -> tuple[Tensor, Tensor]:
     n_parts = int(parts_BS.max()) + 1
     lengths_BP = F.one_hot(parts_BS.clamp(min=-1) + 1, n_parts + 1)[..., 1:].sum(dim=1)
     begins_BP = lengths_BP.cumsum(dim=1) - lengths_BP
-    places_S = torch.arange(int(lengths_BP.max()), device=ids_BS.device)
-    places_BPS = (begins_BP[..., None] + places_S).clamp(max=ids_BS.shape[1] - 1)
-    mask_BPS = (places_S < lengths_BP[..., None]).long()
-    ids_BPS = ids_BS[:, None].expand(-1, n_parts, -1).gather(2, places_BPS)
+    position_S = torch.arange(int(lengths_BP.max()), device=ids_BS.device)
+    position_BPS = (begins_BP[..., None] + position_S).clamp(max=ids_BS.shape[1] - 1)
+    mask_BPS = (position_S < lengths_BP[..., None]).long()
+    ids_BPS = ids_BS[:, None].expand(-1, n_parts, -1).gather(2, position_BPS)
     return ids_BPS * mask_BPS, mask_BPS

@@ -28,7 +28,7 @@ def weights(path: Path) -> dict[str, np.ndarray]:
         ModelError: it holds anything besides tensors, or tensors that do not fit into it.
         ResourceError: memory did not suffice.
     """
-    _refuse_too_large(_load(path, device="meta"), path)
+    _check_size(_load(path, device="meta"), path)
     tensors = _load(path, device="cpu")
     with memory_errors(_SMALLER):
         return {name: _as_array(tensors.pop(name)) for name in list(tensors)}
@@ -72,7 +72,7 @@ def _load(path: Path, *, device: str) -> dict[str, torch.Tensor]:
     return loaded
 
 
-def _refuse_too_large(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+def _check_size(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """On the device `meta` nothing has memory yet, and every size is known; torch itself checks each tensor's bytes."""
     n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if n_bytes > _MOST_REPEATS * path.stat().st_size:

@@ -91,7 +91,7 @@ class Predictor:
         self._model.eval()
         try:
             with memory_errors(self._memory_fix), torch.inference_mode():
-                outputs = self._objective.judge(padded.inputs)
+                outputs = self._objective.predict(padded.inputs)
                 arrays = {name: _as_array(output) for name, output in outputs.items()}
         finally:
             self._model.train(was_training)

@@ -23,7 +23,7 @@ from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, Stream
 from bigbird_cli.training.schedule import Schedule
 from bigbird_cli.training.start import open_vocabulary, start_folder, start_model
 from bigbird_cli.training.tensorboard import require_tensorboard
-from bigbird_cli.weights.store import refuse_larger_vocabulary
+from bigbird_cli.weights.store import check_vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ def _open_engine(recipe: Recipe, start: StartModel, tokenizer: Tokenizer, *, com
             where=recipe.model.start,
             fix="fetch the model again, or start from another",
         )
-    refuse_larger_vocabulary(tokenizer.vocab_size, engine.config.vocab_size, where=recipe.model.start)
+    check_vocabulary(tokenizer.vocab_size, engine.config.vocab_size, where=recipe.model.start)
     return engine
 
 

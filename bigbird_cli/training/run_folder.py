@@ -17,7 +17,7 @@ from bigbird_cli.recipe import Recipe, dump_recipe
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.tensorboard import ScalarWriter
-from bigbird_cli.weights.int8 import narrowed
+from bigbird_cli.weights.int8 import quantized
 from bigbird_cli.weights.store import CARD, TASK, write_model
 
 
@@ -100,7 +100,7 @@ def write_best_model(
         scores: on the dev set, or None without one.
     """
     if recipe.run.save_precision == "int8":
-        weights = narrowed(weights)
+        weights = quantized(weights)
     else:
         dtype = np.dtype(recipe.run.save_precision)
         weights = {name: array.astype(dtype, copy=False) for name, array in weights.items()}

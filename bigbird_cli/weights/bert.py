@@ -19,7 +19,7 @@ from bigbird_cli.text.tokenizers.from_bert import bert_tokenizer
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES
 from bigbird_cli.weights.contract import check_finite, check_present, misshapen
-from bigbird_cli.weights.store import refuse_larger_vocabulary
+from bigbird_cli.weights.store import check_vocabulary
 
 CARRIED_SETTINGS: Final = (
     "vocab_size",
@@ -39,7 +39,7 @@ CARRIED_SETTINGS: Final = (
 
 
 @dataclass(frozen=True)
-class Warmed:
+class WarmStart:
     """A BigBird with a short-context encoder's weights and positions.
 
     Attributes:
@@ -61,7 +61,7 @@ class Warmed:
     notes: tuple[str, ...]
 
 
-def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, folder: Path) -> Warmed:
+def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray], *, folder: Path) -> WarmStart:
     """Make a BigBird of an encoder; up to its positions, under full attention, hidden states are the source's.
 
     Heads are not carried: whoever opens the model with a head gets a new one.
@@ -79,10 +79,10 @@ def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray],
     where = folder / CONFIG_NAME
     family = _family(settings, where=where)
     settings = {**family.defaults, **settings}
-    _refuse_what_differs(settings, where=where)
+    _check_layout(settings, where=where)
     short = _short_config(settings, where=where)
     tokenizer = bert_tokenizer(folder, roles=ROBERTA_ROLES if family.is_roberta else BERT_ROLES)
-    refuse_larger_vocabulary(tokenizer.vocab_size, short.vocab_size, where=str(folder))
+    check_vocabulary(tokenizer.vocab_size, short.vocab_size, where=str(folder))
     is_tied = settings.get("tie_word_embeddings") is not False
     used, unused = _assign(tensors, family, n_layers=short.num_hidden_layers, is_tied=is_tied, where=folder)
     encoder = _encoder(tensors, used, short, where=folder)
@@ -104,7 +104,7 @@ def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray],
         sep_token_id=tokenizer.sep_id,
         architectures=["BigBirdModel"],
     )
-    return Warmed(
+    return WarmStart(
         title=family.title,
         config=config,
         tensors=encoder,
@@ -130,7 +130,7 @@ def _family(settings: Mapping[str, Any], *, where: Path) -> Family:
     return FAMILIES[kind]
 
 
-def _refuse_what_differs(settings: Mapping[str, Any], *, where: Path) -> None:
+def _check_layout(settings: Mapping[str, Any], *, where: Path) -> None:
     positions = settings.get("position_embedding_type") or "absolute"
     if positions != "absolute":
         raise ModelError(

@@ -11,14 +11,14 @@ from bigbird_cli.files.whole import open_to_others
 _CODES = {"float32": "BF16", "float64": "BF16", "float16": "BF16", "int64": "I64", "int32": "I32", "bool": "BOOL"}
 
 
-def rounded(array: np.ndarray) -> np.ndarray:
+def to_bfloat16(array: np.ndarray) -> np.ndarray:
     """The bits of each number as the nearest bfloat16, uint16; halfway between two, the even one, as torch rounds."""
     bits = np.ascontiguousarray(array, dtype=np.float32).view(np.uint32)
     upper = (bits + (np.uint32(0x7FFF) + ((bits >> 16) & 1))) >> 16
     return upper.astype(np.uint16)
 
 
-def widened(halves: np.ndarray) -> np.ndarray:
+def to_float32(halves: np.ndarray) -> np.ndarray:
     """The float32 numbers of bfloat16 bits, uint16; exactly."""
     wide = halves.astype(np.uint32)
     wide <<= 16
@@ -48,7 +48,7 @@ def write_bfloat16(path: Path, tensors: Mapping[str, np.ndarray], *, metadata: M
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for array in tensors.values():
-            stored = rounded(array) if _is_real(array) else np.ascontiguousarray(array)
+            stored = to_bfloat16(array) if _is_real(array) else np.ascontiguousarray(array)
             file.write(stored.astype(stored.dtype.newbyteorder("<"), copy=False).tobytes())
     open_to_others(path)
 

@@ -147,7 +147,7 @@ def start_run(out: Path, resume: str | None) -> Path | None:
     if resume == "auto":
         if there and not any(_RUN_FILES.fullmatch(name) for name in there):
             raise UsageError("there is no run in this folder to resume", where=str(out), fix="name a run with --out")
-        newest = _newest_or_refuse(out)
+        newest = _newest_complete(out)
         if newest is None and WEIGHTS in there and not _was_cut_short(out):  # a model to keep, not a run to repeat
             raise UsageError(
                 f"the folder holds {WEIGHTS} but no checkpoint to go on from",
@@ -164,7 +164,7 @@ def start_run(out: Path, resume: str | None) -> Path | None:
     if not is_there:
         raise ModelError("there is no such checkpoint", where=resume, fix="try --resume auto")
     if is_run:
-        path = _newest_or_refuse(path) or path
+        path = _newest_complete(path) or path
     _verify(path)
     if there and path.resolve().parent.parent != out.resolve():
         raise UsageError(
@@ -268,7 +268,7 @@ def _is_ours(name: str) -> bool:
     return name == LOCK or name.startswith(PARTIAL)
 
 
-def _newest_or_refuse(run: Path) -> Path | None:
+def _newest_complete(run: Path) -> Path | None:
     path = newest_checkpoint(run)
     if path is None and (broken := _checkpoints(run / CHECKPOINTS)):
         try:

@@ -20,9 +20,9 @@ from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG
 from bigbird_cli.weights.bfloat16 import write_bfloat16
 from bigbird_cli.weights.formats import FORMATS, find_format
 from bigbird_cli.weights.formats.pickled import PickleIO
-from bigbird_cli.weights.int8 import narrowed
+from bigbird_cli.weights.int8 import quantized
 from bigbird_cli.weights.sources import Source, open_source
-from bigbird_cli.weights.store import refuse_larger_vocabulary, write_model
+from bigbird_cli.weights.store import check_vocabulary, write_model
 
 WRITTEN: Final = tuple(name for name, layout in FORMATS.items() if layout.write is not None)
 DTYPES: Final = ("float32", "float16", "bfloat16", "int8")
@@ -107,10 +107,10 @@ def convert_model(
         ResourceError: memory or disk did not suffice; nothing is left behind.
     """
     out = Path(out)
-    _known(to, WRITTEN, "to")
-    _known(positions, POSITION_RULES, "positions")
+    _check_choice(to, WRITTEN, "to")
+    _check_choice(positions, POSITION_RULES, "positions")
     if dtype is not None:
-        _known(dtype, DTYPES, "dtype")
+        _check_choice(dtype, DTYPES, "dtype")
         if dtype in _SAFETENSORS_ONLY and to != "safetensors":
             raise UsageError(f"{dtype} is not written as {to}", where="dtype", fix='write it with to="safetensors"')
     sizes = {
@@ -121,7 +121,7 @@ def convert_model(
     for setting, (option, value) in sizes.items():
         if value is not None and value not in SETTING_BOUNDS[setting]:
             raise UsageError(f"{value} is out of bounds", where=option, fix=f"give a number {SETTING_BOUNDS[setting]}")
-    _refuse_occupied(out)
+    _check_is_free(out)
     model = open_source(source, config=config, pickle_io=pickle_io)
     n_source = model.config.max_position_embeddings
     n_wanted = max_positions or (LONG if model.is_new else n_source)
@@ -140,7 +140,7 @@ def convert_model(
     files = _files(model, n_wanted if model.is_new or n_wanted != n_source else None)
     layout = find_format(to, pickle_io)
     if dtype == "int8":
-        tensors = narrowed(tensors)
+        tensors = quantized(tensors)
     if layout.export_names is not None:
         tensors = layout.export_names(tensors)
     if out.is_dir() and not out.is_symlink():
@@ -177,10 +177,10 @@ def resized(positions_PD: np.ndarray, n_positions: int, *, how: str) -> np.ndarr
             keeps the first ones.
     """
     if how == "interpolate":
-        places = np.linspace(0, len(positions_PD) - 1, n_positions)
-        below = np.minimum(places.astype(np.int64), max(len(positions_PD) - 2, 0))
+        rows = np.linspace(0, len(positions_PD) - 1, n_positions)
+        below = np.minimum(rows.astype(np.int64), max(len(positions_PD) - 2, 0))
         above = np.minimum(below + 1, len(positions_PD) - 1)
-        share = (places - below)[:, None]
+        share = (rows - below)[:, None]
         wide = positions_PD.astype(np.float64)
         return (wide[below] * (1 - share) + wide[above] * share).astype(positions_PD.dtype)
     return tiled(positions_PD, n_positions)
@@ -212,14 +212,14 @@ def cast(tensors: dict[str, np.ndarray], dtype: str, *, where: str) -> None:
 _LARGEST_BFLOAT16: Final = 3.3895314e38
 
 
-def _known(value: str, known: tuple[str, ...], option: str) -> None:
+def _check_choice(value: str, known: tuple[str, ...], option: str) -> None:
     if value not in known:
         near = nearest(value, known)
         fix = f"did you mean {near}?" if near else f"use one of {', '.join(known)}"
         raise UsageError(f"{value!r} is unknown", where=option, fix=fix)
 
 
-def _refuse_occupied(out: Path) -> None:
+def _check_is_free(out: Path) -> None:
     remove_abandoned(out)
     if out.is_dir() and any(out.iterdir()):
         raise UsageError("the folder holds files already", where=str(out), fix="name another one, or empty it")
@@ -236,7 +236,7 @@ def _check_vocabulary(model: Source) -> list[str]:
         n_ids = load_tokenizer(folder).vocab_size
     except ModelError as error:
         return [f"the tokenizer goes with it as it is, though no command will read it: {error}"]
-    refuse_larger_vocabulary(n_ids, model.config.vocab_size, where=str(folder))
+    check_vocabulary(n_ids, model.config.vocab_size, where=str(folder))
     return []
 
 

@@ -14,7 +14,7 @@ SCALE = "_scale"
 _STEPS = 127
 
 
-def narrowed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def quantized(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Round each matrix of real numbers to 8 bits; the largest number of a row is stored exactly."""
     stored: dict[str, np.ndarray] = {}
     for name, array in tensors.items():
@@ -29,13 +29,13 @@ def narrowed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return stored
 
 
-def widened(tensors: dict[str, np.ndarray], *, where: str) -> dict[str, np.ndarray]:
-    """Undo `narrowed`, but for the rounding; tensors that have no scale are given as they are.
+def dequantized(tensors: dict[str, np.ndarray], *, where: str) -> dict[str, np.ndarray]:
+    """Undo `quantized`, but for the rounding; tensors that have no scale are given as they are.
 
     Raises:
         ModelError: a scale does not fit its matrix, or is not finite.
     """
-    for name in narrow_names({name: array.dtype.name for name, array in tensors.items()}):
+    for name in quantized_names({name: array.dtype.name for name, array in tensors.items()}):
         matrix, scale = tensors[name], tensors.pop(name + SCALE)
         if matrix.ndim != 2 or scale.shape != matrix.shape[:1] or scale.dtype.kind != "f":
             raise ModelError(
@@ -47,6 +47,6 @@ def widened(tensors: dict[str, np.ndarray], *, where: str) -> dict[str, np.ndarr
     return tensors
 
 
-def narrow_names(types: Mapping[str, str]) -> list[str]:
+def quantized_names(types: Mapping[str, str]) -> list[str]:
     """The matrices that stand in 8 bits, of a file's tensors and their types, as numpy names those."""
     return [name for name, kind in types.items() if kind == "int8" and name + SCALE in types]

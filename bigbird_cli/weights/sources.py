@@ -31,7 +31,7 @@ from bigbird_cli.weights.bert import bert_to_bigbird
 from bigbird_cli.weights.contract import Shape, check_finite, check_present, misshapen, tied_to
 from bigbird_cli.weights.formats import Renamed
 from bigbird_cli.weights.formats.pickled import PickleIO
-from bigbird_cli.weights.store import TASK, refuse_more_layers
+from bigbird_cli.weights.store import TASK, check_layers
 
 COMPANIONS: Final = (*TOKENIZER_FILES, "generation_config.json", TASK)
 """Files of a BigBird folder that go where its weights go."""
@@ -49,7 +49,7 @@ class Source:
 
     Attributes:
         title: what the source was found to be, for the reader.
-        found: its place and format.
+        found: its path and format.
         config: the model's settings, with the source's positions.
         head: one of bigbird.heads.HEADS.
         tensors: name -> array, by transformers' names.
@@ -77,7 +77,7 @@ class Source:
 
     @property
     def described(self) -> str:
-        """Kind, format and place, for the reader."""
+        """Kind, format and path, for the reader."""
         return f"{self.title} in {formats.FORMATS[self.found.format].title} ({self.found.path})"
 
     @property
@@ -103,7 +103,7 @@ def open_source(path: str | Path, *, config: str | Path | None = None, pickle_io
     settings, from_where = _settings(found, config)
     named = formats.read(found, pickle_io=pickle_io)
     if settings is not None:
-        refuse_more_layers(settings.get("num_hidden_layers", 0), len(named.tensors), where=str(from_where))
+        check_layers(settings.get("num_hidden_layers", 0), len(named.tensors), where=str(from_where))
     named, wrapper = _unwrapped(named)
     if settings is not None:
         kind = model_type_of(settings)
@@ -272,20 +272,20 @@ def _why_left_behind(name: str, tensors: Mapping[str, np.ndarray], config: BigBi
 
 
 def _from_encoder(found: formats.Found, settings: dict[str, Any], named: Renamed) -> Source:
-    warmed = bert_to_bigbird(settings, named.tensors, folder=found.folder)
-    accounted = named.without(warmed.unused).renamed(warmed.used)
-    new = [name for name in POOLER if name not in warmed.tensors]
+    start = bert_to_bigbird(settings, named.tensors, folder=found.folder)
+    accounted = named.without(start.unused).renamed(start.used)
+    new = [name for name in POOLER if name not in start.tensors]
     new += [name for head in ("span", "masked_lm") for name in HEADS[head].parameters if name not in TIED]
     return Source(
-        title=f"{warmed.title} encoder",
+        title=f"{start.title} encoder",
         found=found,
-        config=warmed.config,
+        config=start.config,
         head="none",
-        tensors=warmed.tensors,
+        tensors=start.tensors,
         used=accounted.used,
         unused=accounted.unused,
         initialised=tuple(new),
         is_new=True,
-        tokenizer=warmed.tokenizer,
-        notes=warmed.notes,
+        tokenizer=start.tokenizer,
+        notes=start.notes,
     )

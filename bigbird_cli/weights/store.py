@@ -115,12 +115,12 @@ def find_folder(
     else:
         raise ModelError("this is neither a folder nor a model's name", where=str(name), fix=_did_you_mean(str(name)))
     if not (path / CONFIG).is_file():
-        refuse_adapter(path)
+        reject_adapter(path)
         raise ModelError(f"the folder holds no model: {CONFIG} is missing", where=str(name), fix="name a model folder")
     return path
 
 
-def refuse_adapter(folder: Path) -> None:
+def reject_adapter(folder: Path) -> None:
     """ModelError for a folder with what LoRA adds to a model, and not the model."""
     if (folder / "adapter_config.json").is_file():
         raise ModelError(
@@ -172,7 +172,7 @@ def unwrapped(tensors: dict[str, np.ndarray], *, where: str) -> dict[str, np.nda
     return {name.removeprefix(prefix): array for name, array in tensors.items()}
 
 
-def refuse_more_layers(n_layers: object, n_tensors: int, *, where: str) -> None:
+def check_layers(n_layers: object, n_tensors: int, *, where: str) -> None:
     """ModelError where a config tells of more layers than there are tensors, before their names are written out."""
     if isinstance(n_layers, int) and n_layers > n_tensors:
         raise ModelError(
@@ -182,7 +182,7 @@ def refuse_more_layers(n_layers: object, n_tensors: int, *, where: str) -> None:
         )
 
 
-def refuse_larger_vocabulary(n_ids: int, n_embeddings: object, *, where: str) -> None:
+def check_vocabulary(n_ids: int, n_embeddings: object, *, where: str) -> None:
     """ModelError where a tokenizer gives ids that the model has no word embedding for.
 
     Args:
@@ -257,16 +257,16 @@ def weight_files(folder: Path, weights: str = WEIGHTS) -> dict[Path, set[str] | 
     index = folder / f"{weights}.index.json"
     if not index.is_file():
         raise _no_weights(folder)
-    places = read_json_object(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
+    shard_of = read_json_object(index).get("weight_map")
+    if not isinstance(shard_of, dict) or not all(isinstance(shard, str) for shard in shard_of.values()):
         raise ModelError("the index maps no tensors to files", where=str(index), fix="fetch it again")
     shards: dict[Path, set[str] | None] = {}
-    for shard in sorted(set(places.values())):
+    for shard in sorted(set(shard_of.values())):
         if Path(shard).name != shard or not shard.endswith(Path(weights).suffix):
             raise ModelError(f"the index names {shard!r}, which is no file beside it", where=str(index))
         if not (folder / shard).is_file():
             raise ModelError(f"the shard {shard} is missing", where=str(folder), fix="fetch the model again")
-        shards[folder / shard] = {name for name, place in places.items() if place == shard}
+        shards[folder / shard] = {name for name, own in shard_of.items() if own == shard}
     return shards
 
 
@@ -291,8 +291,8 @@ def _no_weights(folder: Path) -> ModelError:
 def _did_you_mean(name: str) -> str:
     shipped = shipped_models()
     near = nearest(name, shipped)
-    told = f"shipped models are {', '.join(shipped)}" if shipped else "give a model folder"
-    return f"did you mean {near}?" if near else told
+    otherwise = f"shipped models are {', '.join(shipped)}" if shipped else "give a model folder"
+    return f"did you mean {near}?" if near else otherwise
 
 
 def _from_hub(

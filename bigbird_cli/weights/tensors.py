@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.whole import open_to_others
 from bigbird_cli.weights import bfloat16
-from bigbird_cli.weights.int8 import narrow_names, widened
+from bigbird_cli.weights.int8 import dequantized, quantized_names
 
 
 def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
@@ -43,15 +43,15 @@ def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
         raise ModelError(
             f"the weights file is broken ({error})", where=str(path), fix="fetch or copy the file again"
         ) from error
-    return widened(tensors, where=str(path))
+    return dequantized(tensors, where=str(path))
 
 
-def widened_types(path: Path) -> dict[str, str]:
+def changed_types(path: Path) -> dict[str, str]:
     """Name -> stored type of the tensors that `read_tensor_file` widens; the file is whole, as that has checked."""
     with safe_open(path, framework="numpy") as file:
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 (it is no dict)
     in_halves = {name: "bfloat16" for name, kind in kinds.items() if kind == "BF16"}
-    narrow = narrow_names({name: "int8" if kind == "I8" else kind for name, kind in kinds.items()})
+    narrow = quantized_names({name: "int8" if kind == "I8" else kind for name, kind in kinds.items()})
     return in_halves | dict.fromkeys(narrow, "int8")
 
 
@@ -92,4 +92,4 @@ def _read_bfloat16(path: Path, name: str, shape: list[int]) -> np.ndarray:
         length = int.from_bytes(file.read(8), "little")
         start = json.loads(file.read(length))[name]["data_offsets"][0]
     halves = np.fromfile(path, dtype="<u2", count=math.prod(shape), offset=8 + length + start)
-    return bfloat16.widened(halves).reshape(shape)
+    return bfloat16.to_float32(halves).reshape(shape)

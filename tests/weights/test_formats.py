@@ -20,7 +20,7 @@ from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.weights import formats, sources
-from bigbird_cli.weights.bfloat16 import rounded, write_bfloat16
+from bigbird_cli.weights.bfloat16 import to_bfloat16, write_bfloat16
 from bigbird_cli.weights.convert import WRITTEN, cast, convert_model
 from bigbird_cli.weights.describe import inspect_model
 from bigbird_cli.weights.sources import open_source
@@ -151,7 +151,7 @@ def test_rounding_to_bfloat16_goes_to_the_even_neighbour() -> None:
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
     want = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy().view(np.uint16)
-    np.testing.assert_array_equal(rounded(values), want)
+    np.testing.assert_array_equal(to_bfloat16(values), want)
 
 
 def test_whole_numbers_stay_whole_beside_bfloat16(tmp_path: Path) -> None:

@@ -10,27 +10,27 @@ import bigbird_cli as bb
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.weights.convert import convert_model
 from bigbird_cli.weights.describe import inspect_model
-from bigbird_cli.weights.int8 import narrowed, widened
+from bigbird_cli.weights.int8 import dequantized, quantized
 from tests.weights.test_formats import write_bigbird
 
 
 def test_a_number_is_off_by_half_a_step_of_its_row_at_most() -> None:
     matrix = np.random.default_rng(0).normal(size=(50, 30)).astype(np.float32) * np.logspace(-6, 6, 50)[:, None]
-    found = widened(narrowed({"matrix": matrix}), where="file")["matrix"]
+    found = dequantized(quantized({"matrix": matrix}), where="file")["matrix"]
     assert found.dtype == np.float32
     steps = np.abs(matrix).max(axis=1, keepdims=True) / 127
     assert (np.abs(found - matrix) <= 0.501 * steps).all()
 
 
 def test_rounding_again_changes_nothing() -> None:
-    stored = narrowed({"matrix": np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)})
-    again = narrowed(widened(dict(stored), where="file"))
+    stored = quantized({"matrix": np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)})
+    again = quantized(dequantized(dict(stored), where="file"))
     np.testing.assert_array_equal(stored["matrix"], again["matrix"])
 
 
 def test_vectors_whole_numbers_and_rows_of_zeros_stay() -> None:
     tensors = {"bias": np.array([0.1, 2.0], np.float32), "ids": np.eye(3, dtype=np.int64), "zeros": np.zeros((2, 3))}
-    found = widened(narrowed(tensors), where="file")
+    found = dequantized(quantized(tensors), where="file")
     assert found.keys() == tensors.keys()
     for name, array in tensors.items():
         np.testing.assert_array_equal(found[name], array)
@@ -56,7 +56,7 @@ def test_an_8_bit_model_is_read_as_one_of_float32(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scale", [np.ones(3, np.float32), np.array([1, np.inf], np.float32), np.ones(2, np.int32)])
 def test_a_scale_that_does_not_fit_is_named(tmp_path: Path, scale: np.ndarray) -> None:
     folder = write_bigbird(tmp_path / "a")
-    stored = narrowed(load_file(folder / "model.safetensors"))
+    stored = quantized(load_file(folder / "model.safetensors"))
     stored["qa_classifier.qa_outputs.weight_scale"] = scale
     save_file(stored, folder / "model.safetensors")
     with pytest.raises(ModelError, match=r"qa_outputs\.weight_scale is"):

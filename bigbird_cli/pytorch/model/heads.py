@@ -183,8 +183,8 @@ class Classifier(Linear):
         """
         logits_BSL = _at_least_float32(logits_BSL)
         labels_L = torch.arange(logits_BSL.shape[-1], device=logits_BSL.device)
-        is_closed_BSL = (allowed_BS[..., None] >> labels_L) & 1 == 0
-        return (logits_BSL.logsumexp(-1) - logits_BSL.masked_fill(is_closed_BSL, -torch.inf).logsumexp(-1)).sum()
+        is_masked_BSL = (allowed_BS[..., None] >> labels_L) & 1 == 0
+        return (logits_BSL.logsumexp(-1) - logits_BSL.masked_fill(is_masked_BSL, -torch.inf).logsumexp(-1)).sum()
 
     @staticmethod
     def choice_loss(logits_BC: Tensor, labels_B: Tensor) -> Tensor:
@@ -202,11 +202,11 @@ class QuestionAnsweringHead(nn.Module):
         self.output = OutputProjection(in_width=inner_width, width=width, dropout=dropout, norm_eps=norm_eps)
         self.qa_outputs = Linear(width, 2)
 
-    def forward(self, x_BSD: Tensor, is_closed_BS: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Score every token as start and as end, two (B, S), with MASKED_SCORE added where `is_closed_BS`."""
+    def forward(self, x_BSD: Tensor, is_masked_BS: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Score every token as start and as end, two (B, S), with MASKED_SCORE added where `is_masked_BS`."""
         logits_BS2 = self.qa_outputs(self.output(self.intermediate(self.dropout(x_BSD)), x_BSD))
-        if is_closed_BS is not None:
-            logits_BS2 = logits_BS2 + is_closed_BS[..., None] * MASKED_SCORE
+        if is_masked_BS is not None:
+            logits_BS2 = logits_BS2 + is_masked_BS[..., None] * MASKED_SCORE
         start_BS, end_BS = logits_BS2.unbind(-1)
         return start_BS, end_BS
 
@@ -240,17 +240,17 @@ def question_mask(
     return positions_S < question_lengths_B1.view(-1, 1)
 
 
-def closed_to_answers(is_question_BS: Tensor | None, is_token_BS: Tensor | None) -> Tensor | None:
+def masked_from_answers(is_question_BS: Tensor | None, is_token_BS: Tensor | None) -> Tensor | None:
     """Tell which positions cannot be an answer, (B, S) bool: the question and padding.
 
     The first token, [CLS], stays open: it stands for "no answer".
     """
-    is_closed_BS = None if is_token_BS is None else ~is_token_BS
+    is_masked_BS = None if is_token_BS is None else ~is_token_BS
     if is_question_BS is not None:
-        is_closed_BS = is_question_BS.clone() if is_closed_BS is None else is_closed_BS | is_question_BS
-    if is_closed_BS is not None:
-        is_closed_BS[:, 0] = False
-    return is_closed_BS
+        is_masked_BS = is_question_BS.clone() if is_masked_BS is None else is_masked_BS | is_question_BS
+    if is_masked_BS is not None:
+        is_masked_BS[:, 0] = False
+    return is_masked_BS
 
 
 def zero_of(*modules: nn.Module) -> Tensor:

@@ -22,7 +22,7 @@ from bigbird_cli.pytorch.model.heads import (
     PretrainingHead,
     QuestionAnsweringHead,
     SequenceClassificationHead,
-    closed_to_answers,
+    masked_from_answers,
     question_mask,
     zero_of,
 )
@@ -360,8 +360,8 @@ class BigBirdForQuestionAnswering(PretrainedModel):
         if inputs.get("token_type_ids") is None and is_question_BS is not None:
             inputs["token_type_ids"] = (~is_question_BS).long()
         encoded = _encoded(self.bert, inputs)
-        is_closed_BS = closed_to_answers(is_question_BS, input_mask(inputs))
-        start_BS, end_BS = self.qa_classifier(encoded.last_hidden_state, is_closed_BS)
+        is_masked_BS = masked_from_answers(is_question_BS, input_mask(inputs))
+        start_BS, end_BS = self.qa_classifier(encoded.last_hidden_state, is_masked_BS)
         loss = None
         if start_positions is not None and end_positions is not None:
             loss = self.qa_classifier.loss(start_BS, end_BS, start_positions, end_positions)

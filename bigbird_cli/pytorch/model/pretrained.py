@@ -16,9 +16,9 @@ from bigbird_cli.pytorch.model.configured import ConfiguredModel
 from bigbird_cli.pytorch.model.initialisation import initialise
 from bigbird_cli.pytorch.model.loading import Loaded, load_tensors
 from bigbird_cli.weights.store import (
+    check_layers,
     open_folder,
     read_tensors,
-    refuse_more_layers,
     unwrapped,
     write_model,
 )
@@ -91,7 +91,7 @@ class PretrainedModel(ConfiguredModel):
             base = BigBirdConfig.from_pretrained(config)
         settings = base.replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
         tensors = unwrapped(read_tensors(folder.path), where=str(folder.path))
-        refuse_more_layers(settings.num_hidden_layers, len(tensors), where=str(folder.path))
+        check_layers(settings.num_hidden_layers, len(tensors), where=str(folder.path))
         with torch.device("meta"):
             model = cls._build(settings, add_pooling_layer=add_pooling_layer)
         loaded = model.load_tensors(

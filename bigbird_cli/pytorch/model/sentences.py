@@ -50,7 +50,7 @@ class SentenceEncoder(PretrainedModel):
 
 
 class SentenceClassifier(PretrainedModel):
-    """One linear layer over a text's place: few examples suffice for it."""
+    """One linear layer over a text's embedding: few examples suffice for it."""
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__(config)

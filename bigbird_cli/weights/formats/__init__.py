@@ -14,8 +14,8 @@ from bigbird_cli.weights.formats import flax, pickled
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.formats.tensorflow import bundle
 from bigbird_cli.weights.formats.tensorflow.names import from_tensorflow
-from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, refuse_adapter, weight_files
-from bigbird_cli.weights.tensors import read_tensor_file, widened_types, write_tensor_file
+from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, reject_adapter, weight_files
+from bigbird_cli.weights.tensors import changed_types, read_tensor_file, write_tensor_file
 
 Read = Callable[..., dict[str, np.ndarray]]
 Write = Callable[..., None]
@@ -89,7 +89,7 @@ FORMATS: Final = {
         weights=WEIGHTS,
         read=read_tensor_file,
         write=partial(write_tensor_file, metadata={"format": "pt"}),
-        types=widened_types,
+        types=changed_types,
     ),
     "flax": Format(
         title="Flax's msgpack",
@@ -253,7 +253,7 @@ def _in_folder(folder: Path) -> Found:
             there.append((name, folder, weights))
     there += [("tensorflow", prefix, prefix.name) for prefix in _checkpoints(folder)]
     if not there:
-        refuse_adapter(folder)
+        reject_adapter(folder)
         for name, whose in _FOREIGN.items():
             if (folder / name).is_file():
                 raise ModelError(

@@ -17,7 +17,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.names import FLAX_TO_BIGBIRD, SHARED_BIAS, count_layers, expand, is_kernel
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.bfloat16 import widened
+from bigbird_cli.weights.bfloat16 import to_float32
 
 _NDARRAY, _COMPLEX, _SCALAR = 1, 2, 3
 _PIECES: Final = "__msgpack_chunked_array__"
@@ -200,7 +200,7 @@ def _joined(parts: Mapping[str, Any]) -> _Stored:
         raise ValueError("an array in pieces lacks one")
     if len({piece.dtype for piece in pieces}) != 1 or any(piece.array.ndim != 1 for piece in pieces):
         raise ValueError("an array in pieces has pieces of several kinds")
-    _refuse_misshapen(lengths, sum(piece.array.size for piece in pieces))
+    _check_shape(lengths, sum(piece.array.size for piece in pieces))
     return _Stored(np.concatenate([piece.array for piece in pieces]).reshape(lengths), pieces[0].dtype)
 
 
@@ -231,14 +231,14 @@ def _unpack_extension(code: int, data: bytes) -> _Stored | complex:
     stored = np.dtype("uint16" if name == _BFLOAT16 else name).newbyteorder("<")
     if len(buffer) % stored.itemsize:
         raise ValueError("an array's bytes are not a whole number of values")
-    _refuse_misshapen(shape, len(buffer) // stored.itemsize)
+    _check_shape(shape, len(buffer) // stored.itemsize)
     array = np.frombuffer(buffer, dtype=stored).reshape(shape)
     if name == _BFLOAT16:
-        return _Stored(widened(array), name)
+        return _Stored(to_float32(array), name)
     return _Stored(array.astype(stored.newbyteorder("=")), name)  # a copy: that of the buffer is not writable
 
 
-def _refuse_misshapen(shape: Sequence[object], size: int) -> None:
+def _check_shape(shape: Sequence[object], size: int) -> None:
     lengths = [length for length in shape if type(length) is int and length >= 0]
     if len(lengths) != len(shape) or math.prod(lengths) != size:
         raise ValueError(f"an array of {size} values has the shape {tuple(shape)}")

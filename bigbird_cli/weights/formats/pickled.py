@@ -59,7 +59,7 @@ def read(path: Path, *, pickle_io: PickleIO) -> dict[str, np.ndarray]:
     Raises:
         ModelError: the file is missing, cut off, or holds anything besides a dict of tensors; nothing was executed.
     """
-    _check(path)
+    _check_file(path)
     tensors = pickle_io.weights(path)
     warnings.warn(
         f"{path}: this is a pickle; its weights alone were read, and nothing in it was executed",
@@ -71,7 +71,7 @@ def read(path: Path, *, pickle_io: PickleIO) -> dict[str, np.ndarray]:
 
 def stored_types(path: Path, *, pickle_io: PickleIO) -> dict[str, str]:
     """Name -> stored type of the tensors that `read` gives another one; errors as there."""
-    _check(path)
+    _check_file(path)
     return pickle_io.weight_types(path)
 
 
@@ -84,7 +84,7 @@ def write(path: Path, tensors: Mapping[str, np.ndarray], *, pickle_io: PickleIO)
     pickle_io.write_weights(path, tensors)
 
 
-def _check(path: Path) -> None:
+def _check_file(path: Path) -> None:
     """Refuse what is no archive of plain tensors, whole and with sums that are right; memory holds its pickle only."""
     try:
         with path.open("rb") as file:
@@ -95,11 +95,11 @@ def _check(path: Path) -> None:
                 file.seek(0)
                 stream = io.BytesIO(file.read(_LARGEST_PICKLE))
                 for _ in range(_PICKLES_BEFORE_ZIP):
-                    _refuse_calls(stream, path)
+                    _check_calls(stream, path)
                 return
         with zipfile.ZipFile(path) as archive:
-            _refuse_swollen(archive, path)
-            _refuse_calls(io.BytesIO(_pickle_in(archive, path)), path)
+            _check_parts(archive, path)
+            _check_calls(io.BytesIO(_pickle_in(archive, path)), path)
             if (broken := archive.testzip()) is not None:
                 raise ModelError(f"the weights file is broken ({broken})", where=str(path), fix=_BROKEN)
     except OSError as error:
@@ -127,7 +127,7 @@ def _no_archive(path: Path, start: bytes) -> ModelError:
     return ModelError("the file is no archive of PyTorch's", where=str(path), fix=_BROKEN)
 
 
-def _refuse_swollen(archive: zipfile.ZipFile, path: Path) -> None:
+def _check_parts(archive: zipfile.ZipFile, path: Path) -> None:
     """torch.save stores as it is; what is compressed, or more than the file holds, was made to fill the memory."""
     parts = archive.infolist()
     if any(part.compress_type != zipfile.ZIP_STORED or part.flag_bits & 1 for part in parts):
@@ -143,7 +143,7 @@ def _pickle_in(archive: zipfile.ZipFile, path: Path) -> bytes:
     return archive.read(found[0])
 
 
-def _refuse_calls(pickled: io.BytesIO, path: Path) -> None:
+def _check_calls(pickled: io.BytesIO, path: Path) -> None:
     """Go through the opcodes of one pickle, which executes none, for anything that a dict of tensors does not need."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name in _OTHER_CALLS or (opcode.name == "GLOBAL" and not _PLAIN.fullmatch(str(argument))):

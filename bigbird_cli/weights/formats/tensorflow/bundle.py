@@ -1,6 +1,6 @@
 """A checkpoint's tensors, from its files.
 
-A checkpoint is a tensor bundle: `<prefix>.index` says of every tensor its type, shape and place, and
+A checkpoint is a tensor bundle: `<prefix>.index` says of every tensor its type, shape and location, and
 `<prefix>.data-00000-of-0000n` are the shards that hold the bytes. The variables of a SavedModel are one too. The index
 is a table in LevelDB's format whose values are protocol buffers; nothing in either file is code.
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.protobuf import read_varint
-from bigbird_cli.weights.bfloat16 import widened
+from bigbird_cli.weights.bfloat16 import to_float32
 from bigbird_cli.weights.formats.tensorflow.crc32c import crc32c, masked
 from bigbird_cli.weights.formats.tensorflow.messages import ByteOrder, Entry, full_names, read_entry, read_header
 from bigbird_cli.weights.formats.tensorflow.slices import region, slice_key
@@ -145,7 +145,7 @@ class _Bundle:
         kind = _TYPES[entry.dtype]
         code = np.dtype("uint16" if kind == "bfloat16" else kind)
         numbers = data.view(code.newbyteorder(self.byte_order)).astype(code, copy=False)
-        return (widened(numbers) if kind == "bfloat16" else numbers).reshape(entry.shape)
+        return (to_float32(numbers) if kind == "bfloat16" else numbers).reshape(entry.shape)
 
     def _text(self, entry: Entry) -> bytes:
         """A string tensor of one element: its length, the length's checksum, and the bytes."""
