@@ -27,12 +27,13 @@ from typing import Any
 import numpy as np
 
 from bigbird_cli.backend import open_backend
+from bigbird_cli.files.names import TASK
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa.scores import token_f1
 from bigbird_cli.tasks.qa.squad import QAExample
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
-from bigbird_cli.weights.store import TASK, open_folder
+from bigbird_cli.weights.store import open_folder
 
 LENGTH_PENALTIES = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)
 TEMPERATURES = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)

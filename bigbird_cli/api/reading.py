@@ -20,6 +20,7 @@ from bigbird_cli.api.options import ON_LONG, as_arguments, known, newline_of, us
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
+from bigbird_cli.files.names import CONFIG, TASK
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature
@@ -27,7 +28,7 @@ from bigbird_cli.tasks.windowed import Coverage, ReadingTask
 from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
-from bigbird_cli.weights.store import CONFIG, TASK, ModelFolder, check_vocabulary, open_folder
+from bigbird_cli.weights.store import ModelFolder, check_vocabulary, open_folder
 
 DEFAULT_QA_MODEL = "qa-mini"
 DEFAULT_NER_MODEL = "ner-mini"

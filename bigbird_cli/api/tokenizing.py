@@ -12,6 +12,7 @@ from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
 from bigbird_cli.files.folders import remove_abandoned, whole_folder
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import CONFIG
 from bigbird_cli.files.paths import local_path, reading_a_model
 from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
@@ -26,7 +27,7 @@ from bigbird_cli.text.vocabulary.train import (
     VocabularyReport,
     train_vocabulary,
 )
-from bigbird_cli.weights.store import CONFIG, check_vocabulary, find_folder
+from bigbird_cli.weights.store import check_vocabulary, find_folder
 
 
 def tokenize(

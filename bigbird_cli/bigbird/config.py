@@ -17,12 +17,12 @@ from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files.hub import hub_options
+from bigbird_cli.files.names import CONFIG
 from bigbird_cli.files.whole import replace_file
 
 MODEL_TYPE: Final = "big_bird"
 ATTENTION_TYPES: Final = ("block_sparse", "original_full")
 PROBLEM_TYPES: Final = ("regression", "single_label_classification", "multi_label_classification")
-CONFIG_NAME: Final = "config.json"
 
 SHARED_SETTINGS: Final[dict[str, Any]] = {
     "output_attentions": False,
@@ -358,7 +358,7 @@ class BigBirdConfig:
             ModelError: it is missing, is not JSON, or says what no BigBird can be; the error names the file.
         """
         path = Path(path)
-        path = path / CONFIG_NAME if path.is_dir() else path
+        path = path / CONFIG if path.is_dir() else path
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -380,7 +380,7 @@ class BigBirdConfig:
     def save(self, path: str | Path) -> None:
         """Write a config.json to this file, or into this folder."""
         path = Path(path)
-        path = path / CONFIG_NAME if path.is_dir() else path
+        path = path / CONFIG if path.is_dir() else path
         replace_file(path, self.to_json().encode())
 
     def to_json(self) -> str:

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from bigbird_cli.files.names import CONFIG
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 _BASES = ("Section", "TaskSection", "WindowedTask", "ReadingTask", "LanguageTask")
 
@@ -65,6 +67,6 @@ def _paths(incomplete: str, *, suffix: str | None = None) -> Iterator[str]:
             continue
         name = f"{incomplete[: len(incomplete) - len(start)]}{path.name}"
         if path.is_dir():
-            yield name if suffix is None and (path / "config.json").is_file() else f"{name}/"
+            yield name if suffix is None and (path / CONFIG).is_file() else f"{name}/"
         elif suffix is not None and path.suffix == suffix:
             yield name

@@ -9,8 +9,8 @@ from typing import Any
 from bigbird_cli.data import hub
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.find import check_regular, walk
+from bigbird_cli.files.names import TOKENIZER_FILES
 from bigbird_cli.files.streams import file_errors
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 
 FORMAT = 1
 """Raised whenever the same data, tokenizer and settings give other features, or they are written otherwise."""

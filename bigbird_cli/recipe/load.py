@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bigbird_cli.errors import RecipeError, nearest
+from bigbird_cli.files.names import RECIPE
 from bigbird_cli.recipe.explain import explain, sections_of
 from bigbird_cli.recipe.overrides import override
 from bigbird_cli.recipe.schema import FinetuneRecipe, FreeOnResume, Recipe
@@ -88,7 +89,7 @@ def find_recipe(name: str | Path) -> Path:
         raise RecipeError("the recipe's name is empty", fix="name a .yaml file, or a shipped recipe")
     path = Path(name)
     if path.is_dir():
-        is_run = (path / "recipe.yaml").is_file()
+        is_run = (path / RECIPE).is_file()
         way = f"to go on with its run, name {path / 'recipe.yaml'} with --out {path} --resume auto"
         raise RecipeError(
             "this is a folder, not a recipe", where=str(name), fix=way if is_run else "name a .yaml file in it"

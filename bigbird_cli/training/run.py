@@ -18,6 +18,7 @@ from bigbird_cli.backend import EngineState, MicroBatch, Peers, StepResult
 from bigbird_cli.errors import BigBirdWarning, DivergedError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
 from bigbird_cli.files.folders import require_space
+from bigbird_cli.files.names import WEIGHTS
 from bigbird_cli.training.batching import seeded, split
 from bigbird_cli.training.checkpoints import Progress, Window, open_checkpoint, save
 from bigbird_cli.training.evaluation import evaluate
@@ -25,7 +26,7 @@ from bigbird_cli.training.job import Job
 from bigbird_cli.training.run_folder import MetricsFile, write_best_model
 from bigbird_cli.training.signals import StopSignals
 from bigbird_cli.weights.checkpoint import CHECKPOINTS, set_aside_lost_run
-from bigbird_cli.weights.store import SMALL_FILES, WEIGHTS
+from bigbird_cli.weights.store import SMALL_FILES
 
 
 class Run:

@@ -12,13 +12,14 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.files.names import CARD, METRICS, RECIPE, TASK
 from bigbird_cli.files.whole import open_plain, replace_file, set_aside
 from bigbird_cli.recipe import Recipe, dump_recipe
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.tensorboard import ScalarWriter
 from bigbird_cli.weights.int8 import quantized
-from bigbird_cli.weights.store import CARD, TASK, write_model
+from bigbird_cli.weights.store import write_model
 
 
 class MetricsFile:
@@ -36,7 +37,7 @@ class MetricsFile:
     """
 
     def __init__(self, run: Path | None, *, after: int, tensorboard: bool = False) -> None:
-        self._path = None if run is None else run / "metrics.jsonl"
+        self._path = None if run is None else run / METRICS
         self._board: ScalarWriter | None = None
         if run is None or self._path is None:
             return
@@ -112,7 +113,7 @@ def write_best_model(
         tokenizer=tokenizer,
         files={
             TASK: (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),
-            "recipe.yaml": dump_recipe(recipe).encode(),
+            RECIPE: dump_recipe(recipe).encode(),
             CARD: model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
         },
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.backend import StartModel, open_pickles
-from bigbird_cli.bigbird.config import CONFIG_NAME, model_type_of
+from bigbird_cli.bigbird.config import model_type_of
 from bigbird_cli.bigbird.families import FAMILIES
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import CONFIG
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe.schema import ModelSection
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, extend_vocabulary, load_tokenizer
@@ -102,7 +103,7 @@ def start_model(
 
 def _model_type(folder: Path) -> str | None:
     try:
-        settings = json.loads((folder / CONFIG_NAME).read_bytes())
+        settings = json.loads((folder / CONFIG).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None  # whoever opens the folder says what is wrong
     return model_type_of(settings) if isinstance(settings, dict) else None

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from bigbird_cli.bigbird.config import CONFIG_NAME, BigBirdConfig
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.families import FAMILIES, Family
 from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, POOLER, POSITIONS, TOKEN_TYPES, expand, expected_names
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import CONFIG
 from bigbird_cli.text.tokenizers.from_bert import bert_tokenizer
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, ROBERTA_ROLES
@@ -76,7 +77,7 @@ def bert_to_bigbird(settings: Mapping[str, Any], tensors: dict[str, np.ndarray],
 
     Source: Zaheer et al., 2020, arXiv:2007.14062, section 4 (a warm start from RoBERTa).
     """
-    where = folder / CONFIG_NAME
+    where = folder / CONFIG
     family = _family(settings, where=where)
     settings = {**family.defaults, **settings}
     _check_layout(settings, where=where)
@@ -224,7 +225,7 @@ def _encoder(
         name = of_source[ours]
         array = tensors.pop(name)
         if array.shape != shape:
-            raise misshapen(name, array.shape, shape, where=str(where), asker=f"{CONFIG_NAME} asks")
+            raise misshapen(name, array.shape, shape, where=str(where), asker=f"{CONFIG} asks")
         # widened, so that a half-precision source is not trained on in half precision by whoever keeps a file's type
         encoder[ours] = np.ascontiguousarray(array, dtype=np.float32)
         check_finite(name, encoder[ours], where=str(where))

@@ -21,9 +21,9 @@ import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.files.folders import disk_errors, remove_partial_folders, whole_folder
+from bigbird_cli.files.names import METRICS, WEIGHTS
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import PARTIAL, lock, open_plain, refuse_link, remove, set_aside
-from bigbird_cli.weights.store import WEIGHTS
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CHECKPOINTS: Final = "checkpoints"
@@ -33,7 +33,6 @@ _STATE: Final = "state.json"
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _STEP: Final = re.compile(r"step-(\d+)(\.old)?")
-_METRICS: Final = "metrics.jsonl"
 _RUN_FILES: Final = re.compile(rf"recipe\.yaml|metrics(-\d+)?\.jsonl|{CHECKPOINTS}")
 
 
@@ -182,7 +181,7 @@ def set_aside_lost_run(run: Path) -> None:
         ResourceError: the folder cannot be written.
     """
     with disk_errors(run, n_bytes=0):
-        left = [run / name for name in (_METRICS, WEIGHTS) if (run / name).is_file() and (run / name).stat().st_size]
+        left = [run / name for name in (METRICS, WEIGHTS) if (run / name).is_file() and (run / name).stat().st_size]
         renamed = [set_aside(path).name for path in left]
     if renamed:
         warnings.warn(
@@ -195,7 +194,7 @@ def set_aside_lost_run(run: Path) -> None:
 def _was_cut_short(run: Path) -> bool:
     """Whether a run's metrics.jsonl is there and says nothing of its last step."""
     try:
-        with os.fdopen(open_plain(run / _METRICS, os.O_RDONLY), "rb") as lines:
+        with os.fdopen(open_plain(run / METRICS, os.O_RDONLY), "rb") as lines:
             return not any(_is_last_step(line) for line in lines)
     except OSError:
         return False

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from bigbird_cli.bigbird.config import CONFIG_NAME
 from bigbird_cli.bigbird.names import TIED, name_among
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import CONFIG
 
 FETCH_AGAIN: Final = "fetch the model again"
 
@@ -63,6 +63,6 @@ def tied_to(name: str, tensors: Mapping[str, np.ndarray], *, where: str) -> str 
         raise ModelError(
             f"{name} differs from {home}, which it is tied to by the config",
             where=where,
-            fix=f"set tie_word_embeddings to false in its {CONFIG_NAME}",
+            fix=f"set tie_word_embeddings to false in its {CONFIG}",
         )
     return home

@@ -15,8 +15,8 @@ from bigbird_cli.bigbird.config import SETTING_BOUNDS, BigBirdConfig
 from bigbird_cli.bigbird.positions import tiled
 from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.files.folders import remove_abandoned
+from bigbird_cli.files.names import TOKENIZER_CONFIG
 from bigbird_cli.text.tokenizers.tokenizer import has_tokenizer, load_tokenizer
-from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG
 from bigbird_cli.weights.bfloat16 import write_bfloat16
 from bigbird_cli.weights.formats import FORMATS, find_format
 from bigbird_cli.weights.formats.pickled import PickleIO

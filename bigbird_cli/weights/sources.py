@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bigbird_cli.bigbird.config import CONFIG_NAME, MODEL_TYPE, BigBirdConfig, model_type_of, no_model_type
+from bigbird_cli.bigbird.config import MODEL_TYPE, BigBirdConfig, model_type_of, no_model_type
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import (
     POOLER,
@@ -23,18 +23,15 @@ from bigbird_cli.bigbird.names import (
 )
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import COMPANIONS, CONFIG
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
 from bigbird_cli.weights.contract import Shape, check_finite, check_present, misshapen, tied_to
 from bigbird_cli.weights.formats import Renamed
 from bigbird_cli.weights.formats.pickled import PickleIO
-from bigbird_cli.weights.store import TASK, check_layers
-
-COMPANIONS: Final = (*TOKENIZER_FILES, "generation_config.json", TASK)
-"""Files of a BigBird folder that go where its weights go."""
+from bigbird_cli.weights.store import check_layers
 
 ATTENTION_SETTINGS: Final = ("attention_type", "block_size", "num_random_blocks", "num_window_blocks", "pattern")
 """What decides which tokens a token reads."""
@@ -138,14 +135,14 @@ def _unwrapped(named: Renamed) -> tuple[Renamed, list[str]]:
 
 
 def _settings(found: formats.Found, config: str | Path | None) -> tuple[dict[str, Any] | None, Path]:
-    path = Path(config) if config is not None else found.folder / CONFIG_NAME
+    path = Path(config) if config is not None else found.folder / CONFIG
     if config is not None and path.is_dir():
-        path = path / CONFIG_NAME
+        path = path / CONFIG
     if not path.is_file():
         if config is not None:
             raise ModelError("there is no such file", where=str(path), fix="name a config.json with --config")
         if found.format not in ("tensorflow", "flax"):
-            raise ModelError(f"there is no {CONFIG_NAME}", where=str(found.folder), fix="name one with --config FILE")
+            raise ModelError(f"there is no {CONFIG}", where=str(found.folder), fix="name one with --config FILE")
         return None, path
     return read_json_object(path), path
 
@@ -248,10 +245,10 @@ def _check(
             raise ModelError(
                 f"the tensor {name} is no parameter of a BigBird of {config.num_hidden_layers} layers",
                 where=where,
-                fix=f"correct {CONFIG_NAME}, or name a BigBird",
+                fix=f"correct {CONFIG}, or name a BigBird",
             )
         elif array.shape != wanted[name]:
-            fix = f"correct {CONFIG_NAME}, or fetch the model again"
+            fix = f"correct {CONFIG}, or fetch the model again"
             raise misshapen(name, array.shape, wanted[name], where=where, fix=fix)
         else:
             check_finite(name, array, where=where)

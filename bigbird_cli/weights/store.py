@@ -15,24 +15,19 @@ from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files.folders import whole_files, whole_folder
 from bigbird_cli.files.hub import fetch_model
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import CARD, COMPANIONS, CONFIG, INDEX, TASK, WEIGHTS
 from bigbird_cli.files.paths import (
     SHIPPED,
     is_local,
     local_path,
     reading_a_model,
 )
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
-CONFIG: Final = "config.json"
-WEIGHTS: Final = "model.safetensors"
 SMALL_FILES: Final = 2_000_000
 """Bytes that a vocabulary and the small files take at most, as a rule."""
-INDEX: Final = "model.safetensors.index.json"
-TASK: Final = "task.json"
-CARD: Final = "README.md"
 
-_SMALL_FILES: Final = (CONFIG, *TOKENIZER_FILES, "generation_config.json", TASK, CARD)
+_SMALL_FILES: Final = (CONFIG, *COMPANIONS, CARD)
 SAFETENSORS: Final = (WEIGHTS, INDEX, "model-*-of-*.safetensors")
 CONVERTIBLE: Final = (
     SAFETENSORS,

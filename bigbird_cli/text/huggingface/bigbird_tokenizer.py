@@ -14,17 +14,17 @@ from typing import Any, ClassVar
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import ADDED_TOKENS, SPECIAL_TOKENS_MAP, SPIECE_MODEL, TOKENIZER_CONFIG, TOKENIZER_JSON
 from bigbird_cli.files.paths import cannot_be_read
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.huggingface.special_tokens import ROLES, Stretch, described
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL, read_spiece, spiece_bytes
+from bigbird_cli.text.tokenizers.spiece_file import read_spiece, spiece_bytes
 from bigbird_cli.text.tokenizers.tokenizer_files import found, stored_settings, write_json
 from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json
-from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, trimmed, whole_characters
-from bigbird_cli.text.tokenizers.vocabulary_files import ADDED_TOKENS, TOKENIZER_JSON
+from bigbird_cli.text.tokenizers.tokens import trimmed, whole_characters
 
 _USUAL_SETTINGS: dict[str, Any] = {
     "padding_side": "right",

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import SPIECE_MODEL, TOKENIZER_JSON
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL, spiece_bytes
+from bigbird_cli.text.tokenizers.spiece_file import spiece_bytes
 from bigbird_cli.text.tokenizers.tokenizer_files import found, stored_settings
 from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json, tokenizer_json
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_JSON
 
 
 class BigBirdTokenizerFast(BigBirdTokenizer):

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 import tokenizers
 from tokenizers import AddedToken
 
+from bigbird_cli.files.names import TOKENIZER_JSON
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
 from bigbird_cli.text.huggingface.special_tokens import ROLES
 from bigbird_cli.text.tokenizers.tokens import Tokenizer
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_JSON
 
 
 class CalledTokenizer(BigBirdTokenizer):

@@ -9,12 +9,11 @@ from tokenizers import models
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_JSON
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.tokenizers.stretches import encode_in_stretches
 from bigbird_cli.text.tokenizers.tokens import (
-    SPECIAL_TOKENS_MAP,
-    TOKENIZER_CONFIG,
     CalledLikeTransformers,
     Newline,
     Tokens,
@@ -27,7 +26,7 @@ from bigbird_cli.text.tokenizers.tokens import (
     tokens_at,
     trimmed,
 )
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_JSON, tokenizer_source
+from bigbird_cli.text.tokenizers.vocabulary_files import tokenizer_source
 
 # names that vocabularies give to a role when no settings file says which
 USUAL = {

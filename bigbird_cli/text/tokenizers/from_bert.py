@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import TOKENIZER_CONFIG, TOKENIZER_JSON
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
-from bigbird_cli.text.tokenizers.tokens import TOKENIZER_CONFIG, declared_special_tokens
-from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, TOKENIZER_JSON, tokenizer_source
+from bigbird_cli.text.tokenizers.tokens import declared_special_tokens
+from bigbird_cli.text.tokenizers.vocabulary_files import BERT_ROLES, tokenizer_source
 
 CARRIED_SETTINGS: Final = (
     "do_lower_case",

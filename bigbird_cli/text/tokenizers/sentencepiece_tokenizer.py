@@ -9,21 +9,13 @@ from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import ADDED_TOKENS, SPECIAL_TOKENS_MAP, SPIECE_MODEL, TOKENIZER_CONFIG
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import SpecialTokens, added_token
-from bigbird_cli.text.tokenizers.spiece_file import (
-    BYTE,
-    CONTROL,
-    SPIECE_MODEL,
-    USER_DEFINED,
-    read_spiece,
-    without_user_defined,
-)
+from bigbird_cli.text.tokenizers.spiece_file import BYTE, CONTROL, USER_DEFINED, read_spiece, without_user_defined
 from bigbird_cli.text.tokenizers.stretches import encode_in_stretches
 from bigbird_cli.text.tokenizers.tokens import (
-    SPECIAL_TOKENS_MAP,
-    TOKENIZER_CONFIG,
     CalledLikeTransformers,
     Newline,
     Tokens,
@@ -37,7 +29,7 @@ from bigbird_cli.text.tokenizers.tokens import (
     trimmed,
     whole_characters,
 )
-from bigbird_cli.text.tokenizers.vocabulary_files import ADDED_TOKENS, added_tokens
+from bigbird_cli.text.tokenizers.vocabulary_files import added_tokens
 
 _SETTINGS = (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)
 USUAL = {

@@ -12,7 +12,6 @@ from bigbird_cli.bounds import VOCABULARY
 from bigbird_cli.files.protobuf import FOUR_BYTES, bytes_field, field_key, fields, number_field
 from bigbird_cli.text.tokenizers.charsmap import check_charsmap
 
-SPIECE_MODEL = "spiece.model"
 WORD_START = "▁"
 """How a piece writes a space."""
 

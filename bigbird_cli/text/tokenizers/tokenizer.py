@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizers.tokenizer_files import found
 from bigbird_cli.text.tokenizers.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.vocabulary_files import has_vocabulary, no_vocabulary

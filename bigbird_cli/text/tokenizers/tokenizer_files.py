@@ -10,11 +10,11 @@ from tokenizers import AddedToken
 from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.files.hub import fetch_model, hub_options
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_FILES
 from bigbird_cli.files.paths import SHIPPED, is_local, local_path
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import ROLES, added_token
-from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG
-from bigbird_cli.text.tokenizers.vocabulary_files import TOKENIZER_FILES, added_tokens
+from bigbird_cli.text.tokenizers.vocabulary_files import added_tokens
 
 
 def found(name: str | Path, settings: dict[str, Any]) -> Path:

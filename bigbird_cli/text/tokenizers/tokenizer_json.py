@@ -29,12 +29,12 @@ from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tok
 
 from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.paths import cannot_be_read
 from bigbird_cli.text.tokenizers.spiece_file import (
     BYTE,
     CONTROL,
     NORMAL,
-    SPIECE_MODEL,
     UNIGRAM,
     UNKNOWN,
     USER_DEFINED,

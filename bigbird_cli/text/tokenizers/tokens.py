@@ -15,6 +15,7 @@ import numpy as np
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
+from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 Newline = Literal["space", "keep"]
 NEWLINE_RULES: tuple[Newline, ...] = ("space", "keep")
-
-TOKENIZER_CONFIG = "tokenizer_config.json"
-SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 
 _AT_ONCE = 1 << 20
 """Characters that are looked through at a time."""

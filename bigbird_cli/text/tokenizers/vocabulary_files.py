@@ -12,21 +12,18 @@ from typing import Any, Final
 from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import parse_settings, read_json_object
-from bigbird_cli.files.paths import cannot_be_read
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
-from bigbird_cli.text.tokenizers.tokenizer_check import check_tokenizer, with_linear_ends
-from bigbird_cli.text.tokenizers.tokens import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, declared_special_tokens
-
-TOKENIZER_JSON: Final = "tokenizer.json"
-WORDS: Final = "vocab.txt"
-BPE_FILES: Final = ("vocab.json", "merges.txt")
-ADDED_TOKENS: Final = "added_tokens.json"
-SENTENCEPIECE_BPE: Final = "sentencepiece.bpe.model"
-TOKENIZER_FILES: Final = (
-    *(SPIECE_MODEL, TOKENIZER_JSON, TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS),
-    *(WORDS, *BPE_FILES),
+from bigbird_cli.files.names import (
+    ADDED_TOKENS,
+    BPE_FILES,
+    SENTENCEPIECE_BPE,
+    SPECIAL_TOKENS_MAP,
+    TOKENIZER_CONFIG,
+    TOKENIZER_JSON,
+    VOCAB_TXT,
 )
-"""All that a folder's tokenizer is read from."""
+from bigbird_cli.files.paths import cannot_be_read
+from bigbird_cli.text.tokenizers.tokenizer_check import check_tokenizer, with_linear_ends
+from bigbird_cli.text.tokenizers.tokens import declared_special_tokens
 
 BERT_ROLES: Final = {
     "cls_token": "[CLS]",
@@ -51,7 +48,7 @@ def has_vocabulary(folder: Path) -> bool:
     """Whether a folder has a tokenizer.json, or files that one can be made of."""
     return (
         (folder / TOKENIZER_JSON).is_file()
-        or (folder / WORDS).is_file()
+        or (folder / VOCAB_TXT).is_file()
         or all((folder / name).is_file() for name in BPE_FILES)
     )
 
@@ -78,8 +75,8 @@ def tokenizer_source(folder: Path) -> tuple[Path, str]:
         check_tokenizer(description, path=path)
         return path, source
     settings = read_json_object(folder / TOKENIZER_CONFIG)
-    if (folder / WORDS).is_file():
-        path, made = folder / WORDS, _from_words(folder / WORDS, settings)
+    if (folder / VOCAB_TXT).is_file():
+        path, made = folder / VOCAB_TXT, _from_words(folder / VOCAB_TXT, settings)
     elif all((folder / name).is_file() for name in BPE_FILES):
         path, made = folder / BPE_FILES[0], _from_merges(folder / BPE_FILES[0], folder / BPE_FILES[1], settings)
     else:

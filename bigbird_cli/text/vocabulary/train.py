@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from bigbird_cli.errors import DataError, ResourceError, UsageError
+from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.processes import python_command, python_environment
-from bigbird_cli.text.tokenizers.spiece_file import SPIECE_MODEL
 from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer, load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus, Sample
 from bigbird_cli.text.vocabulary.report import tokenize

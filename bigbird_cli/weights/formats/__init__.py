@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import CONFIG, WEIGHTS
 from bigbird_cli.weights.formats import flax, pickled
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.formats.tensorflow import bundle
 from bigbird_cli.weights.formats.tensorflow.names import from_tensorflow
-from bigbird_cli.weights.store import CONFIG, WEIGHTS, read_tensors, reject_adapter, weight_files
+from bigbird_cli.weights.store import read_tensors, reject_adapter, weight_files
 from bigbird_cli.weights.tensors import changed_types, read_tensor_file, write_tensor_file
 
 Read = Callable[..., dict[str, np.ndarray]]

@@ -22,9 +22,10 @@ from rows import NONE
 from scipy.optimize import minimize
 
 from bigbird_cli.backend import open_backend
+from bigbird_cli.files.names import TASK, WEIGHTS
 from bigbird_cli.tasks.zero_shot import TextWithLabels, ZeroShot
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
-from bigbird_cli.weights.store import TASK, WEIGHTS, open_folder, read_tensors
+from bigbird_cli.weights.store import open_folder, read_tensors
 from bigbird_cli.weights.tensors import write_tensor_file
 
 BATCH_SIZE = 32

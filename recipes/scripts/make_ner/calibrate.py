@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from bigbird_cli.backend import open_backend
+from bigbird_cli.files.names import TASK
 from bigbird_cli.tasks.ner.decoding import NERPrediction
 from bigbird_cli.tasks.ner.entities import NERExample
 from bigbird_cli.tasks.ner.scores import is_annotated, resolved
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
-from bigbird_cli.weights.store import TASK, open_folder
+from bigbird_cli.weights.store import open_folder
 
 N_BINS = 10
 
