@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api.items import Input
     from bigbird_cli.cli.console import ReadingProgress
     from bigbird_cli.cli.lines import Lines
-    from bigbird_cli.data.json_stream import JsonStream
     from bigbird_cli.files.find import Skipped
+    from bigbird_cli.files.json_stream import JsonStream
 
 STDIN = "standard input"
 
@@ -154,8 +154,8 @@ def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
 
 def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
     from bigbird_cli.api import FailedItem, RowItem
-    from bigbird_cli.data.json_stream import JsonStream
     from bigbird_cli.files.json import json_kind
+    from bigbird_cli.files.json_stream import JsonStream
     from bigbird_cli.files.streams import text_blocks
 
     json = JsonStream(text_blocks(cast(BinaryIO, lines), STDIN), STDIN, hint=f"write rows such as {example}")

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.data import hub
-from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
 from bigbird_cli.files.file_types import check_plain_text
 from bigbird_cli.files.find import patterns
 from bigbird_cli.files.json import json_kind, read_jsonl
+from bigbird_cli.files.json_stream import JsonStream
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import TO_UTF8, byte_lines, text_blocks, text_lines
 from bigbird_cli.files.surrogates import check_values

@@ -14,8 +14,8 @@ import numpy as np
 from bigbird_cli.errors import BigBirdError, DataError
 from bigbird_cli.files.find import OnSkipped, find_files, warn_of_skipped
 from bigbird_cli.files.streams import file_errors, standard_input
-from bigbird_cli.text.marks import widened
 from bigbird_cli.text.readers import READERS, Page, PagedText, read_plain, reader_of
+from bigbird_cli.text.spans import widen
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
 
@@ -91,8 +91,8 @@ class ReadDocument:
         return end - len(covered.lstrip()), start + len(covered.rstrip())
 
     def answer_span(self, first: int, last: int) -> tuple[int, int]:
-        """Give the characters of tokens first..last (both included) as an answer, see `text.marks.widened`."""
-        return widened(self.text, *self.span(first, last))
+        """Give the characters of tokens first..last (both included) as an answer, see `text.spans.widen`."""
+        return widen(self.text, *self.span(first, last))
 
     def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
         """Find the tokens first..last (both included) that cover the characters start..end; None if there are none."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bigbird_cli.data.stream import shuffled
+from bigbird_cli.data.shuffle import shuffled
 from bigbird_cli.tasks.base import Feature, Features, Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.batching import epoch_batches

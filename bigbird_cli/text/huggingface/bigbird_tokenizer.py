@@ -1,7 +1,7 @@
 """`BigBirdTokenizer`: the tokenizer of the documentation, called directly.
 
 It behaves as the slow tokenizer of transformers 4.44 does: special tokens in the text are control tokens, each
-stretch between them starts afresh, and `[MASK]` eats the white space to its left. Documents go through
+segment between them starts afresh, and `[MASK]` eats the white space to its left. Documents go through
 `load_tokenizer` instead, which reads text as text.
 """
 
@@ -20,10 +20,10 @@ from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.batch_encoding import NO_LIMIT, plain_ids
 from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
-from bigbird_cli.text.huggingface.special_tokens import ROLES, Stretch, described
+from bigbird_cli.text.huggingface.special_tokens import ROLES, Segment, described
+from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer, stored_settings, write_json
 from bigbird_cli.text.tokenizers.spiece_file import read_spiece, spiece_bytes
-from bigbird_cli.text.tokenizers.tokenizer_files import found, stored_settings, write_json
-from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json
+from bigbird_cli.text.tokenizers.spiece_json import is_sentencepiece, read_tokenizer_json
 from bigbird_cli.text.tokenizers.tokens import trimmed, whole_characters
 
 _USUAL_SETTINGS: dict[str, Any] = {
@@ -162,42 +162,42 @@ class BigBirdTokenizer(ModelInputs):
         """Pieces of each text, and their spans if they are wanted."""
         cut = [self._cut(text, split_special_tokens) for text in texts]
         # all in one call: sentencepiece shares a list among threads, without Python's lock
-        plain = [stretch.text for stretches in cut for stretch in stretches if not stretch.is_token]
+        plain = [segment.text for segments in cut for segment in segments if not segment.is_token]
         threads: dict[str, int] = {}
         if "num_threads" not in self.sp_model_kwargs and sum(map(len, plain)) < _WORTH_THREADS:
             threads["num_threads"] = 1
         # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points
         encoded = iter(self.sp_model.encode(plain, return_type="offset_mapping" if with_spans else str, **threads))
         read: list[tuple[list[str], list[Span]]] = []
-        for stretches in cut:
+        for segments in cut:
             pieces: list[str] = []
             spans: list[Span] = []
-            for stretch in stretches:
-                if stretch.is_token:
-                    pieces.append(stretch.text)
-                    spans.append((stretch.places[0], stretch.places[-1] + 1))
+            for segment in segments:
+                if segment.is_token:
+                    pieces.append(segment.text)
+                    spans.append((segment.places[0], segment.places[-1] + 1))
                 elif with_spans:
                     encoding = next(encoded)
                     pieces += encoding["pieces"]
-                    spans += self._spans(encoding, stretch)
+                    spans += self._spans(encoding, segment)
                 else:
                     pieces += next(encoded)
             read.append((pieces, spans))
         return read
 
-    def _cut(self, text: str, split_special_tokens: bool | None) -> list[Stretch]:
+    def _cut(self, text: str, split_special_tokens: bool | None) -> list[Segment]:
         """A text cut at its added tokens, unless those are to be read as text."""
         if not text.isascii():
             check_text(text)
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
-        return [Stretch(text, range(len(text)))] if whole else self.stretches(text)
+        return [Segment(text, range(len(text)))] if whole else self.segments(text)
 
-    def _spans(self, encoding: Mapping[str, Any], stretch: Stretch) -> list[Span]:
-        """Where a stretch's pieces stand in the whole text."""
+    def _spans(self, encoding: Mapping[str, Any], segment: Segment) -> list[Span]:
+        """Where a segment's pieces stand in the whole text."""
         ids = encoding["ids"]
         spans = whole_characters(encoding["offsets"], is_byte=[number in self._byte_ids for number in ids])
-        return stretch.in_whole(
-            trimmed(spans, stretch.text, keep_inside=[number == self._unknown_id for number in ids])
+        return segment.in_whole(
+            trimmed(spans, segment.text, keep_inside=[number == self._unknown_id for number in ids])
         )
 
     # -- ids to text ---------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ class BigBirdTokenizer(ModelInputs):
         Raises:
             ModelError: there is no such folder or name, or it holds no tokenizer.
         """
-        path = found(pretrained_model_name_or_path, settings)
+        path = find_tokenizer(pretrained_model_name_or_path, settings)
         if path.suffix == ".json" and path.is_file():
             return cls._of_json(path, **settings)
         if path.is_file():
@@ -317,10 +317,10 @@ class BigBirdTokenizer(ModelInputs):
     @staticmethod
     def _called(folder: Path, settings: dict[str, Any]) -> "BigBirdTokenizer":
         """The same calls over whatever tokenizer a folder holds."""
-        from bigbird_cli.text.huggingface.called_tokenizer import CalledTokenizer  # here: it is a kind of this one
+        from bigbird_cli.text.huggingface.callable_tokenizer import CallableTokenizer
         from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 
-        return CalledTokenizer(load_tokenizer(folder), **settings)
+        return CallableTokenizer(load_tokenizer(folder), **settings)
 
     def save_pretrained(self, save_directory: str | Path, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write the vocabulary and the settings so that `from_pretrained` and transformers open the folder.

@@ -14,9 +14,9 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.files.names import SPIECE_MODEL, TOKENIZER_JSON
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
+from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer, stored_settings
 from bigbird_cli.text.tokenizers.spiece_file import spiece_bytes
-from bigbird_cli.text.tokenizers.tokenizer_files import found, stored_settings
-from bigbird_cli.text.tokenizers.tokenizer_json import is_sentencepiece, read_tokenizer_json, tokenizer_json
+from bigbird_cli.text.tokenizers.spiece_json import is_sentencepiece, read_tokenizer_json, tokenizer_json
 
 
 class BigBirdTokenizerFast(BigBirdTokenizer):
@@ -110,7 +110,7 @@ class BigBirdTokenizerFast(BigBirdTokenizer):
         Raises:
             ModelError: there is no such folder or name, or it holds no tokenizer.
         """
-        path = found(pretrained_model_name_or_path, settings)
+        path = find_tokenizer(pretrained_model_name_or_path, settings)
         if path.is_file():
             is_json = path.suffix == ".json"
             return cls(None if is_json else path, path if is_json else None, **settings)

@@ -16,35 +16,35 @@ _IDS_WITHOUT_ROLE = tuple(f"{name}_ids" for name in _WITHOUT_ROLE)
 ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """A part of a text that is read on its own.
 
     Attributes:
         text: its characters.
         places: where each of them stands in the whole text.
-        is_token: the stretch is an added token; any other is for the vocabulary.
+        is_token: the segment is an added token; any other is for the vocabulary.
     """
 
     text: str
     places: Sequence[int]
     is_token: bool = False
 
-    def lstripped(self) -> "Stretch":
+    def lstripped(self) -> "Segment":
         """Without white space at its left end."""
         text = self.text.lstrip()
-        return Stretch(text, self.places[len(self.text) - len(text) :], self.is_token)
+        return Segment(text, self.places[len(self.text) - len(text) :], self.is_token)
 
-    def rstripped(self) -> "Stretch":
+    def rstripped(self) -> "Segment":
         """Without white space at its right end."""
         text = self.text.rstrip()
-        return Stretch(text, self.places[: len(text)], self.is_token)
+        return Segment(text, self.places[: len(text)], self.is_token)
 
-    def followed_by(self, other: "Stretch") -> "Stretch":
+    def followed_by(self, other: "Segment") -> "Segment":
         """Both as one text."""
-        return Stretch(self.text + other.text, [*self.places, *other.places])
+        return Segment(self.text + other.text, [*self.places, *other.places])
 
     def in_whole(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Spans of the stretch's characters as spans of the whole text."""
+        """Spans of the segment's characters as spans of the whole text."""
         places = [*self.places, self.places[-1] + 1] if self.text else [0]
         # a span ends after its last character, which need not be where the next one stands
         return [(places[start], places[end - 1] + 1 if end > start else places[start]) for start, end in spans]
@@ -268,36 +268,36 @@ class SpecialTokens:
 
     # -- texts ---------------------------------------------------------------------------------------------------
 
-    def stretches(self, text: str) -> list[Stretch]:
+    def segments(self, text: str) -> list[Segment]:
         """A text cut at its added tokens, each of which takes the white space beside it that its settings say."""
-        stretches: list[Stretch] = []
+        segments: list[Segment] = []
         done = 0
         for match in self._added_pattern.finditer(text):
-            stretches.append(Stretch(text[done : match.start()], range(done, match.start())))
-            stretches.append(Stretch(match.group(), range(match.start(), match.end()), is_token=True))
+            segments.append(Segment(text[done : match.start()], range(done, match.start())))
+            segments.append(Segment(match.group(), range(match.start(), match.end()), is_token=True))
             done = match.end()
-        stretches.append(Stretch(text[done:], range(done, len(text))))
-        stretches = [stretch for stretch in stretches if stretch.text]
-        for i, stretch in enumerate(stretches):
-            if not stretch.is_token:
+        segments.append(Segment(text[done:], range(done, len(text))))
+        segments = [segment for segment in segments if segment.text]
+        for i, segment in enumerate(segments):
+            if not segment.is_token:
                 continue
-            token = self._added[self._added_ids[stretch.text]]
-            left = stretches[i - 1] if i > 0 else _NOTHING
-            right = stretches[i + 1] if i + 1 < len(stretches) else _NOTHING
+            token = self._added[self._added_ids[segment.text]]
+            left = segments[i - 1] if i > 0 else _NOTHING
+            right = segments[i + 1] if i + 1 < len(segments) else _NOTHING
             if token.rstrip and right.text:
-                stretches[i + 1] = right.lstripped()
+                segments[i + 1] = right.lstripped()
             if token.lstrip and left.text:
-                stretches[i - 1] = left.rstripped()
+                segments[i - 1] = left.rstripped()
             if token.single_word and left.text and left.text[-1] != " ":
-                stretches[i - 1] = stretches[i - 1].followed_by(stretch)
-                stretches[i] = _NOTHING
+                segments[i - 1] = segments[i - 1].followed_by(segment)
+                segments[i] = _NOTHING
             elif token.single_word and right.text and right.text[0] != " ":
-                stretches[i + 1] = stretch.followed_by(stretches[i + 1])
-                stretches[i] = _NOTHING
-        return [stretch for stretch in stretches if stretch.text]
+                segments[i + 1] = segment.followed_by(segments[i + 1])
+                segments[i] = _NOTHING
+        return [segment for segment in segments if segment.text]
 
 
-_NOTHING = Stretch("", ())
+_NOTHING = Segment("", ())
 
 
 def added_token(

@@ -9,7 +9,7 @@ from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.paths import reading_a_model
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
-from bigbird_cli.text.tokenizers.tokenizer_files import found
+from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer
 from bigbird_cli.text.tokenizers.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.vocabulary_files import has_vocabulary, no_vocabulary
 
@@ -64,16 +64,16 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     Raises:
         ModelError: there is no such folder or name, or it holds no vocabulary, or a broken one.
     """
-    folder = found(folder, {})
+    folder = find_tokenizer(folder, {})
     if not folder.is_dir():
         raise ModelError("this is a file", where=str(folder), fix="name the model folder that it stands in")
     # imported here: each library costs start-up time, and a folder needs only one of them
     if (folder / SPIECE_MODEL).is_file():
-        from bigbird_cli.text.tokenizers.sentencepiece_tokenizer import SentencePieceTokenizer
+        from bigbird_cli.text.tokenizers.spiece import SentencePieceTokenizer
 
         return SentencePieceTokenizer(folder)
     if has_vocabulary(folder):
-        from bigbird_cli.text.tokenizers.fast_tokenizer import FastTokenizer
+        from bigbird_cli.text.tokenizers.fast import FastTokenizer
 
         return FastTokenizer(folder)
     raise no_vocabulary(folder)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -110,31 +110,10 @@ class Tokenizer(Protocol):
         """Id -> token, of those that the calling conventions of transformers cut out of a text before it is read."""
 
     def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> "BatchEncoding":
-        """Model inputs with control tokens; see `CalledLikeTransformers`."""
+        """Model inputs with control tokens; see `FolderTokenizer`."""
 
     def save(self, folder: Path) -> None:
         """Write the vocabulary and its settings so that `load_tokenizer` and transformers open the folder."""
-
-
-class CalledLikeTransformers:
-    """Lets a tokenizer that was read from a folder be called; a class to derive from."""
-
-    folder: Path
-
-    def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> "BatchEncoding":
-        """Model inputs of a text, a pair or a batch, with control tokens; options as of a call of `BigBirdTokenizer`.
-
-        Text is text: what looks like a control token in it is none, unless split_special_tokens=False.
-        """
-        from bigbird_cli.text.huggingface.called_tokenizer import (
-            CalledTokenizer,  # here: it is made of such a tokenizer
-        )
-        from bigbird_cli.text.tokenizers.tokenizer_files import stored_settings
-
-        if "_called" not in vars(self):
-            reader = cast(Tokenizer, self)
-            self._called = CalledTokenizer(reader, **stored_settings(self.folder, {"split_special_tokens": True}))
-        return self._called(text, text_pair, **options)
 
 
 def code_points(text: str) -> np.ndarray:

@@ -22,7 +22,7 @@ from bigbird_cli.files.names import (
     VOCAB_TXT,
 )
 from bigbird_cli.files.paths import cannot_be_read
-from bigbird_cli.text.tokenizers.tokenizer_check import check_tokenizer, with_linear_ends
+from bigbird_cli.text.tokenizers.check import check_tokenizer, with_linear_ends
 from bigbird_cli.text.tokenizers.tokens import declared_special_tokens
 
 BERT_ROLES: Final = {

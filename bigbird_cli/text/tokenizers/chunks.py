@@ -1,12 +1,12 @@
-"""A long text tokenised stretch by stretch: the tokens of the whole, in memory that does not grow with its length.
+"""A long text tokenised chunk by chunk: the tokens of the whole, in memory that does not grow with its length.
 
 The libraries take hundreds of bytes a character while they work, and abort the process when there are none left. So
-they are given stretches that overlap. Two stretches are joined inside their overlap, between two tokens around which
+they are given chunks that overlap. Two chunks are joined inside their overlap, between two tokens around which
 both tell the same tokens at the same characters: neither where the one ends nor where the other begins is felt there
 any more, so the whole text has these tokens too. That asks no more of a tokenizer than that the tokens of a word depend
 on what stands near it.
 
-Where nothing can be joined, as in a million times one letter, the second stretch begins at a token of the first.
+Where nothing can be joined, as in a million times one letter, the second chunk begins at a token of the first.
 """
 
 from collections.abc import Callable
@@ -16,27 +16,27 @@ import numpy as np
 
 from bigbird_cli.text.tokenizers.tokens import Tokens
 
-STRETCH = 1 << 16
-"""Characters of a stretch."""
+CHUNK = 1 << 16
+"""Characters of a chunk."""
 
 OVERLAP = 1 << 10
-"""Characters that two stretches share."""
+"""Characters that two chunks share."""
 
 _TRIES = ((1, 1), (2, 16), (4, 32))
-"""How many times longer a stretch and its overlap are read, one after the other, until it joins the next one."""
+"""How many times longer a chunk and its overlap are read, one after the other, until it joins the next one."""
 
 _ALIKE = 8
-"""Tokens on either side of a join that both stretches must tell."""
+"""Tokens on either side of a join that both chunks must tell."""
 
 _BYTES_A_CHARACTER = 1000
-"""What the libraries take for a stretch at most."""
+"""What the libraries take for a chunk at most."""
 
 
-def encode_in_stretches(
+def encode_in_chunks(
     encode: Callable[[str], Tokens],
     text: str,
     *,
-    stretch: int = STRETCH,
+    chunk: int = CHUNK,
     overlap: int = OVERLAP,
     on_progress: Callable[[int], None] | None = None,
 ) -> Tokens:
@@ -44,43 +44,43 @@ def encode_in_stretches(
 
     Args:
         encode: tokenises a short text at once.
-        text: what to tokenise; `encode` is given it as it is unless it is longer than a stretch.
-        stretch: characters to tokenise at once.
-        overlap: characters that two stretches share.
-        on_progress: is told after each stretch how many characters have been read.
+        text: what to tokenise; `encode` is given it as it is unless it is longer than a chunk.
+        chunk: characters to tokenise at once.
+        overlap: characters that two chunks share.
+        on_progress: is told after each chunk how many characters have been read.
 
     Raises:
-        MemoryError: there is not enough of it for a stretch.
+        MemoryError: there is not enough of it for a chunk.
     """
     everything = len(text) + 1  # behind the last token, an empty one at the end included
 
-    def read(start: int, length: int) -> _Stretch:
+    def read(start: int, length: int) -> _Chunk:
         stop = min(start + length, len(text))
         np.empty((stop - start) * _BYTES_A_CHARACTER, dtype=np.uint8)  # raises where a library would abort
         tokens = encode(text[start:stop])
         if on_progress is not None:
             on_progress(stop)
-        return _Stretch(start, stop, _moved(tokens, start) if start else tokens)
+        return _Chunk(start, stop, _moved(tokens, start) if start else tokens)
 
-    def followed(this: _Stretch) -> tuple[_Stretch, int, _Stretch]:
-        """A stretch, read longer if need be; the character where the next one takes over; and that one."""
+    def followed(this: _Chunk) -> tuple[_Chunk, int, _Chunk]:
+        """A chunk, read longer if need be; the character where the next one takes over; and that one."""
         for longer, wider in _TRIES:
             if longer > 1:
-                this = read(this.start, stretch * longer)
+                this = read(this.start, chunk * longer)
                 if this.stop == len(text):
                     return this, everything, read(this.stop, 0)
-            after = read(this.stop - min(overlap * wider, stretch // 2), stretch)
+            after = read(this.stop - min(overlap * wider, chunk // 2), chunk)
             place = _join(this, after)
             if place is not None:
                 return this, place, after
         place = _token_near(this, this.stop - overlap)
-        return this, place, read(place, stretch)
+        return this, place, read(place, chunk)
 
-    this = read(0, stretch)
+    this = read(0, chunk)
     if this.stop == len(text):
         return this.tokens
     parts: list[Tokens] = []
-    begin = 0  # the character from which on a stretch's tokens count
+    begin = 0  # the character from which on a chunk's tokens count
     while this.stop < len(text):
         this, end, after = followed(this)
         parts.append(_part(this.tokens, begin, end))
@@ -91,7 +91,7 @@ def encode_in_stretches(
     )
 
 
-class _Stretch(NamedTuple):
+class _Chunk(NamedTuple):
     """The tokens of text[start:stop], at their characters in the text."""
 
     start: int
@@ -109,8 +109,8 @@ def _part(tokens: Tokens, begin: int, end: int) -> Tokens:
     return Tokens(ids=tokens.ids[inside].copy(), starts=tokens.starts[inside].copy(), ends=tokens.ends[inside].copy())
 
 
-def _join(this: _Stretch, after: _Stretch) -> int | None:
-    """The start of a token, near the middle of their overlap, around which two stretches tell the same tokens."""
+def _join(this: _Chunk, after: _Chunk) -> int | None:
+    """The start of a token, near the middle of their overlap, around which two chunks tell the same tokens."""
     ours, theirs = this.tokens, after.tokens
     candidates = np.arange(np.searchsorted(ours.starts, after.start) + _ALIKE, len(ours) - _ALIKE + 1)
     far = abs(ours.starts[candidates] - (after.start + this.stop) // 2)
@@ -130,7 +130,7 @@ def _same(ours: Tokens, i: int, theirs: Tokens, j: int) -> bool:
     )
 
 
-def _token_near(this: _Stretch, character: int) -> int:
-    """The start of the first token behind a character; the end of the stretch if there is none."""
+def _token_near(this: _Chunk, character: int) -> int:
+    """The start of the first token behind a character; the end of the chunk if there is none."""
     i = int(np.searchsorted(this.tokens.starts, character, side="right"))
     return int(this.tokens.starts[i]) if i < len(this.tokens) else this.stop

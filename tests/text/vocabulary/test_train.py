@@ -19,7 +19,7 @@ from bigbird_cli.text.vocabulary import train
 from bigbird_cli.text.vocabulary.corpus import Corpus
 from bigbird_cli.text.vocabulary.train import N_SPECIAL, USER_DEFINED, Progress, VocabularyReport, train_vocabulary
 
-SPIECE = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
+SPIECE = Path(__file__).parents[1] / "fixtures" / "tiny-spiece.model"
 
 
 def prose() -> str:

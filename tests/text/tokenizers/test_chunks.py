@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.tokenizers.stretches import STRETCH, encode_in_stretches
+from bigbird_cli.text.tokenizers.chunks import CHUNK, encode_in_chunks
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
-from tests.text.test_tokenizer import ARTICLE, MAKERS, NAMES, TORTURE
+from tests.text.tokenizers.test_tokenizer import ARTICLE, MAKERS, NAMES, TORTURE
 
 WORDS = [
     *("the", "light", "keeper", "The", "a", "1820", "lamp,", "sea.", "“no”", "x-y", "Skarvholm", "[SEP]", "<s>", "ing"),
@@ -45,10 +45,10 @@ def same(one: Tokens, other: Tokens) -> bool:
 
 
 def at_once(tokenizer: Tokenizer) -> Callable[[str], Tokens]:
-    """The tokenizer on texts that are shorter than a stretch, which it does not cut."""
+    """The tokenizer on texts that are shorter than a chunk, which it does not cut."""
 
     def encode(text: str) -> Tokens:
-        assert len(text) <= STRETCH
+        assert len(text) <= CHUNK
         return tokenizer.encode(text)
 
     return encode
@@ -62,27 +62,27 @@ def test_stretches_have_the_tokens_of_the_whole(
 ) -> None:
     whole = "".join(part for pair in text for part in pair)
     encode = at_once(opened[name])
-    assert same(encode_in_stretches(encode, whole, stretch=300, overlap=100), encode(whole))
+    assert same(encode_in_chunks(encode, whole, chunk=300, overlap=100), encode(whole))
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("stretch", [200, 333, 1024])
-def test_odd_texts_have_the_tokens_of_the_whole(opened: dict[str, Tokenizer], name: str, stretch: int) -> None:
+@pytest.mark.parametrize("chunk", [200, 333, 1024])
+def test_odd_texts_have_the_tokens_of_the_whole(opened: dict[str, Tokenizer], name: str, chunk: int) -> None:
     encode, text = at_once(opened[name]), " ".join(TORTURE[:13] + TORTURE[14:]) * 3
-    assert same(encode_in_stretches(encode, text, stretch=stretch, overlap=80), encode(text))
+    assert same(encode_in_chunks(encode, text, chunk=chunk, overlap=80), encode(text))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tokenizer_reads_long_texts_in_stretches(opened: dict[str, Tokenizer], name: str) -> None:
     text = ARTICLE.read_text(encoding="utf-8")
-    text *= 3 * STRETCH // len(text)
+    text *= 3 * CHUNK // len(text)
     told: list[int] = []
     tokens = opened[name].encode(text, on_progress=told.append)
     assert len(told) > 2
     assert told == sorted(told)
     assert told[-1] == len(text)
     encode = at_once(opened[name])
-    half = encode_in_stretches(encode, text, stretch=STRETCH // 2)
+    half = encode_in_chunks(encode, text, chunk=CHUNK // 2)
     assert same(tokens, half)
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_joined_is_cut_at_a_token_and_read_to_its_end(
         longest = max(longest, len(part))
         return opened[name].encode(part)
 
-    tokens = encode_in_stretches(encode, text, stretch=100, overlap=20)
+    tokens = encode_in_chunks(encode, text, chunk=100, overlap=20)
     assert longest <= 400
     assert (np.diff(tokens.starts) >= 0).all()
     assert (np.diff(tokens.ends) >= 0).all()
@@ -113,12 +113,12 @@ def test_a_run_of_spaces_longer_than_a_stretch_has_the_tokens_of_the_whole(opene
     text = "the light " * 20 + " " * 900 + "the lamp " * 20
     for name in ("word_piece", "bigbird", "nfkc", "unigram"):  # those that keep no spaces
         encode = at_once(opened[name])
-        assert same(encode_in_stretches(encode, text, stretch=100, overlap=60), encode(text)), name
+        assert same(encode_in_chunks(encode, text, chunk=100, overlap=60), encode(text)), name
 
 
 def test_a_lone_surrogate_far_into_a_text_is_named_by_its_place(opened: dict[str, Tokenizer]) -> None:
-    text = "é" * STRETCH * 20 + "\nab\udc80"
-    with pytest.raises(DataError, match=rf"U\+DC80, at character {STRETCH * 20 + 3} \(line 2, column 3\)"):
+    text = "é" * CHUNK * 20 + "\nab\udc80"
+    with pytest.raises(DataError, match=rf"U\+DC80, at character {CHUNK * 20 + 3} \(line 2, column 3\)"):
         opened["bigbird"].encode(text)
 
 
@@ -128,6 +128,6 @@ def test_want_of_memory_is_seen_before_a_library_would_abort(
     def empty(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("bigbird_cli.text.tokenizers.stretches.np.empty", empty)
+    monkeypatch.setattr("bigbird_cli.text.tokenizers.chunks.np.empty", empty)
     with pytest.raises(MemoryError):
         opened["bigbird"].encode("the light")

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.text.marks import widened
+from bigbird_cli.text.spans import widen
 
 
 def around(text: str, answer: str) -> str:
     at = text.rindex(answer)
-    start, end = widened(text, at, at + len(answer))
+    start, end = widen(text, at, at + len(answer))
     assert start <= at
     assert end >= at + len(answer)
     return text[start:end]
@@ -82,7 +82,7 @@ def test_no_character_of_the_answer_is_lost_and_no_white_space_comes_to_its_ends
 ) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    low, high = widened(text, start, end)
+    low, high = widen(text, start, end)
     assert 0 <= low <= start
     assert end <= high <= len(text)
     assert text[low:start].lstrip() == text[low:start]
@@ -91,5 +91,5 @@ def test_no_character_of_the_answer_is_lost_and_no_white_space_comes_to_its_ends
 
 def test_a_run_of_digits_that_is_no_number_costs_no_more_than_a_number() -> None:
     text = "7," * 50_000
-    assert widened(text, 60_000, 60_001) == (60_000, 60_001)
-    assert widened("1," + "000," * 8 + "000.50", 4, 5) == (0, 40)
+    assert widen(text, 60_000, 60_001) == (60_000, 60_001)
+    assert widen("1," + "000," * 8 + "000.50", 4, 5) == (0, 40)

@@ -3,7 +3,7 @@
 The `tokenizers` library reads text in stages, and each stage has to do what sentencepiece does at once:
 
 - added tokens are cut out of the text first, with the white space that their settings let them take;
-- the normaliser drops spaces at the ends of a stretch, joins runs of them and puts the dummy prefix before it;
+- the normaliser drops spaces at the ends of a segment, joins runs of them and puts the dummy prefix before it;
 - the pre-tokenizer cuts where no piece reaches over, which changes no id and lets the library remember words;
 - the Unigram model finds the best path. It visits pieces in sentencepiece's order and keeps the first of equals, so
   ties, which decide everything in BigBird's vocabulary, fall alike. User-defined pieces always win in sentencepiece:
@@ -31,6 +31,7 @@ from bigbird_cli.bounds import TOKEN_ID
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.paths import cannot_be_read
+from bigbird_cli.text.tokenizers.check import LINEAR_ENDS
 from bigbird_cli.text.tokenizers.spiece_file import (
     BYTE,
     CONTROL,
@@ -43,7 +44,6 @@ from bigbird_cli.text.tokenizers.spiece_file import (
     Spiece,
     read_spiece,
 )
-from bigbird_cli.text.tokenizers.tokenizer_check import LINEAR_ENDS
 
 SINGLE, PAIR = "[CLS]:0 $A:0 [SEP]:0", "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1"
 

@@ -1,28 +1,19 @@
 """`tokenizer.json`: any Hugging Face fast tokenizer (WordPiece, BPE, Unigram) behind our interface."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import tokenizers
 from tokenizers import models
 
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_JSON
-from bigbird_cli.files.surrogates import check_text
-from bigbird_cli.files.whole import replace_file
-from bigbird_cli.text.tokenizers.stretches import encode_in_stretches
+from bigbird_cli.text.tokenizers.folder_tokenizer import FolderTokenizer
 from bigbird_cli.text.tokenizers.tokens import (
-    CalledLikeTransformers,
     Newline,
     Tokens,
     checked_ids,
-    declared_special_tokens,
-    find_special,
-    newline_rule,
-    required_special,
-    separated,
     tokens_at,
     trimmed,
 )
@@ -38,7 +29,7 @@ USUAL = {
 }
 
 
-class FastTokenizer(CalledLikeTransformers):
+class FastTokenizer(FolderTokenizer):
     """A tokenizer read from `tokenizer.json`.
 
     Truncation and padding that the file stores are off: a document is never cut behind the caller's back.
@@ -51,9 +42,8 @@ class FastTokenizer(CalledLikeTransformers):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         path, source = tokenizer_source(folder)
-        self._settings = {name: read_json_object(folder / name) for name in (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP)}
+        super().__init__(folder, settings=(TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP))
         try:
             self._tokenizer = _switched(tokenizers.Tokenizer.from_str(source))
         except BaseException as error:
@@ -73,14 +63,7 @@ class FastTokenizer(CalledLikeTransformers):
             )
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self.vocab_size = max(vocabulary.values(), default=-1) + 1
-        declared = declared_special_tokens(folder)
-        found = {
-            role: find_special(role, declared=declared, usual=names, ids=vocabulary) for role, names in USUAL.items()
-        }
-        self.cls_id = required_special("cls", found["cls"], where=path)
-        self.sep_id = required_special("sep", found["sep"], where=path)
-        self.pad_id = required_special("pad", found["pad"], where=path)
-        self.mask_id = found["mask"]
+        found = self._find_roles(USUAL, ids=vocabulary, where=path)
         self.unk_id = found["unk"]
 
         added = self._tokenizer.get_added_tokens_decoder()
@@ -96,17 +79,7 @@ class FastTokenizer(CalledLikeTransformers):
             is_known = False
         self.newline: Newline = "keep" if is_known else "space"
 
-    def encode(
-        self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
-    ) -> Tokens:
-        """Split text into tokens; see `Tokenizer.encode`."""
-        check_text(text)
-        rule = newline_rule(newline, self.newline)
-        return encode_in_stretches(
-            lambda part: self._encode_at_once(separated(part, rule)), text, on_progress=on_progress
-        )
-
-    def _encode_at_once(self, text: str) -> Tokens:
+    def _encode_chunk(self, text: str) -> Tokens:
         encoding = self._encode_raw(text)
         ids = encoding.ids
         spans = trimmed(encoding.offsets, text, keep_inside=[number == self.unk_id for number in ids])
@@ -124,13 +97,8 @@ class FastTokenizer(CalledLikeTransformers):
         # an id in a gap of the vocabulary has no entry
         return [self._tokenizer.id_to_token(number) or "" for number in checked_ids(ids, self.vocab_size)]
 
-    def save(self, folder: Path) -> None:
-        """Write tokenizer.json, without truncation and padding, and the settings that stood beside it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / TOKENIZER_JSON, self._tokenizer.to_str(pretty=True).encode())
-        for name, settings in self._settings.items():
-            if settings:
-                replace_file(folder / name, (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode())
+    def _vocabulary_file(self) -> tuple[str, bytes]:
+        return TOKENIZER_JSON, self._tokenizer.to_str(pretty=True).encode()  # without truncation and padding
 
     def _encode_raw(self, text: str) -> tokenizers.Encoding:
         return _encoded(self._reader, text)

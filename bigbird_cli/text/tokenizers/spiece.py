@@ -1,37 +1,27 @@
 """`spiece.model`: BigBird's own vocabulary format, through sentencepiece."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import sentencepiece
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import ModelError
-from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import ADDED_TOKENS, SPECIAL_TOKENS_MAP, SPIECE_MODEL, TOKENIZER_CONFIG
-from bigbird_cli.files.surrogates import check_text
-from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.special_tokens import SpecialTokens, added_token
+from bigbird_cli.text.tokenizers.folder_tokenizer import FolderTokenizer
 from bigbird_cli.text.tokenizers.spiece_file import BYTE, CONTROL, USER_DEFINED, read_spiece, without_user_defined
-from bigbird_cli.text.tokenizers.stretches import encode_in_stretches
 from bigbird_cli.text.tokenizers.tokens import (
-    CalledLikeTransformers,
     Newline,
     Tokens,
     checked_ids,
     declared_special_tokens,
-    find_special,
-    newline_rule,
-    required_special,
-    separated,
     tokens_at,
     trimmed,
     whole_characters,
 )
 from bigbird_cli.text.tokenizers.vocabulary_files import added_tokens
 
-_SETTINGS = (TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS)
 USUAL = {
     "cls": ("[CLS]", "<s>"),
     "sep": ("[SEP]", "</s>"),
@@ -40,7 +30,7 @@ USUAL = {
 }
 
 
-class SentencePieceTokenizer(CalledLikeTransformers):
+class SentencePieceTokenizer(FolderTokenizer):
     """A tokenizer read from `spiece.model`.
 
     Args:
@@ -51,9 +41,8 @@ class SentencePieceTokenizer(CalledLikeTransformers):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, settings=(TOKENIZER_CONFIG, SPECIAL_TOKENS_MAP, ADDED_TOKENS))
         path = folder / SPIECE_MODEL
-        self._settings = {name: read_json_object(folder / name) for name in _SETTINGS}
         declared = declared_special_tokens(folder)
         try:
             self._proto = path.read_bytes()
@@ -74,11 +63,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         ids |= {token["content"]: number for number, token in self._added.items()}
         self._n_pieces = len(pieces)
         self.vocab_size = max(self._added, default=len(pieces) - 1) + 1
-        found = {role: find_special(role, declared=declared, usual=usual, ids=ids) for role, usual in USUAL.items()}
-        self.cls_id = required_special("cls", found["cls"], where=path)
-        self.sep_id = required_special("sep", found["sep"], where=path)
-        self.pad_id = required_special("pad", found["pad"], where=path)
-        self.mask_id = found["mask"]
+        self._find_roles(USUAL, ids=ids, where=path)
         self.unk_id: int | None = self._model.unk_id()
         self._byte_ids = frozenset(number for number, piece in enumerate(pieces) if piece.kind == BYTE)
         roles = [self.cls_id, self.sep_id, self.pad_id, *([] if self.mask_id is None else [self.mask_id])]
@@ -95,17 +80,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         self._cutter = SpecialTokens((), unknown_id=0, roles={}, additional=(), added=in_text) if in_text else None
         self.newline: Newline = "space" if self.unk_id in self._reader.encode("\n") else "keep"
 
-    def encode(
-        self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
-    ) -> Tokens:
-        """Split text into tokens; see `Tokenizer.encode`."""
-        check_text(text)
-        rule = newline_rule(newline, self.newline)
-        return encode_in_stretches(
-            lambda part: self._encode_at_once(separated(part, rule)), text, on_progress=on_progress
-        )
-
-    def _encode_at_once(self, text: str) -> Tokens:
+    def _encode_chunk(self, text: str) -> Tokens:
         ids, spans = self._pieces_of(text) if self._cutter is None else self._pieces_and_added(text, self._cutter)
         return tokens_at(ids, spans, text)
 
@@ -120,7 +95,7 @@ class SentencePieceTokenizer(CalledLikeTransformers):
         """The text cut at the tokens that were added to the vocabulary, and what is between them read by itself."""
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
-        for part in cutter.stretches(text):
+        for part in cutter.segments(text):
             if part.is_token:
                 ids.append(cutter.convert_tokens_to_ids(part.text))
                 spans.append((part.places[0], part.places[-1] + 1))
@@ -156,13 +131,8 @@ class SentencePieceTokenizer(CalledLikeTransformers):
             return str(self._model.id_to_piece(number))
         return str(self._added[number]["content"]) if number in self._added else ""  # a gap in the vocabulary
 
-    def save(self, folder: Path) -> None:
-        """Write spiece.model, byte for byte, and the settings that stood beside it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / SPIECE_MODEL, self._proto)
-        for name, settings in self._settings.items():
-            if settings:
-                replace_file(folder / name, (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode())
+    def _vocabulary_file(self) -> tuple[str, bytes]:
+        return SPIECE_MODEL, self._proto
 
 
 def _markers(names: Iterable[str], declared: Mapping[str, str]) -> frozenset[str]:

@@ -16,9 +16,9 @@ from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens, load_tokenizer
 from bigbird_cli.text.tokenizers.tokens import dropped
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-ARTICLE = Path(__file__).parents[2] / "recipes" / "examples" / "skarvholm.txt"
+ARTICLE = Path(__file__).parents[3] / "recipes" / "examples" / "skarvholm.txt"
 
 TORTURE = [
     "plain words, and punctuation.",

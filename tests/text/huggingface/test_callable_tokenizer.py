@@ -12,7 +12,7 @@ import transformers
 import bigbird_cli as bb
 from bigbird_cli.errors import ModelError
 
-VOCABULARY = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
+VOCABULARY = Path(__file__).parents[1] / "fixtures" / "tiny-spiece.model"
 TEXTS = (
     "Hello, my [MASK] is cute.",
     "  unaffable\ttexts   and [SEP] marks ",

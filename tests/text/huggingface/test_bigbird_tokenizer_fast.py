@@ -26,9 +26,9 @@ from bigbird_cli.text.tokenizers.spiece_file import (
 )
 from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 VOCABULARY = FIXTURES / "tiny-spiece.model"
-ARTICLE = (Path(__file__).parents[2] / "recipes" / "examples" / "skarvholm.txt").read_text(encoding="utf-8")
+ARTICLE = (Path(__file__).parents[3] / "recipes" / "examples" / "skarvholm.txt").read_text(encoding="utf-8")
 GOLDENS = json.loads((FIXTURES / "bigbird-tokenizer-4.44.json").read_text(encoding="utf-8"))["variants"]
 PROBES = [
     "The lighthouse is [MASK].",

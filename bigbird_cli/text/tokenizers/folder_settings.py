@@ -17,7 +17,7 @@ from bigbird_cli.text.huggingface.special_tokens import ROLES, added_token
 from bigbird_cli.text.tokenizers.vocabulary_files import added_tokens
 
 
-def found(name: str | Path, settings: dict[str, Any]) -> Path:
+def find_tokenizer(name: str | Path, settings: dict[str, Any]) -> Path:
     """The folder or file that a name leads to, fetched from the hub where it is nothing local.
 
     Args:

@@ -19,10 +19,10 @@ from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.files import hub as client
 from bigbird_cli.text.huggingface import bigbird_tokenizer
 from bigbird_cli.text.huggingface.batch_encoding import Cut
-from bigbird_cli.text.tokenizers import tokenizer_files
+from bigbird_cli.text.tokenizers import folder_settings
 from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 VOCABULARY = FIXTURES / "tiny-spiece.model"
 GOLDENS = json.loads((FIXTURES / "bigbird-tokenizer-4.44.json").read_text(encoding="utf-8"))["variants"]
 VARIANTS = range(len(GOLDENS))
@@ -405,20 +405,20 @@ def test_a_hub_that_does_not_answer_leaves_the_cache(tmp_path: Path, monkeypatch
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: threading.Event().wait())
     with pytest.warns(BigBirdWarning, match="cached copy"):
-        tokenizer_files.found("me/model", {"revision": "main"})
+        folder_settings.find_tokenizer("me/model", {"revision": "main"})
     assert asked[-1]["local_files_only"] is True
     assert asked[-1]["revision"] == "main"
     monkeypatch.setattr(client, "SECONDS", 60)
     found = SimpleNamespace(sha="c0ffee", siblings=[])
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: found)
-    tokenizer_files.found("me/model", {})
+    folder_settings.find_tokenizer("me/model", {})
     assert asked[-1]["local_files_only"] is False
 
 
 def test_a_shipped_name_and_a_home_folder_are_never_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tokenizer_files, "fetch_model", None)
-    monkeypatch.setattr(tokenizer_files, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(folder_settings, "fetch_model", None)
+    monkeypatch.setattr(folder_settings, "SHIPPED", tmp_path / "shipped")
     folder = tmp_path / "shipped" / "tiny"
     folder.mkdir(parents=True)
     with pytest.raises(ModelError, match="the folder holds no tokenizer"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.data.stream import shuffled
+from bigbird_cli.data.shuffle import shuffled
 
 
 @given(n=st.integers(0, 40), buffer=st.integers(1, 50), seed=st.integers(0, 9))

@@ -157,7 +157,7 @@ def _is_plain_model(model: Any) -> bool:
 def _try_out(path: Path, stages: list[Mapping[str, Any]]) -> None:
     patterns = "".join(str(stage["pattern"]) for stage in stages if "pattern" in stage)
     named = "".join(dict.fromkeys(character for character in patterns if character.isalnum() or character == " "))[:24]
-    program = python_command("bigbird_cli.text.tokenizers.tokenizer_trial", str(path), named)
+    program = python_command("bigbird_cli.text.tokenizers.trial", str(path), named)
     try:
         done = subprocess.run(
             program,

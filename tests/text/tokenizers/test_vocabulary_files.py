@@ -13,7 +13,7 @@ from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.tokenizers.spiece_file import read_spiece
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 
-TINY = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-spiece.model"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", "##s", "drug", "<", ">", "漢"]
 DRUG = {"content": "<drug>", "lstrip": False, "rstrip": False, "single_word": False, "normalized": True}
 

@@ -15,7 +15,7 @@ from bigbird_cli.text.huggingface.special_tokens import ROLES
 from bigbird_cli.text.tokenizers.tokens import Tokenizer
 
 
-class CalledTokenizer(BigBirdTokenizer):
+class CallableTokenizer(BigBirdTokenizer):
     """A tokenizer of documents, called with transformers' conventions.
 
     Added tokens in a text, special ones among them, are cut out of it first, as `BigBirdTokenizer` does; what stands
@@ -75,14 +75,14 @@ class CalledTokenizer(BigBirdTokenizer):
         for text in texts:
             ids: list[int] = []
             spans: list[Span] = []
-            for stretch in self._cut(text, split_special_tokens):
-                if stretch.is_token:
-                    ids.append(self.convert_tokens_to_ids(stretch.text))
-                    spans.append((stretch.places[0], stretch.places[-1] + 1))
+            for segment in self._cut(text, split_special_tokens):
+                if segment.is_token:
+                    ids.append(self.convert_tokens_to_ids(segment.text))
+                    spans.append((segment.places[0], segment.places[-1] + 1))
                     continue
-                tokens = self._tokenizer.encode(stretch.text)
+                tokens = self._tokenizer.encode(segment.text)
                 ids += tokens.ids.tolist()
-                spans += stretch.in_whole(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
+                spans += segment.in_whole(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
             readings.append(Reading(ids, spans if with_spans else None))
         return readings
 

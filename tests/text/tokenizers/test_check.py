@@ -14,13 +14,13 @@ import sentencepiece
 
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
-from bigbird_cli.text.tokenizers import tokenizer_check
+from bigbird_cli.text.tokenizers import check
 from bigbird_cli.text.tokenizers.charsmap import check_charsmap
 from bigbird_cli.text.tokenizers.spiece_file import read_spiece
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from tests.conftest import write_wordpiece
 
-TINY = Path(__file__).parent / "fixtures" / "tiny-spiece.model"
+TINY = Path(__file__).parents[1] / "fixtures" / "tiny-spiece.model"
 CONTROL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]"]
 
 
@@ -191,20 +191,20 @@ def test_a_usual_tokenizer_needs_no_trial(
 def test_an_unusual_pattern_that_is_harmless_is_tried_and_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
     run = subprocess.run
-    monkeypatch.setattr(tokenizer_check.subprocess, "run", lambda *a, **k: tried.append(a) or run(*a, **k))
+    monkeypatch.setattr(check.subprocess, "run", lambda *a, **k: tried.append(a) or run(*a, **k))
     change(folder, pre_tokenizer=regex("Split", r"\p{N}{2}|[a-z]+"))
     assert load_tokenizer(folder).pieces(load_tokenizer(folder).encode("lamp 12").ids.tolist())[0] == "lamp"
     assert len(tried) == 2
 
 
-@pytest.mark.parametrize("pattern", [tokenizer_check.LINEAR_ENDS, tokenizer_check.SQUARE_ENDS])
+@pytest.mark.parametrize("pattern", [check.LINEAR_ENDS, check.SQUARE_ENDS])
 def test_a_run_of_blanks_takes_linear_time(tmp_path: Path, pattern: str) -> None:
     BigBirdTokenizerFast(vocab_file=TINY).save_pretrained(tmp_path)
     (tmp_path / "spiece.model").unlink(missing_ok=True)
     path = tmp_path / "tokenizer.json"
     content = path.read_text(encoding="utf-8")
-    assert json.dumps(tokenizer_check.LINEAR_ENDS, ensure_ascii=False) in content
-    pair = (json.dumps(one, ensure_ascii=False) for one in (tokenizer_check.LINEAR_ENDS, pattern))
+    assert json.dumps(check.LINEAR_ENDS, ensure_ascii=False) in content
+    pair = (json.dumps(one, ensure_ascii=False) for one in (check.LINEAR_ENDS, pattern))
     path.write_text(content.replace(*pair), encoding="utf-8")
     tokenizer = load_tokenizer(tmp_path)
     began = time.process_time()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.data import json_stream
-from bigbird_cli.data.json_stream import JsonStream
 from bigbird_cli.errors import DataError
+from bigbird_cli.files import json_stream
+from bigbird_cli.files.json_stream import JsonStream
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),

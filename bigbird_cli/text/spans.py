@@ -38,7 +38,7 @@ _MOST_MARKS = 4
 """Marks on a side at most, as in "≈ -US$ 5"."""
 
 
-def widened(text: str, start: int, end: int) -> tuple[int, int]:
+def widen(text: str, start: int, end: int) -> tuple[int, int]:
     """Widen the characters start..end of a text over what belongs to them and stands right beside them.
 
     That is the rest of a number, its sign, currency and unit; the mark of a #tag, a @name or of C++; and the bracket
