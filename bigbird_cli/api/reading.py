@@ -21,11 +21,11 @@ from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.files.names import CONFIG, TASK
-from bigbird_cli.files.paths import local_path, reading_a_model
+from bigbird_cli.files.paths import local_path, model_file_errors
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.base import Decoder, Feature
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask
-from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
+from bigbird_cli.text.documents import EncodedDocument, encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, load_tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
 from bigbird_cli.weights.store import ModelFolder, check_vocabulary, open_folder
@@ -288,7 +288,7 @@ def _groups(
     """Tokenise items, and gather those that are read together."""
     group: list[_Ready[I] | FailedItem] = []
     n_windows = n_tokens = 0
-    document: ReadDocument | None = None
+    document: EncodedDocument | None = None
     warned: list[str] = []
 
     def prepared(item: I) -> _Ready[I]:
@@ -304,7 +304,7 @@ def _groups(
             )
         if not len(document):
             raise DataError(
-                f"the document {unreadable(document)}", where=item.name, fix="give a document with text in it"
+                f"the document {why_empty(document)}", where=item.name, fix="give a document with text in it"
             )
         ids = beside(item)
         ready = _Ready(item, document, ids, _plan(reader, len(document), 0 if ids is None else len(ids)))
@@ -345,7 +345,7 @@ class _Ready(Generic[I]):
     """An item whose windows are planned."""
 
     item: I
-    document: ReadDocument
+    document: EncodedDocument
     beside: np.ndarray | None
     plan: list[Window]
 
@@ -514,7 +514,7 @@ def _opened(
     return _Opened(folder, model, device=device, threads=threads, quantize=quantize)
 
 
-@reading_a_model()
+@model_file_errors()
 def stamps(model: str | Path) -> tuple[tuple[str, int], ...]:
     """What tells a folder that was written anew from the one that is open; nothing for a name that is no folder."""
     folder = local_path(model)

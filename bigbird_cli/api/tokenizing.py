@@ -13,7 +13,7 @@ from bigbird_cli.events import Tokenizing
 from bigbird_cli.files.folders import remove_abandoned, whole_folder
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import CONFIG
-from bigbird_cli.files.paths import local_path, reading_a_model
+from bigbird_cli.files.paths import local_path, model_file_errors
 from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer, load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus
@@ -147,7 +147,7 @@ def _open_tokenizer(model: str | Path, *, offline: bool, revision: str | None) -
 
 
 @lru_cache(maxsize=1)
-@reading_a_model()
+@model_file_errors()
 def _opened_tokenizer(
     model: str, is_path: bool, offline: bool, revision: str | None, stamps: tuple[tuple[str, int], ...]
 ) -> Tokenizer:

@@ -41,7 +41,7 @@ class Sentences:
     Attributes:
         name: what the file calls it (`# newdoc id = ...`), else "file:line" of its beginning.
         where: "file:line" of its beginning, for messages.
-        file: the file's name; a word's place is f"{file}:{token.line}".
+        file: the file's name; a word's location is f"{file}:{token.line}".
         sentences: its sentences; none is empty.
     """
 
@@ -68,7 +68,7 @@ def read_sentences(source: str | Path, *, word: int | None = None, tag: int | No
 
     Raises:
         DataError: a file is missing, not UTF-8 or holds no word, or a line has another number of columns than those
-            before it, or too few; it names the place.
+            before it, or too few; it names the location.
     """
     for file in files_in(source, SUFFIXES):
         yield from file_sentences(file, word=word, tag=tag)

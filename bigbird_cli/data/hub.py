@@ -126,9 +126,9 @@ def with_names(fields: dict[str, Any], classes: Mapping[str, Sequence[str]], whe
     named = {}
     for column in classes.keys() & fields.keys():
         value, names = fields[column], classes[column]
-        place = f'{where}, "{column}"'
+        location = f'{where}, "{column}"'
         is_list = isinstance(value, list)
-        named[column] = [_name(each, names, place) for each in value] if is_list else _name(value, names, place)
+        named[column] = [_name(each, names, location) for each in value] if is_list else _name(value, names, location)
     return fields | named
 
 

@@ -84,7 +84,7 @@ class _Digest:
         return self._sha256.hexdigest()
 
 
-def insist_unchanged(sources: Iterable[str | Path], key: str, *, offline: bool = False) -> None:
+def check_unchanged(sources: Iterable[str | Path], key: str, *, offline: bool = False) -> None:
     """Refuse sources that were read and do not hold now what they held before.
 
     Args:

@@ -56,14 +56,14 @@ class Row:
         fields: the values by their column; of CSV and TSV all are strings.
         where: "file:line" or "file[number of the row, from 0]", for messages.
         file: the file, as `where` names it.
-        place: a name that no other row of the source has, for a row without one of its own.
+        key: a name that no other row of the source has, for a row without one of its own.
         decimal: the decimal mark of numbers that are written as strings.
     """
 
     fields: dict[str, Any]
     where: str
     file: str = ""
-    place: str = ""
+    key: str = ""
     decimal: str = "."
 
     def value(self, column: str, *, setting: str | None = None) -> Any:
@@ -133,7 +133,7 @@ def read_rows(
         The rows, in order. ClassLabel numbers come as their names. There may be none: a list may be empty.
 
     Raises:
-        DataError: a file is missing, empty, of an unknown kind or not UTF-8, or a row is broken; it names the place.
+        DataError: a file is missing, empty, of an unknown kind or not UTF-8, or a row is broken; it names the location.
     """
     if hub.is_hub(source):
         name = str(source)
@@ -145,17 +145,17 @@ def read_rows(
 
 
 def file_rows(file: File, example: str = _EXAMPLE, *, source: str | Path = "") -> Iterator[Row]:
-    """Read the rows of one file, see `read_rows`; in their places it is named below the source that it comes from."""
+    """Read the rows of one file, see `read_rows`; their keys name it below the source that it comes from."""
     within = file.name.removeprefix(str(Path(source))).lstrip(os.sep) if source else ""
     for row in _file_rows(file, example):
         if isinstance(row, DataError):
             raise row
         whole = _whole(row)
-        yield replace(whole, place=f"{within}:{row.place}") if within else whole
+        yield replace(whole, key=f"{within}:{row.key}") if within else whole
 
 
 def rows_and_errors(file: File, example: str = _EXAMPLE) -> Iterator[Row | DataError]:
-    """Read the rows of one file, see `read_rows`; a broken one becomes an error in its place, and the others are read.
+    """Read the rows of one file, see `read_rows`; a broken one becomes an error in its turn, and the others are read.
 
     What cannot be read on from, such as a comma that is missing between two objects of a list, is the last.
     """

@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 def shuffled(items: Iterable[T], *, buffer: int, rng: np.random.Generator) -> Iterator[T]:
-    """Give items in a random order, holding `buffer` of them: one of those is drawn, and the next item takes its place.
+    """Give items in a random order, holding `buffer` of them: one of those is drawn, and the next item replaces it.
 
-    An item comes at most `buffer` - 1 places before its own; a buffer as large as the data gives every order alike.
+    An item comes at most `buffer` - 1 positions before its own; a buffer as large as the data gives every order alike.
 
     Args:
         items: read as they are needed.
@@ -25,7 +25,7 @@ def shuffled(items: Iterable[T], *, buffer: int, rng: np.random.Generator) -> It
         if len(held) < buffer:
             held.append(item)
             continue
-        place = int(rng.integers(buffer))
-        yield held[place]
-        held[place] = item
-    yield from (held[place] for place in rng.permutation(len(held)))
+        index = int(rng.integers(buffer))
+        yield held[index]
+        held[index] = item
+    yield from (held[index] for index in rng.permutation(len(held)))

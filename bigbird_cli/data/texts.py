@@ -50,7 +50,7 @@ def read_texts(
         offline: a name of the hub is an error, and nothing is looked up.
 
     Raises:
-        DataError: a file is missing or not UTF-8, a row is broken or lacks the column; it names the place.
+        DataError: a file is missing or not UTF-8, a row is broken or lacks the column; it names the location.
     """
     if hub.is_hub(source):
         yield from _row_texts(rows.read_rows(source, offline=offline), column, skip_null=skip_null)

@@ -152,7 +152,7 @@ _UPPER = frozenset(range(9))
 
 
 def _wide_encoding(start: bytes) -> str | None:
-    """UTF-16 or UTF-32, which write most scripts with a byte of 0 to 8 in every unit, always at the same place."""
+    """UTF-16 or UTF-32, which write most scripts with a byte of 0 to 8 in every unit, always at the same offset."""
     for mark, encoding in (
         (codecs.BOM_UTF32_LE, "UTF-32"),
         (codecs.BOM_UTF32_BE, "UTF-32"),

@@ -38,11 +38,11 @@ class Skipped:
 
 
 OnSkipped = Callable[[Skipped], None]
-"""Is told of the files of a folder that are not read."""
+"""Is called with the files of a folder that are not read."""
 
 
 def warn_of_skipped(skipped: Skipped) -> None:
-    """Tell of files that are not read in a warning."""
+    """Warn of files that are not read."""
     warnings.warn(BigBirdWarning(str(skipped)), stacklevel=3)
 
 
@@ -59,7 +59,7 @@ def walk(folder: Path, *, on_error: Callable[[DataError], None] | None = None) -
 
     Args:
         folder: where to begin.
-        on_error: is told of a subfolder that cannot be read; None raises the error.
+        on_error: is called with the error of a subfolder that cannot be read; None raises the error.
     """
 
     def unreadable(error: OSError) -> None:
@@ -93,7 +93,7 @@ def find_files(
         folder: what is in it, see `walk`.
         suffixes: kinds of files to take.
         suffix_of: tells a file's kind.
-        on_skipped: is told of files of other kinds, and of pipes and the like.
+        on_skipped: is called with files of other kinds, and with pipes and the like.
 
     Raises:
         DataError: there is no file with one of the suffixes in it.

@@ -127,7 +127,7 @@ def breaks_off(error: json.JSONDecodeError) -> bool:
 
 
 def json_problem(error: json.JSONDecodeError) -> str:
-    """What is wrong, without the place, of which Python's own words keep a part: "Invalid control character at"."""
+    """What is wrong, without the location, of which Python's own words keep a part: "Invalid control character at"."""
     return error.msg.removesuffix(" at").removesuffix(" starting").rstrip(": ")
 
 
@@ -139,7 +139,7 @@ def _not_json(error: json.JSONDecodeError, text: str) -> str:
 
 
 def _line_text(line: bytes, where: str) -> str:
-    """Decode a line; its place is in `where`."""
+    """Decode a line; `where` is its location."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -73,13 +73,13 @@ def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipp
         source: a file, an archive (*.zip), or a folder, whose subfolders are read too, but for what `is_left_out`.
         suffixes: the kinds of files to take from a folder or an archive, packed or not; a file that is named itself
             may have any.
-        on_skipped: is told of a folder's or an archive's files of other kinds.
+        on_skipped: is called with a folder's or an archive's files of other kinds.
 
     Raises:
         DataError: there is no such file, it cannot be read, or nothing of these kinds is in it.
     """
     path = Path(source)
-    # os.path: what may not be looked at is reported by the reading later
+    # os.path: what may not be looked at is reported when it is opened
     if os.path.isdir(path):  # noqa: PTH112
         files = find_files(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped)
         for file in files:

@@ -44,7 +44,7 @@ def empty_path() -> UsageError:
 
 
 @contextmanager
-def reading_a_model() -> Iterator[None]:
+def model_file_errors() -> Iterator[None]:
     """Say of a file or folder of a model that the system does not give, and why, that it is the model's fault."""
     try:
         yield

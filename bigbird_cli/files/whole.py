@@ -67,7 +67,7 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
-def refuse_link(path: Path) -> None:
+def check_no_link(path: Path) -> None:
     """Refuse a link where a folder is to be written into; nothing may stand there.
 
     Raises:

@@ -29,7 +29,7 @@ import numpy as np
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.section import Section
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
 
@@ -50,7 +50,7 @@ class WindowSource:
         owned: the spans that this window answers for, see `text.windows.owned_sums`.
     """
 
-    document: ReadDocument
+    document: EncodedDocument
     window: Window
     first: int
     owned: range

@@ -27,7 +27,7 @@ from bigbird_cli.tasks.base import (
 )
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack
-from bigbird_cli.text.documents import encode_document, unreadable
+from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import owned_sums
 
@@ -159,7 +159,7 @@ class MultipleChoice(WindowedTask):
         where = example.where or example.id
         document = encode_document(example.context, tokenizer, name=where)
         if not len(document):
-            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
+            raise DataError(f"the text {why_empty(document)}", where=where, fix="give it a text, or take the row out")
         encoded = [
             tokenizer.encode(f"{example.question} {choice}".strip(), newline="space").ids for choice in example.choices
         ]

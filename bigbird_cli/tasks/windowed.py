@@ -17,7 +17,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Overlap, WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, WindowSource
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
 
@@ -65,7 +65,7 @@ class Gathered(Generic[V]):
         longest_input: tokens of the longest model input.
     """
 
-    document: ReadDocument
+    document: EncodedDocument
     values: dict[Window, V] = field(default_factory=dict)
     owned: dict[Window, range] = field(default_factory=dict)
     longest_input: int = 0
@@ -221,7 +221,7 @@ class WindowedTask(TaskSection):
 
     def window_feature(
         self,
-        document: ReadDocument,
+        document: EncodedDocument,
         window: Window,
         owned: range,
         tokenizer: Tokenizer,
@@ -260,7 +260,7 @@ class WindowedTask(TaskSection):
 
     def window_features(
         self,
-        document: ReadDocument,
+        document: EncodedDocument,
         tokenizer: Tokenizer,
         *,
         example: int,

@@ -10,7 +10,7 @@ from itertools import chain
 
 import numpy as np
 
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 
 
 class _Classes(dict[int, str]):
@@ -87,7 +87,7 @@ class Units:
         return first < stop and (int(self.starts[first]), int(self.ends[stop - 1])) == (start, end)
 
 
-def units_of(document: ReadDocument) -> Units:
+def units_of(document: EncodedDocument) -> Units:
     """Find a document's units; a word of which no token reads a character is none."""
     parts = []
     begin, character, n_at_once = 0, 0, _TOKENS_AT_ONCE
@@ -131,7 +131,7 @@ _TOKENS_AT_ONCE = 1 << 16
 _LONG_WORD = 1 << 16
 
 
-def _units(document: ReadDocument, character: int, some: slice) -> Units:
+def _units(document: EncodedDocument, character: int, some: slice) -> Units:
     """The units of some of a document's tokens; before `character`, where a word begins, there are none of theirs."""
     starts, ends = document.tokens.starts[some], document.tokens.ends[some]
     last_character = len(document.text)

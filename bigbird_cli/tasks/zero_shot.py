@@ -25,7 +25,7 @@ from bigbird_cli.tasks.base import (
     finite_output,
 )
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
-from bigbird_cli.text.documents import encode_document, unreadable
+from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 MOST = 1000.0
@@ -224,7 +224,7 @@ class ZeroShot(ReadingTask):
         where = example.where or example.id
         document = encode_document(example.text, tokenizer, name=where)
         if not len(document):
-            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
+            raise DataError(f"the text {why_empty(document)}", where=where, fix="give it a text, or take the row out")
         yield from self.window_features(document, tokenizer, example=index)
 
     def _label_ids(self, label: str, tokenizer: Tokenizer, where: str) -> np.ndarray:

@@ -42,14 +42,14 @@ class FailedDocument:
 
 
 @dataclass(frozen=True, eq=False)
-class ReadDocument:
+class EncodedDocument:
     """A document and its tokens: made once, shared by all questions and windows.
 
     Attributes:
         text: the document as given; all offsets count its Unicode code points.
         tokens: its tokens, without special ones.
         unknown: how many of them are the unknown token, and characters that have no token: text that a model cannot
-            read.
+            see.
         name: where the text came from.
         pages: the document's, see `Document`.
     """
@@ -109,7 +109,7 @@ def encode_document(
     pages: tuple[Page, ...] = (),
     newline: Newline | None = None,
     on_progress: Callable[[int], None] | None = None,
-) -> ReadDocument:
+) -> EncodedDocument:
     """Tokenise a whole document once.
 
     Args:
@@ -118,16 +118,16 @@ def encode_document(
         name: where the text came from.
         pages: the document's; they are passed on as they are.
         newline: the tokenizer's rule for line breaks; None for the one its vocabulary wants.
-        on_progress: is told now and then how many characters have been read.
+        on_progress: is called now and then with the number of characters encoded.
     """
     tokens = tokenizer.encode(text, newline=newline, on_progress=on_progress)
     unknown = 0 if tokenizer.unk_id is None else int(np.count_nonzero(tokens.ids == tokenizer.unk_id))
     unknown += dropped(text, tokenizer).total()
-    return ReadDocument(text=text, tokens=tokens, unknown=unknown, name=name, pages=pages)
+    return EncodedDocument(text=text, tokens=tokens, unknown=unknown, name=name, pages=pages)
 
 
-def unreadable(document: ReadDocument) -> str:
-    """What to say of a document without tokens."""
+def why_empty(document: EncodedDocument) -> str:
+    """Why a document has no tokens, for a message."""
     if not document.text:
         return "is empty"
     if document.unknown:
@@ -144,7 +144,7 @@ def read_documents(
         paths: files; folders, whose files of the kinds in READERS are read in the order of their names, subfolders
             included, but for what `is_left_out`; "-" for standard input.
         stdin: binary stream for "-"; by default the process's own.
-        on_skipped: is told of a folder's files of other kinds.
+        on_skipped: is called with a folder's files of other kinds.
 
     Yields:
         A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8, and
@@ -152,7 +152,7 @@ def read_documents(
     """
     for path in paths:
         try:
-            # os.path: what may not be looked at is reported by the reading below
+            # os.path: what may not be looked at is reported when it is opened below
             is_folder = str(path) != "-" and os.path.isdir(path)  # noqa: PTH112
             files = find_files(Path(path), tuple(READERS), on_skipped=on_skipped) if is_folder else [path]
         except DataError as error:

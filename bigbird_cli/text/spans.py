@@ -61,12 +61,12 @@ def widen(text: str, start: int, end: int) -> tuple[int, int]:
     return _with_brackets(text, start, end)
 
 
-def _number_around(text: str, place: int) -> tuple[int, int]:
+def _number_around(text: str, index: int) -> tuple[int, int]:
     """The number that a digit is part of; the character alone where there is none, as in dates and long codes."""
-    alone = place, place + 1
-    if text[place] not in "0123456789":
+    alone = index, index + 1
+    if text[index] not in "0123456789":
         return alone
-    low, high = max(0, place - _LONGEST_NUMBER), min(len(text), place + _LONGEST_NUMBER)
+    low, high = max(0, index - _LONGEST_NUMBER), min(len(text), index + _LONGEST_NUMBER)
     first, stop = alone
     while first > low and text[first - 1] in "0123456789.,":
         first -= 1

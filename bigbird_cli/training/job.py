@@ -11,7 +11,7 @@ import numpy as np
 
 from bigbird_cli.backend import Compute, Engine, Peers, StartModel, open_backend
 from bigbird_cli.bigbird.heads import HEADS
-from bigbird_cli.data.keys import content_key, insist_unchanged, size_key, source_key
+from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature, Task
@@ -97,7 +97,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
             )
         dev = _dev_set(recipe, task, tokenizer, offline=offline)
         if data.dev is not None:
-            insist_unchanged([data.dev], keys["dev data"], offline=offline)
+            check_unchanged([data.dev], keys["dev data"], offline=offline)
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
 
@@ -120,7 +120,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
 
             def unchanged_features() -> Iterator[Feature]:
                 yield from features()
-                insist_unchanged(data.train, train_key, offline=offline)  # else the cache would have a wrong name
+                check_unchanged(data.train, train_key, offline=offline)  # else the cache would have a wrong name
 
             prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
             if not len(prepared):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bigbird_cli.errors import UsageError
-from bigbird_cli.files.whole import refuse_link
+from bigbird_cli.files.whole import check_no_link
 
 
 class ScalarWriter:
@@ -21,7 +21,7 @@ class ScalarWriter:
     """
 
     def __init__(self, folder: Path, *, after: int) -> None:
-        refuse_link(folder)
+        check_no_link(folder)
         require_tensorboard()
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter

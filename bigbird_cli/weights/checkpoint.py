@@ -23,7 +23,7 @@ from bigbird_cli.errors import BigBirdWarning, ModelError, UsageError
 from bigbird_cli.files.folders import disk_errors, remove_partial_folders, whole_folder
 from bigbird_cli.files.names import METRICS, WEIGHTS
 from bigbird_cli.files.paths import local_path
-from bigbird_cli.files.whole import PARTIAL, lock, open_plain, refuse_link, remove, set_aside
+from bigbird_cli.files.whole import PARTIAL, check_no_link, lock, open_plain, remove, set_aside
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 CHECKPOINTS: Final = "checkpoints"
@@ -56,7 +56,7 @@ def write_checkpoint(
             still there.
     """
     parent = run / CHECKPOINTS
-    refuse_link(parent)
+    check_no_link(parent)
     text = json.dumps(state, ensure_ascii=False).encode("utf-8")
     size = n_bytes(tensors) + len(text) + 10_000
     remove_partial_folders(parent)
@@ -224,7 +224,7 @@ class RunLock:
             UsageError: another process, or another run in this one, holds it.
             ResourceError: the folder cannot be written, or its lock is a link.
         """
-        refuse_link(self._path.parent / CHECKPOINTS)  # where older ones will be removed, too
+        check_no_link(self._path.parent / CHECKPOINTS)  # where older ones will be removed, too
         with disk_errors(self._path.parent, n_bytes=100):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = open_plain(self._path, os.O_RDWR | os.O_CREAT)

@@ -11,7 +11,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
-from bigbird_cli.files.paths import reading_a_model
+from bigbird_cli.files.paths import model_file_errors
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.sources import Source, open_source
@@ -59,7 +59,7 @@ class Inspection:
         return content | {"config": None if self.config is None else self.config.to_dict()}
 
 
-@reading_a_model()
+@model_file_errors()
 def inspect_model(
     path: str | Path, *, config: str | Path | None = None, pickle_io: PickleIO | None = None
 ) -> Inspection:

@@ -24,7 +24,7 @@ from bigbird_cli.bigbird.names import (
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import COMPANIONS, CONFIG
-from bigbird_cli.files.paths import reading_a_model
+from bigbird_cli.files.paths import model_file_errors
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.weights import formats
 from bigbird_cli.weights.bert import bert_to_bigbird
@@ -83,7 +83,7 @@ class Source:
         return name_among(POSITIONS, self.tensors)
 
 
-@reading_a_model()
+@model_file_errors()
 def open_source(path: str | Path, *, config: str | Path | None = None, pickle_io: PickleIO | None = None) -> Source:
     """Read a model of any kind and format.
 

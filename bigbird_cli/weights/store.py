@@ -16,12 +16,7 @@ from bigbird_cli.files.folders import whole_files, whole_folder
 from bigbird_cli.files.hub import fetch_model
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import CARD, COMPANIONS, CONFIG, INDEX, TASK, WEIGHTS
-from bigbird_cli.files.paths import (
-    SHIPPED,
-    is_local,
-    local_path,
-    reading_a_model,
-)
+from bigbird_cli.files.paths import SHIPPED, is_local, local_path, model_file_errors
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 SMALL_FILES: Final = 2_000_000
@@ -59,7 +54,7 @@ class SavesFiles(Protocol):
     def save(self, folder: Path) -> None: ...
 
 
-@reading_a_model()
+@model_file_errors()
 def open_folder(name: str | Path, *, offline: bool = False, revision: str | None = None, **hub: Any) -> ModelFolder:
     """Find a BigBird by its folder or name and read its configuration; `find_folder` says how.
 
@@ -72,7 +67,7 @@ def open_folder(name: str | Path, *, offline: bool = False, revision: str | None
     return ModelFolder(path=path, config=config, task=task)
 
 
-@reading_a_model()
+@model_file_errors()
 def find_folder(
     name: str | Path,
     *,
@@ -130,7 +125,7 @@ def shipped_models() -> list[str]:
     return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
 
 
-@reading_a_model()
+@model_file_errors()
 def read_tensors(
     folder: Path, *, weights: str = WEIGHTS, read: Callable[[Path], dict[str, np.ndarray]] | None = None
 ) -> dict[str, np.ndarray]:

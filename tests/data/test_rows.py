@@ -85,7 +85,7 @@ def test_an_archive_is_read_member_by_member_in_the_order_of_names(tmp_path: Pat
     rows = list(read_rows(tmp_path / "all.zip"))
     assert [row.fields["n"] for row in rows] == [1, 2, "3"]
     assert rows[0].where == f"{tmp_path / 'all.zip'}/a.jsonl.gz:1"
-    assert len({row.place for row in rows}) == 3
+    assert len({row.key for row in rows}) == 3
 
 
 def test_a_folder_is_read_file_by_file_in_the_order_of_names(tmp_path: Path) -> None:
@@ -96,14 +96,12 @@ def test_a_folder_is_read_file_by_file_in_the_order_of_names(tmp_path: Path) -> 
         write(tmp_path / name, gzip.compress(data.encode()) if name.endswith(".gz") else data)
     rows = list(read_rows(tmp_path))
     assert [row.fields["name"] for row in rows] == ["a.json.gz", "b.tsv", "c.jsonl", "deep/b.jsonl"]
-    assert [row.place for row in rows] == ["a.json.gz:data[0]", "b.tsv:2", "c.jsonl:1", "deep/b.jsonl:1"]
+    assert [row.key for row in rows] == ["a.json.gz:data[0]", "b.tsv:2", "c.jsonl:1", "deep/b.jsonl:1"]
     assert [row.file for row in rows] == [str(tmp_path / row.fields["name"]) for row in rows]
 
 
 def test_a_row_knows_its_line_or_its_number(tmp_path: Path) -> None:
-    places = {
-        name: [(row.where, row.place) for row in read_rows(write(tmp_path / name, FORMS[name]))] for name in FORMS
-    }
+    places = {name: [(row.where, row.key) for row in read_rows(write(tmp_path / name, FORMS[name]))] for name in FORMS}
     at = str(tmp_path)
     assert places["rows.csv"] == [(f"{at}/rows.csv:2", "2"), (f"{at}/rows.csv:5", "5")]  # a field and an empty line
     assert places["rows.jsonl"] == [(f"{at}/rows.jsonl:1", "1"), (f"{at}/rows.jsonl:3", "3")]

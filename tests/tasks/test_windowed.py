@@ -15,7 +15,7 @@ from bigbird_cli.tasks.multiple_choice import MultipleChoice
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack, settings_for, source_of
 from bigbird_cli.tasks.zero_shot import ZeroShot
-from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.documents import EncodedDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
 MARKS: Tokenizer = SimpleNamespace(cls_id=1, sep_id=2)  # type: ignore[assignment]
@@ -34,7 +34,7 @@ def windows(tokenizer: Tokenizer) -> list[Feature]:
     )
 
 
-def document_of(text: str, tokenizer: Tokenizer) -> ReadDocument:
+def document_of(text: str, tokenizer: Tokenizer) -> EncodedDocument:
     return encode_document(text, tokenizer, name="here")
 
 

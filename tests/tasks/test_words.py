@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from bigbird_cli.tasks import words
 from bigbird_cli.tasks.words import Units, units_of, words_of
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokens
 
 
-def document(text: str, spans: list[tuple[int, int]]) -> ReadDocument:
+def document(text: str, spans: list[tuple[int, int]]) -> EncodedDocument:
     starts, ends = np.array(spans, dtype=np.int32).reshape(-1, 2).T
-    return ReadDocument(text=text, tokens=Tokens(np.arange(len(spans), dtype=np.int32), starts, ends), unknown=0)
+    return EncodedDocument(text=text, tokens=Tokens(np.arange(len(spans), dtype=np.int32), starts, ends), unknown=0)
 
 
-def plain_units(read: ReadDocument) -> list[tuple[int, int, int]]:
+def plain_units(read: EncodedDocument) -> list[tuple[int, int, int]]:
     """Join words one token after the other, the slow and obvious way."""
     groups = [[start, end, -1] for start, end in words_of(read.text).tolist()]
     for token in range(len(read)):

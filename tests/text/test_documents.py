@@ -12,15 +12,15 @@ import pytest
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import Skipped
 from bigbird_cli.files.streams import read_text
-from bigbird_cli.text.documents import Document, FailedDocument, ReadDocument, read_documents
+from bigbird_cli.text.documents import Document, EncodedDocument, FailedDocument, read_documents
 from bigbird_cli.text.tokenizers.tokenizer import Tokens
 
 TORTURE = "\ufeffA\r\nb\u2028c\0d \U0001f469\u200d\U0001f680 e\u0301 \u05e9\u05dc\u05d5\u05dd\r"
 
 
-def document_of(text: str, spans: list[tuple[int, int]]) -> ReadDocument:
+def document_of(text: str, spans: list[tuple[int, int]]) -> EncodedDocument:
     starts, ends = (np.array(column, dtype=np.int32) for column in zip(*spans, strict=True))
-    return ReadDocument(text, Tokens(np.arange(len(spans), dtype=np.int32), starts, ends), unknown=0)
+    return EncodedDocument(text, Tokens(np.arange(len(spans), dtype=np.int32), starts, ends), unknown=0)
 
 
 def test_a_file_is_read_character_by_character(tmp_path: Path) -> None:

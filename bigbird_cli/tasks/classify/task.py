@@ -25,7 +25,7 @@ from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
 from bigbird_cli.tasks.classify.problems import PROBLEMS, Problem, names_of
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
-from bigbird_cli.text.documents import encode_document, unreadable
+from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 MOST_GRADES = 10
@@ -257,7 +257,7 @@ class Classification(ReadingTask):
         where = example.where or example.id
         document = encode_document(example.text, tokenizer, name=where)
         if not len(document):
-            raise DataError(f"the text {unreadable(document)}", where=where, fix="give it a text, or take the row out")
+            raise DataError(f"the text {why_empty(document)}", where=where, fix="give it a text, or take the row out")
         pair = None if example.pair is None else self.encode_pair(example.pair, tokenizer)
         yield from self.window_features(document, tokenizer, example=index, second=pair, labels=labels)
 

@@ -16,7 +16,7 @@ from bigbird_cli.tasks.ner.entities import GoldEntity
 from bigbird_cli.tasks.ner.tags import Legal, Scheme, TagDecoder, legal_tags, spans_of
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, source_of
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 
 
 class Entity(NamedTuple):
@@ -116,7 +116,7 @@ class _Run:
 class _Progress:
     """How far a document is decoded: its runs of units, and what came before its turn."""
 
-    def __init__(self, document: ReadDocument) -> None:
+    def __init__(self, document: EncodedDocument) -> None:
         self.document = document
         self.units = units_of(document)
         self.paragraphs = paragraphs_of(document.text, self.units)  # the units that begin one
@@ -224,7 +224,7 @@ class EntityDecoder:
             progress.runs[-1].add(part)
             unit = part.stop
 
-    def _entities(self, document: ReadDocument, units: Units, run: _Run) -> Iterator[Entity]:
+    def _entities(self, document: EncodedDocument, units: Units, run: _Run) -> Iterator[Entity]:
         path, log_probs = run.finish()
         cuts = [unit - run.first for unit in run.paragraphs]
         for begin, tags in zip([0, *cuts], np.split(path, cuts), strict=True):

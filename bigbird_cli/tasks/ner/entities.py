@@ -232,7 +232,7 @@ def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
     # labels beside words are tags
     entities = _column(row, columns.entities, [name for name in ENTITIES_COLUMNS if words is None or name != tags])
     id_ = row.fields.get("id")
-    id_ = row.place if id_ is None else str(id_)
+    id_ = row.key if id_ is None else str(id_)
     if columns.text in row.fields and entities is not None:
         text = row.text(columns.text)
         given = _list(row, entities)
@@ -360,7 +360,7 @@ def _is_blank(row: Row) -> bool:
 
 def _sentence(rows: Sequence[Row], word: str, tag: str, notes: _Notes) -> _Read:
     words, tags = zip(*((row.filled_text(word), row.filled_text(tag)) for row in rows), strict=True)
-    return _joined([(words, tags)], rows[0].place, rows[0].where, notes)
+    return _joined([(words, tags)], rows[0].key, rows[0].where, notes)
 
 
 def _span(value: Any, text: str, where: str) -> GoldEntity:

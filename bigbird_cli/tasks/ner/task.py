@@ -40,7 +40,7 @@ from bigbird_cli.tasks.ner.tags import (
 )
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
 from bigbird_cli.tasks.words import Units, units_of
-from bigbird_cli.text.documents import ReadDocument, encode_document
+from bigbird_cli.text.documents import EncodedDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
 
@@ -192,7 +192,7 @@ class NamedEntities(ReadingTask):
 
     def window_feature(
         self,
-        document: ReadDocument,
+        document: EncodedDocument,
         window: Window,
         owned: range,
         tokenizer: Tokenizer,

@@ -12,7 +12,7 @@ import numpy as np
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa.squad import QAExample
-from bigbird_cli.text.documents import ReadDocument, encode_document, unreadable
+from bigbird_cli.text.documents import EncodedDocument, encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, owned_sums
 
@@ -33,7 +33,7 @@ def training_features(
 def encode(task: "QuestionAnswering", examples: Sequence[QAExample], tokenizer: Tokenizer) -> "QAFeatures":
     """Turn examples into all their windows, see `QuestionAnswering.encode`."""
     encoder = _Encoder(task, tokenizer)
-    documents: list[ReadDocument] = []
+    documents: list[EncodedDocument] = []
     questions: list[np.ndarray] = []
     rows: list[tuple[int, ...]] = []
     for index, example in enumerate(examples):
@@ -56,7 +56,7 @@ class QAFeatures:
         self,
         task: "QuestionAnswering",
         tokenizer: Tokenizer,
-        documents: list[ReadDocument],
+        documents: list[EncodedDocument],
         questions: list[np.ndarray],
         rows: np.ndarray,
     ) -> None:
@@ -100,12 +100,12 @@ class _Encoder:
 
     def __init__(self, task: "QuestionAnswering", tokenizer: Tokenizer, *, hold: float = math.inf) -> None:
         self._task, self._tokenizer = task, tokenizer
-        self._documents: dict[str, ReadDocument] = {}  # by their text, the one read last at the end
+        self._documents: dict[str, EncodedDocument] = {}  # by their text, the one read last at the end
         self._room = hold
         self._unreachable = _LeftOut()
         self._too_long = _LeftOut()
 
-    def read(self, example: QAExample) -> tuple[ReadDocument, np.ndarray, str]:
+    def read(self, example: QAExample) -> tuple[EncodedDocument, np.ndarray, str]:
         """Tokenise an example: its document, its question (n,), and where both stand."""
         where = example.where or f"question {example.id}"
         document = self._documents.pop(example.context, None)
@@ -117,7 +117,7 @@ class _Encoder:
         self._documents[example.context] = document
         if not len(document):
             raise DataError(
-                f"the context {unreadable(document)}", where=where, fix="give it a text, or take the question out"
+                f"the context {why_empty(document)}", where=where, fix="give it a text, or take the question out"
             )
         return document, self._task.encode_question(example.question, self._tokenizer, where=where), where
 
@@ -171,7 +171,7 @@ class _Encoder:
         self._too_long.add(example)
 
     def _chosen(
-        self, example: QAExample, document: ReadDocument, plan: list[Window], *, first: int
+        self, example: QAExample, document: EncodedDocument, plan: list[Window], *, first: int
     ) -> Iterator[tuple[Window, range, tuple[int, int]]]:
         golds = [document.tokens_of(answer.start, answer.start + len(answer.text)) for answer in example.answers]
         labels = [_label(window, golds, first) for window in plan]

@@ -34,7 +34,7 @@ import numpy as np
 from bigbird_cli.tasks.base import Feature, finite_output
 from bigbird_cli.tasks.qa.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, source_of
-from bigbird_cli.text.documents import ReadDocument
+from bigbird_cli.text.documents import EncodedDocument
 
 if TYPE_CHECKING:
     from bigbird_cli.tasks.qa.task import QuestionAnswering
@@ -160,12 +160,12 @@ class SpanDecoder:
         )
 
 
-def _text(document: ReadDocument, first: int, last: int) -> str:
+def _text(document: EncodedDocument, first: int, last: int) -> str:
     start, end = document.answer_span(first, last)
     return document.text[start:end]
 
 
-def _span(document: ReadDocument, answer: Answer, total: float) -> Span:
+def _span(document: EncodedDocument, answer: Answer, total: float) -> Span:
     mentions = [document.answer_span(first, last) for _, first, last in answer.mentions]
     start, end = mentions[0]
     score = min(1.0, float(np.exp(answer.odds - total)))
@@ -185,7 +185,7 @@ def _apart(spans: Iterable[Span], n_best: int) -> tuple[Span, ...]:
     return tuple(chosen)
 
 
-def _seam(document: ReadDocument, owned: range) -> tuple[int, int]:
+def _seam(document: EncodedDocument, owned: range) -> tuple[int, int]:
     """Where a window takes over: characters between the last token of the one before and the first of its own."""
     first = -(-owned.start // 2)
     return document.span(first - 1, first - 1)[1], document.span(first, first)[0]

@@ -169,7 +169,7 @@ def _rows(source: str | Path, *, offline: bool) -> Iterator[_Row | EmptyValue]:
         elif row.where == row.file and not row.fields.keys() & {"context", "question"}:
             raise DataError('an object without "data" is not a set of questions', where=row.where, fix=SHAPE_HINT)
         else:
-            yield _row(row.fields, row.fields, row.file, row.where, row.place)
+            yield _row(row.fields, row.fields, row.file, row.where, row.key)
 
 
 def _article(row: Row) -> Iterator[_Row | EmptyValue]:
@@ -183,7 +183,7 @@ def _article(row: Row) -> Iterator[_Row | EmptyValue]:
             inner = f"{where}.qas[{q}]"
             if not isinstance(qa, dict):
                 raise DataError(f"this is {json_kind(qa)}, not an object", where=inner, fix=SHAPE_HINT)
-            yield _row(qa, paragraph, row.file, inner, f"{row.place}.paragraphs[{p}].qas[{q}]")
+            yield _row(qa, paragraph, row.file, inner, f"{row.key}.paragraphs[{p}].qas[{q}]")
 
 
 def _row(fields: Mapping[str, Any], around: Mapping[str, Any], name: str, where: str, place: str) -> _Row | EmptyValue:

@@ -16,7 +16,7 @@ Truncation = Literal["longest_first", "only_first", "only_second", "do_not_trunc
 PADDINGS: tuple[Padding, ...] = ("longest", "max_length", "do_not_pad")
 TRUNCATIONS: tuple[Truncation, ...] = ("longest_first", "only_first", "only_second", "do_not_truncate")
 
-NO_LIMIT = int(1e30)  # model_max_length of a tokenizer that was told none
+NO_LIMIT = int(1e30)  # model_max_length of a tokenizer without one
 _UNLIMITED_FROM = int(1e20)
 
 

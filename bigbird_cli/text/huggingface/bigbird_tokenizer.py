@@ -2,7 +2,7 @@
 
 It behaves as the slow tokenizer of transformers 4.44 does: special tokens in the text are control tokens, each
 segment between them starts afresh, and `[MASK]` eats the white space to its left. Documents go through
-`load_tokenizer` instead, which reads text as text.
+`load_tokenizer` instead, for which text is text.
 """
 
 import copy
@@ -19,7 +19,7 @@ from bigbird_cli.files.paths import cannot_be_read
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.batch_encoding import NO_LIMIT, plain_ids
-from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
+from bigbird_cli.text.huggingface.model_inputs import Encoded, ModelInputs, Span
 from bigbird_cli.text.huggingface.special_tokens import ROLES, Segment, described
 from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer, stored_settings, write_json
 from bigbird_cli.text.tokenizers.spiece_file import read_spiece, spiece_bytes
@@ -37,7 +37,7 @@ _ENGLISH_CLEAN_UP = (
     (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
 )  # fmt: skip
 
-# fewer characters than this are read before a second thread has started
+# fewer characters than this are encoded before a second thread has started
 _WORTH_THREADS = 50_000
 
 
@@ -55,7 +55,7 @@ class BigBirdTokenizer(ModelInputs):
         model_max_length: longest input of the model, in tokens; for truncation and padding to "max_length".
         padding_side, truncation_side: "right" or "left".
         clean_up_tokenization_spaces: whether decoding drops spaces before English punctuation.
-        split_special_tokens: read special tokens in a text as text.
+        split_special_tokens: take special tokens in a text for text.
         settings: anything else; kept, and saved by `save_pretrained`.
 
     Raises:
@@ -152,9 +152,11 @@ class BigBirdTokenizer(ModelInputs):
         ((pieces, _),) = self._pieces_of([text], split_special_tokens=split_special_tokens, with_spans=False)
         return pieces
 
-    def _read(self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool) -> list[Reading]:
-        read = self._pieces_of(texts, split_special_tokens=split_special_tokens, with_spans=with_spans)
-        return [Reading(self.convert_tokens_to_ids(pieces), spans if with_spans else None) for pieces, spans in read]
+    def _encode_texts(
+        self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
+    ) -> list[Encoded]:
+        encoded = self._pieces_of(texts, split_special_tokens=split_special_tokens, with_spans=with_spans)
+        return [Encoded(self.convert_tokens_to_ids(pieces), spans if with_spans else None) for pieces, spans in encoded]
 
     def _pieces_of(
         self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
@@ -168,25 +170,25 @@ class BigBirdTokenizer(ModelInputs):
             threads["num_threads"] = 1
         # of sentencepiece's two offset modes "proto" counts bytes; this one counts code points
         encoded = iter(self.sp_model.encode(plain, return_type="offset_mapping" if with_spans else str, **threads))
-        read: list[tuple[list[str], list[Span]]] = []
+        found: list[tuple[list[str], list[Span]]] = []
         for segments in cut:
             pieces: list[str] = []
             spans: list[Span] = []
             for segment in segments:
                 if segment.is_token:
                     pieces.append(segment.text)
-                    spans.append((segment.places[0], segment.places[-1] + 1))
+                    spans.append((segment.offsets[0], segment.offsets[-1] + 1))
                 elif with_spans:
                     encoding = next(encoded)
                     pieces += encoding["pieces"]
                     spans += self._spans(encoding, segment)
                 else:
                     pieces += next(encoded)
-            read.append((pieces, spans))
-        return read
+            found.append((pieces, spans))
+        return found
 
     def _cut(self, text: str, split_special_tokens: bool | None) -> list[Segment]:
-        """A text cut at its added tokens, unless those are to be read as text."""
+        """A text cut at its added tokens, unless those are to be text."""
         if not text.isascii():
             check_text(text)
         whole = self.split_special_tokens if split_special_tokens is None else split_special_tokens
@@ -228,7 +230,7 @@ class BigBirdTokenizer(ModelInputs):
         Args:
             token_ids: an id, or a list, array or tensor of them.
             skip_special_tokens: leave special tokens out, the unknown token among them.
-            clean_up_tokenization_spaces: drop spaces before English punctuation; by default as the tokenizer was told.
+            clean_up_tokenization_spaces: drop spaces before English punctuation; by default as the tokenizer does.
             spaces_between_special_tokens: put spaces round special tokens, but none before [MASK] and [SEP].
         """
         parts: list[str] = []

@@ -10,7 +10,7 @@ from tokenizers import AddedToken
 from bigbird_cli.files.names import TOKENIZER_JSON
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
-from bigbird_cli.text.huggingface.model_inputs import ModelInputs, Reading, Span
+from bigbird_cli.text.huggingface.model_inputs import Encoded, ModelInputs, Span
 from bigbird_cli.text.huggingface.special_tokens import ROLES
 from bigbird_cli.text.tokenizers.tokens import Tokenizer
 
@@ -19,10 +19,10 @@ class CallableTokenizer(BigBirdTokenizer):
     """A tokenizer of documents, called with transformers' conventions.
 
     Added tokens in a text, special ones among them, are cut out of it first, as `BigBirdTokenizer` does; what stands
-    between them is read by the other tokenizer.
+    between them is encoded by the other tokenizer.
 
     Args:
-        tokenizer: reads the text.
+        tokenizer: encodes the text.
         added_tokens_decoder: id -> token that is never split, besides those of the tokenizer.
         additional_special_tokens: more such tokens.
         settings: as of `BigBirdTokenizer`; a role that has no token here is the tokenizer's own.
@@ -67,24 +67,26 @@ class CallableTokenizer(BigBirdTokenizer):
         Raises:
             DataError: the text holds a lone surrogate.
         """
-        (reading,) = self._read([text], split_special_tokens=split_special_tokens, with_spans=False)
-        return list(self.convert_ids_to_tokens(reading.ids))
+        (encoded,) = self._encode_texts([text], split_special_tokens=split_special_tokens, with_spans=False)
+        return list(self.convert_ids_to_tokens(encoded.ids))
 
-    def _read(self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool) -> list[Reading]:
-        readings: list[Reading] = []
+    def _encode_texts(
+        self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
+    ) -> list[Encoded]:
+        encoded_texts: list[Encoded] = []
         for text in texts:
             ids: list[int] = []
             spans: list[Span] = []
             for segment in self._cut(text, split_special_tokens):
                 if segment.is_token:
                     ids.append(self.convert_tokens_to_ids(segment.text))
-                    spans.append((segment.places[0], segment.places[-1] + 1))
+                    spans.append((segment.offsets[0], segment.offsets[-1] + 1))
                     continue
                 tokens = self._tokenizer.encode(segment.text)
                 ids += tokens.ids.tolist()
                 spans += segment.in_whole(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
-            readings.append(Reading(ids, spans if with_spans else None))
-        return readings
+            encoded_texts.append(Encoded(ids, spans if with_spans else None))
+        return encoded_texts
 
     def decode(
         self,

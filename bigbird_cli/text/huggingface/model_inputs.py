@@ -25,15 +25,15 @@ from bigbird_cli.text.huggingface.special_tokens import SpecialTokens
 
 Span = tuple[int, int]
 NO_SPAN: Span = (0, 0)
-"""The place of a token that stands for no text, as transformers has it."""
+"""The span of a token that stands for no text, as transformers has it."""
 
 
-class Reading(NamedTuple):
+class Encoded(NamedTuple):
     """The tokens of one text, without the special ones that `build_inputs_with_special_tokens` adds."""
 
     ids: list[int]
     spans: list[Span] | None = None
-    """First character and the one after the last, of each token; None when nobody asked."""
+    """First character and the one after the last, of each token; None where they are not asked for."""
 
 
 class ModelInputs(SpecialTokens):
@@ -53,7 +53,9 @@ class ModelInputs(SpecialTokens):
     _warned: set[str]
     """Topics that a warning has been given of."""
 
-    def _read(self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool) -> list[Reading]:
+    def _encode_texts(
+        self, texts: Sequence[str], *, split_special_tokens: bool | None, with_spans: bool
+    ) -> list[Encoded]:
         """The tokens of each text."""
         raise NotImplementedError
 
@@ -144,7 +146,7 @@ class ModelInputs(SpecialTokens):
             return_offsets_mapping: add offset_mapping: for each token its first character in its text (with
                 is_split_into_words: in its word) and the one after its last, without the white space round it;
                 (0, 0) for the special tokens that are put in and for padding.
-            split_special_tokens: read special tokens in the text as text.
+            split_special_tokens: take special tokens in the text for text.
             padding_side: "right" or "left", in place of the tokenizer's.
             verbose: whether to warn.
 
@@ -225,7 +227,7 @@ class ModelInputs(SpecialTokens):
             has_pair.append(pair[1] is not None)
             texts += pair if has_pair[-1] else pair[:1]
         # every text in one go, so that threads share a large batch
-        readings = iter(
+        encoded_texts = iter(
             self._readings(
                 texts,
                 words=is_split_into_words,
@@ -237,8 +239,8 @@ class ModelInputs(SpecialTokens):
         cuts: list[Cut] = []
         for row, second in enumerate(has_pair):
             encoded = self._prepared(
-                next(readings),
-                next(readings) if second else None,
+                next(encoded_texts),
+                next(encoded_texts) if second else None,
                 truncation=limits.truncation,
                 max_length=limits.max_length,
                 return_attention_mask=False,
@@ -259,13 +261,13 @@ class ModelInputs(SpecialTokens):
     def prepare_for_model(self, ids: list[int], pair_ids: list[int] | None = None, **options: Any) -> BatchEncoding:
         """Model input of ids that have no special tokens yet; options as of a call."""
         kind = options.pop("return_tensors", None)
-        encoded = self._prepared(Reading(list(ids)), None if pair_ids is None else Reading(list(pair_ids)), **options)
+        encoded = self._prepared(Encoded(list(ids)), None if pair_ids is None else Encoded(list(pair_ids)), **options)
         return as_tensors(encoded.data, kind, cuts=encoded.cuts)
 
     def _prepared(
         self,
-        first: Reading,
-        second: Reading | None,
+        first: Encoded,
+        second: Encoded | None,
         *,
         add_special_tokens: bool = True,
         padding: bool | str = False,
@@ -327,7 +329,7 @@ class ModelInputs(SpecialTokens):
             encoded["offset_mapping"] = _joined_spans(first, second, with_special=add_special_tokens)
         if limits.max_length is None and len(encoded["input_ids"]) > self.model_max_length:
             self._warner("long", verbose)(
-                f"the input has {len(encoded['input_ids'])} tokens, the model reads at most {self.model_max_length}"
+                f"the input has {len(encoded['input_ids'])} tokens, the model takes at most {self.model_max_length}"
             )
         length = padded_length(
             len(encoded["input_ids"]), limits=limits, longest=len(encoded["input_ids"]), multiple_of=pad_to_multiple_of
@@ -423,7 +425,7 @@ class ModelInputs(SpecialTokens):
 
     def _readings(
         self, inputs: Sequence[Any], *, words: bool, split_special_tokens: bool | None, with_spans: bool
-    ) -> list[Reading]:
+    ) -> list[Encoded]:
         """The tokens of each input: a text, a list of words, of tokens or of ids."""
         texts: list[str] = []
         for item in inputs:
@@ -431,22 +433,22 @@ class ModelInputs(SpecialTokens):
                 texts.append(item)
             elif words and _is_list_of(str, item):
                 texts += item
-        read = iter(self._read(texts, split_special_tokens=split_special_tokens, with_spans=with_spans))
-        readings: list[Reading] = []
+        given = iter(self._encode_texts(texts, split_special_tokens=split_special_tokens, with_spans=with_spans))
+        encoded_texts: list[Encoded] = []
         for item in inputs:
             if isinstance(item, str):
-                readings.append(next(read))
+                encoded_texts.append(next(given))
             elif words and _is_list_of(str, item):
-                readings.append(_joined([next(read) for _ in item]))
+                encoded_texts.append(_joined([next(given) for _ in item]))
             elif _is_list_of(str, item) or _is_list_of(int, item):
                 if with_spans:
                     raise ValueError("a list of tokens or ids has no offsets: give the text")
-                readings.append(
-                    Reading(list(self.convert_tokens_to_ids(item)) if _is_list_of(str, item) else list(item))
+                encoded_texts.append(
+                    Encoded(list(self.convert_tokens_to_ids(item)) if _is_list_of(str, item) else list(item))
                 )
             else:
                 raise ValueError(f"a text is a string, a list of tokens or a list of ids, not {item!r:.80}")
-        return readings
+        return encoded_texts
 
     def _limits(
         self,
@@ -489,19 +491,19 @@ def _is_list_of(kind: type, value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], kind)
 
 
-def _joined(readings: Sequence[Reading]) -> Reading:
-    ids = [number for reading in readings for number in reading.ids]
-    if readings[0].spans is None:
-        return Reading(ids)
-    return Reading(ids, [span for reading in readings for span in reading.spans or ()])
+def _joined(encoded_texts: Sequence[Encoded]) -> Encoded:
+    ids = [number for encoded in encoded_texts for number in encoded.ids]
+    if encoded_texts[0].spans is None:
+        return Encoded(ids)
+    return Encoded(ids, [span for encoded in encoded_texts for span in encoded.spans or ()])
 
 
-def _shortened(reading: Reading, n_remove: int, *, side: str) -> Reading:
-    spans = None if reading.spans is None else without_end(reading.spans, n_remove, side=side)
-    return Reading(without_end(reading.ids, n_remove, side=side), spans)
+def _shortened(encoded: Encoded, n_remove: int, *, side: str) -> Encoded:
+    spans = None if encoded.spans is None else without_end(encoded.spans, n_remove, side=side)
+    return Encoded(without_end(encoded.ids, n_remove, side=side), spans)
 
 
-def _joined_spans(first: Reading, second: Reading | None, *, with_special: bool) -> list[Span]:
+def _joined_spans(first: Encoded, second: Encoded | None, *, with_special: bool) -> list[Span]:
     special = [NO_SPAN] if with_special else []
     spans = [*special, *(first.spans or ()), *special]
     return spans if second is None else [*spans, *(second.spans or ()), *special]

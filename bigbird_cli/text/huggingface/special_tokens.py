@@ -1,4 +1,4 @@
-"""The tokens of a vocabulary by name and id, those with a role, and those cut out of a text before it is read.
+"""The tokens of a vocabulary by name and id, those with a role, and those cut out of a text before it is encoded.
 
 Behaviour is that of transformers 4.44's slow tokenizers; tests/text/fixtures holds what they gave.
 """
@@ -17,37 +17,37 @@ ADDED_TOKEN_FIELDS = ("content", "single_word", "lstrip", "rstrip", "normalized"
 
 
 class Segment(NamedTuple):
-    """A part of a text that is read on its own.
+    """A part of a text that is encoded on its own.
 
     Attributes:
         text: its characters.
-        places: where each of them stands in the whole text.
+        offsets: where each of them stands in the whole text.
         is_token: the segment is an added token; any other is for the vocabulary.
     """
 
     text: str
-    places: Sequence[int]
+    offsets: Sequence[int]
     is_token: bool = False
 
     def lstripped(self) -> "Segment":
         """Without white space at its left end."""
         text = self.text.lstrip()
-        return Segment(text, self.places[len(self.text) - len(text) :], self.is_token)
+        return Segment(text, self.offsets[len(self.text) - len(text) :], self.is_token)
 
     def rstripped(self) -> "Segment":
         """Without white space at its right end."""
         text = self.text.rstrip()
-        return Segment(text, self.places[: len(text)], self.is_token)
+        return Segment(text, self.offsets[: len(text)], self.is_token)
 
     def followed_by(self, other: "Segment") -> "Segment":
         """Both as one text."""
-        return Segment(self.text + other.text, [*self.places, *other.places])
+        return Segment(self.text + other.text, [*self.offsets, *other.offsets])
 
     def in_whole(self, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """Spans of the segment's characters as spans of the whole text."""
-        places = [*self.places, self.places[-1] + 1] if self.text else [0]
+        offsets = [*self.offsets, self.offsets[-1] + 1] if self.text else [0]
         # a span ends after its last character, which need not be where the next one stands
-        return [(places[start], places[end - 1] + 1 if end > start else places[start]) for start, end in spans]
+        return [(offsets[start], offsets[end - 1] + 1 if end > start else offsets[start]) for start, end in spans]
 
 
 class SpecialTokens:

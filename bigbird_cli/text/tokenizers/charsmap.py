@@ -52,8 +52,8 @@ def _walk(units: np.ndarray, texts: np.ndarray) -> None:
         below = children[follows] ^ _offset(found[follows])
         leaves = below[(found[follows] >> 8 & 1).astype(bool)]
         if len(leaves):
-            places = units[leaves[leaves < len(units)]] & ((1 << 31) - 1)
-            if len(places) < len(leaves) or int(places.max()) >= len(texts) or not is_start[places].all():
+            starts = units[leaves[leaves < len(units)]] & ((1 << 31) - 1)
+            if len(starts) < len(leaves) or int(starts.max()) >= len(texts) or not is_start[starts].all():
                 raise ValueError("its character map points outside its texts")
         if len(below):
             waiting.append(below)

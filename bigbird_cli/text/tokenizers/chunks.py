@@ -2,7 +2,7 @@
 
 The libraries take hundreds of bytes a character while they work, and abort the process when there are none left. So
 they are given chunks that overlap. Two chunks are joined inside their overlap, between two tokens around which
-both tell the same tokens at the same characters: neither where the one ends nor where the other begins is felt there
+both have the same tokens at the same characters: neither where the one ends nor where the other begins is felt there
 any more, so the whole text has these tokens too. That asks no more of a tokenizer than that the tokens of a word depend
 on what stands near it.
 
@@ -23,10 +23,10 @@ OVERLAP = 1 << 10
 """Characters that two chunks share."""
 
 _TRIES = ((1, 1), (2, 16), (4, 32))
-"""How many times longer a chunk and its overlap are read, one after the other, until it joins the next one."""
+"""How many times longer a chunk and its overlap are encoded, one after the other, until it joins the next one."""
 
 _ALIKE = 8
-"""Tokens on either side of a join that both chunks must tell."""
+"""Tokens on either side of a join that both chunks must have in common."""
 
 _BYTES_A_CHARACTER = 1000
 """What the libraries take for a chunk at most."""
@@ -47,14 +47,14 @@ def encode_in_chunks(
         text: what to tokenise; `encode` is given it as it is unless it is longer than a chunk.
         chunk: characters to tokenise at once.
         overlap: characters that two chunks share.
-        on_progress: is told after each chunk how many characters have been read.
+        on_progress: is called after each chunk with the number of characters encoded.
 
     Raises:
         MemoryError: there is not enough of it for a chunk.
     """
     everything = len(text) + 1  # behind the last token, an empty one at the end included
 
-    def read(start: int, length: int) -> _Chunk:
+    def encode_at(start: int, length: int) -> _Chunk:
         stop = min(start + length, len(text))
         np.empty((stop - start) * _BYTES_A_CHARACTER, dtype=np.uint8)  # raises where a library would abort
         tokens = encode(text[start:stop])
@@ -63,20 +63,20 @@ def encode_in_chunks(
         return _Chunk(start, stop, _moved(tokens, start) if start else tokens)
 
     def followed(this: _Chunk) -> tuple[_Chunk, int, _Chunk]:
-        """A chunk, read longer if need be; the character where the next one takes over; and that one."""
+        """A chunk, a longer one if need be; the character where the next one takes over; and that one."""
         for longer, wider in _TRIES:
             if longer > 1:
-                this = read(this.start, chunk * longer)
+                this = encode_at(this.start, chunk * longer)
                 if this.stop == len(text):
-                    return this, everything, read(this.stop, 0)
-            after = read(this.stop - min(overlap * wider, chunk // 2), chunk)
-            place = _join(this, after)
-            if place is not None:
-                return this, place, after
-        place = _token_near(this, this.stop - overlap)
-        return this, place, read(place, chunk)
+                    return this, everything, encode_at(this.stop, 0)
+            after = encode_at(this.stop - min(overlap * wider, chunk // 2), chunk)
+            join = _join(this, after)
+            if join is not None:
+                return this, join, after
+        join = _token_near(this, this.stop - overlap)
+        return this, join, encode_at(join, chunk)
 
-    this = read(0, chunk)
+    this = encode_at(0, chunk)
     if this.stop == len(text):
         return this.tokens
     parts: list[Tokens] = []
@@ -110,15 +110,15 @@ def _part(tokens: Tokens, begin: int, end: int) -> Tokens:
 
 
 def _join(this: _Chunk, after: _Chunk) -> int | None:
-    """The start of a token, near the middle of their overlap, around which two chunks tell the same tokens."""
+    """The start of a token, near the middle of their overlap, around which two chunks have the same tokens."""
     ours, theirs = this.tokens, after.tokens
     candidates = np.arange(np.searchsorted(ours.starts, after.start) + _ALIKE, len(ours) - _ALIKE + 1)
     far = abs(ours.starts[candidates] - (after.start + this.stop) // 2)
     for i in candidates[np.argsort(far, kind="stable")].tolist():
-        place = int(ours.starts[i])
-        j = int(np.searchsorted(theirs.starts, place))
-        if place > ours.starts[i - 1] and j >= _ALIKE and _same(ours, i, theirs, j):
-            return place
+        start = int(ours.starts[i])
+        j = int(np.searchsorted(theirs.starts, start))
+        if start > ours.starts[i - 1] and j >= _ALIKE and _same(ours, i, theirs, j):
+            return start
     return None
 
 

@@ -104,7 +104,7 @@ class FastTokenizer(FolderTokenizer):
         return _encoded(self._reader, text)
 
     def _text_reader(self) -> tokenizers.Tokenizer:
-        """The tokenizer that reads text: one that can produce no control token.
+        """The tokenizer for text: one that can produce no control token.
 
         `encode_special_tokens` keeps the added-token pass from matching them; a model that holds them among its
         ordinary entries (Unigram does) would still find them there, so a copy gets those entries renamed.
@@ -132,7 +132,7 @@ class FastTokenizer(FolderTokenizer):
 
 
 def _encoded(tokenizer: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
-    """What the library reads, without special tokens; DataError for what the vocabulary has no token for."""
+    """What the library gives, without special tokens; DataError for what the vocabulary has no token for."""
     try:
         return tokenizer.encode(text, add_special_tokens=False)
     except BaseException as error:

@@ -98,7 +98,7 @@ class SentencePieceTokenizer(FolderTokenizer):
         for part in cutter.segments(text):
             if part.is_token:
                 ids.append(cutter.convert_tokens_to_ids(part.text))
-                spans.append((part.places[0], part.places[-1] + 1))
+                spans.append((part.offsets[0], part.offsets[-1] + 1))
                 continue
             found, inside = self._pieces_of(part.text)
             ids += found

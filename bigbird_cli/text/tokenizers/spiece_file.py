@@ -39,18 +39,18 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Spiece:
-    """What decides how a model reads text; defaults as the format's.
+    """What decides how a model encodes text; defaults as the format's.
 
     Attributes:
         pieces: in the order of their ids.
         model_type: UNIGRAM or another.
-        charsmap: a compiled normaliser; empty where text is read as it stands.
+        charsmap: a compiled normaliser; empty where text is taken as it stands.
         denormalizes: whether decoded text is changed too.
         dummy_prefix: a space is put before the text.
         removes_spaces: spaces at the ends go, and runs of them become one.
         escapes_spaces: a space is written as ▁.
         space_as_suffix: ▁ ends words instead of beginning them.
-        byte_fallback: characters outside the vocabulary are read as bytes.
+        byte_fallback: characters outside the vocabulary are encoded as bytes.
     """
 
     pieces: Sequence[Piece]
@@ -97,7 +97,7 @@ def read_spiece(proto: bytes) -> Spiece:
 
 
 def spiece_bytes(spiece: Spiece) -> bytes:
-    """A serialised model that reads text as `spiece` says."""
+    """A serialised model that encodes text as `spiece` says."""
     trainer = {
         _MODEL_TYPE: spiece.model_type,
         _SPACE_AS_SUFFIX: spiece.space_as_suffix,
@@ -130,7 +130,7 @@ def without_user_defined(proto: bytes, pieces: Iterable[Piece], names: Collectio
 
 
 def _piece(proto: bytes, start: int, stop: int) -> Piece:
-    name, score, kind, place = "", 0.0, NORMAL, None
+    name, score, kind, offset = "", 0.0, NORMAL, None
     for field, _, inner_start, inner_stop in fields(proto, start, stop):
         if field == _NAME:
             name = proto[inner_start:inner_stop].decode("utf-8")
@@ -139,8 +139,8 @@ def _piece(proto: bytes, start: int, stop: int) -> Piece:
                 raise ValueError(f"the score at byte {inner_start} has {inner_stop - inner_start} bytes instead of 4")
             (score,) = struct.unpack("<f", proto[inner_start:inner_stop])
         elif field == _KIND:
-            kind, place = proto[inner_start], inner_start
-    return Piece(name, score, kind, place)
+            kind, offset = proto[inner_start], inner_start
+    return Piece(name, score, kind, offset)
 
 
 def _piece_bytes(piece: Piece) -> bytes:

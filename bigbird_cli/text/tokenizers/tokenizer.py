@@ -6,7 +6,7 @@ from typing import Any
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.names import SPIECE_MODEL
-from bigbird_cli.files.paths import reading_a_model
+from bigbird_cli.files.paths import model_file_errors
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer
@@ -56,7 +56,7 @@ def extend_vocabulary(folder: Path, tokens: Sequence[str], extended: Path) -> No
     (extended / SPIECE_MODEL).unlink(missing_ok=True)  # which knows nothing of them and would be opened first
 
 
-@reading_a_model()
+@model_file_errors()
 def load_tokenizer(folder: str | Path) -> Tokenizer:
     """Open the tokenizer of a model folder, a shipped model or a hub name: its spiece.model, its tokenizer.json, or a
     BERT's or RoBERTa's older files.

@@ -49,7 +49,7 @@ class Tokens:
 
 
 class Tokenizer(Protocol):
-    """Text to tokens with exact offsets, and ids to text. Text is text: no control token is ever read out of it."""
+    """Text to tokens with exact offsets, and ids to text. What looks like a control token in a text is text."""
 
     @property
     def vocab_size(self) -> int:
@@ -81,18 +81,18 @@ class Tokenizer(Protocol):
 
     @property
     def newline(self) -> Newline:
-        """What this vocabulary wants done with line ends: read as spaces, or kept as they are."""
+        """What this vocabulary wants done with line ends: turned into spaces, or kept as they are."""
 
     def encode(
         self, text: str, *, newline: str | None = None, on_progress: Callable[[int], None] | None = None
     ) -> Tokens:
-        """Split text into tokens; no control tokens are added, and separators are read as spaces.
+        """Split text into tokens; no control tokens are added, and separators count as spaces.
 
         Args:
             text: any Unicode, of any length.
-            newline: "space" reads each of CR and LF as a space (offsets do not move), "keep" leaves them; by default
+            newline: "space" takes each of CR and LF for a space (offsets do not move), "keep" leaves them; by default
                 the vocabulary's own rule.
-            on_progress: is told now and then how many characters have been read.
+            on_progress: is called now and then with the number of characters encoded.
 
         Raises:
             DataError: the text holds a lone surrogate, which is no character.
@@ -107,7 +107,7 @@ class Tokenizer(Protocol):
 
     @property
     def added_tokens(self) -> "Mapping[int, AddedToken]":
-        """Id -> token, of those that the calling conventions of transformers cut out of a text before it is read."""
+        """Id -> token, of those that the calling conventions of transformers cut out of a text before it is encoded."""
 
     def __call__(self, text: Any, text_pair: Any = None, **options: Any) -> "BatchEncoding":
         """Model inputs with control tokens; see `FolderTokenizer`."""
@@ -150,11 +150,11 @@ def dropped(text: str, tokenizer: Tokenizer) -> Counter[str]:
     """Characters of a text that a vocabulary's cleaning leaves out without a token, and how often each occurs.
 
     These are private ones, those that no standard knows (yet), U+FFFD, and tags (the unseen letters in a region's
-    flag). Formats that are seen by nobody, such as joiners, are left out and say nothing.
+    flag). Invisible formats, such as joiners, are left out and say nothing.
     """
     rare = (character for character in set(text) if character > "\x9f" and _may_be_dropped(character))
-    read = {character: tokenizer.encode(character) for character in rare}
-    left_out = {character for character, tokens in read.items() if not (tokens.ends > tokens.starts).any()}
+    encoded = {character: tokenizer.encode(character) for character in rare}
+    left_out = {character for character, tokens in encoded.items() if not (tokens.ends > tokens.starts).any()}
     # one pass over the text, however many of the 137,000 private characters stand in it
     counts = Counter(filter(left_out.__contains__, text)) if left_out else Counter[str]()
     return Counter(dict(sorted(counts.items())))
@@ -212,8 +212,8 @@ def with_marks(starts: np.ndarray, ends: np.ndarray, codes: np.ndarray) -> np.nd
     if not len(mark_values):
         return ends
     is_mark = np.append(np.isin(codes, mark_values), False)
-    place = np.arange(len(is_mark))
-    next_other = np.minimum.accumulate(np.where(is_mark, len(is_mark), place)[::-1])[::-1]
+    index = np.arange(len(is_mark))
+    next_other = np.minimum.accumulate(np.where(is_mark, len(is_mark), index)[::-1])[::-1]
     # a mark that belongs to a later token is not this token's: stop where the next one starts
     limits = np.append(starts[1:], len(codes))
     longer = np.minimum(next_other[ends], limits)

@@ -68,7 +68,7 @@ class Corpus:
                 yield from self._read_path(Path(source))
 
     def _read_path(self, path: Path) -> Iterator[str]:
-        # os.path: what may not be looked at is reported by the reading below
+        # os.path: what may not be looked at is reported when it is opened below
         files = (
             find_files(path, (*READERS, JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
         )

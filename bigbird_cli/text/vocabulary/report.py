@@ -56,8 +56,8 @@ def tokenize(
     Args:
         text: any text; control tokens in it are text.
         tokenizer: the model's.
-        newline: how to read line ends; by default as the vocabulary wants.
-        on_progress: is told now and then how many characters have been read.
+        newline: what to do with line ends; by default as the vocabulary wants.
+        on_progress: is called now and then with the number of characters encoded.
 
     Raises:
         DataError: the text holds a lone surrogate.
@@ -67,10 +67,10 @@ def tokenize(
     n_left_out = left_out.total()
     if tokenizer.unk_id is None:
         return Report(tokenizer, tokens, n_left_out, left_out, n_left_out)
-    places = np.flatnonzero(tokens.ids == tokenizer.unk_id)
-    spans = (text[tokens.starts[i] : tokens.ends[i]] for i in places)
-    strangers = Counter(dict((_strangers(spans, tokenizer) + left_out).most_common()))
-    return Report(tokenizer, tokens, len(places) + n_left_out, strangers, n_left_out)
+    indices = np.flatnonzero(tokens.ids == tokenizer.unk_id)
+    spans = (text[tokens.starts[i] : tokens.ends[i]] for i in indices)
+    unknown_text = Counter(dict((_unknown_text(spans, tokenizer) + left_out).most_common()))
+    return Report(tokenizer, tokens, len(indices) + n_left_out, unknown_text, n_left_out)
 
 
 def named(character: str) -> str:
@@ -79,7 +79,7 @@ def named(character: str) -> str:
     return f"{character} ({number})" if character.isprintable() and not character.isspace() else number
 
 
-def _strangers(spans: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
+def _unknown_text(spans: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
     unknown: dict[str, bool] = {}
 
     def is_unknown(character: str) -> bool:

@@ -119,7 +119,7 @@ def train_vocabulary(
         corpus: what to read; all of it is, though no more than the sample is kept.
         folder: an existing folder; spiece.model, tokenizer_config.json and special_tokens_map.json are written into it.
         vocab_size: pieces in all, special ones included.
-        split: "whitespace" lets no piece reach over a space, and reads a text as if it began with one; "none" takes
+        split: "whitespace" lets no piece reach over a space, and takes a text as if it began with one; "none" takes
             text as it stands, for DNA or protein sequences.
         algorithm: "unigram" (Kudo, 2018, arXiv:1804.10959) or "bpe" (Sennrich et al., 2016, arXiv:1508.07909); None for
             the usual one of the split.
@@ -127,7 +127,7 @@ def train_vocabulary(
             the rarest stay unknown.
         byte_fallback: give each byte a piece, so that no text is unknown.
         sample_mb: megabytes (10^6 bytes) to learn from at most, drawn at random; None for the usual of the split.
-        on_progress: is told every few megabytes, and when learning begins.
+        on_progress: is called every few megabytes, and when learning begins.
 
     Raises:
         DataError: the corpus cannot be read, or holds nothing.
@@ -135,7 +135,7 @@ def train_vocabulary(
         ResourceError: memory did not suffice.
     """
     begun = time.monotonic()
-    tell = on_progress or (lambda _progress: None)
+    report = on_progress or (lambda _progress: None)
     n_fixed = N_SPECIAL + (N_BYTES if byte_fallback else 0)
     if vocab_size <= n_fixed:
         raise UsageError(
@@ -147,11 +147,11 @@ def train_vocabulary(
     for number, passage in enumerate(corpus):
         sample.add(passage)
         if number % _PASSAGES_A_CALL == 0:
-            tell(Progress("reading", corpus.n_lines, corpus.n_bytes))
+            report(Progress("reading", corpus.n_lines, corpus.n_bytes))
     passages = sample.passages()
     if not passages:
         raise DataError("the corpus holds no text", fix="name files with text in them")
-    tell(Progress("learning", corpus.n_lines, corpus.n_bytes))
+    report(Progress("learning", corpus.n_lines, corpus.n_bytes))
     has_words = split == "whitespace"
     model = _learn(
         passages,
@@ -222,30 +222,30 @@ def _learn(passages: Sequence[bytes], **settings: Any) -> bytes:
                 process.wait()
                 raise
         if process.returncode:
-            said = log.read_text(encoding="utf-8", errors="replace").strip()
-            raise _failure(said, process.returncode, settings)
+            message = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise _failure(message, process.returncode, settings)
         return model.read_bytes()
 
 
-def _failure(said: str, code: int, settings: dict[str, Any]) -> Exception:
+def _failure(message: str, code: int, settings: dict[str, Any]) -> Exception:
     """What sentencepiece's words mean to whoever asked."""
     asked = settings["vocab_size"]
-    if found := _TOO_MANY.search(said):
+    if found := _TOO_MANY.search(message):
         most = int(found[1])
         return UsageError(
             f"{asked:,} pieces are more than the corpus gives, which is {most:,}",
             where="vocab_size",
             fix=f"ask for {most} or fewer, or give a larger corpus",
         )
-    if found := _TOO_FEW.search(said):
+    if found := _TOO_FEW.search(message):
         least = int(found[1])
         return UsageError(
             f"{asked:,} pieces are too few: special pieces and the characters of the corpus alone are {least:,}",
             where="vocab_size",
             fix=f"ask for more than {least}, or for a smaller character_coverage",
         )
-    if code < 0 or "bad_alloc" in said:
+    if code < 0 or "bad_alloc" in message:
         return ResourceError(
             "sentencepiece ran out of memory or was stopped", fix="learn from a smaller sample (sample_mb)"
         )
-    return RuntimeError(f"sentencepiece failed with code {code}: {said}")
+    return RuntimeError(f"sentencepiece failed with code {code}: {message}")
