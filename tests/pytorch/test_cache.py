@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
+from bigbird_cli.pytorch.model.cache import KeyValueCache, LayerCache
 
 
 def some(n_tokens: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -14,7 +14,7 @@ def some(n_tokens: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_a_layer_holds_what_was_put_in_token_by_token() -> None:
     k, v = some(50, seed=0)
-    layer = KeptLayer.of(k[:, :, :3], v[:, :, :3])
+    layer = LayerCache.of(k[:, :, :3], v[:, :, :3])
     for end in range(4, 51):
         layer = layer.extended(k[:, :, end - 1 : end], v[:, :, end - 1 : end])
     assert torch.equal(layer.k_BNSH, k)
@@ -23,7 +23,7 @@ def test_a_layer_holds_what_was_put_in_token_by_token() -> None:
 
 def test_keeping_token_by_token_copies_each_token_a_few_times_at_most() -> None:
     k, v = some(1, seed=0)
-    layer = KeptLayer.of(k, v)
+    layer = LayerCache.of(k, v)
     stores = set()
     for _ in range(1000):
         layer = layer.extended(k, v)
@@ -33,7 +33,7 @@ def test_keeping_token_by_token_copies_each_token_a_few_times_at_most() -> None:
 
 def test_one_text_can_be_continued_in_two_ways() -> None:
     start, one, other = (some(n, seed=n) for n in (4, 2, 3))
-    layer = KeptLayer.of(*start).extended(*some(1, seed=9))
+    layer = LayerCache.of(*start).extended(*some(1, seed=9))
     first, second = layer.extended(*one), layer.extended(*other)
     assert torch.equal(first.k_BNSH[:, :, 5:], one[0])
     assert torch.equal(second.k_BNSH[:, :, 5:], other[0])
@@ -43,7 +43,7 @@ def test_one_text_can_be_continued_in_two_ways() -> None:
 
 def test_gradients_flow_through_a_cache() -> None:
     k, v = (x.requires_grad_() for x in some(3, seed=0))
-    layer = KeptLayer.of(k, v).extended(*some(2, seed=1))
+    layer = LayerCache.of(k, v).extended(*some(2, seed=1))
     layer.k_BNSH.sum().backward()
     assert k.grad is not None
     assert (k.grad == 1).all()

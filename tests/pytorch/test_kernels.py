@@ -81,11 +81,11 @@ def test_dense_kernel_agrees_with_reference(name: str, n_tokens: int, n_padding:
     assert_agree(name, n_tokens, min(n_padding, n_tokens - 1), None)
 
 
-@pytest.fixture(params=["kept", "computed again"])
+@pytest.fixture(params=["saved", "computed again"])
 def by_products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attention by products, whose weights are kept for the gradient, or not."""
+    """Attention by products, whose weights are saved for the gradient, or not."""
     monkeypatch.setattr(products, "are_quicker", lambda _: True)
-    monkeypatch.setattr(products, "KEPT_BYTES", 1 << 30 if request.param == "kept" else 0)
+    monkeypatch.setattr(products, "SAVED_BYTES", 1 << 30 if request.param == "saved" else 0)
 
 
 @pytest.mark.usefixtures("by_products")

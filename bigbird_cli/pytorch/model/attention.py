@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.cache import KeptLayer
+from bigbird_cli.pytorch.model.cache import LayerCache
 from bigbird_cli.pytorch.model.chunking import chunk_size, chunked
 from bigbird_cli.pytorch.model.documents import Group
 from bigbird_cli.pytorch.model.kernels import KERNELS
@@ -30,7 +30,7 @@ WeightsForm = Literal["dense", "sparse"]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What every layer of one call is told, besides the states that it computes with."""
+    """What every layer of one call shares, besides the states."""
 
     layout: Layout
     """Where the batch's documents lie, and by which kernel to attend in them."""
@@ -45,13 +45,13 @@ class Context:
     is_encoder_token_BT: Tensor | None = None
 
 
-class Reading(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What attention returns."""
 
     states: Tensor
     """(B, S, D)"""
     weights: Weights | None
-    kept: KeptLayer | None
+    cached: LayerCache | None
 
 
 class SelfAttention(nn.Module):
@@ -75,9 +75,9 @@ class SelfAttention(nn.Module):
             width: of the hidden states; a multiple of n_heads.
             n_heads: attention heads.
             bias: whether the three projections have one.
-            dropout: probability of dropping an attention weight under full attention, in training.
+            dropout: probability of dropping an attention weight under dense attention, in training.
             sparse_dropout: the same under block-sparse attention.
-            is_causal: whether a token reads nothing behind itself.
+            is_causal: whether no token attends to what stands behind it.
             block_size: tokens per block.
             pattern_of: this layer's block pattern, called with `n_blocks`.
         """
@@ -93,15 +93,15 @@ class SelfAttention(nn.Module):
         self.pattern_of = pattern_of
 
     def forward(
-        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
-    ) -> Reading:
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: LayerCache | None = None
+    ) -> AttentionOutput:
         q_BNSH, k_BNSH, v_BNSH = (project_heads(project, x_BSD, self.n_heads) for project in self._projections())
-        kept = None
+        cached = None
         if past is not None:
-            kept = past.extended(k_BNSH, v_BNSH)
-            k_BNSH, v_BNSH = kept.k_BNSH, kept.v_BNSH
+            cached = past.extended(k_BNSH, v_BNSH)
+            k_BNSH, v_BNSH = cached.k_BNSH, cached.v_BNSH
         elif context.use_cache:
-            kept = KeptLayer.of(k_BNSH[:, :, : context.n_tokens], v_BNSH[:, :, : context.n_tokens])
+            cached = LayerCache.of(k_BNSH[:, :, : context.n_tokens], v_BNSH[:, :, : context.n_tokens])
         layout = context.layout
         parts = zip(layout.groups, *(layout.split(x) for x in (q_BNSH, k_BNSH, v_BNSH)), strict=True)
         out_BNSH = layout.join([self._attend(group, *qkv) for group, *qkv in parts])
@@ -109,7 +109,7 @@ class SelfAttention(nn.Module):
         if context.weights is not None:
             weights = self._weights(context, q_BNSH, k_BNSH)
         out_BNSH, weights = _by_head(out_BNSH, weights, head_mask_N)
-        return Reading(join_heads(out_BNSH), weights, kept if context.use_cache else None)
+        return AttentionOutput(join_heads(out_BNSH), weights, cached if context.use_cache else None)
 
     def _projections(self) -> tuple[Linear, Linear, Linear]:
         return self.query, self.key, self.value
@@ -122,7 +122,7 @@ class SelfAttention(nn.Module):
         dropout = dropout if self.training else 0.0
         if group.n_blocks_B is not None and group.is_token is not None:
             whole = group.n_tokens // self.block_size
-            fewest = whole if self.is_causal else group.fewest_blocks  # what a decoder reads depends on no length
+            fewest = whole if self.is_causal else group.fewest_blocks  # a decoder's rows depend on no length
             patterns = [self.pattern_of(n_blocks=n) for n in range(fewest, whole + 1)]
             return bucketed(q_GNSH, k_GNTH, v_GNTH, group.is_token, group.n_blocks_B, patterns, dropout=dropout)
         return KERNELS[group.kernel](
@@ -171,7 +171,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """A decoder's attention to the states of an encoder: full, at every length."""
+    """A decoder's attention to the states of an encoder: dense, at every length."""
 
     def __init__(self, *, width: int, n_heads: int, bias: bool, dropout: float) -> None:
         super().__init__()
@@ -182,8 +182,8 @@ class CrossAttention(nn.Module):
         self.dropout = dropout
 
     def forward(
-        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
-    ) -> Reading:
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: LayerCache | None = None
+    ) -> AttentionOutput:
         q_BNSH = split_heads(self.query(x_BSD), self.n_heads)
         if past is not None and past.cross is not None:
             k_BNTH, v_BNTH = past.cross
@@ -198,11 +198,11 @@ class CrossAttention(nn.Module):
         if context.weights is not None:
             weights = attention_weights(q_BNSH[:, :, : context.n_tokens], k_BNTH, is_token_BT, None)
         out_BNSH, weights = _by_head(out_BNSH, weights, head_mask_N)
-        return Reading(join_heads(out_BNSH), weights, KeptLayer.of(k_BNTH, v_BNTH))
+        return AttentionOutput(join_heads(out_BNSH), weights, LayerCache.of(k_BNTH, v_BNTH))
 
 
 def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
-    """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels read."""
+    """Project to heads, (B, N, S, H); a long text's, where no gradient is wanted, in the order that kernels want."""
     n_tokens = chunk_size(x_BSD)
     if n_tokens >= x_BSD.shape[1]:
         return split_heads(project(x_BSD), n_heads)
@@ -247,7 +247,7 @@ class Attention(nn.Module):
         self.output = output
 
     def forward(
-        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: KeptLayer | None = None
-    ) -> Reading:
-        reading: Reading = self.self(x_BSD, context, head_mask_N=head_mask_N, past=past)
-        return reading._replace(states=chunked(self.output, reading.states, x_BSD))
+        self, x_BSD: Tensor, context: Context, *, head_mask_N: Tensor | None = None, past: LayerCache | None = None
+    ) -> AttentionOutput:
+        output: AttentionOutput = self.self(x_BSD, context, head_mask_N=head_mask_N, past=past)
+        return output._replace(states=chunked(self.output, output.states, x_BSD))

@@ -63,7 +63,7 @@ class BigBirdModel(PretrainedModel):
                 "torch.jit.trace would write this input's lengths down for all others",
                 fix="use torch.export.export(model, (input_ids, attention_mask)), whose program checks the length",
             )
-        self._refuse_misplaced(inputs)
+        self._reject_misplaced(inputs)
         B, S = input_shape(inputs)
         past = self._past(inputs.get("past_key_values"), batch_size=B)
         n_before = past.n_tokens if past else 0
@@ -76,7 +76,7 @@ class BigBirdModel(PretrainedModel):
             inputs.get("inputs_embeds"),
             n_before=n_before,
         )
-        read = self.encoder(
+        encoded = self.encoder(
             x_BSD,
             token_mask(inputs.get("attention_mask"), (B, n_before + S)),
             is_global_BS=token_mask(inputs.get("global_attention_mask"), (B, S), name="global_attention_mask"),
@@ -88,25 +88,25 @@ class BigBirdModel(PretrainedModel):
                 name="encoder_attention_mask",
             ),
             past=past,
-            use_cache=self._keeps(inputs.get("use_cache")),
+            use_cache=self._uses_cache(inputs.get("use_cache")),
             weights="sparse" if form == "sparse" else "dense" if form else None,
             all_states=bool(self._setting(inputs, "output_hidden_states")),
         )
         return BaseModelOutputWithPoolingAndCrossAttentions(
-            last_hidden_state=read.last_BSD,
-            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(read.last_BSD[:, 0])),
-            hidden_states=read.states,
-            past_key_values=read.cache,
-            attentions=read.weights,
-            cross_attentions=read.cross_weights,
+            last_hidden_state=encoded.last_BSD,
+            pooler_output=None if self.pooler is None else torch.tanh(self.pooler(encoded.last_BSD[:, 0])),
+            hidden_states=encoded.states,
+            past_key_values=encoded.cache,
+            attentions=encoded.weights,
+            cross_attentions=encoded.cross_weights,
         )
 
     def _setting(self, inputs: ModelInputs, name: Literal["output_attentions", "output_hidden_states"]) -> Any:
         """What the call says, else what the checkpoint's config.json says."""
-        asked = inputs.get(name)
-        return getattr(self.config, name) if asked is None else asked
+        chosen = inputs.get(name)
+        return getattr(self.config, name) if chosen is None else chosen
 
-    def _keeps(self, use_cache: bool | None) -> bool:
+    def _uses_cache(self, use_cache: bool | None) -> bool:
         if not self.config.is_decoder:
             return False
         return self.config.use_cache and not self.training if use_cache is None else use_cache
@@ -131,7 +131,7 @@ class BigBirdModel(PretrainedModel):
             raise ValueError(f"head_mask has shape {list(given.shape)}, not {list(shape[1:])} or {list(shape)}")
         return given.to(self.embeddings.word_embeddings.weight.dtype).expand(shape)
 
-    def _refuse_misplaced(self, inputs: ModelInputs) -> None:
+    def _reject_misplaced(self, inputs: ModelInputs) -> None:
         """Refuse what this model would have to ignore."""
         config = self.config
         for name in ("past_key_values", "use_cache", "encoder_hidden_states"):
@@ -141,4 +141,4 @@ class BigBirdModel(PretrainedModel):
         if inputs.get("encoder_hidden_states") is not None and not config.add_cross_attention:
             raise ValueError("encoder_hidden_states is for cross-attention: the config must say add_cross_attention")
         if inputs.get("global_attention_mask") is not None and config.is_decoder:
-            raise ValueError("global_attention_mask is for encoders: a decoder's token cannot be read before it comes")
+            raise ValueError("global_attention_mask is for encoders: a decoder attends to no token before it comes")

@@ -1,6 +1,6 @@
-"""The keys and values of a text that a decoder has read, so that the next token need not read it all again.
+"""The keys and values of the tokens before, so that a decoder computes them once.
 
-Shape letters: B documents, N heads, S tokens kept, T tokens of an encoder, H head width.
+Shape letters: B documents, N heads, S tokens cached, T tokens of an encoder, H head width.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ import torch.utils._pytree as pytree
 from torch import Tensor
 
 GROWTH = 1.5
-"""Spare room taken when a store is full, so that keeping n tokens one by one copies O(n) in all, not O(n²)."""
+"""Spare capacity taken when a store is full, so that caching n tokens one by one copies O(n) in all, not O(n²)."""
 
 
 @dataclass
 class _Store:
-    """Room for keys and values, of which the first `filled` tokens are taken."""
+    """Memory for keys and values, of which the first `filled` tokens are taken."""
 
     k_BNCH: Tensor
     v_BNCH: Tensor
@@ -25,7 +25,7 @@ class _Store:
 
 
 @dataclass(frozen=True)
-class KeptLayer:
+class LayerCache:
     """One layer's keys and values: the first `n_tokens` of a store that later ones may share."""
 
     store: _Store = field(repr=False)
@@ -34,7 +34,7 @@ class KeptLayer:
     """The encoder's keys and values, (B, N, T, H) each; computed once a text."""
 
     @classmethod
-    def of(cls, k_BNSH: Tensor, v_BNSH: Tensor, cross: tuple[Tensor, Tensor] | None = None) -> "KeptLayer":
+    def of(cls, k_BNSH: Tensor, v_BNSH: Tensor, cross: tuple[Tensor, Tensor] | None = None) -> "LayerCache":
         return cls(_Store(k_BNSH, v_BNSH, k_BNSH.shape[2]), k_BNSH.shape[2], cross)
 
     @property
@@ -45,39 +45,39 @@ class KeptLayer:
     def v_BNSH(self) -> Tensor:
         return self.store.v_BNCH[:, :, : self.n_tokens]
 
-    def extended(self, k_BNSH: Tensor, v_BNSH: Tensor) -> "KeptLayer":
+    def extended(self, k_BNSH: Tensor, v_BNSH: Tensor) -> "LayerCache":
         """Return a layer with more tokens. This one stays as it is, and can be continued another way later."""
         end = self.n_tokens + k_BNSH.shape[2]
         if torch.is_grad_enabled() and (k_BNSH.requires_grad or self.store.k_BNCH.requires_grad):
-            return KeptLayer.of(
+            return LayerCache.of(
                 torch.cat((self.k_BNSH, k_BNSH), dim=2), torch.cat((self.v_BNSH, v_BNSH), dim=2), self.cross
             )
         store = self.store
         is_taken = store.filled != self.n_tokens  # another continuation stands there already
         is_closed = store.k_BNCH.is_inference() and not torch.is_inference_mode_enabled()
         if is_taken or is_closed or end > store.k_BNCH.shape[2]:
-            store = _Store(_roomier(self.k_BNSH, end), _roomier(self.v_BNSH, end), self.n_tokens)
+            store = _Store(_grown(self.k_BNSH, end), _grown(self.v_BNSH, end), self.n_tokens)
         store.k_BNCH[:, :, self.n_tokens : end] = k_BNSH
         store.v_BNCH[:, :, self.n_tokens : end] = v_BNSH
         store.filled = end
-        return KeptLayer(store, end, self.cross)
+        return LayerCache(store, end, self.cross)
 
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.k_BNSH, self.v_BNSH, *(self.cross or ()))
 
 
-def _kept(tensors: Sequence[Tensor]) -> KeptLayer:
+def _layer_of(tensors: Sequence[Tensor]) -> LayerCache:
     if len(tensors) not in (2, 4):
         raise ValueError(f"a layer of past_key_values has {len(tensors)} tensors, not 2, or 4 with an encoder's")
     k_BNSH, v_BNSH, *cross = tensors
-    return KeptLayer.of(k_BNSH, v_BNSH, (cross[0], cross[1]) if cross else None)
+    return LayerCache.of(k_BNSH, v_BNSH, (cross[0], cross[1]) if cross else None)
 
 
-def _roomier(x_BNSH: Tensor, n_tokens: int) -> Tensor:
+def _grown(x_BNSH: Tensor, n_tokens: int) -> Tensor:
     B, N, S, H = x_BNSH.shape
-    room = x_BNSH.new_empty(B, N, int(n_tokens * GROWTH), H)
-    room[:, :, :S] = x_BNSH
-    return room
+    grown = x_BNSH.new_empty(B, N, int(n_tokens * GROWTH), H)
+    grown[:, :, :S] = x_BNSH
+    return grown
 
 
 class KeyValueCache(Sequence[tuple[Tensor, ...]]):
@@ -87,17 +87,17 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
     several times.
     """
 
-    def __init__(self, layers: Iterable[KeptLayer | Sequence[Tensor]]) -> None:
-        """Take layers, each as it is kept or as its tensors: torch.nn.DataParallel gathers caches in that way.
+    def __init__(self, layers: Iterable[LayerCache | Sequence[Tensor]]) -> None:
+        """Take layers, each as it is cached or as its tensors: torch.nn.DataParallel gathers caches in that way.
 
         Raises:
             ValueError: a layer has neither two nor four tensors.
         """
-        self.layers = tuple(layer if isinstance(layer, KeptLayer) else _kept(layer) for layer in layers)
+        self.layers = tuple(layer if isinstance(layer, LayerCache) else _layer_of(layer) for layer in layers)
 
     @classmethod
     def of(cls, past: Sequence[Sequence[Tensor]]) -> "KeyValueCache":
-        """Take a cache as it is, and read tuples of tensors as one.
+        """Take a cache as it is, and tuples of tensors as one.
 
         Raises:
             ValueError: a layer has neither two nor four tensors.
@@ -106,7 +106,7 @@ class KeyValueCache(Sequence[tuple[Tensor, ...]]):
 
     @property
     def n_tokens(self) -> int:
-        """Tokens kept."""
+        """Tokens cached."""
         return self.layers[0].n_tokens
 
     def reordered(self, rows: Tensor) -> "KeyValueCache":

@@ -3,7 +3,7 @@
 Padding stands on the right: a document ends after its last token, and what a batch mate adds behind that is cut off
 before any kernel runs. Thus a document's blocks are its own, and so is the choice of kernel.
 
-The mask is looked at once a call: on a GPU that is the only wait for what was asked of it before.
+The mask is looked at once a call: on a GPU that is the only wait for the work queued before.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ class Group:
     n_tokens: int
     """Length to which the group's documents are cut; for a sparse kernel a multiple of the block size."""
     lengths: Sequence[int]
-    """Tokens of each document; empty in a layout of fixed length, where the mask alone tells."""
+    """Tokens of each document; empty in a layout of fixed length, where only the mask knows."""
     rows: Sequence[int] | None = None
     """Numbers of the documents in the batch; None: the whole batch."""
     is_token: Tensor | None = None

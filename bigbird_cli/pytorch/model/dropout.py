@@ -16,7 +16,7 @@ from bigbird_cli.pytorch.model.tracing import is_transformed
 
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 _BITS = 15
-"""A probability is rounded to a multiple of 2⁻¹⁵ on a processor, and what is kept is scaled by the rounded one."""
+"""A probability is rounded to a multiple of 2⁻¹⁵ on a processor, and what is left is scaled by the rounded one."""
 
 
 def new_seed() -> int:
@@ -27,7 +27,7 @@ def new_seed() -> int:
 def draw(like: Tensor, *, p: float, seed: int) -> Tensor:
     """Draw what dropout keeps of a tensor in the shape of `like`, for `masked`.
 
-    On a processor all bits of an element's integer are set where it is kept, elsewhere none; else it is 1 and 0.
+    On a processor all bits of an element's integer are set where it stays, elsewhere none; else it is 1 and 0.
     """
     if like.device.type != "cpu":
         generator = torch.Generator(like.device).manual_seed(seed)
@@ -43,7 +43,7 @@ def masked(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def scale(p: float, device: torch.device) -> float:
-    """What dropout multiplies by, so that no mean changes; 0 where nothing is kept."""
+    """What dropout multiplies by, so that no mean changes; 0 where nothing stays."""
     share = _n_kept(p) / (1 << _BITS) if device.type == "cpu" else 1.0 - p
     return 1.0 / share if share else 0.0
 

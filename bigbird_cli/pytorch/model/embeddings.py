@@ -46,9 +46,9 @@ class Embeddings(nn.Module):
         *,
         n_before: int = 0,
     ) -> Tensor:
-        """Embed ids, or the word vectors given in their place.
+        """Embed ids, or the word vectors given instead.
 
-        Types default to 0, positions to the S that follow `n_before` tokens read earlier.
+        Types default to 0, positions to the S that follow `n_before` cached tokens.
 
         Raises:
             ModelError: a document is longer than there are positions, or an id is out of range.

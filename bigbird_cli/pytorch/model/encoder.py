@@ -1,4 +1,4 @@
-"""The encoder: blocks in a row over groups of documents; as a decoder, over a text and what was read of it before.
+"""The encoder: blocks in a row over a batch of documents; as a decoder, over texts and the cache of what stands before.
 
 Shape letters: B documents, S sequence, D width, T tokens of another encoder's text.
 """
@@ -17,7 +17,7 @@ from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_patt
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model.activations import activation
 from bigbird_cli.pytorch.model.attention import Attention, Context, CrossAttention, SelfAttention, Weights, WeightsForm
-from bigbird_cli.pytorch.model.cache import KeptLayer, KeyValueCache
+from bigbird_cli.pytorch.model.cache import KeyValueCache, LayerCache
 from bigbird_cli.pytorch.model.documents import Group, group_documents
 from bigbird_cli.pytorch.model.feed_forward import FeedForwardUp, feed_forward
 from bigbird_cli.pytorch.model.kernels import is_sparse
@@ -27,12 +27,12 @@ from bigbird_cli.pytorch.model.tracing import has_fixed_shapes
 
 
 class BlockOutput(NamedTuple):
-    """What a block returns: the states, and what was asked for besides."""
+    """What a block returns: the states, and what else was asked for."""
 
     states: Tensor
     weights: Weights | None
     cross_weights: Weights | None
-    kept: KeptLayer | None
+    cached: LayerCache | None
 
 
 class EncoderBlock(nn.Module):
@@ -64,20 +64,20 @@ class EncoderBlock(nn.Module):
         self.chunk_tokens = chunk_tokens
 
     def forward(
-        self, x_BSD: Tensor, context: Context, head_mask_N: Tensor | None, past: KeptLayer | None
+        self, x_BSD: Tensor, context: Context, head_mask_N: Tensor | None, past: LayerCache | None
     ) -> BlockOutput:
-        x_BSD, weights, kept = self.attention(x_BSD, context, head_mask_N=head_mask_N, past=past)
+        x_BSD, weights, cached = self.attention(x_BSD, context, head_mask_N=head_mask_N, past=past)
         cross_weights = None
         if self.crossattention is not None and (context.encoder_BTD is not None or (past and past.cross)):
             x_BSD, cross_weights, crossed = self.crossattention(x_BSD, context, head_mask_N=head_mask_N, past=past)
-            if kept is not None:
-                kept = KeptLayer(kept.store, kept.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
+            if cached is not None:
+                cached = LayerCache(cached.store, cached.n_tokens, (crossed.k_BNSH, crossed.v_BNSH))
         x_BSD = feed_forward(x_BSD, up=self.intermediate, down=self.output, n_tokens=self.chunk_tokens)
-        return BlockOutput(x_BSD, weights, cross_weights, kept)
+        return BlockOutput(x_BSD, weights, cross_weights, cached)
 
 
 @dataclass(frozen=True)
-class Read:
+class EncoderOutput:
     """What the encoder returns."""
 
     last_BSD: Tensor
@@ -93,7 +93,7 @@ class Read:
 
 
 class Encoder(nn.Module):
-    """Blocks in a row. Each call sorts the batch's documents anew and keeps nothing of it."""
+    """Blocks in a row. Each call sorts the batch's documents anew; nothing of it stays."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         Args:
             layer: the blocks, nearest the embeddings first.
             block_size: tokens per block.
-            full_attention_limit: longest document, in tokens, that runs full attention in a block-sparse model.
+            full_attention_limit: longest document, in tokens, that runs dense attention in a block-sparse model.
             attention_type: `block_sparse` or `original_full`.
             documents_alike: give all documents of a batch the batch's physical length, as `transformers` does.
         """
@@ -136,16 +136,17 @@ class Encoder(nn.Module):
         use_cache: bool = False,
         weights: WeightsForm | None = None,
         all_states: bool = False,
-    ) -> Read:
-        """Read a batch, as one packed row wherever nothing asks for documents beside each other.
+    ) -> EncoderOutput:
+        """Encode a batch, as one packed row unless documents must lie apart.
 
         Args:
             x_BSD: embedded tokens.
-            is_token: (B, S) bool, or (B, tokens kept + S); False where nothing may be read; None: all are tokens.
+            is_token: (B, S) bool, or (B, tokens cached + S); False where nothing may be attended to; None: all are
+                tokens.
             is_global_BS: bool, True at tokens chosen to be global.
             head_mask: (layers, N) factors of the heads.
             encoder_BTD: states of an encoder, for cross-attention.
-            is_encoder_token_BT: bool, False where nothing of it may be read.
+            is_encoder_token_BT: bool, False where nothing of it may be attended to.
             past: keys and values of the tokens before these.
             use_cache: return keys and values of all tokens.
             weights: form in which attention weights are returned.
@@ -172,16 +173,16 @@ class Encoder(nn.Module):
         states = [x]
         attentions: list[Weights] = []
         cross_attentions: list[Weights] = []
-        cached: list[KeptLayer] = []
+        cached: list[LayerCache] = []
         for number in range(len(self.layer)):
             output = self._block(number, x, context, head_mask, past.layers[number] if past else None)
             x = output.states
             states = [*states, x] if all_states else [x]
             attentions += [] if output.weights is None else [output.weights]
             cross_attentions += [] if output.cross_weights is None else [output.cross_weights]
-            cached += [] if output.kept is None else [output.kept]
+            cached += [] if output.cached is None else [output.cached]
         states_BSD = tuple(map(layout.restore, states))
-        return Read(
+        return EncoderOutput(
             states_BSD[-1],
             states_BSD if all_states else None,
             weights=tuple(attentions) or None,
@@ -190,7 +191,7 @@ class Encoder(nn.Module):
         )
 
     def _block(
-        self, number: int, x: Tensor, context: Context, head_mask: Tensor | None, past: KeptLayer | None
+        self, number: int, x: Tensor, context: Context, head_mask: Tensor | None, past: LayerCache | None
     ) -> BlockOutput:
         inputs = (x, context, None if head_mask is None else head_mask[number], past)
         if self.gradient_checkpointing and torch.is_grad_enabled():
@@ -207,7 +208,7 @@ class Encoder(nn.Module):
         has_weights: bool,
         apart: bool,
     ) -> Layout:
-        """Lay the batch out in one packed row, unless something asks for documents apart or for fixed shapes.
+        """Lay the batch out in one packed row, unless documents must lie apart or shapes be fixed.
 
         Raises:
             ModelError: torch.export or torch.func meets what no fixed shape could hold.
@@ -263,7 +264,7 @@ class Encoder(nn.Module):
 
 
 def attends_exactly(x: Tensor) -> bool:
-    """Whether a document is read as if it were alone, to the last bit: on a processor, where no gradient is wanted.
+    """Whether a document is encoded as if it were alone, to the last bit: on a processor, where no gradient is wanted.
 
     Padding would change the rounding of dense attention, so that only documents of one length share a call there. The
     rest of an encoder computes token by token, and rounds a token alike whatever stands beside it.
@@ -290,7 +291,7 @@ def _pattern_of(config: BigBirdConfig, layer: int) -> Callable[..., BlockPattern
 def build_encoder(config: BigBirdConfig) -> Encoder:
     """Assemble the encoder, or the decoder, that a config describes.
 
-    A decoder with cross-attention runs full self-attention, as in transformers: such models were never trained sparse.
+    A decoder with cross-attention runs dense self-attention, as in transformers: such models were never trained sparse.
 
     Raises:
         ModelError: cross-attention in a model that is no decoder, or an activation that is not known.

@@ -1,7 +1,8 @@
 """Continue prompts with a causal model, token by token: the likeliest one, or one drawn by its probability.
 
 Prompts of one length go through the model together, prompts of different lengths never: each is continued as if it
-stood alone, and nothing is spent on padding. A prompt that has ended is still read until the last of its length ends.
+stood alone, and nothing is spent on padding. A prompt that has ended is computed until the last of its length
+ends.
 
 Shape letters: B prompts, G of them of one length, S tokens of the longest prompt, T new tokens, V vocabulary.
 """
@@ -49,9 +50,9 @@ class GenerationOptions(TypedDict, total=False):
     """Source of chance; default torch's global one, as `torch.manual_seed` sets it. One number a prompt is taken from
     it, in order, to seed the prompt's own draws, so that these depend on no other prompt."""
     use_cache: bool
-    """Keep the keys and values of what was read, so that each token is read once; default True."""
+    """Cache keys and values, so that those of each token are computed once; default True."""
     encoder_hidden_states: Tensor | None
-    """(B, E, D): the E states that a decoder with cross-attention reads for each prompt."""
+    """(B, E, D): the E states that a decoder with cross-attention attends to for each prompt."""
     encoder_attention_mask: Tensor | None
     """(B, E), 0 or False where it must not."""
 
@@ -187,7 +188,7 @@ def keep_top_p(scores_GV: Tensor, p: float) -> Tensor:
     ordered_GV, order_GV = scores_GV.sort(descending=True, stable=True)
     probabilities_GV = ordered_GV.softmax(dim=-1)
     is_kept_GV = probabilities_GV.cumsum(dim=-1) - probabilities_GV < p
-    is_kept_GV[:, 0] = True  # rounding must not cost the likeliest token its place
+    is_kept_GV[:, 0] = True  # rounding must not remove the likeliest token
     return scores_GV.masked_fill(~is_kept_GV.scatter(1, order_GV, is_kept_GV), -torch.inf)
 
 

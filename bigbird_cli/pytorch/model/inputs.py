@@ -26,16 +26,17 @@ class EncoderInputs(TypedDict, total=False):
     inputs_embeds: Tensor | None
     """(B, S, D): word vectors, in place of input_ids."""
     global_attention_mask: Tensor | None
-    """(B, S), 1 or True at tokens that read all tokens and are read by all, such as a question's; encoders only. Ours:
+    """(B, S), 1 or True at tokens that attend to all and are attended to by all, such as a question's; encoders only.
+    Ours:
     the documentation knows the first and the last block alone."""
     encoder_hidden_states: Tensor | None
-    """(B, T, D): states that a decoder with cross-attention reads."""
+    """(B, T, D): states that a decoder with cross-attention attends to."""
     encoder_attention_mask: Tensor | None
-    """(B, T), 0 or False where nothing of them may be read."""
+    """(B, T), 0 or False where nothing of them may be attended to."""
     past_key_values: Sequence[Sequence[Tensor]] | None
-    """What a decoder kept of the tokens before these: its own last output, or tuples of tensors, a tuple a layer."""
+    """What a decoder cached of the tokens before these: its own last output, or tuples of tensors, a tuple a layer."""
     use_cache: bool | None
-    """Keep keys and values for the tokens that follow; a decoder's default outside training is config.use_cache."""
+    """Return keys and values for the tokens that follow; a decoder's default outside training is config.use_cache."""
     output_attentions: bool | Literal["sparse"] | None
     """Return attention weights too: True for (B, N, S, S) a layer, "sparse" for a SparseAttention a document and layer,
     which takes no S x S matrix."""
@@ -135,7 +136,7 @@ def input_mask(inputs: ModelInputs) -> Tensor | None:
 
 
 def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], *, name: str = "attention_mask") -> Tensor | None:
-    """Read a mask of any type, int, float or bool, as bool of a shape, such as (B, S); None stays None.
+    """Take a mask of any type, int, float or bool, as bool of a shape, such as (B, S); None stays None.
 
     Raises:
         ValueError: it has another shape than the batch.

@@ -134,14 +134,14 @@ class PackedRow:
     def of(cls, groups: Sequence[Group], shape: tuple[int, int], device: torch.device) -> "PackedRow":
         """Pack a batch of a shape (B, S) in the order of its groups."""
         B, S = shape
-        spreads, stretches = [], []
+        spreads, spans = [], []
         for group in groups:
             spreads.append(Spread.of(group.lengths, group.n_tokens, device))
             rows = range(B) if group.rows is None else group.rows
-            stretches += [(row * S, row * S + length) for row, length in zip(rows, group.lengths, strict=True)]
-        if stretches == [(row * S, (row + 1) * S) for row in range(B)]:
+            spans += [(row * S, row * S + length) for row, length in zip(rows, group.lengths, strict=True)]
+        if spans == [(row * S, (row + 1) * S) for row in range(B)]:
             return cls(groups, spreads, shape, None)
-        index = np.concatenate([np.arange(*stretch) for stretch in stretches])
+        index = np.concatenate([np.arange(*span) for span in spans])
         return cls(groups, spreads, shape, on_device(index, device))
 
     def lay_out(self, x_BSD: Tensor) -> Tensor:

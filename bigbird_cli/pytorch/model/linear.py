@@ -5,7 +5,7 @@ PyTorch calls for other types, uses it. Which of them is quicker at a product of
 gradients, is measured once on each machine (`choices`).
 
 oneDNN rounds a row alike in whatever number of rows it stands, which MKL does not: without gradients all rows of two or
-more go to it where it has AVX2, whatever a clock says, so that a document is read to the last bit as if it were alone.
+more go to it where it has AVX2, whatever a clock says, so that a document is encoded as if it were alone, bit for bit.
 There it adds a residual while a part of the product is still in the cache, and with AVX-512 applies an activation;
 without, its activations are the slower ones. Measured in `benchmarks/results/`.
 """
@@ -32,7 +32,7 @@ _LEVEL = torch.backends.cpu.get_cpu_capability()
 _HAS_ONEDNN = _LEVEL in ("AVX2", "AVX512") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _HAS_AVX512 = _LEVEL == "AVX512"
 _LIBRARIES = ("onednn", "mkl") if _HAS_AVX512 else ("mkl", "onednn")
-"""The one that is taken where no choice can be kept comes first."""
+"""The one that is taken where no choice can be stored comes first."""
 _weight_gradients = torch.ops.aten.mkldnn_linear_backward_weights
 
 

@@ -80,8 +80,8 @@ def _n_labels(config: BigBirdConfig) -> int:
 def _need_encoder(config: BigBirdConfig) -> None:
     if config.is_decoder:
         raise ModelError(
-            "the config describes a decoder (is_decoder), but this head needs tokens that read ahead too",
-            fix="set is_decoder and add_cross_attention to false to read with it as an encoder",
+            "the config describes a decoder (is_decoder), but this head needs tokens that attend to later ones too",
+            fix="set is_decoder and add_cross_attention to false to use it as an encoder",
         )
 
 
@@ -92,7 +92,7 @@ def _encoded(encoder: BigBirdModel, inputs: ModelInputs) -> BaseModelOutputWithP
 
 
 class BigBirdForPreTraining(PretrainedModel):
-    """Encoder, masked-LM head, and a head that tells whether the second part of a pair follows the first."""
+    """Encoder, masked-LM head, and a head that predicts whether the second part of a pair follows the first."""
 
     def __init__(self, config: BigBirdConfig) -> None:
         _need_encoder(config)
@@ -136,7 +136,7 @@ class BigBirdForMaskedLM(PretrainedModel):
     def __init__(self, config: BigBirdConfig) -> None:
         if config.is_decoder:
             warnings.warn(
-                "the config describes a decoder (is_decoder): a masked token is told from what stands before it alone",
+                "the config says is_decoder: a masked token is predicted from what stands before it alone",
                 BigBirdWarning,
                 stacklevel=2,
             )
@@ -161,7 +161,7 @@ class BigBirdForMaskedLM(PretrainedModel):
 
 
 class BigBirdForCausalLM(PretrainedModel):
-    """Decoder and language-model head: no token reads ahead, whatever the config says of `is_decoder`."""
+    """Decoder and language-model head: no token attends to later ones, whatever the config says of `is_decoder`."""
 
     def __init__(self, config: BigBirdConfig) -> None:
         super().__init__(config.replace(is_decoder=True))

@@ -1,7 +1,7 @@
 """What a model returns: fields by name, by position, or as a tuple of those that are there.
 
 Names are those of the Hugging Face documentation (v4.44).
-Shape letters: B documents, S sequence, D width, N heads, E tokens of the text that is read across, V vocabulary,
+Shape letters: B documents, S sequence, D width, N heads, E tokens of the text of cross-attention, V vocabulary,
 C choices, L labels.
 """
 
@@ -14,14 +14,14 @@ import torch.utils._pytree as pytree
 from torch import Tensor
 
 States = tuple[Tensor, ...] | None
-"""`hidden_states`: the embeddings and each block's output, (B, S, D) each; None where not asked for."""
+"""`hidden_states`: the embeddings and each block's output, (B, S, D) each; None unless asked for."""
 
 Attentions = tuple[Any, ...] | None
 """`attentions`: the weights of each block, (B, N, S, S), or what `output_attentions="sparse"` gives; None where not
 asked for. `cross_attentions`: those over the other text, (B, N, S, E)."""
 
 Cache = Sequence[tuple[Tensor, ...]] | None
-"""`past_key_values`: one tuple (keys, values) a block, and the other text's where that is read; None where not kept."""
+"""`past_key_values`: one tuple (keys, values) a block, and in cross-attention the other text's; None if not cached."""
 
 
 @dataclass(eq=False)

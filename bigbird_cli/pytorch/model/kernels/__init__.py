@@ -66,7 +66,7 @@ class Kernel:
     is_sparse: bool = False
     """Attends by a pattern."""
     is_incremental: bool = False
-    """The queries are the last tokens of a text, whose earlier keys are kept."""
+    """The queries are the last tokens of a text, whose earlier keys are cached."""
     trains_on_cpu: bool = True
     """Computes gradients on a processor by itself, rather than by another kernel."""
     needs_cuda: bool = False

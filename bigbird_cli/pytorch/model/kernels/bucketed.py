@@ -4,8 +4,7 @@ Every document has the pattern of its own number of blocks, which is looked up i
 nothing of a mask is looked at before: what torch.export and torch.func need. All blocks are gathered at once, which
 takes the memory that `gather` saves.
 
-Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tokens, W key blocks read by a row, P
-patterns.
+Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tokens, W key blocks of a row, P patterns.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.kernels.dense import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.dense import causal_mask, key_bias
 
 
 def bucketed(
@@ -52,13 +51,13 @@ def bucketed(
     rows = (blocks_BNLW + of_pair_BN).flatten()
     k, v = (x.reshape(B * N * L, b * H).index_select(0, rows).view(B, N * L, -1, H) for x in (k_BNSH, v_BNSH))
     of_document_B = torch.arange(B, device=q_BNSH.device).view(B, 1, 1, 1) * L
-    is_read = is_token_BS.reshape(B * L, b).index_select(0, (blocks_BNLW + of_document_B).flatten())
-    is_read = (is_read.view(*listed_BNLW.shape, b) & (listed_BNLW >= 0)[..., None]).view(B, N * L, 1, -1)
+    is_attended = is_token_BS.reshape(B * L, b).index_select(0, (blocks_BNLW + of_document_B).flatten())
+    is_attended = (is_attended.view(*listed_BNLW.shape, b) & (listed_BNLW >= 0)[..., None]).view(B, N * L, 1, -1)
     if whole.is_causal:  # a row's first block is its own
         within = torch.ones(b, k.shape[2], dtype=torch.bool, device=q_BNSH.device)
-        is_read = is_read & torch.cat((reads_back(b, b, q_BNSH.device), within[:, b:]), dim=1)
+        is_attended = is_attended & torch.cat((causal_mask(b, b, q_BNSH.device), within[:, b:]), dim=1)
     q = q_BNSH.reshape(B, N * L, b, H)
-    out = F.scaled_dot_product_attention(q, k, v, key_bias(is_read, q.dtype), dropout).view(B, N, L, b, H)
+    out = F.scaled_dot_product_attention(q, k, v, key_bias(is_attended, q.dtype), dropout).view(B, N, L, b, H)
     if not whole.is_causal:
         out = _with_ends(out, q.view(B, N, L, b, H), k_BNSH, v_BNSH, is_token_BS, n_blocks_B, dropout=dropout)
     return out.reshape(B, N, S, H)
@@ -87,7 +86,7 @@ def _with_ends(
 
 
 def _table(patterns: Sequence[BlockPattern]) -> np.ndarray:
-    """The key blocks of every pattern, int32 (P, N, L, W), -1 for none: also of the ends, which read everything."""
+    """The key blocks of every pattern, int32 (P, N, L, W), -1 for none; the ends, which attend to all, list none."""
     whole = patterns[-1]
     n_wide = max(pattern.key_blocks.shape[2] for pattern in patterns)
     table = np.full((len(patterns), whole.n_heads, whole.n_blocks, n_wide), -1, dtype=np.int32)

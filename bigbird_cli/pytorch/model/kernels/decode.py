@@ -1,9 +1,9 @@
-"""Causal block-sparse attention for the last tokens of a text whose earlier keys and values are kept.
+"""Causal block-sparse attention for the last tokens of a text whose earlier keys and values are cached.
 
-Only the blocks that these tokens read are touched, so that a token costs the same at the end of a long text as at its
-start.
+Only the blocks that these tokens attend to are touched, so that a token costs the same at the end of a long text as at
+its start.
 
-Shape letters: B documents, N heads, S queries, T keys, H head width, W blocks of b tokens read by a query block.
+Shape letters: B documents, N heads, S queries, T keys, H head width, W blocks of b tokens of a query block.
 """
 
 import torch
@@ -26,13 +26,13 @@ def decode(
     is_causal: bool = True,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
-    """Read for the queries at the last S of T positions, (B, N, S, H).
+    """Attend for the queries at the last S of T positions, (B, N, S, H).
 
     Args:
         q_BNSH: queries of the last S tokens.
         k_BNTH: keys of all tokens.
         v_BNTH: values of all tokens.
-        is_token_BT: False where nothing may be read; None: all are tokens.
+        is_token_BT: False where nothing may be attended to; None: all are tokens.
         pattern: causal, of as many blocks as T tokens take; the last block may be unfinished.
         dropout: probability of dropping an attention weight.
         is_causal: as the pattern says.
@@ -53,19 +53,19 @@ def decode(
         listed_NW = pattern.key_blocks[:, block]
         n_listed = int((listed_NW >= 0).sum(axis=1).max())
         blocks_NW = torch.from_numpy(listed_NW[:, :n_listed].astype("int64")).to(device)
-        read_NK = (blocks_NW[:, :, None] * block_size + torch.arange(block_size, device=device)).flatten(1)
-        is_read_NK = (blocks_NW >= 0).repeat_interleave(block_size, dim=1) & (read_NK < n_keys)
-        read_NK = read_NK.clamp(0, n_keys - 1)
+        positions_NK = (blocks_NW[:, :, None] * block_size + torch.arange(block_size, device=device)).flatten(1)
+        is_attended_NK = (blocks_NW >= 0).repeat_interleave(block_size, dim=1) & (positions_NK < n_keys)
+        positions_NK = positions_NK.clamp(0, n_keys - 1)
         queries_S = torch.arange(start, stop, device=device)
-        is_read_BNSK = (is_read_NK[:, None] & (read_NK[:, None] <= queries_S[:, None]))[None]
+        is_attended_BNSK = (is_attended_NK[:, None] & (positions_NK[:, None] <= queries_S[:, None]))[None]
         if is_token_BT is not None:
-            is_read_BNSK = is_read_BNSK & is_token_BT[:, read_NK][:, :, None]
+            is_attended_BNSK = is_attended_BNSK & is_token_BT[:, positions_NK][:, :, None]
         outs.append(
             F.scaled_dot_product_attention(
                 q_BNSH[:, :, start - first : stop - first],
-                k_BNTH[:, heads, read_NK],
-                v_BNTH[:, heads, read_NK],
-                key_bias(is_read_BNSK, q_BNSH.dtype),
+                k_BNTH[:, heads, positions_NK],
+                v_BNTH[:, heads, positions_NK],
+                key_bias(is_attended_BNSK, q_BNSH.dtype),
                 dropout,
             )
         )

@@ -1,4 +1,4 @@
-"""Full attention through PyTorch's scaled dot product: every query reads every token, or every token up to itself."""
+"""Dense attention through PyTorch's scaled dot product: every query attends to every token, or to all up to itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,26 +11,26 @@ from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.dropout import new_seed
 from bigbird_cli.pytorch.model.kernels.products import (
     SCORES_AT_ONCE,
-    keeps_weights,
-    read,
-    read_back,
+    apply_weights,
+    apply_weights_backward,
+    saves_weights,
     softmax_of_scores,
     suit_products,
 )
 
 
-def key_bias(is_read: Tensor, dtype: torch.dtype) -> Tensor:
+def key_bias(is_attended: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a mask over keys into what is added to their scores: 0, or the lowest finite number.
 
-    Finite, because a query that may read nothing (padding in front of a document) would otherwise give NaN, and NaN
-    at a position that nobody reads still spreads: 0 x NaN is NaN.
+    Finite, because a query that may attend to nothing (padding in front of a document) would otherwise give NaN, and
+    NaN at a position that is masked everywhere still spreads: 0 x NaN is NaN.
     """
-    bias = torch.zeros_like(is_read, dtype=dtype, memory_format=torch.contiguous_format)
-    return bias.masked_fill_(~is_read, torch.finfo(dtype).min)
+    bias = torch.zeros_like(is_attended, dtype=dtype, memory_format=torch.contiguous_format)
+    return bias.masked_fill_(~is_attended, torch.finfo(dtype).min)
 
 
-def reads_back(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
-    """Tell which keys a causal query may read, (n_queries, n_keys) bool; the queries are the last of the keys."""
+def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
+    """Which keys a causal query may attend to, (n_queries, n_keys) bool; the queries are the last of the keys."""
     last_read = torch.arange(n_keys - n_queries, n_keys, device=device)
     return torch.arange(n_keys, device=device) <= last_read[:, None]
 
@@ -48,18 +48,18 @@ def dense(
 ) -> Tensor:
     """Softmax(q kᵀ / √H) v over all tokens, all of which are global; `pattern` must be None."""
     if pattern is not None:
-        raise ValueError("the dense kernel reads every block and takes no pattern")
+        raise ValueError("the dense kernel attends to every block and takes no pattern")
     n_queries, n_keys = q_BNSH.shape[2], k_BNTH.shape[2]
     bias = None
     if is_token_BT is not None or (is_causal and 1 < n_queries < n_keys):
-        is_read = torch.ones(1, n_keys, dtype=torch.bool, device=q_BNSH.device) if is_token_BT is None else is_token_BT
-        is_read = is_read[:, None, None, :]
+        every_1T = torch.ones(1, n_keys, dtype=torch.bool, device=q_BNSH.device)
+        is_attended = (every_1T if is_token_BT is None else is_token_BT)[:, None, None, :]
         if is_causal:
-            is_read = is_read & reads_back(n_queries, n_keys, q_BNSH.device)
-        bias = key_bias(is_read, q_BNSH.dtype)
+            is_attended = is_attended & causal_mask(n_queries, n_keys, q_BNSH.device)
+        bias = key_bias(is_attended, q_BNSH.dtype)
     if suit_products(q_BNSH, k_BNTH, v_BNTH, dropout=dropout):
         if is_causal and bias is None and n_queries > 1:
-            bias = key_bias(reads_back(n_queries, n_keys, q_BNSH.device), q_BNSH.dtype)[None, None]
+            bias = key_bias(causal_mask(n_queries, n_keys, q_BNSH.device), q_BNSH.dtype)[None, None]
         out: Tensor = _ByProducts.apply(q_BNSH, k_BNTH, v_BNTH, bias, dropout)
         return out
     return F.scaled_dot_product_attention(
@@ -73,7 +73,7 @@ def dense(
 
 
 class _ByProducts(torch.autograd.Function):
-    """Full attention, some documents or some queries of one document at a time, and its gradient."""
+    """Dense attention, some documents or some queries of one document at a time, and its gradient."""
 
     @staticmethod
     def forward(
@@ -83,28 +83,28 @@ class _ByProducts(torch.autograd.Function):
         ctx.parts = list(_parts(q_BNSH, k_BNTH, bias))
         B, N, S, H = q_BNSH.shape
         out_BNSH = q_BNSH.new_empty(B, S, N, H).transpose(1, 2)  # in the order in which heads are joined
-        keeps = keeps_weights(B * N * S * k_BNTH.shape[2], q_BNSH)
-        kept = []
+        saves = saves_weights(B * N * S * k_BNTH.shape[2], q_BNSH)
+        saved = []
         for number, (rows, queries, bias_of_part) in enumerate(ctx.parts):
             weights = softmax_of_scores(q_BNSH[rows, :, queries], k_BNTH[rows], bias_of_part)
-            out_BNSH[rows, :, queries] = read(weights, v_BNTH[rows], dropout=dropout, seed=ctx.seed + number)
-            if keeps:
-                kept.append(weights)
-        ctx.save_for_backward(q_BNSH, k_BNTH, v_BNTH, *kept)
+            out_BNSH[rows, :, queries] = apply_weights(weights, v_BNTH[rows], dropout=dropout, seed=ctx.seed + number)
+            if saves:
+                saved.append(weights)
+        ctx.save_for_backward(q_BNSH, k_BNTH, v_BNTH, *saved)
         return out_BNSH
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
-        q_BNSH, k_BNTH, v_BNTH, *kept = ctx.saved_tensors
+        q_BNSH, k_BNTH, v_BNTH, *saved = ctx.saved_tensors
         (d_out_BNSH,) = d_outs
         dq_BNSH, dk_BNTH, dv_BNTH = (torch.empty_like(x) for x in (q_BNSH, k_BNTH, v_BNTH))
         for number, (rows, queries, bias) in enumerate(ctx.parts):
             q, k, v = q_BNSH[rows, :, queries], k_BNTH[rows], v_BNTH[rows]
-            dq_BNSH[rows, :, queries], dk, dv = read_back(
+            dq_BNSH[rows, :, queries], dk, dv = apply_weights_backward(
                 q,
                 k,
                 v,
-                kept[number] if kept else softmax_of_scores(q, k, bias),
+                saved[number] if saved else softmax_of_scores(q, k, bias),
                 d_out_BNSH[rows, :, queries],
                 dropout=ctx.dropout,
                 seed=ctx.seed + number,

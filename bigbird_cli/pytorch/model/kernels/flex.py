@@ -23,11 +23,11 @@ _counts: WeakKeyDictionary[BlockPattern, dict[torch.device, "Counts"]] = WeakKey
 
 
 class Counts(NamedTuple):
-    """How often a query block reads a key block, on a device."""
+    """How often a query block attends to a key block, on a device."""
 
     counts_NLL: Tensor
     are_repeated: bool
-    """Whether one is read more than once."""
+    """Whether it does so to one more than once."""
 
 
 def flex(
@@ -82,12 +82,12 @@ def _tiles(block: int) -> dict[str, int]:
 
 
 def _counts_of(pattern: BlockPattern, device: torch.device) -> Counts:
-    """The pattern's counts, kept as long as the pattern is."""
-    kept = _counts.setdefault(pattern, {})
-    if device not in kept:
+    """The pattern's counts, cached as long as the pattern is there."""
+    cached = _counts.setdefault(pattern, {})
+    if device not in cached:
         counts_NLL = pattern.counts()
-        kept[device] = Counts(torch.from_numpy(counts_NLL).to(device), bool(counts_NLL.max() > 1))
-    return kept[device]
+        cached[device] = Counts(torch.from_numpy(counts_NLL).to(device), bool(counts_NLL.max() > 1))
+    return cached[device]
 
 
 def _weighing(counts_NLL: Tensor, block: int, dtype: torch.dtype) -> Callable[..., Tensor]:
@@ -105,8 +105,8 @@ def _block_mask(counts_NLL: Tensor, is_token_BS: Tensor | None, pattern: BlockPa
     from torch.nn.attention.flex_attention import BlockMask
 
     block, n_blocks = pattern.block_size, pattern.n_blocks
-    is_read_NLL = counts_NLL > 0
-    is_open_1NLL = is_read_NLL[None]
+    is_attended_NLL = counts_NLL > 0
+    is_open_1NLL = is_attended_NLL[None]
     if is_token_BS is not None:
         is_whole_BL = is_token_BS.view(len(is_token_BS), n_blocks, block).all(dim=2)
         is_open_1NLL = is_open_1NLL & is_whole_BL[:, None, None, :]
@@ -114,17 +114,17 @@ def _block_mask(counts_NLL: Tensor, is_token_BS: Tensor | None, pattern: BlockPa
         own_LL = torch.eye(n_blocks, dtype=torch.bool, device=counts_NLL.device)
         is_open_1NLL = is_open_1NLL & ~own_LL
 
-    def is_read(document: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        found = is_read_NLL[head, query // block, key // block]
+    def is_attended(document: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        found = is_attended_NLL[head, query // block, key // block]
         if is_token_BS is not None:
             found = found & is_token_BS[document, key]
         return found & (query >= key) if pattern.is_causal else found
 
     return BlockMask.from_kv_blocks(
-        *_listed(is_read_NLL[None] & ~is_open_1NLL),
+        *_listed(is_attended_NLL[None] & ~is_open_1NLL),
         *_listed(is_open_1NLL),
         BLOCK_SIZE=block,
-        mask_mod=is_read,
+        mask_mod=is_attended,
         seq_lengths=(n_blocks * block, n_blocks * block),
     )
 

@@ -27,14 +27,14 @@ _lists: WeakKeyDictionary[BlockPattern, dict[torch.device, "Lists"]] = WeakKeyDi
 
 
 class Lists(NamedTuple):
-    """A pattern as the programs read it, int32."""
+    """A pattern as the programs take it, int32."""
 
     blocks_NLW: Tensor
     """Key blocks of each query block."""
     counts_NL: Tensor
     """How many there are; -1: all blocks."""
     readers: Tensor
-    """Query blocks that read a key block, head after head, key block after key block."""
+    """Query blocks that attend to a key block, head after head, key block after key block."""
     firsts: Tensor
     """(N * L + 1,) where in `readers` the list of a key block begins."""
 
@@ -47,13 +47,13 @@ class Lists(NamedTuple):
         counts_NL = np.full((N, L), -1, dtype=np.int32)
         counts_NL[:, inner] = (pattern.key_blocks >= 0).sum(axis=2)
         head, row, slot = np.nonzero(pattern.key_blocks >= 0)
-        read, by = head * L + pattern.key_blocks[head, row, slot], row + pattern.first_row
-        if not pattern.is_causal:  # the first and the last block read every block
+        key_block, by = head * L + pattern.key_blocks[head, row, slot], row + pattern.first_row
+        if not pattern.is_causal:  # the first and the last block attend to every block
             every = np.arange(N * L)
-            read = np.concatenate([read, every, every])
+            key_block = np.concatenate([key_block, every, every])
             by = np.concatenate([by, np.zeros_like(every), np.full_like(every, L - 1)])
-        order = np.lexsort((by, read))
-        firsts = np.searchsorted(read[order], np.arange(N * L + 1))
+        order = np.lexsort((by, key_block))
+        firsts = np.searchsorted(key_block[order], np.arange(N * L + 1))
         arrays = (blocks_NLW, counts_NL, by[order], firsts)
         return cls(*(torch.from_numpy(np.ascontiguousarray(array, dtype=np.int32)).to(device) for array in arrays))
 
@@ -145,11 +145,11 @@ class _FusedAttention(torch.autograd.Function):
 
 
 def _lists_of(pattern: BlockPattern, device: torch.device) -> Lists:
-    """The pattern's lists, kept as long as the pattern is."""
-    kept = _lists.setdefault(pattern, {})
-    if device not in kept:
-        kept[device] = Lists.of(pattern, device)
-    return kept[device]
+    """The pattern's lists, cached as long as the pattern is there."""
+    cached = _lists.setdefault(pattern, {})
+    if device not in cached:
+        cached[device] = Lists.of(pattern, device)
+    return cached[device]
 
 
 def _dense_rows(x_BNSH: Tensor) -> Tensor:

@@ -1,13 +1,13 @@
-"""Block-sparse attention: gather the key blocks that each query block reads, then attend to them densely.
+"""Block-sparse attention: gather the key blocks of each query block, then attend to them densely.
 
 Query blocks are taken a few at a time, so that the gathered copies stay small enough for the processor's cache, and
-are gathered again for the backward pass instead of being kept: memory is that of q, k, v and the output, linear in S.
+are gathered again for the backward pass instead of being saved: memory is that of q, k, v and the output, linear in S.
 
-Tokens chosen to be global are taken out of the gathered blocks and read behind them, so that each counts once; their
-own queries are read for by full attention.
+Tokens chosen to be global are taken out of the gathered blocks and put behind them, so that each counts once; their
+own queries run dense attention.
 
 Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tokens, R query blocks in a chunk,
-W key blocks read by each of them, G global tokens of a document at most.
+W key blocks of each of them, G global tokens of a document at most.
 """
 
 from collections.abc import Iterator
@@ -21,19 +21,19 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
 from bigbird_cli.pytorch.model.dropout import new_seed
-from bigbird_cli.pytorch.model.kernels.dense import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.dense import causal_mask, key_bias
 from bigbird_cli.pytorch.model.kernels.patterns import checked
 from bigbird_cli.pytorch.model.kernels.products import (
-    keeps_weights,
-    read,
-    read_back,
+    apply_weights,
+    apply_weights_backward,
+    saves_weights,
     softmax_of_scores,
     suit_products,
 )
 
 CHUNK_BYTES = 8 * 2**20
 """Size that the gathered keys of one chunk may have on a processor; their values take as much again. With 12 heads of
-64 at 4,096 tokens, 1 to 32 MiB take the same time where freed memory is kept; where it is not, 1 MiB took 1.3 times as
+64 at 4,096 tokens, 1 to 32 MiB take the same time where freed memory is reused; where not, 1 MiB took 1.3 times as
 long, 16 MiB 1.1."""
 
 GPU_CHUNK_BYTES = 2**30
@@ -45,7 +45,7 @@ _HAS_SUMS = hasattr(_aten, "_scaled_dot_product_flash_attention_for_cpu_backward
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive query blocks that read equally many key blocks."""
+    """Consecutive query blocks of equally many key blocks."""
 
     first: int
     last: int  # one past the end
@@ -62,7 +62,7 @@ class GlobalKeys(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What may be read: the mask over the pattern's keys as a bias, and the keys that all queries read besides."""
+    """What may be attended to: the mask over the pattern's keys as a bias, and the keys that all queries share."""
 
     bias_BS: Tensor | None
     of_globals: GlobalKeys | None = None
@@ -75,17 +75,17 @@ class GlobalTokens:
     index_BNGH: Tensor
     exists_BG: Tensor
     """False for a filler, where a document has fewer global tokens than another."""
-    is_read_BS: Tensor
+    is_local_BS: Tensor
     """Which keys are left to the pattern."""
 
     @classmethod
     def of(cls, is_global_BS: Tensor, is_token_BS: Tensor | None, *, n_heads: int, head_width: int) -> "GlobalTokens":
-        is_read_BS = ~is_global_BS if is_token_BS is None else is_token_BS & ~is_global_BS
+        is_local_BS = ~is_global_BS if is_token_BS is None else is_token_BS & ~is_global_BS
         is_global_BS = is_global_BS if is_token_BS is None else is_token_BS & is_global_BS
         n_global = int(is_global_BS.sum(dim=1).max())
         index_BG = is_global_BS.int().sort(dim=1, descending=True, stable=True).indices[:, :n_global]
         index_BNGH = index_BG[:, None, :, None].expand(-1, n_heads, -1, head_width)
-        return cls(index_BNGH, is_global_BS.gather(1, index_BG), is_read_BS)
+        return cls(index_BNGH, is_global_BS.gather(1, index_BG), is_local_BS)
 
     @property
     def index_BG(self) -> Tensor:
@@ -96,18 +96,18 @@ class GlobalTokens:
         return x_BNSH.gather(2, self.index_BNGH)
 
     def put(self, x_BNSH: Tensor, at_globals_BNGH: Tensor) -> Tensor:
-        """Put rows in the global tokens' places."""
+        """Put rows at the global tokens' positions."""
         new_BNGH = torch.where(self.exists_BG[:, None, :, None], at_globals_BNGH, self.pick(x_BNSH))
         return x_BNSH.scatter(2, self.index_BNGH, new_BNGH)
 
     def keys(self, k_BNSH: Tensor, v_BNSH: Tensor) -> tuple[Tensor, GlobalKeys]:
-        """What the pattern's queries may read, as Keys has it."""
+        """What the pattern's queries may attend to, as Keys has it."""
         of_globals = GlobalKeys(self.pick(k_BNSH), self.pick(v_BNSH), key_bias(self.exists_BG, k_BNSH.dtype))
-        return key_bias(self.is_read_BS, k_BNSH.dtype), of_globals
+        return key_bias(self.is_local_BS, k_BNSH.dtype), of_globals
 
 
 def chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) -> Iterator[Chunk]:
-    """Cut the query blocks into chunks; a first and a last block that read every key stand alone."""
+    """Cut the query blocks into chunks; a first and a last block that attend to every key stand alone."""
     n_blocks, shift = pattern.n_blocks, pattern.first_row
     n_heads, n_rows, _ = pattern.key_blocks.shape
     widths = (pattern.key_blocks >= 0).sum(axis=-1).max(axis=0)
@@ -122,7 +122,7 @@ def chunks(pattern: BlockPattern, *, rows_per_chunk: int, device: torch.device) 
         rows_NRW = pattern.key_blocks[:, start:stop, : widths[start]]
         is_block_NRW = rows_NRW >= 0
         is_block = None
-        if not is_block_NRW.all():  # a decoder's heads may read unequally many blocks
+        if not is_block_NRW.all():  # a decoder's heads may have unequally many blocks
             is_block = torch.from_numpy(is_block_NRW.reshape(-1, widths[start])).to(device)
         numbers = (np.maximum(rows_NRW, 0) + head_offsets).reshape(-1)
         yield Chunk(start + shift, stop + shift, torch.from_numpy(numbers).to(device), is_block)
@@ -143,7 +143,7 @@ def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, sli
 
 
 def _n_scores(q_BNSH: Tensor, pattern: BlockPattern) -> int:
-    """About how many pairs of queries and keys a call reads."""
+    """About how many pairs of queries and keys a call meets."""
     B, N, S, _ = q_BNSH.shape
     n_all = 2 * pattern.block_size if pattern.first_row else 0
     return B * N * S * (pattern.key_blocks.shape[-1] * pattern.block_size + n_all)
@@ -162,14 +162,14 @@ def operands(
     else:
         n_sequences = N * (chunk.last - chunk.first)
         q = q_BNSH[:, :, tokens].reshape(B, n_sequences, -1, q_BNSH.shape[-1])
-        k = _read(k_BNSH, chunk.key_blocks, L, n_sequences)
-        v = _read(v_BNSH, chunk.key_blocks, L, n_sequences)
+        k = _gathered(k_BNSH, chunk.key_blocks, L, n_sequences)
+        v = _gathered(v_BNSH, chunk.key_blocks, L, n_sequences)
         bias = None
         if bias_BS is not None:
             bias = bias_BS.view(B, L, -1).index_select(1, chunk.key_blocks % L).view(B, n_sequences, 1, -1)
         if chunk.is_block is not None:
-            is_read = chunk.is_block.repeat_interleave(pattern.block_size, dim=1)[None, :, None]
-            bias = _both(bias, key_bias(is_read, q.dtype))
+            is_attended = chunk.is_block.repeat_interleave(pattern.block_size, dim=1)[None, :, None]
+            bias = _both(bias, key_bias(is_attended, q.dtype))
         if pattern.is_causal:
             bias = _both(bias, _own_block_bias(q, k.shape[2]))
     if keys.of_globals is None:
@@ -178,11 +178,11 @@ def operands(
 
 
 def _own_block_bias(q: Tensor, n_keys: int) -> Tensor:
-    """Close what stands behind each query in its own block, the first of those that it reads: (b, W * b)."""
+    """Mask what stands behind each query in its own block, the first of its row: (b, W * b)."""
     block = q.shape[2]
-    is_read = torch.ones(block, n_keys, dtype=torch.bool, device=q.device)
-    is_read[:, :block] = reads_back(block, block, q.device)
-    return key_bias(is_read, q.dtype)
+    is_attended = torch.ones(block, n_keys, dtype=torch.bool, device=q.device)
+    is_attended[:, :block] = causal_mask(block, block, q.device)
+    return key_bias(is_attended, q.dtype)
 
 
 def _both(bias: Tensor | None, other: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def _with_globals(k: Tensor, v: Tensor, bias: Tensor | None, of_globals: GlobalK
     return k, v, torch.cat((bias, more), dim=3)
 
 
-def _read(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -> Tensor:
+def _gathered(x_BNSH: Tensor, key_blocks: Tensor, n_blocks: int, n_sequences: int) -> Tensor:
     """Gather key blocks: (B, N, S, H) to (B, N * R, W * b, H), with N * R given as `n_sequences`."""
     B, N, _, H = x_BNSH.shape
     return x_BNSH.view(B, N * n_blocks, -1).index_select(1, key_blocks).view(B, n_sequences, -1, H)
@@ -246,7 +246,7 @@ class _GatherAttention(torch.autograd.Function):
         on_cpu, wants_gradient = q_BNSH.device.type == "cpu", any(ctx.needs_input_grad)
         has_sums = _HAS_SUMS and on_cpu and wants_gradient and not by_products
         sums, weights_of_chunks = [], []
-        keeps = by_products and any(ctx.needs_input_grad) and keeps_weights(_n_scores(q_BNSH, pattern), q_BNSH)
+        saves = by_products and any(ctx.needs_input_grad) and saves_weights(_n_scores(q_BNSH, pattern), q_BNSH)
         for chunk, tokens in schedule(q_BNSH, pattern):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, pattern, chunk, tokens)
             if has_sums:
@@ -254,26 +254,26 @@ class _GatherAttention(torch.autograd.Function):
                 sums.append(log_sums)
             elif ctx.by_products:
                 weights = softmax_of_scores(q, k, bias)
-                out = read(weights, v, dropout=dropout, seed=ctx.seed + chunk.first)
-                if keeps:
+                out = apply_weights(weights, v, dropout=dropout, seed=ctx.seed + chunk.first)
+                if saves:
                     weights_of_chunks.append(weights)
             else:
                 out = F.scaled_dot_product_attention(q, k, v, bias)
             out_BNSH[:, :, tokens] = out.reshape(B, N, -1, H)
-        kept = (out_BNSH, *sums) if has_sums else weights_of_chunks
-        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals, *kept)
+        saved = (out_BNSH, *sums) if has_sums else weights_of_chunks
+        ctx.save_for_backward(q_BNSH, k_BNSH, v_BNSH, bias_BS, *of_globals, *saved)
         ctx.n_of_globals = len(of_globals)
         return out_BNSH
 
     @staticmethod
     def backward(ctx: Any, *d_outs: Tensor) -> tuple[Tensor | None, ...]:
         q_BNSH, k_BNSH, v_BNSH, bias_BS, *rest = ctx.saved_tensors
-        of_globals, kept = rest[: ctx.n_of_globals], rest[ctx.n_of_globals :]
+        of_globals, saved = rest[: ctx.n_of_globals], rest[ctx.n_of_globals :]
         (d_out_BNSH,) = d_outs
         B, N, _, H = q_BNSH.shape
         keys = Keys(bias_BS, GlobalKeys(*of_globals) if of_globals else None)
         dq_BNSH = torch.empty_like(q_BNSH)
-        # a block's readers, of the first and the last block all, would be lost one by one in a sum of half precision
+        # a block's queries, of the first and the last block all, would be lost one by one in a sum of half precision
         exact = torch.promote_types(k_BNSH.dtype, torch.float32)
         dk_BNSH, dv_BNSH = (torch.zeros_like(x, dtype=exact) for x in (k_BNSH, v_BNSH))
         d_globals_BNGH = [torch.zeros_like(x, dtype=exact) for x in of_globals[:2]]
@@ -281,11 +281,11 @@ class _GatherAttention(torch.autograd.Function):
             q, k, v, bias = operands(q_BNSH, k_BNSH, v_BNSH, keys, ctx.pattern, chunk, tokens)
             d_out = d_out_BNSH[:, :, tokens].reshape(q.shape)
             if ctx.by_products:
-                weights = kept[number] if kept else softmax_of_scores(q, k, bias)
+                weights = saved[number] if saved else softmax_of_scores(q, k, bias)
                 seed = ctx.seed + chunk.first
-                dq, dk, dv = read_back(q, k, v, weights, d_out, dropout=ctx.dropout, seed=seed)
-            elif kept:
-                out_BNSH, *sums = kept
+                dq, dk, dv = apply_weights_backward(q, k, v, weights, d_out, dropout=ctx.dropout, seed=seed)
+            elif saved:
+                out_BNSH, *sums = saved
                 dq, dk, dv = _aten._scaled_dot_product_flash_attention_for_cpu_backward(
                     d_out, q, k, v, out_BNSH[:, :, tokens].reshape(q.shape), sums[number], 0.0, False, attn_mask=bias
                 )
@@ -319,7 +319,7 @@ def gather(
     is_causal: bool = False,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
-    """Block-sparse attention over gathered blocks; a block that is named twice is read twice.
+    """Block-sparse attention over gathered blocks; a block that is named twice counts twice.
 
     Raises:
         ValueError: as `checked`.
@@ -335,5 +335,5 @@ def gather(
     bias_BS, of_globals = chosen.keys(k_BNSH, v_BNSH)
     out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products, *of_globals)
     bias = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)[:, None, None, :]
-    read_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
-    return chosen.put(out, read_BNGH)
+    at_globals_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
+    return chosen.put(out, at_globals_BNGH)

@@ -1,8 +1,8 @@
 """Attention of some queries to some keys as matrix products: what trains on a processor.
 
-PyTorch's fused kernel reads tiles of 32 queries, whose products are small, and computes the weights again for the
+PyTorch's fused kernel takes tiles of 32 queries, whose products are small, and computes the weights again for the
 gradient. Here what stands between two products stays in the cache where the caller takes few queries at a time, and
-the weights are kept for the gradient as far as `keeps_weights` says.
+the weights are saved for the gradient as far as `saves_weights` says.
 
 Shape letters: B documents, n sequences of queries, Q queries, K keys, H head width.
 """
@@ -20,16 +20,16 @@ from bigbird_cli.pytorch.model.tracing import is_transformed
 _aten = torch.ops.aten
 
 SCORES_AT_ONCE = 1 << 21
-"""Scores of full attention that suit the cache: of one document in a window of 384."""
+"""Scores of dense attention that suit the cache: of one document in a window of 384."""
 
 MIN_NUMBERS = 100_000
 """Numbers in the queries below which no choice is measured."""
 
 _WAYS = {torch.float32: ("fused", "products"), torch.bfloat16: ("products", "fused")}
-"""Ways to attend, the one first that is taken where no choice can be kept."""
+"""Ways to attend, the one first that is taken where no choice can be stored."""
 
-KEPT_BYTES = 1 << 27
-"""The most that one call may keep of its weights; beyond it they are computed again."""
+SAVED_BYTES = 1 << 27
+"""The most that one call may save of its weights; beyond it they are computed again."""
 
 
 def suit_products(*qkv: Tensor, dropout: float) -> bool:
@@ -63,15 +63,15 @@ def _ways(width: int, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
 
     def products() -> None:
         weights = softmax_of_scores(q, k, None)
-        read(weights, v, dropout=0.0, seed=0)
-        read_back(q, k, v, weights, d_out, dropout=0.0, seed=0)
+        apply_weights(weights, v, dropout=0.0, seed=0)
+        apply_weights_backward(q, k, v, weights, d_out, dropout=0.0, seed=0)
 
     return {"fused": fused, "products": products}
 
 
-def keeps_weights(n_scores: int, like: Tensor) -> bool:
-    """Whether weights, so many of the type of `like`, are kept from the forward pass for the gradient."""
-    return like.device.type == "cpu" and n_scores * like.element_size() <= KEPT_BYTES
+def saves_weights(n_scores: int, like: Tensor) -> bool:
+    """Whether weights, so many of the type of `like`, are saved from the forward pass for the gradient."""
+    return like.device.type == "cpu" and n_scores * like.element_size() <= SAVED_BYTES
 
 
 def softmax_of_scores(q_BnQH: Tensor, k_BnKH: Tensor, bias: Tensor | None) -> Tensor:
@@ -82,7 +82,7 @@ def softmax_of_scores(q_BnQH: Tensor, k_BnKH: Tensor, bias: Tensor | None) -> Te
     return scores.softmax(dim=-1)
 
 
-def read(weights_BnQK: Tensor, v_BnKH: Tensor, *, dropout: float, seed: int) -> Tensor:
+def apply_weights(weights_BnQK: Tensor, v_BnKH: Tensor, *, dropout: float, seed: int) -> Tensor:
     """What the weights, as far as they are not dropped, take from the values: (B, n, Q, H)."""
     if not dropout:
         return weights_BnQK @ v_BnKH
@@ -90,7 +90,7 @@ def read(weights_BnQK: Tensor, v_BnKH: Tensor, *, dropout: float, seed: int) -> 
     return weights_BnQK @ v_BnKH * scale(dropout, v_BnKH.device)
 
 
-def read_back(
+def apply_weights_backward(
     q_BnQH: Tensor,
     k_BnKH: Tensor,
     v_BnKH: Tensor,
@@ -100,16 +100,16 @@ def read_back(
     dropout: float,
     seed: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of queries, keys and values, given that of what `read` returned.
+    """Gradients of queries, keys and values, given that of what `apply_weights` returned.
 
     Args:
         q_BnQH: queries.
         k_BnKH: keys.
         v_BnKH: values.
         weights_BnQK: from `softmax_of_scores`.
-        d_out_BnQH: the gradient of what was read.
-        dropout: as in `read`.
-        seed: as in `read`.
+        d_out_BnQH: the gradient of that.
+        dropout: as in `apply_weights`.
+        seed: as in `apply_weights`.
     """
     factor = q_BnQH.shape[-1] ** -0.5
     if not dropout:

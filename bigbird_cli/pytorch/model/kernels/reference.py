@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigbird_cli.bigbird.pattern import BlockPattern
-from bigbird_cli.pytorch.model.kernels.dense import key_bias, reads_back
+from bigbird_cli.pytorch.model.kernels.dense import causal_mask, key_bias
 
 
 def reference(
@@ -39,7 +39,7 @@ def attention_weights(
     is_causal: bool = False,
     is_global_BS: Tensor | None = None,
 ) -> Tensor:
-    """How much each query reads of each key, (B, N, S, T); a query's weights sum to 1.
+    """How much each query takes from each key, (B, N, S, T); a query's weights sum to 1.
 
     The queries are the last S of the T keys; with a pattern that is not causal, all of them.
     """
@@ -57,5 +57,5 @@ def attention_weights(
             counts_BNST = torch.where(met, 1.0, counts_BNST)
         scores_BNST = scores_BNST + counts_BNST.log()
     if is_causal or (pattern is not None and pattern.is_causal):
-        scores_BNST = scores_BNST.masked_fill(~reads_back(n_queries, n_keys, q_BNSH.device), float("-inf"))
+        scores_BNST = scores_BNST.masked_fill(~causal_mask(n_queries, n_keys, q_BNSH.device), float("-inf"))
     return scores_BNST.softmax(dim=-1)

@@ -1,7 +1,7 @@
-"""The weights of block-sparse attention, block by block: what each query reads of each key, without an S x S matrix.
+"""The weights of block-sparse attention, block by block: how much a query takes from a key, without an S x S matrix.
 
 Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tokens, R rows of a pattern, W key blocks
-read by a row, G global tokens of a document at most.
+of a row, G global tokens of a document at most.
 """
 
 import dataclasses
@@ -22,26 +22,26 @@ from bigbird_cli.pytorch.model.kernels.reference import attention_weights
 class SparseAttention:
     """One document's attention weights in one layer; all fields together hold each weight once.
 
-    Under full attention, `weights` is one block as long as the document and all else is None.
+    Under dense attention, `weights` is one block as long as the document and all else is None.
     """
 
     n_tokens: int
     """Tokens of the document, S; the last block may reach beyond."""
     key_blocks: Tensor
-    """(N, R, W): the key blocks that the query blocks `first_row` … read, -1 for none; one named twice has its
+    """(N, R, W): the key blocks that the query blocks `first_row` … attend to, -1 for none; one named twice has its
     weights twice."""
     weights: Tensor
-    """(N, R, b, W, b): how much each query reads of each key of these blocks."""
+    """(N, R, b, W, b): how much each query takes from each key of these blocks."""
     first_row: int = 0
-    """The query block of the first row: 1 where the first and the last block read everything."""
+    """The query block of the first row: 1 where the first and the last block attend to everything."""
     ends: Tensor | None = None
-    """(2, N, b, L * b): how much the queries of the first and of the last block read of each key."""
+    """(2, N, b, L * b): how much the queries of the first and of the last block take from each key."""
     global_tokens: Tensor | None = None
     """(G,): positions of the tokens chosen to be global."""
     to_globals: Tensor | None = None
-    """(N, L * b, G): how much each other query reads of them."""
+    """(N, L * b, G): how much each other query takes from them."""
     from_globals: Tensor | None = None
-    """(N, G, L * b): how much they read of each key."""
+    """(N, G, L * b): how much they take from each key."""
 
     def to_dense(self) -> Tensor:
         """Return the (N, S, S) matrix of weights; a block named twice has the sum of its weights there."""
@@ -73,7 +73,7 @@ class SparseAttention:
 
 
 def dense_document(weights_NSS: Tensor) -> SparseAttention:
-    """Put the weights of a document under full attention into the sparse form: one block that holds them all."""
+    """Put the weights of a document under dense attention into the sparse form: one block that holds them all."""
     N, S, _ = weights_NSS.shape
     only_NRW = torch.zeros(N, 1, 1, dtype=torch.int32, device=weights_NSS.device)
     return SparseAttention(S, only_NRW, weights_NSS[:, None, :, None])
@@ -88,7 +88,7 @@ def sparse_weights(
     lengths: Sequence[int],
     is_global_BS: Tensor | None = None,
 ) -> list[SparseAttention]:
-    """Compute the weights that `gather` reads with, of each document, whose tokens are `lengths`."""
+    """Compute the weights that `gather` attends with, of each document, whose tokens are `lengths`."""
     q_BNSH, k_BNSH = q_BNSH.contiguous(), k_BNSH.contiguous()
     B, N = q_BNSH.shape[:2]
     W, b = pattern.key_blocks.shape[-1], pattern.block_size
@@ -138,7 +138,7 @@ def sparse_weights(
 def _with_globals(
     document: SparseAttention, exists_G: Tensor, index_G: Tensor, to_NSG: Tensor, from_NGS: Tensor
 ) -> SparseAttention:
-    """Move the weights of the global tokens' queries, which read everything, out of the pattern's rows."""
+    """Move the weights of the global tokens' queries, which attend to everything, out of the pattern's rows."""
     _, R, b, _, _ = document.weights.shape
     global_G = index_G[exists_G]
     reads_S = torch.ones(to_NSG.shape[1], dtype=to_NSG.dtype, device=to_NSG.device).index_fill(0, global_G, 0.0)

@@ -1,7 +1,7 @@
 """The GPU programs of `fused`, in Triton: one tile of queries or keys each, over the blocks that it meets.
 
 Softmax is summed as blocks come (Milakov and Gimelshein, 2018, arXiv:1805.02867), and the backward pass computes the
-weights again from the kept sums (Dao et al., 2022, arXiv:2205.14135). Sums and products are float32; operands of
+weights again from the saved sums (Dao et al., 2022, arXiv:2205.14135). Sums and products are float32; operands of
 products have the inputs' type. Importing this file needs triton.
 """
 
@@ -14,7 +14,7 @@ import triton.language as tl
 @triton.jit
 def _scores(q, k, is_token, queries, keys, scale, IS_OWN, HAS_MASK: tl.constexpr, IS_CAUSAL: tl.constexpr,
             PRECISION: tl.constexpr):  # fmt: skip
-    """Scores of a tile in units of log 2, -inf where a key may not be read."""
+    """Scores of a tile in units of log 2, -inf where a key is masked."""
     scores = tl.dot(q, tl.trans(k), input_precision=PRECISION) * scale
     if HAS_MASK:
         scores = tl.where(is_token[None, :], scores, float("-inf"))
@@ -28,9 +28,9 @@ def forward(q_ptr, k_ptr, v_ptr, token_ptr, out_ptr, sums_ptr, blocks_ptr, count
             q_b, q_n, q_s, k_b, k_n, k_s, v_b, v_n, v_s, o_b, o_n, o_s, N, L, W, scale,
             H: tl.constexpr, BLOCK: tl.constexpr, HAS_MASK: tl.constexpr, IS_CAUSAL: tl.constexpr,
             PRECISION: tl.constexpr):  # fmt: skip
-    """Attend for one query block of one head; blocks are listed in (N, L, W), their number -1 where all are read."""
+    """Attend for one query block of one head; blocks are listed in (N, L, W), their number -1 where all are met."""
     pair, row = tl.program_id(0), tl.program_id(1)
-    row = tl.where(row == 0, 0, L - row)  # the last, which may read everything, is begun second
+    row = tl.where(row == 0, 0, L - row)  # the last, which may attend to everything, is begun second
     b, n = (pair // N).to(tl.int64), (pair % N).to(tl.int64)
     within = tl.arange(0, BLOCK)
     width = tl.arange(0, H)
@@ -40,8 +40,8 @@ def forward(q_ptr, k_ptr, v_ptr, token_ptr, out_ptr, sums_ptr, blocks_ptr, count
     sum_of_values = tl.zeros([BLOCK, H], tl.float32)
     count = tl.load(counts_ptr + n * L + row)
     reads_all = count < 0
-    for place in range(tl.where(reads_all, L, count)):
-        block = tl.where(reads_all, place, tl.load(blocks_ptr + (n * L + row) * W + place, mask=place < W, other=0))
+    for slot in range(tl.where(reads_all, L, count)):
+        block = tl.where(reads_all, slot, tl.load(blocks_ptr + (n * L + row) * W + slot, mask=slot < W, other=0))
         at = block * BLOCK + within
         k = tl.load(k_ptr + b * k_b + n * k_n + at[:, None] * k_s + width[None, :])
         v = tl.load(v_ptr + b * v_b + n * v_n + at[:, None] * v_s + width[None, :])
@@ -57,7 +57,7 @@ def forward(q_ptr, k_ptr, v_ptr, token_ptr, out_ptr, sums_ptr, blocks_ptr, count
         sum_of_values = sum_of_values * shrink[:, None]
         sum_of_values += tl.dot(weights.to(v.dtype), v, input_precision=PRECISION)
         largest = new_largest
-    total = tl.where(total == 0.0, 1.0, total)  # a query that may read nothing reads zeros
+    total = tl.where(total == 0.0, 1.0, total)  # a query that may attend to nothing gets zeros
     out = sum_of_values / total[:, None]
     at = (row * BLOCK + within)[:, None]
     tl.store(out_ptr + b * o_b + n * o_n + at * o_s + width[None, :], out.to(out_ptr.dtype.element_ty))
@@ -85,8 +85,8 @@ def backward_queries(q_ptr, k_ptr, v_ptr, token_ptr, d_out_ptr, sums_ptr, delta_
     dq = tl.zeros([BLOCK, H], tl.float32)
     count = tl.load(counts_ptr + n * L + row)
     reads_all = count < 0
-    for place in range(tl.where(reads_all, L, count)):
-        block = tl.where(reads_all, place, tl.load(blocks_ptr + (n * L + row) * W + place, mask=place < W, other=0))
+    for slot in range(tl.where(reads_all, L, count)):
+        block = tl.where(reads_all, slot, tl.load(blocks_ptr + (n * L + row) * W + slot, mask=slot < W, other=0))
         at = block * BLOCK + within
         k = tl.load(k_ptr + b * k_b + n * k_n + at[:, None] * k_s + width[None, :])
         v = tl.load(v_ptr + b * v_b + n * v_n + at[:, None] * v_s + width[None, :])
@@ -124,8 +124,8 @@ def backward_keys(q_ptr, k_ptr, v_ptr, token_ptr, d_out_ptr, sums_ptr, delta_ptr
     dv = tl.zeros([BLOCK, H], tl.float32)
     first = tl.load(firsts_ptr + n * L + block)
     last = tl.load(firsts_ptr + n * L + block + 1)
-    for place in range(first, last):
-        row = tl.load(readers_ptr + place)
+    for slot in range(first, last):
+        row = tl.load(readers_ptr + slot)
         at = (row * BLOCK + within)[:, None]
         q = tl.load(q_ptr + b * q_b + n * q_n + at * q_s + width[None, :])
         d_out = tl.load(d_out_ptr + b * o_b + n * o_n + at * o_s + width[None, :])
