@@ -1,0 +1,379 @@
+"""PDF documents: their lines in reading order, as paragraphs, with the labels of their pages."""
+
+import importlib.util
+import io
+import json
+import re
+import subprocess
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import IO, Any, BinaryIO, Final, NamedTuple
+
+from bigbird_cli.errors import DataError
+from bigbird_cli.processes import python_command, python_environment
+from bigbird_cli.text.formats.paged import EXTRA, PagedText, TextBuilder, copy_whole, reject_other_kinds
+from bigbird_cli.text.formats.pdf_layout import Line, mean_size, reading_order
+
+_PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
+PAGE_SECONDS: Final = 60
+"""A page may take, before the process ends itself; common ones take some milliseconds."""
+_LONGEST_ANSWER: Final = 1 << 26
+"""Bytes of a page's lines, at most: some 400,000 lines."""
+
+_REPAIR: Final = "print it to a new PDF, or repair it, for instance with qpdf FILE OUT"
+_RECOGNISE: Final = "recognise its text first, for instance with ocrmypdf FILE OUT"
+
+_LETTERS: Final = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+_CLEAN: Final = {**_LETTERS, 0xA0: " ", 0xAD: "", **dict.fromkeys((*range(9), *range(11, 32), 127))}
+_UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
+_MOST_UNKNOWN = 0.3
+"""Of a page's characters: with more, its fonts do not say which letters they draw."""
+
+_DIGITS = re.compile(r"\d+")
+_EDGE_LINES = 2
+_OFTEN = 3
+"""Pages on which a line stands at the same height, to be a running head."""
+
+_SENTENCE_END = re.compile(r"""[.!?:;…][)\]"'”’»]*$""")
+_BULLET = re.compile(r"^[•▪◦‣·●○■□➢✓*–—-]\s")
+_LABEL = re.compile(r"^(?:\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\(?[ivx]{1,5}[.)])\s")
+_WORD = re.compile(r"\w+(?:-\w+)*")
+_HEADING = 1.15
+"""Times the size of the body's letters, from which a line is a heading."""
+
+_LONGEST_HEADING = 200
+
+
+class _Page(NamedTuple):
+    label: str
+    lines: list[Line]
+    has_images: bool
+
+
+@dataclass
+class _Answer:
+    """What the program tells of a document: the number of pages and the outline first, the pages as they come."""
+
+    outline: list[tuple[str, int, float | None]] = field(default_factory=list)
+    pages: list[_Page] = field(default_factory=list)
+
+
+def read_pdf(stream: BinaryIO, name: str, /) -> PagedText:
+    """Read a PDF's text, in paragraphs.
+
+    The lines of a paragraph are joined by spaces, also from one column or page to the next; a hyphen at a line's end is
+    dropped unless the document writes the word with it elsewhere. Columns are read one after the other; the rows of a
+    table are lines with a tab where a wide gap is; text that stands aslant or upright beside the rest comes at the end
+    of its page. A head or foot that stands at the same height on three pages or more is kept where it stands first and
+    dropped from the others; numbers there that count the pages are dropped. What is written into a form is read.
+
+    Sections are those of the outline, else the lines in larger letters. Pages without text that show something are told
+    of as unread: they are scans.
+
+    PDFium reads the file in a process of its own, see `pdf_lines`.
+
+    Args:
+        stream: binary; anything but a file on disk is copied to one.
+        name: what to call it in errors.
+
+    Raises:
+        DataError: it is no PDF, or is damaged, locked with a password, beyond all bounds, or nothing but scans; or
+            the library for PDFs is not installed.
+    """
+    if importlib.util.find_spec("pypdfium2") is None:
+        raise DataError("reading PDFs needs the library pypdfium2", fix=EXTRA)
+    with _on_disk(stream, name) as file:
+        reject_other_kinds(file, name, wanted="a PDF document", starts=(b"%PDF-",))
+        answer = _ask(file, name)
+    unread = [page.label for page in answer.pages if page.has_images or _is_unknown(page.lines)]
+    pages = [page._replace(lines=[]) if _is_unknown(page.lines) else page for page in answer.pages]
+    if not any(page.lines for page in pages):
+        raise _without_text(len(pages), are_scans=bool(unread), name=name)
+    pages = _without_running_heads([page._replace(lines=reading_order(page.lines)) for page in pages])
+    writer = _Writer(TextBuilder(name), _Hyphens(line for page in pages for line in page.lines))
+    writer.write(pages, answer.outline)
+    for label in unread:
+        writer.builder.unread(f"page {label}")
+    return writer.builder.build()
+
+
+def _without_text(n_pages: int, *, are_scans: bool, name: str) -> DataError:
+    problem = "its page has no text" if n_pages == 1 else f"none of its {n_pages:,} pages has text"
+    if not are_scans:
+        return DataError(problem, where=name, fix="give a file with text in it")
+    return DataError(f"{problem}: it is a scan, or drawn", where=name, fix=_RECOGNISE)
+
+
+@contextmanager
+def _on_disk(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """The stream itself if it is a file on disk and no other (a gzip file has a number too), or a temporary copy."""
+    if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO) and stream.seekable():
+        stream.seek(0)
+        yield stream
+        return
+    with tempfile.TemporaryFile() as copy:
+        copy_whole(stream, copy, name)
+        yield copy
+
+
+def _ask(file: BinaryIO, name: str) -> _Answer:
+    """Let PDFium read a file in a process of its own."""
+    answer = _Answer()
+    command = python_command(_PROGRAM, str(PAGE_SECONDS))
+    with subprocess.Popen(
+        command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=python_environment()
+    ) as process:
+        assert process.stdout is not None
+        try:
+            _listen(process.stdout, answer, name)
+        finally:
+            process.kill()
+    return answer
+
+
+def _listen(output: IO[bytes], answer: _Answer, name: str) -> None:
+    n_pages = 0
+    asked = time.monotonic()
+    while line := output.readline(_LONGEST_ANSWER):
+        if not line.endswith(b"\n"):
+            if len(line) == _LONGEST_ANSWER:
+                raise DataError(f"page {len(answer.pages) + 1:,} has more text than a page may have", where=name)
+            break
+        told: dict[str, Any] = json.loads(line)
+        asked = time.monotonic()
+        if "done" in told:
+            return
+        if error := told.get("error"):
+            raise _failure(error, name)
+        if "outline" in told:
+            n_pages = told["pages"]
+            answer.outline = [(title, page, height) for title, page, height in told["outline"]]
+        else:
+            lines = [_line(*parts) for parts in told["lines"]]
+            answer.pages.append(_Page(told["label"], [line for line in lines if line.text], told["images"]))
+    at = f"at page {len(answer.pages) + 1:,} of {n_pages:,}" if n_pages else "at its beginning"
+    problem = f"takes more than {PAGE_SECONDS} s" if time.monotonic() - asked >= PAGE_SECONDS else "breaks down"
+    raise DataError(f"PDFium, which reads PDFs, {problem} {at}: the file is damaged", where=name, fix=_REPAIR)
+
+
+def _failure(error: str, name: str) -> DataError:
+    if error == "password":
+        return DataError(
+            "it is locked with a password",
+            where=name,
+            fix="unlock it first, for instance with qpdf --decrypt --password=... FILE OUT",
+        )
+    return DataError("the PDF is damaged beyond what can be read", where=name, fix=_REPAIR)
+
+
+def _line(segments: list[tuple[str, float, float]], bottom: float, top: float, turn: int, hyphen: bool) -> Line:
+    cleaned = tuple((text.translate(_CLEAN).strip(), left, right) for text, left, right in segments)
+    return Line(tuple(part for part in cleaned if part[0]), bottom, top, turn, hyphen)
+
+
+def _is_unknown(lines: Sequence[Line]) -> bool:
+    n = sum(len(line.text) for line in lines)
+    return n > 0 and sum(len(_UNKNOWN.findall(line.text)) for line in lines) > _MOST_UNKNOWN * n
+
+
+def _without_running_heads(pages: list[_Page]) -> list[_Page]:
+    """Drop lines at the edges that say the same on many pages, but for the first, and those that count the pages."""
+    standing: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for i, page in enumerate(pages):
+        by_height = sorted(enumerate(page.lines), key=lambda numbered: numbered[1].bottom)
+        for j, line in {*by_height[:_EDGE_LINES], *by_height[-_EDGE_LINES:]}:
+            standing[_DIGITS.sub("#", line.text), round(line.bottom)].append((i, j))
+    dropped: set[tuple[int, int]] = set()
+    for places in standing.values():
+        if len(places) < _OFTEN:
+            continue
+        numbers = [[int(digits) for digits in _DIGITS.findall(pages[i].lines[j].text)[:2]] for i, j in places]
+        steps = {number[0] - i for number, (i, _) in zip(numbers, places, strict=True) if number}
+        if len({pages[i].lines[j].text for i, j in places}) == 1:
+            dropped.update(places[1:])
+        elif len(steps) == 1:
+            dropped.update(places)
+    return [
+        page._replace(lines=[line for j, line in enumerate(page.lines) if (i, j) not in dropped])
+        for i, page in enumerate(pages)
+    ]
+
+
+class _Hyphens:
+    """Whether a hyphen at a line's end belongs to the word, by how the document writes it elsewhere."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._words: set[str] = set()
+        self._heads: Counter[str] = Counter()
+        for line in lines:
+            words = [word.casefold() for word in _WORD.findall(line.text)]
+            self._words.update(words[1 : -1 if line.hyphen else None] or words[:0])
+            self._heads.update(word.split("-", 1)[0] for word in words if "-" in word)
+
+    def stays(self, before: str, after: str) -> bool:
+        """Whether it stays between the line before and the line after."""
+        if not after[:1].islower():
+            return True  # "Anglo-Saxon", "COVID-19"
+        heads, tails = _WORD.findall(before.casefold()), _WORD.findall(after.casefold())
+        if not heads or not tails:
+            return True
+        head, tail = heads[-1], tails[0]
+        if head + tail in self._words:
+            return False
+        if f"{head}-{tail}" in self._words:
+            return True
+        return self._heads[head] > 0 and tail in self._words
+
+
+class _Writer:
+    """Puts the lines of pages together as paragraphs."""
+
+    def __init__(self, builder: TextBuilder, hyphens: _Hyphens) -> None:
+        self.builder = builder
+        self._hyphens = hyphens
+        self._starts: dict[int, list[tuple[int, Line]]] = defaultdict(list)
+        self._headings: list[tuple[str, int, float]] = []
+
+    def write(self, pages: list[_Page], outline: list[tuple[str, int, float | None]]) -> None:
+        lines = [line for page in pages for line in page.lines]
+        body = mean_size(lines)
+        last: Line | None = None
+        for i, page in enumerate(pages):
+            shape = _Shape(page.lines)
+            is_first = True
+            for j, line in enumerate(page.lines):
+                separator = "" if last is None else self._separator(last, line, shape, j)
+                start = self.builder.add(line.text, separator=separator)
+                if is_first:
+                    self.builder.page(page.label, start)
+                    is_first = False
+                self._starts[i].append((start, line))
+                self._heading(line, start, body, is_new="\n" in separator or last is None)
+                last = line
+            if is_first:
+                self.builder.page(page.label, self.builder.length)
+        sections = list(self._by_outline(outline))
+        if not sections:
+            sections = [(title, start) for title, start, _ in self._headings if len(title) <= _LONGEST_HEADING]
+        for title, start in sorted(sections, key=lambda section: section[1]):
+            self.builder.section(title, start)
+
+    def _separator(self, last: Line, line: Line, shape: "_Shape", index: int) -> str:
+        """What stands between two lines: nothing or a hyphen within a word, a space, a line break, a blank line."""
+        broken = shape.break_before(last, line, index)
+        if broken:
+            return broken
+        if last.hyphen:
+            return "-" if self._hyphens.stays(last.text, line.text) else ""
+        return "" if last.text.endswith(("-", "/")) and not last.text.endswith((" -", " /")) else " "
+
+    def _heading(self, line: Line, start: int, body: float, *, is_new: bool) -> None:
+        if line.size < _HEADING * body or line.turn or len(line.segments) > 1:
+            return
+        if not is_new and self._headings and self._headings[-1][2] == line.size:
+            title, begun, size = self._headings.pop()
+            self._headings.append((f"{title} {line.text}", begun, size))
+        elif is_new and any(character.isalpha() for character in line.text):
+            self._headings.append((line.text, start, line.size))
+
+    def _by_outline(self, outline: list[tuple[str, int, float | None]]) -> Iterator[tuple[str, int]]:
+        """The sections of the outline: where a line of the page has the title, else at the height where it leads."""
+        for title, page, height in outline:
+            lines = self._starts.get(page)
+            if not lines:
+                continue
+            wanted = _plain(title)
+            same = [start for start, line in lines if wanted and _plain(line.text).startswith(wanted[:60])]
+            below = [start for start, line in lines if height is not None and line.bottom < height]
+            yield title, (same or below or [lines[0][0]])[0]
+
+
+def _plain(text: str) -> str:
+    """A title without its number, spaces and punctuation."""
+    return re.sub(r"\W+", "", re.sub(r"^[\d.]+\s", "", text)).casefold()
+
+
+class _Shape:
+    """How the lines of a page are set: how far apart, and how wide."""
+
+    _NEAR = 8
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+        steps: dict[int, list[float]] = defaultdict(list)
+        for last, line in pairwise(lines):
+            if (
+                abs(line.size - last.size) < 0.1 * last.size
+                and 0.5 * last.size < last.bottom - line.bottom < 2.5 * last.size
+            ):
+                steps[round(line.size)].append(last.bottom - line.bottom)
+        # the lower quarter: steps within paragraphs, where many paragraphs are short
+        self._steps = {size: sorted(found)[len(found) // 4] for size, found in steps.items()}
+
+    def break_before(self, last: Line, line: Line, index: int) -> str:
+        """How a line is kept apart from the one before it: by a blank line, a line break, or not at all ("")."""
+        size = max(1.0, last.size)
+        if last.turn != line.turn or abs(line.size - last.size) > 0.12 * size:
+            return "\n\n"
+        step = last.bottom - line.bottom
+        is_row = len(line.segments) > 1
+        was_row = len(last.segments) > 1
+        if index == 0 or step < -0.5 * size or step > 12 * size:
+            return "" if not is_row and not was_row and _goes_on(last, line) else "\n\n"
+        if abs(step) < 0.3 * size:
+            return "" if last.hyphen else "\t" if line.left - last.right > size else ""
+        usual = self._steps.get(round(line.size), 1.2 * size)
+        if step > max(1.25 * usual, usual + 0.15 * size):
+            return "\n" if is_row and was_row and step < 2.5 * usual else "\n\n"
+        if is_row or was_row:
+            return "\n"
+        if last.hyphen:
+            return ""
+        has_ended = _SENTENCE_END.search(last.text) is not None
+        is_full = self._is_full(last, line, index)
+        if _BULLET.match(line.text):
+            return "\n"
+        if _LABEL.match(line.text) and (has_ended or not is_full or self._is_in_list(line, index)):
+            return "\n"
+        if not is_full:
+            return "\n\n" if has_ended else "\n"
+        indent = line.left - last.left
+        is_centred = abs(line.left + line.right - last.left - last.right) < size
+        if 0.8 * size < indent < 5 * size and not is_centred and has_ended and not line.text[:1].islower():
+            return "\n\n"
+        return ""
+
+    def _is_in_list(self, line: Line, index: int) -> bool:
+        """Whether a line before it begins with a label too, above its own."""
+        before = self._lines[max(0, index - self._NEAR) : index]
+        return any(_LABEL.match(other.text) and abs(other.left - line.left) < 0.5 * line.size for other in before)
+
+    def _is_full(self, last: Line, line: Line, index: int) -> bool:
+        """Whether the first word of a line would not have stood on the line before it any more."""
+        near = self._lines[max(0, index - self._NEAR) : index + self._NEAR]
+        right = max(
+            (
+                other.right
+                for other in near
+                if abs(other.size - last.size) < 0.12 * last.size
+                and other.left < last.right
+                and other.right > last.left
+                if len(other.segments) == 1
+            ),
+            default=last.right,
+        )
+        word = line.text.split(" ", 1)[0]
+        width = (line.right - line.left) / max(1, len(line.text))
+        return last.right + (len(word) + 1) * width > right - 0.3 * last.size
+
+
+def _goes_on(last: Line, line: Line) -> bool:
+    """Whether a sentence goes on in the next column or on the next page."""
+    if last.hyphen:
+        return True
+    return not _SENTENCE_END.search(last.text) and line.text[:1].islower()

@@ -1,0 +1,230 @@
+"""The lines of a PDF's pages and where they stand, by PDFium; run as a program, in a process of its own.
+
+PDFium is native code that reads whatever the file says: it may crash, hang, or take all memory, and it may not be used
+by two threads. A process for each document keeps all of that away from the documents beside it, for about 0.1 s.
+
+Argument: the seconds that a page may take, before the process ends itself. Input: the file, as standard input.
+Output: a line of JSON for each of these, in this order.
+
+    {"pages": 12, "outline": [["Title", 0, 710.5], ...]}   the page's index and the height on it, or null
+    {"label": "iv", "lines": [[[["text", left, right], ...], bottom, top, angle, hyphen], ...], "images": true}
+    {"done": true}
+
+or {"error": "password" | "damaged"} instead of the first.
+"""
+
+import ctypes
+import faulthandler
+import json
+import math
+import mmap
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+_MEMORY = 2 << 30
+"""Bytes of memory for a document besides its own size."""
+
+_MOST_OUTLINE = 10_000
+_HYPHENS = "\ufffe\x02"  # what PDFium gives for a hyphen at a line's end, and for the line's end with it
+_WIDE_GAP = 1.5
+"""Line heights between two words of a line that are cells of a table."""
+_GAP = 0.8
+"""As many are enough, where the gap is twice those beside it."""
+
+
+def main() -> None:
+    """Read standard input, write to standard output."""
+    seconds = float(sys.argv[1])
+    _limit_memory()
+    with open(os.devnull, "w") as silent, open(1, "wb") as output:  # noqa: PTH123
+
+        def tell(value: object) -> None:
+            output.write(json.dumps(value).encode("ascii") + b"\n")
+            output.flush()
+            # the clock starts anew; at its end it stops native code too
+            faulthandler.dump_traceback_later(seconds, file=silent, exit=True)
+
+        faulthandler.dump_traceback_later(seconds, file=silent, exit=True)
+        data = mmap.mmap(0, 0, access=mmap.ACCESS_COPY)
+        buffer = (ctypes.c_char * len(data)).from_buffer(data)
+        pdfium.FPDF_InitLibrary()
+        document = pdfium.FPDF_LoadMemDocument64(buffer, len(data), None)
+        if not document:
+            locked = pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD
+            tell({"error": "password" if locked else "damaged"})
+        else:
+            n_pages = pdfium.FPDF_GetPageCount(document)
+            tell({"pages": n_pages, "outline": list(_outline(document))})
+            for i in range(n_pages):
+                tell(_page(document, i))
+            tell({"done": True})
+        os._exit(0)  # what is native need not be taken apart
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    most = _MEMORY + os.fstat(0).st_size
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _page(document: Any, index: int) -> dict[str, object]:
+    label = _string(lambda buffer, size: pdfium.FPDF_GetPageLabel(document, index, buffer, size))
+    found: dict[str, object] = {"label": label or str(index + 1), "lines": [], "images": False}
+    page = pdfium.FPDF_LoadPage(document, index)
+    if not page:
+        return found | {"images": True}  # something is there that cannot be read
+    if _has_fields(page):
+        # what people wrote into a form stands beside the page, until it is made a part of it
+        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+        pdfium.FPDF_ClosePage(page)
+        page = pdfium.FPDF_LoadPage(document, index)
+    text_page = pdfium.FPDFText_LoadPage(page)
+    if text_page:
+        found["lines"] = list(_lines(text_page))
+        pdfium.FPDFText_ClosePage(text_page)
+    if not found["lines"]:
+        found["images"] = pdfium.FPDFPage_CountObjects(page) > 0
+    pdfium.FPDF_ClosePage(page)
+    return found
+
+
+def _has_fields(page: Any) -> bool:
+    for i in range(min(pdfium.FPDFPage_GetAnnotCount(page), 10_000)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, i)
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind in (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT):
+            return True
+    return False
+
+
+def _lines(text_page: Any) -> Iterator[list[object]]:
+    """The lines of a page as PDFium finds them, in the order in which the page draws them."""
+    n = pdfium.FPDFText_CountChars(text_page)
+    if n <= 0:
+        return
+    buffer = ctypes.create_string_buffer(2 * n + 2)
+    written = pdfium.FPDFText_GetText(text_page, 0, n, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)))
+    text = buffer.raw[: 2 * max(0, written - 1)].decode("utf-16-le", "replace")
+    is_shifted = len(text) != n  # a character of the page may be none, or two, of the text
+
+    def index_of(position: int) -> int:
+        return pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, position) if is_shifted else position
+
+    box = pdfium.FS_RECTF()
+    pointer = ctypes.byref(box)
+
+    def box_of(position: int) -> tuple[float, float, float, float]:
+        pdfium.FPDFText_GetLooseCharBox(text_page, index_of(position), pointer)
+        return box.left, box.right, box.bottom, box.top
+
+    start = 0
+    while start < len(text):
+        end = start
+        while end < len(text) and text[end] not in "\r\n" and text[end] not in _HYPHENS:
+            end += 1
+        hyphen = end < len(text) and text[end] in _HYPHENS
+        words = list(_words(text, start, end))
+        if words:
+            boxes = [(*box_of(first), *box_of(last - 1)) for first, last in words]
+            angle = pdfium.FPDFText_GetCharAngle(text_page, index_of(words[0][0]))
+            turn = round(math.degrees(angle)) % 360
+            yield [*_segments([text[a:b] for a, b in words], boxes, turn), turn, hyphen]
+        start = end + 1
+
+
+def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    begun = None
+    for i in range(start, end + 1):
+        if i < end and not text[i].isspace():
+            begun = i if begun is None else begun
+        elif begun is not None:
+            yield begun, i
+            begun = None
+
+
+def _segments(
+    words: list[str], boxes: Sequence[tuple[float, ...]], turn: int
+) -> tuple[list[list[object]], float, float]:
+    """A line's words, together but for wide gaps, with their left and right; and the line's bottom and top.
+
+    The latter are of most words. Lines that run upwards, downwards or upside down are turned into the horizontal first.
+    """
+    placed = [_placed(box, turn) for box in boxes]
+    middle = len(placed) // 2  # most words are of the line's own size, and not raised
+    bottom = sorted(place[2] for place in placed)[middle]
+    height = sorted(place[3] - place[2] for place in placed)[middle] or 1.0
+    gaps = [after[0] - before[1] for before, after in pairwise(placed)]
+    usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else math.inf
+    segments: list[list[object]] = [[words[0], placed[0][0], placed[0][1]]]
+    for word, place, gap in zip(words[1:], placed[1:], gaps, strict=True):
+        if gap > _WIDE_GAP * height or (gap > _GAP * height and gap > 2 * usual):
+            segments.append([word, place[0], place[1]])
+        else:
+            segments[-1][0] = f"{segments[-1][0]} {word}"
+            segments[-1][2] = place[1]
+    return segments, bottom, bottom + height
+
+
+def _placed(box: tuple[float, ...], turn: int) -> tuple[float, float, float, float]:
+    """The left, right, bottom and top of a word, of its first and last characters' boxes, as if it ran to the right."""
+    left, right = min(box[0], box[4]), max(box[1], box[5])
+    bottom, top = min(box[2], box[6]), max(box[3], box[7])
+    match turn:
+        case 90:
+            return bottom, top, -right, -left
+        case 180:
+            return -right, -left, -top, -bottom
+        case 270:
+            return -top, -bottom, left, right
+    return left, right, bottom, top
+
+
+def _outline(document: Any) -> Iterator[tuple[str, int, float | None]]:
+    """Titles of the outline, in order, with the page and the height on it where each leads."""
+    stack = [pdfium.FPDFBookmark_GetFirstChild(document, None)]
+    seen: set[int] = set()
+    while stack and len(seen) < _MOST_OUTLINE:
+        mark = stack.pop()
+        if not mark:
+            continue
+        address = ctypes.addressof(mark.contents)
+        if address in seen:  # an outline may lead in circles
+            continue
+        seen.add(address)
+        title = _string(lambda buffer, size, mark=mark: pdfium.FPDFBookmark_GetTitle(mark, buffer, size))
+        target = pdfium.FPDFBookmark_GetDest(document, mark)
+        page = pdfium.FPDFDest_GetDestPageIndex(document, target) if target else -1
+        if title.strip() and page >= 0:
+            yield title.strip(), page, _height(target)
+        stack.append(pdfium.FPDFBookmark_GetNextSibling(document, mark))
+        stack.append(pdfium.FPDFBookmark_GetFirstChild(document, mark))
+
+
+def _height(target: Any) -> float | None:
+    has_x, has_y, has_zoom = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    x, y, zoom = ctypes.c_float(), ctypes.c_float(), ctypes.c_float()
+    found = pdfium.FPDFDest_GetLocationInPage(target, has_x, has_y, has_zoom, x, y, zoom)
+    return y.value if found and has_y.value and math.isfinite(y.value) else None
+
+
+def _string(read: Any) -> str:
+    """A string that PDFium gives as UTF-16 by a function of a buffer and its size."""
+    size = read(None, 0)
+    if size <= 2:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    read(buffer, size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "replace")
+
+
+if __name__ == "__main__":
+    main()
