@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import bigbird_cli as bb
-from bigbird_cli.text.tokenizers import settings
+from bigbird_cli.text.tokenizers import folder_settings
 from bigbird_cli.weights import store
 
 VOCABULARY = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
@@ -171,8 +171,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bb.BigBirdForPreTraining(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store, "_from_hub", lambda *_, **__: tmp_path)
-    monkeypatch.setattr(settings, "_fetched", lambda *_, **__: tmp_path)
+    for client in (store, folder_settings):
+        monkeypatch.setattr(client, "fetch_model", lambda *_, **__: tmp_path)
     rows: Any = defaultdict(lambda: {"context": ARTICLE, "question": QUESTION})
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
 
