@@ -58,17 +58,16 @@ class Difference:
 def answered(rows: Sequence[dict[str, Any]], way: Way, *, model: str, quantize: str | None) -> list[dict[str, Any]]:
     """The records of rows, in their order."""
     from bigbird_cli import api
+    from bigbird_cli.text.documents import Document
 
     order = list(range(len(rows)))
     if way.order is not None:
         random.Random(way.order).shuffle(order)
-    items = (api.QAItem(rows[i]["context"], rows[i]["question"]) for i in order)
-    records = list(
-        api.answers(
-            items, model=model, quantize=quantize, batch_size=way.batch_size, threads=way.threads, device="cpu", top_k=3
-        )
+    requests = (api.Request(Document("text", rows[i]["context"]), rows[i]["question"]) for i in order)
+    results = api.answer_all(
+        requests, model=model, quantize=quantize, batch_size=way.batch_size, threads=way.threads, device="cpu", top_k=3
     )
-    by_row = dict(zip(order, records, strict=True))
+    by_row = {i: result.record() for i, result in zip(order, results, strict=True)}
     return [by_row[i] for i in range(len(rows))]
 
 

@@ -226,12 +226,13 @@ def measure(
     from bigbird_cli import api
     from bigbird_cli.tasks.qa.scores import exact_match, token_f1
     from bigbird_cli.tasks.qa.task import QuestionAnswering
+    from bigbird_cli.text.documents import Document
     from bigbird_cli.weights.store import open_folder
 
     threshold = (open_folder(model).task or {}).get("no_answer_threshold", QuestionAnswering().no_answer_threshold)
     start = time.perf_counter()
-    records = api.answers(
-        (api.QAItem(case.context, case.question) for case in cases),
+    results = api.answer_all(
+        (api.Request(Document("text", case.context), case.question) for case in cases),
         model=model,
         window=window,
         overlap=None if window is None else window // 3,
@@ -243,9 +244,10 @@ def measure(
     )
     rows: list[dict[str, Any]] = []
     told = start
-    for case, record in zip(cases, records, strict=True):
-        if "error" in record:
-            raise SystemExit(f"{part}, {case.question!r}: {record['error']['problem']}")
+    for case, result in zip(cases, results, strict=True):
+        if result.error is not None:
+            raise SystemExit(f"{part}, {case.question!r}: {result.error.problem}")
+        record = result.record()
         best = record["answer"] or ""
         given = best if record["no_answer_score"] <= threshold else ""
         rows.append(

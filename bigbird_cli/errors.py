@@ -4,6 +4,7 @@ import difflib
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypedDict
 
 from bigbird_cli.messages import LONGEST_PART, shortened
 
@@ -30,6 +31,15 @@ _SHORT_OF = {
 def shortage(error: OSError) -> tuple[str, str] | None:
     """What the system is short of, and what to do about it; None where it is not."""
     return _SHORT_OF.get(error.errno or 0)
+
+
+class ErrorRecord(TypedDict):
+    """What the record of a request that failed says of its error."""
+
+    problem: str
+    where: str | None
+    fix: str | None
+    exit_code: int
 
 
 class BigBirdError(Exception):
@@ -61,8 +71,8 @@ class BigBirdError(Exception):
         remedy = f"; {self.fix}" if self.fix else ""
         return f"{place}{self.problem}{remedy}"
 
-    def to_dict(self) -> dict[str, str | int | None]:
-        """What the record of a failed item says of it, ready for JSON."""
+    def to_dict(self) -> ErrorRecord:
+        """The error ready for JSON."""
         return {"problem": self.problem, "where": self.where, "fix": self.fix, "exit_code": self.exit_code}
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -13,16 +13,28 @@ import numpy as np
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import FailedItem, QAItem, answer, answers, entities, reading
+from bigbird_cli.api import Request, answer, answer_all, ner, reader, reading
 from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, ReadingEvent, Started, Tokenizing, WindowRead
 from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.text.documents import Document
+from bigbird_cli.text.documents import Document, FailedDocument
 
 SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
 LONG = "the keeper of the north tower lit the lamp by the sea, and when a storm was on it a ship " * 60
 RECEIPT = ["tokens", "read", "unknown", "windows", "truncated", "model", "attention", "device"]
+
+
+def ask(text: str, question: str, *, name: str = "text", id: Any = None) -> Request:
+    return Request(Document(name, text), question, id)
+
+
+def failed(problem: str, *, name: str, id: Any = None) -> Request:
+    return Request(FailedDocument(name, DataError(problem, where=name)), id=id)
+
+
+def answers(requests: Iterable[Request | None], **options: Any) -> Iterator[dict[str, Any]]:
+    return (dict(result.to_dict()) for result in answer_all(requests, **options))
 
 
 def one(context: str, question: str, **options: Any) -> dict[str, Any]:
@@ -123,13 +135,11 @@ def test_a_question_may_be_longer_than_those_of_training(tiny_qa_model: Path, tm
     assert one(SHORT, asked, model=model)["answer"] == one(SHORT, asked, model=tiny_qa_model)["answer"]
 
 
-def items() -> list[QAItem | FailedItem | None]:
+def items() -> list[Request | None]:
     texts = [SHORT, LONG, "ada", LONG[:700], SHORT * 3, LONG[:2000]]
-    rows: list[QAItem | FailedItem | None] = [
-        QAItem(t, q, id=[n]) for n, t in enumerate(texts) for q in ("who?", "when lit?")
-    ]
-    rows.insert(3, FailedItem(DataError("no row", where="rows:3"), name="rows:3", id={"any": "json"}))
-    rows.insert(6, QAItem("", "who?", id="empty"))
+    rows: list[Request | None] = [ask(t, q, id=[n]) for n, t in enumerate(texts) for q in ("who?", "when lit?")]
+    rows.insert(3, failed("no row", name="rows:3", id={"any": "json"}))
+    rows.insert(6, ask("", "who?", id="empty"))
     rows.insert(8, None)
     return rows
 
@@ -157,10 +167,10 @@ def test_a_record_does_not_depend_on_its_neighbours(tiny_qa_model: Path, batch_s
 def test_items_are_read_lazily_and_a_pause_gives_what_is_there(tiny_qa_model: Path) -> None:
     read: list[int] = []
 
-    def rows() -> Iterator[QAItem | None]:
+    def rows() -> Iterator[Request | None]:
         for number in range(1000):
             read.append(number)
-            yield QAItem(SHORT, "who?", id=number)
+            yield ask(SHORT, "who?", id=number)
             if number == 2:
                 yield None
 
@@ -184,8 +194,8 @@ def test_what_is_asked_of_a_small_document_is_answered_before_the_next_large_one
         return encode(text, *args, **options)
 
     monkeypatch.setattr(reading, "encode_document", waiting)
-    rows = [QAItem(SHORT, f"who {number}?", id=number) for number in range(3)]
-    records = answers([*rows, QAItem(LONG, "who?", id=3)], model=tiny_qa_model, read_ahead=read_ahead)
+    rows = [ask(SHORT, f"who {number}?", id=number) for number in range(3)]
+    records = answers([*rows, ask(LONG, "who?", id=3)], model=tiny_qa_model, read_ahead=read_ahead)
     assert [next(records)["id"] for _ in range(3)] == [0, 1, 2]
     may_go_on.set()
     assert [record["id"] for record in records] == [3]
@@ -210,7 +220,7 @@ def test_a_document_without_finite_scores_fails_alone(
 ) -> None:
     model = with_a_broken_word(tiny_qa_model, tmp_path / "model", "dov")
     texts = [SHORT, "dov kept it.", LONG, f"{LONG[:1500]} dov {LONG}", SHORT * 3, "dov"]
-    rows = [QAItem(text, "who?", id=number) for number, text in enumerate(texts)]
+    rows = [ask(text, "who?", id=number) for number, text in enumerate(texts)]
     records = list(answers(rows, model=model, batch_size=batch_size, read_ahead=read_ahead))
     sound = list(answers(rows, model=tiny_qa_model))
     assert [record["id"] for record in records] == list(range(6))
@@ -225,7 +235,7 @@ def test_a_document_without_finite_scores_fails_alone(
 def test_the_rest_of_a_document_without_finite_scores_is_not_read(tiny_qa_model: Path, tmp_path: Path) -> None:
     model = with_a_broken_word(tiny_qa_model, tmp_path / "model", "dov")
     told: list[ReadingEvent] = []
-    rows = [QAItem("dov " + LONG * 30, "who?"), QAItem(SHORT, "who?")]
+    rows = [ask("dov " + LONG * 30, "who?"), ask(SHORT, "who?")]
     records = list(answers(rows, model=model, batch_size=1, on_progress=told.append))
     assert ["error" in record for record in records] == [True, False]
     read = [event for event in told if isinstance(event, WindowRead)]
@@ -236,7 +246,7 @@ def test_the_rest_of_a_document_without_finite_scores_is_not_read(tiny_qa_model:
 @pytest.mark.parametrize("read_ahead", [False, True])
 def test_progress_counts_the_windows_of_each_document_and_of_all(tiny_qa_model: Path, read_ahead: bool) -> None:
     told: list[ReadingEvent] = []
-    rows = [QAItem(SHORT, "who?", name="a"), QAItem(LONG, "who?", name="b")]
+    rows = [ask(SHORT, "who?", name="a"), ask(LONG, "who?", name="b")]
     records = list(answers(rows, model=tiny_qa_model, on_progress=told.append, read_ahead=read_ahead))
     windows = [record["receipt"]["windows"] for record in records]
     tokenised = {event.name: event for event in told if isinstance(event, Tokenizing)}
@@ -255,7 +265,7 @@ def test_progress_counts_the_windows_of_each_document_and_of_all(tiny_qa_model: 
 
 
 def test_an_interrupt_gives_what_was_read_before_it(tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [QAItem(SHORT, "who?", id=0), QAItem(LONG, "who?", id=1), QAItem(LONG, "when?", id=2)]
+    items = [ask(SHORT, "who?", id=0), ask(LONG, "who?", id=1), ask(LONG, "when?", id=2)]
     n_read = 0
 
     def interrupted(self: Any, features: list[Any]) -> Any:
@@ -288,7 +298,7 @@ def test_whoever_is_interrupted_does_not_wait_until_a_long_text_is_tokenised(tin
             stopped.wait(60)
 
     long = "the lamp " * 40_000
-    rows = [QAItem(SHORT, "who?"), QAItem(long, "who?", name="long")]
+    rows = [ask(SHORT, "who?"), ask(long, "who?", name="long")]
     records = answers(rows, model=tiny_qa_model, read_ahead=True, on_progress=tell)
     next(records)
     assert begun.wait(60)
@@ -338,10 +348,10 @@ def test_who_stops_early_does_not_wait_for_what_comes_next() -> None:
 
 
 def test_reading_ahead_changes_no_record(tiny_qa_model: Path) -> None:
-    def items() -> Iterator[QAItem | FailedItem | None]:
+    def items() -> Iterator[Request | None]:
         for number in range(12):
-            yield QAItem(f"{SHORT} {number}", "who?", id=number)
-            yield FailedItem(DataError("no row"), name=f"rows:{number}") if number % 5 == 4 else None
+            yield ask(f"{SHORT} {number}", "who?", id=number)
+            yield failed("no row", name=f"rows:{number}") if number % 5 == 4 else None
 
     plain, ahead = (list(answers(items(), model=tiny_qa_model, batch_size=1, read_ahead=on)) for on in (False, True))
     assert plain == ahead
@@ -369,8 +379,8 @@ def test_a_model_is_opened_once_until_its_folder_changes(
     folder = tmp_path / "model"
     shutil.copytree(tiny_qa_model, folder)
     opened: list[object] = []
-    open_folder = reading.open_folder
-    monkeypatch.setattr(reading, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
+    open_folder = reader.open_folder
+    monkeypatch.setattr(reader, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
     for _ in range(3):
         one(SHORT, "who?", model=folder)
     assert len(opened) == 1
@@ -388,7 +398,7 @@ def test_a_model_is_opened_once_until_its_folder_changes(
         ({"on_long": "trunctate"}, "on_long: there is no 'trunctate'; did you mean truncate?"),
         ({"newline": "tab"}, "newline: there is no 'tab'; use one of space, keep"),
         ({"window": 512}, "window: a window of 512 tokens is longer than the model's 256 positions"),
-        ({"overlap": 300}, "overlap=300 leaves no room"),
+        ({"overlap": 300}, "overlap: 300 leaves no room"),
         ({"max_answer_tokens": 0}, "max_answer_tokens: it is 0; it must be 1 or more"),
         ({"no_answer_threshold": 2.0}, "no_answer_threshold: it is 2.0; it must be 1"),
     ],
@@ -404,10 +414,14 @@ def test_an_unknown_option_is_an_error_of_the_caller(tiny_qa_model: Path) -> Non
         answer(SHORT, "who?", model=tiny_qa_model, stride=3)
 
 
-def test_nothing_to_ask_is_an_error(tiny_qa_model: Path) -> None:
-    with pytest.raises(UsageError, match="nothing to ask"):
-        answer([], "who?", model=tiny_qa_model)
-    assert list(answers([], model=tiny_qa_model)) == []
+def test_an_empty_list_gives_an_empty_list_everywhere(
+    tiny_qa_model: Path, tiny_ner_model: Path, tiny_classify_model: Path
+) -> None:
+    assert answer([], "who?", model=tiny_qa_model) == []
+    assert answer(SHORT, [], model=tiny_qa_model) == []
+    assert bb.ner([], model=tiny_ner_model) == []
+    assert bb.classify([], model=tiny_classify_model) == []
+    assert list(answer_all([], model=tiny_qa_model)) == []
 
 
 @pytest.mark.parametrize(
@@ -480,7 +494,7 @@ def test_labels_that_are_not_the_models_are_refused(
         ({"0": "red", "1": None, "2": "green"}, "do not map class numbers to names"),
     ],
 )
-@pytest.mark.parametrize("read", [bb.classify, entities])
+@pytest.mark.parametrize("read", [bb.classify, ner])
 def test_classes_without_names_of_their_own_are_refused(
     tiny_classify_model: Path, tmp_path: Path, read: Any, id2label: dict[str, Any], message: str
 ) -> None:
@@ -506,7 +520,7 @@ def test_a_tokenizer_that_the_model_has_too_few_embeddings_for_is_refused(
     (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
     calls = {
         "qa": lambda: answer(SHORT, "who?", model=folder),
-        "ner": lambda: entities(SHORT, model=folder),
+        "ner": lambda: ner(SHORT, model=folder),
         "classify": lambda: bb.classify(SHORT, model=folder),
         "tokenize": lambda: bb.tokenize(SHORT, model=folder),
         "convert": lambda: bb.convert(folder, tmp_path / "out"),
@@ -618,7 +632,7 @@ def test_a_text_is_tokenised_as_the_command_shows_it(tiny_qa_model: Path, monkey
     assert report.pieces[:2] == ["the", "lamp"]
     assert len(report.tokens) == len(report.pieces) == 3
     assert (report.unknown, report.unknown_text) == (1, {"漢": 1})
-    monkeypatch.setattr(reading, "load_tokenizer", None)  # it is still open
+    monkeypatch.setattr(reader, "load_tokenizer", None)  # it is still open
     assert len(bb.tokenize("the lamp", model=tiny_qa_model).tokens) == 2
     with pytest.raises(UsageError, match="there is no 'tab'"):
         bb.tokenize("the lamp", model=tiny_qa_model, newline="tab")

@@ -28,7 +28,7 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"bigbird", "text"},
     {"files"},
     {"section", "errors", "events", "processes"},
-    {"bounds", "messages"},
+    {"bounds", "choices", "messages"},
     {"lazy"},
 ]
 FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,29 +1,47 @@
-"""The plain Python call under each command: joins the rooms, prints nothing."""
+"""The plain Python call under each command: joins the rooms, prints nothing.
+
+Each task has a call for one document or several (`answer`), which gives records, and one for any number of requests
+(`answer_all`), which gives results one after the other, each as soon as it is ready.
+"""
 
 from typing import TYPE_CHECKING
 
 from bigbird_cli.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bigbird_cli.api.answering import QAItem as QAItem
-    from bigbird_cli.api.answering import answer as answer
-    from bigbird_cli.api.answering import answers as answers
-    from bigbird_cli.api.answering import pair as pair
-    from bigbird_cli.api.classifying import classes as classes
-    from bigbird_cli.api.classifying import classify as classify
+    from bigbird_cli.api._classify import ClassifyRecord as ClassifyRecord
+    from bigbird_cli.api._classify import ClassifyResult as ClassifyResult
+    from bigbird_cli.api._classify import ZeroShotResult as ZeroShotResult
+    from bigbird_cli.api._classify import classify as classify
+    from bigbird_cli.api._classify import classify_all as classify_all
+    from bigbird_cli.api._former import FailedItem as FailedItem
+    from bigbird_cli.api._former import QAItem as QAItem
+    from bigbird_cli.api._former import RowItem as RowItem
+    from bigbird_cli.api._former import TextItem as TextItem
+    from bigbird_cli.api._former import answers as answers
+    from bigbird_cli.api._former import classes as classes
+    from bigbird_cli.api._former import entities as entities
+    from bigbird_cli.api._ner import NERRecord as NERRecord
+    from bigbird_cli.api._ner import NERResult as NERResult
+    from bigbird_cli.api._ner import entity_types as entity_types
+    from bigbird_cli.api._ner import ner as ner
+    from bigbird_cli.api._ner import ner_all as ner_all
+    from bigbird_cli.api._qa import QARecord as QARecord
+    from bigbird_cli.api._qa import QAResult as QAResult
+    from bigbird_cli.api._qa import answer as answer
+    from bigbird_cli.api._qa import answer_all as answer_all
+    from bigbird_cli.api._qa import questions_on as questions_on
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
-    from bigbird_cli.api.items import RowItem as RowItem
-    from bigbird_cli.api.items import TextItem as TextItem
-    from bigbird_cli.api.items import items_of as items_of
-    from bigbird_cli.api.items import read_inputs as read_inputs
-    from bigbird_cli.api.naming import entities as entities
-    from bigbird_cli.api.naming import entity_types as entity_types
-    from bigbird_cli.api.naming import ner as ner
-    from bigbird_cli.api.reading import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
-    from bigbird_cli.api.reading import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
-    from bigbird_cli.api.reading import FailedItem as FailedItem
+    from bigbird_cli.api.inputs import read_inputs as read_inputs
+    from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
+    from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
+    from bigbird_cli.api.reader import ReadingOptions as ReadingOptions
+    from bigbird_cli.api.requests import FailedRecord as FailedRecord
+    from bigbird_cli.api.requests import Receipt as Receipt
+    from bigbird_cli.api.requests import Request as Request
+    from bigbird_cli.api.requests import Result as Result
     from bigbird_cli.api.tokenizing import tokenize as tokenize
     from bigbird_cli.api.tokenizing import tokenize_documents as tokenize_documents
     from bigbird_cli.api.tokenizing import train_tokenizer as train_tokenizer
@@ -32,28 +50,42 @@ if TYPE_CHECKING:
     from bigbird_cli.api.training import pretrain as pretrain
 
 _HOMES = {
-    "DEFAULT_NER_MODEL": "bigbird_cli.api.reading",
-    "DEFAULT_QA_MODEL": "bigbird_cli.api.reading",
-    "FailedItem": "bigbird_cli.api.reading",
-    "QAItem": "bigbird_cli.api.answering",
-    "RowItem": "bigbird_cli.api.items",
-    "TextItem": "bigbird_cli.api.items",
-    "answer": "bigbird_cli.api.answering",
-    "answers": "bigbird_cli.api.answering",
+    "ClassifyRecord": "bigbird_cli.api._classify",
+    "ClassifyResult": "bigbird_cli.api._classify",
+    "DEFAULT_NER_MODEL": "bigbird_cli.api.reader",
+    "DEFAULT_QA_MODEL": "bigbird_cli.api.reader",
+    "FailedItem": "bigbird_cli.api._former",
+    "FailedRecord": "bigbird_cli.api.requests",
+    "NERRecord": "bigbird_cli.api._ner",
+    "NERResult": "bigbird_cli.api._ner",
+    "QAItem": "bigbird_cli.api._former",
+    "QARecord": "bigbird_cli.api._qa",
+    "QAResult": "bigbird_cli.api._qa",
+    "ReadingOptions": "bigbird_cli.api.reader",
+    "Receipt": "bigbird_cli.api.requests",
+    "Request": "bigbird_cli.api.requests",
+    "Result": "bigbird_cli.api.requests",
+    "RowItem": "bigbird_cli.api._former",
+    "TextItem": "bigbird_cli.api._former",
+    "ZeroShotResult": "bigbird_cli.api._classify",
+    "answer": "bigbird_cli.api._qa",
+    "answer_all": "bigbird_cli.api._qa",
+    "answers": "bigbird_cli.api._former",
     "check": "bigbird_cli.api.training",
-    "classes": "bigbird_cli.api.classifying",
-    "classify": "bigbird_cli.api.classifying",
+    "classes": "bigbird_cli.api._former",
+    "classify": "bigbird_cli.api._classify",
+    "classify_all": "bigbird_cli.api._classify",
     "compare_models": "bigbird_cli.api.conversion",
     "convert": "bigbird_cli.api.conversion",
-    "entities": "bigbird_cli.api.naming",
-    "entity_types": "bigbird_cli.api.naming",
+    "entities": "bigbird_cli.api._former",
+    "entity_types": "bigbird_cli.api._ner",
     "finetune": "bigbird_cli.api.training",
     "inspect_model": "bigbird_cli.api.conversion",
-    "items_of": "bigbird_cli.api.items",
-    "ner": "bigbird_cli.api.naming",
-    "pair": "bigbird_cli.api.answering",
+    "ner": "bigbird_cli.api._ner",
+    "ner_all": "bigbird_cli.api._ner",
     "pretrain": "bigbird_cli.api.training",
-    "read_inputs": "bigbird_cli.api.items",
+    "questions_on": "bigbird_cli.api._qa",
+    "read_inputs": "bigbird_cli.api.inputs",
     "tokenize": "bigbird_cli.api.tokenizing",
     "tokenize_documents": "bigbird_cli.api.tokenizing",
     "train_tokenizer": "bigbird_cli.api.tokenizing",

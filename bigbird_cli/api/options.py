@@ -1,34 +1,32 @@
-"""Options that several calls take, checked alike."""
+"""Options that several calls take, checked alike, and errors about settings in the words of a call."""
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import TypeVar, get_args
 
 from pydantic import ValidationError
 
 from bigbird_cli.bounds import Bounds
-from bigbird_cli.errors import UsageError, nearest
+from bigbird_cli.choices import Newline
+from bigbird_cli.errors import DataError, UsageError, nearest
 from bigbird_cli.section import complaint
-from bigbird_cli.text.tokenizers.tokenizer import NEWLINE_RULES, Newline
 
-OnLong = Literal["window", "error", "truncate"]
-
-
-ON_LONG: tuple[OnLong, ...] = ("window", "error", "truncate")
+C = TypeVar("C")
 
 
 def newline_of(newline: str | None) -> Newline | None:
     """A tokenizer's rule for line breaks; None for the one that its vocabulary wants."""
-    return None if newline is None else NEWLINE_RULES[known(newline, NEWLINE_RULES, "newline")]
+    return None if newline is None else choice(newline, get_args(Newline), "newline")
 
 
-def known(value: str, names: Sequence[str], where: str) -> int:
-    """The place of a value among those that there are; UsageError with the nearest where it is none of them."""
-    if value not in names:
-        near = nearest(str(value), names)
-        hint = f"did you mean {near}?" if near else f"use one of {', '.join(names)}"
-        raise UsageError(f"there is no {value!r}", where=where, fix=hint)
-    return list(names).index(value)
+def choice(value: str, names: Sequence[C], where: str) -> C:
+    """The one of these names that a value is; UsageError with the nearest where it is none of them."""
+    for name in names:
+        if name == value:
+            return name
+    near = nearest(str(value), map(str, names))
+    hint = f"did you mean {near}?" if near else f"use one of {', '.join(map(str, names))}"
+    raise UsageError(f"there is no {value!r}", where=where, fix=hint)
 
 
 def within(value: float, bounds: Bounds, where: str) -> None:
@@ -38,13 +36,28 @@ def within(value: float, bounds: Bounds, where: str) -> None:
 
 
 def usage_error(error: ValidationError) -> UsageError:
-    """What to say of a task's setting that cannot be."""
-    place = ".".join(map(str, error.errors(include_url=False)[0]["loc"])) or None
+    """What to say of a task's setting that cannot be: the argument, what is wrong, and what to do."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    told = complaint(error).removeprefix(f"{place}: ").replace(f"{place} is ", "it is ", 1)
+    problem, _, fix = told.partition("; ") if first["type"] == "value_error" else (told, "", "")
+    named = None if place else _SETTING.match(problem)  # a rule about several settings begins with the offending one
     return UsageError(
-        as_arguments(complaint(error).removeprefix(f"{place}: ").replace(f"{place} is ", "it is ", 1)), where=place
+        as_arguments(problem[named.end() :].lstrip() if named else problem),
+        where=place or (named[1] if named else None),
+        fix=as_arguments(fix) or None,
     )
 
 
+def data_error(error: DataError, *, where: str) -> DataError:
+    """A task's error about a document, in the words of a call; `where` it is, unless it says so itself."""
+    return DataError(as_arguments(error.problem), where=error.where or where, fix=as_arguments(error.fix or "") or None)
+
+
+_SETTING = re.compile(r"\btask\.(\w+)(?: (?=\d))?")
+"""How recipes call a task's setting, and so its errors: `task.window`, before its value `task.window 17`."""
+
+
 def as_arguments(text: str) -> str:
-    """Words about a task's settings, which recipes call `task.window`, with the names of a call's arguments."""
-    return re.sub(r"\btask\.(\w+)(?: (?=\d))?", r"\1=", text)
+    """Words about a task's settings with the names of a call's arguments."""
+    return _SETTING.sub(r"\1=", text)

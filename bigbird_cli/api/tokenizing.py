@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import get_args
 
-from bigbird_cli.api.options import known, newline_of, within
-from bigbird_cli.api.reading import DEFAULT_QA_MODEL, stamps
+from bigbird_cli.api.options import choice, newline_of, within
+from bigbird_cli.api.reader import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
+from bigbird_cli.choices import Algorithm, Split
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
 from bigbird_cli.files.folders import remove_abandoned, whole_folder
@@ -20,9 +22,7 @@ from bigbird_cli.text.vocabulary.corpus import Corpus
 from bigbird_cli.text.vocabulary.report import Report
 from bigbird_cli.text.vocabulary.report import tokenize as report_on
 from bigbird_cli.text.vocabulary.train import (
-    ALGORITHMS,
     CHARACTER_COVERAGE,
-    SPLITS,
     Progress,
     VocabularyReport,
     train_vocabulary,
@@ -133,8 +133,8 @@ def train_tokenizer(
             Corpus(sources, text_field=text_field),
             partial,
             vocab_size=vocab_size,
-            split=SPLITS[known(split, SPLITS, "split")],
-            algorithm=None if algorithm is None else ALGORITHMS[known(algorithm, ALGORITHMS, "algorithm")],
+            split=choice(split, get_args(Split), "split"),
+            algorithm=None if algorithm is None else choice(algorithm, get_args(Algorithm), "algorithm"),
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
             sample_mb=sample_mb,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
-from bigbird_cli.api.options import known
+from bigbird_cli.api.options import choice
 from bigbird_cli.backend import Compute
 from bigbird_cli.events import Checked, Event
 from bigbird_cli.files.paths import local_path
@@ -94,5 +94,5 @@ def _check(
 
 
 def _recipe(command: str, recipe: str | Path, overrides: Sequence[str]) -> Recipe:
-    known(command, list(COMMANDS), "command")
+    choice(command, list(COMMANDS), "command")
     return load_recipe(recipe, COMMANDS[command], overrides)

@@ -1,11 +1,11 @@
 """`bigbird classify`: tell what documents of any length are."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from bigbird_cli import bounds
+from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion, options, reading
 from bigbird_cli.errors import UsageError
 
@@ -77,14 +77,12 @@ def classify(
         typer.Option(
             "--threshold",
             metavar="P",
-            min=0.0,
-            max=1.0,
-            help="Of several labels, give those at least so likely.  [default: as trained]",
+            help="Of several labels, give those at least so likely: above 0, below 1.  [default: as trained]",
             **options.OUTPUT,
         ),
     ] = None,
     combine: Annotated[
-        Literal["mean", "max", "first"] | None,
+        choices.Combine | None,
         typer.Option(
             "--combine", help="How the windows of a document are made one.  [default: as trained]", **options.OUTPUT
         ),
@@ -123,14 +121,15 @@ def classify(
     if labels is not None and labels_file is not None:
         raise UsageError("labels are given twice", where="--labels-file", fix="write all of them into the file")
     skipped = reading.SkippedFiles()
-    items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
+    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Labels, ReadingProgress
+    from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.results import Labels
 
-    progress = ReadingProgress(quiet=quiet)
-    records = api.classes(
-        items,
+    progress, drawing = ReadingProgress(quiet=quiet), Labels()
+    results = api.classify_all(
+        inputs,
         labels=labels_file if labels is None else labels,
         model=model,
         pair=pair,
@@ -152,4 +151,4 @@ def classify(
         read_ahead=True,
         on_progress=progress.show,
     )
-    reading.show_records(records, Labels().show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(results, drawing.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)

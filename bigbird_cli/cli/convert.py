@@ -1,11 +1,11 @@
 """`bigbird convert`: any BigBird checkpoint in, ours out; a BigBird of an encoder of another kind; look and compare."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bigbird_cli import bounds
+from bigbird_cli import bounds, choices
 from bigbird_cli.cli import options
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def convert(
         ),
     ] = None,
     to: Annotated[
-        Literal["safetensors", "bin", "flax"], typer.Option("--to", help="Format of the weights.", **options.OUTPUT)
+        choices.WeightsFormat, typer.Option("--to", help="Format of the weights.", **options.OUTPUT)
     ] = "safetensors",
     dtype: Annotated[
-        Literal["float32", "float16", "bfloat16", "int8"] | None,
+        choices.WeightsType | None,
         typer.Option(
             "--dtype",
             metavar="TYPE",
@@ -55,7 +55,7 @@ def convert(
         ),
     ] = None,
     positions: Annotated[
-        Literal["tile", "interpolate"],
+        choices.Positions,
         typer.Option("--positions", help="Where more positions come from.", **options.MODEL),
     ] = "tile",
     block_size: Annotated[

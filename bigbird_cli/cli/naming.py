@@ -57,4 +57,4 @@ _GIVEN = re.compile(rf"(?<![\w.-])({'|'.join(FLAGS)})=(\"?)(\w*)\2")
 
 def as_options(text: str) -> str:
     """Words about arguments, such as `on_long="window"`, as words about options: `--on-long window`."""
-    return _GIVEN.sub(lambda found: f"{FLAGS[found[1]]} {found[3]}".rstrip(), text)
+    return _GIVEN.sub(lambda found: f"{FLAGS[found[1]]} {found[3]}".removesuffix(" True").rstrip(), text)

@@ -75,19 +75,20 @@ def ner(
         _list_types(model, offline=offline, as_json=as_json)
         return
     skipped = reading.SkippedFiles()
-    items = reading.text_items(files or [], skipped=skipped, example=_EXAMPLE)
+    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Entities, ReadingProgress
+    from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.results import Entities
 
-    progress, shown = ReadingProgress(quiet=quiet), Entities()
-    records = api.entities(
-        items,
+    progress, drawing = ReadingProgress(quiet=quiet), Entities()
+    results = api.ner_all(
+        inputs,
         model=model,
         text_column=text_column,
         types=None if types is None else [name for name in map(str.strip, types.split(",")) if name],
         min_score=min_score,
-        group=shown.on_terminal and not as_json if group is None else group,
+        group=drawing.on_terminal and not as_json if group is None else group,
         window=window,
         overlap=overlap,
         on_long=on_long,
@@ -100,12 +101,13 @@ def ner(
         read_ahead=True,
         on_progress=progress.show,
     )
-    reading.show_records(records, shown.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(results, drawing.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
 
 
 def _list_types(model: str, *, offline: bool, as_json: bool) -> None:
     from bigbird_cli import api
-    from bigbird_cli.cli.console import EntityTypes, write_json
+    from bigbird_cli.cli.console import write_json
+    from bigbird_cli.cli.results import EntityTypes
 
     known = api.entity_types(model, offline=offline)
     if as_json:

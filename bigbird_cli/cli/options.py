@@ -1,11 +1,11 @@
 """Options that several commands share, each written once, and the headings of a help page that options stand under."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from bigbird_cli import bounds
+from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion
 from bigbird_cli.files.find import patterns
 from bigbird_cli.text.readers import READERS
@@ -114,7 +114,7 @@ Threads = Annotated[
     typer.Option("--threads", help="CPU threads.  [default: all cores]", **number(bounds.THREADS), **RUNNING),
 ]
 Quantize = Annotated[
-    Literal["int8"] | None,
+    choices.Quantize | None,
     typer.Option("--quantize", help="Compute in 8 bits, on a CPU: quicker, a little less exact.", **MODEL),
 ]
 BatchSize = Annotated[
@@ -122,13 +122,13 @@ BatchSize = Annotated[
     typer.Option("--batch-size", help="Windows read at once; changes no result.", **number(bounds.TOGETHER), **RUNNING),
 ]
 OnLong = Annotated[
-    Literal["window", "error", "truncate"],
+    choices.OnLong,
     typer.Option(
         "--on-long", help="A document longer than a window: read it in several, refuse it, or cut it.", **INPUT
     ),
 ]
 Newline = Annotated[
-    Literal["space", "keep"] | None,
+    choices.Newline | None,
     typer.Option(
         "--newline", help="How the tokenizer sees line breaks.  [default: as the vocabulary was trained]", **INPUT
     ),

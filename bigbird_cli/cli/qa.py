@@ -2,9 +2,8 @@
 
 import os
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import FailedItem, QAItem
+    from bigbird_cli.api import Request
 
 _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 _FIX = "name a text file, or - for standard input"
@@ -114,12 +113,12 @@ def qa(
         _refuse_no_question(paths)
 
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Answers, ReadingProgress
+    from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.results import Answers
 
-    in_flight: deque[str] = deque()
     progress = ReadingProgress(quiet=quiet)
-    records = api.answers(
-        _remembered(_items(paths, [question for question, _ in asked], skipped), in_flight),
+    results = api.answer_all(
+        _requests(paths, [question for question, _ in asked], skipped),
         model=model,
         asked=dict(asked),
         top_k=top_k if as_json else max(2, top_k),  # a reader is shown how close the runner-up is
@@ -137,22 +136,8 @@ def qa(
         read_ahead=True,
         on_progress=progress.show,
     )
-    answers, texts = Answers(most=top_k), deque[str]()
-
-    def followed() -> Iterator[dict[str, Any]]:
-        for record in records:
-            texts.append(in_flight.popleft())
-            yield record
-            texts.clear()
-
-    reading.show_records(
-        followed(),
-        lambda record: answers.show(record, texts[0]),
-        named=paths,
-        skipped=skipped,
-        as_json=as_json,
-        progress=progress,
-    )
+    show = Answers(most=top_k).show
+    reading.show_results(results, show, named=paths, skipped=skipped, as_json=as_json, progress=progress)
 
 
 def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:
@@ -180,7 +165,7 @@ def _text_of(file: str) -> str:
 
 def _refuse_no_question(paths: Sequence[str]) -> None:
     """Refuse to read what brings no question with it, as rows do."""
-    from bigbird_cli.api.items import is_table
+    from bigbird_cli.api.inputs import is_table
 
     if all(map(is_table, paths)):
         return
@@ -190,21 +175,9 @@ def _refuse_no_question(paths: Sequence[str]) -> None:
     raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
 
 
-def _items(
-    paths: Sequence[str], asked: Sequence[str], skipped: reading.SkippedFiles
-) -> "Iterator[QAItem | FailedItem | None]":
-    from bigbird_cli.api import pair, read_inputs
+def _requests(paths: Sequence[str], asked: Sequence[str], skipped: reading.SkippedFiles) -> "Iterator[Request | None]":
+    from bigbird_cli.api import questions_on, read_inputs
 
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
     found = read_inputs(paths, on_skipped=skipped) if paths else reading.read_stdin(_EXAMPLE, as_text=as_text)
-    yield from pair(found, asked)
-
-
-def _remembered(items: "Iterator[QAItem | FailedItem | None]", texts: deque[str]) -> "Iterator[Any]":
-    """Pass items on and keep their texts, which the records that come back do not carry."""
-    from bigbird_cli.api import QAItem
-
-    for item in items:
-        if item is not None:
-            texts.append(item.context if isinstance(item, QAItem) else "")
-        yield item
+    yield from questions_on(found, asked)

@@ -3,22 +3,24 @@
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import typer
 
 from bigbird_cli.cli.naming import as_options
-from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, UsageError
+from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import FailedItem, RowItem, TextItem
-    from bigbird_cli.api.items import Input
-    from bigbird_cli.cli.console import ReadingProgress
+    from bigbird_cli.api import Result
+    from bigbird_cli.api.inputs import Input
     from bigbird_cli.cli.lines import Lines
+    from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.files.find import Skipped
     from bigbird_cli.files.json_stream import JsonStream
 
 STDIN = "standard input"
+
+R = TypeVar("R", bound="Result[Any, Any]")
 
 
 class SkippedFiles:
@@ -34,46 +36,45 @@ class SkippedFiles:
         warn_of_skipped(skipped)
 
 
-def show_records(
-    records: Iterable[dict[str, Any]],
-    show: Callable[[dict[str, Any]], None],
+def show_results(
+    results: "Iterable[R]",
+    show: "Callable[[R], None]",
     *,
     named: Sequence[str],
     skipped: SkippedFiles,
     as_json: bool,
     progress: "ReadingProgress",
 ) -> None:
-    """Show records as they come, failed ones as errors, and end with the code that they ask for.
+    """Show results as they come, failed ones as errors, and end with the code that they ask for.
 
     Args:
-        records: from one of the api's calls.
-        show: shows one for reading; it is called for each record, and its work is left out where JSON is wanted.
-        named: the paths that the records come from; none for standard input.
+        results: from one of the api's calls.
+        show: draws one for reading; it is not called where JSON is wanted.
+        named: the paths that the documents come from; none for standard input.
         skipped: the files that were found and not read; counted at the end.
         as_json: write records as JSON lines, failed ones too.
         progress: shows how far reading has come, which the api's call tells it.
 
     Raises:
-        typer.Exit: some records failed: 1, or the first one's own code where none was done.
-        DataError: there was no record.
+        typer.Exit: some requests failed: 1, or the first one's own code where none was done.
+        DataError: there was no request.
     """
     from bigbird_cli.cli.boundary import show_error
     from bigbird_cli.cli.console import say, write_json
 
     n_done, codes = 0, []
     with progress:
-        for record in records:
+        for result in results:
             with progress.aside():
-                if "error" in record:
-                    record["error"] = _in_options(record["error"])
-                    codes.append(int(record["error"]["exit_code"]))
-                    show_error(_as_error(record["error"]))
+                if result.error is not None:
+                    codes.append(result.error.exit_code)
+                    show_error(result.error)
                 else:
                     n_done += 1
                 if as_json:
-                    write_json(record)
-                elif "error" not in record:
-                    show(record)
+                    write_json(_in_options(result.to_dict()))
+                elif result.error is None:
+                    show(result)
     if skipped.n_files:
         failed = f"{len(codes):,} failed, " if codes else ""
         say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=progress.quiet)
@@ -83,15 +84,12 @@ def show_records(
         raise DataError("there is nothing to read", where=", ".join(named) or STDIN, fix="name a file that holds some")
 
 
-def need_model(model: str | None, *, command: str, recipe: str) -> str:
-    """The model that a user named: none ships for this command yet."""
-    if model is None:
-        raise UsageError(
-            "no model is named, and none ships for this command",
-            where="--model",
-            fix=f"train one (bigbird finetune {recipe}) and read with it: bigbird {command} FILE --model runs/{recipe}",
-        )
-    return model
+def _in_options(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose error, if it has one, speaks of options, as what is shown does."""
+    if "error" not in record:
+        return record
+    error = {name: as_options(value) if isinstance(value, str) else value for name, value in record["error"].items()}
+    return {**record, "error": error}
 
 
 def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input | None]":
@@ -125,20 +123,21 @@ def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input |
 
 
 def _one_text(lines: "Lines") -> "Input":
-    from bigbird_cli.api import FailedItem
+    from bigbird_cli.api.inputs import failed_row
     from bigbird_cli.files.streams import read_stream
     from bigbird_cli.text.documents import Document
 
     try:
         text = read_stream(cast(BinaryIO, lines), STDIN)
     except DataError as error:
-        return FailedItem(error, name="-")
+        return failed_row(error, where="-")
     warnings.warn(BigBirdWarning(f"{STDIN} is no JSON: it is read as one text, as with -"), stacklevel=2)
     return Document("-", text)
 
 
 def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
-    from bigbird_cli.api import FailedItem, RowItem
+    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.data.rows import Row
     from bigbird_cli.files.json import read_jsonl
 
     rows = read_jsonl(lines, STDIN, example=example)
@@ -149,11 +148,12 @@ def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
         if row is None:
             return
         where = f"{STDIN}:{number}"
-        yield FailedItem(row, name=where) if isinstance(row, DataError) else RowItem(row, where)
+        yield failed_row(row, where=where) if isinstance(row, DataError) else Row(row, where)
 
 
 def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
-    from bigbird_cli.api import FailedItem, RowItem
+    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.data.rows import Row
     from bigbird_cli.files.json import json_kind
     from bigbird_cli.files.json_stream import JsonStream
     from bigbird_cli.files.streams import text_blocks
@@ -164,15 +164,15 @@ def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
         for number, value in enumerate(values):
             where = f"{STDIN}[{number}]"
             if isinstance(value, dict):
-                yield RowItem(value, where)
+                yield Row(value, where)
             else:
                 problem = f"this is {json_kind(value)}, not a JSON object"
-                yield FailedItem(DataError(problem, where=where, fix=f"write {example}"), name=where)
+                yield failed_row(DataError(problem, where=where, fix=f"write {example}"), where=where)
             if lines.would_wait():
                 yield None
         json.end()
     except DataError as error:
-        yield FailedItem(error, name=STDIN)
+        yield failed_row(error, where=STDIN)
 
 
 def _until_end(json: "JsonStream") -> Iterator[Any]:
@@ -192,10 +192,8 @@ def refuse_two_stdins(paths: Sequence[str]) -> None:
         raise UsageError("standard input can be read once only", where="-")
 
 
-def text_items(
-    files: Sequence[str], *, skipped: SkippedFiles, example: str
-) -> "Iterator[TextItem | RowItem | FailedItem | None]":
-    """Documents to label: of files and folders, or of standard input.
+def document_inputs(files: Sequence[str], *, skipped: SkippedFiles, example: str) -> "Iterator[Input | None]":
+    """Documents and rows: of files and folders, or of standard input.
 
     Args:
         files: what the user named; none for standard input.
@@ -205,21 +203,10 @@ def text_items(
     if not files:
         refuse_terminal("name a text file, or - for standard input")
     refuse_two_stdins(files)
-    return _text_items(files, skipped, example)
+    return _inputs(files, skipped, example)
 
 
-def _text_items(
-    files: Sequence[str], skipped: SkippedFiles, example: str
-) -> "Iterator[TextItem | RowItem | FailedItem | None]":
-    from bigbird_cli.api import items_of, read_inputs
+def _inputs(files: Sequence[str], skipped: SkippedFiles, example: str) -> "Iterator[Input | None]":
+    from bigbird_cli.api import read_inputs
 
-    yield from items_of(read_inputs(files, on_skipped=skipped) if files else read_stdin(example))
-
-
-def _in_options(error: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: as_options(error[name]) for name in ("problem", "fix") if error[name]}
-    return {**error, **said}
-
-
-def _as_error(error: Mapping[str, Any]) -> BigBirdError:
-    return BigBirdError(error["problem"], where=error["where"], fix=error["fix"])
+    yield from read_inputs(files, on_skipped=skipped) if files else read_stdin(example)

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bigbird_cli import bounds
+from bigbird_cli import bounds, choices
 from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.find import patterns
@@ -17,7 +17,7 @@ from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
-    from bigbird_cli.cli.console import Waiting
+    from bigbird_cli.cli.progress import Waiting
     from bigbird_cli.text.vocabulary.report import Report
     from bigbird_cli.text.vocabulary.train import Progress, VocabularyReport
 
@@ -79,7 +79,7 @@ def tokenize(
         ),
     ] = None,
     split: Annotated[
-        Literal["whitespace", "none"],
+        choices.Split,
         typer.Option(
             "--split",
             help="No piece reaches over white space; or text is taken as it stands, as DNA is.",
@@ -87,7 +87,7 @@ def tokenize(
         ),
     ] = "whitespace",
     algorithm: Annotated[
-        Literal["unigram", "bpe"] | None,
+        choices.Algorithm | None,
         typer.Option(
             "--algorithm", help="How to learn.  [default: unigram; bpe with --split none]", **options.LEARNING
         ),
@@ -170,7 +170,8 @@ def tokenize(
 
     from bigbird_cli import api
     from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import ReadingProgress, say, write_json
+    from bigbird_cli.cli.console import say, write_json
+    from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.errors import DataError
     from bigbird_cli.text.documents import FailedDocument, read_documents
 
@@ -221,7 +222,8 @@ def _refuse_mixed(context: typer.Context, *, train: bool) -> None:
 
 def _train(sources: Sequence[str], out: Path, *, as_json: bool, quiet: bool, **settings: Any) -> None:
     from bigbird_cli import api
-    from bigbird_cli.cli.console import Waiting, say_all, write_json
+    from bigbird_cli.cli.console import say_all, write_json
+    from bigbird_cli.cli.progress import Waiting
 
     with Waiting(quiet=quiet) as waiting:
         progress = _Progress(waiting, quiet=quiet)

@@ -32,7 +32,8 @@ def _command(name: Literal["pretrain", "finetune"], page: str) -> Callable[..., 
         from bigbird_cli import api
         from bigbird_cli.api.training import CheckOptions
         from bigbird_cli.cli import launch
-        from bigbird_cli.cli.console import Run, say
+        from bigbird_cli.cli.console import say
+        from bigbird_cli.cli.run_progress import RunProgress
 
         del debug  # the boundary's
         if processes > 1 and not launch.is_launched() and not check:
@@ -50,7 +51,7 @@ def _command(name: Literal["pretrain", "finetune"], page: str) -> Callable[..., 
             "threads": threads,
             "offline": offline,
         }
-        with Run(quiet=quiet, as_json=as_json) as shown:
+        with RunProgress(quiet=quiet, as_json=as_json) as shown:
             if check:
                 shown.show(api.check(recipe, command=name, **given))
                 return

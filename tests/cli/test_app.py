@@ -146,7 +146,12 @@ def test_warnings_are_shown_once_and_not_at_all_when_quiet(capsys: pytest.Captur
 PROBE = """
 import sys, time
 from bigbird_cli.cli import app, guarded, main
-from bigbird_cli.cli.console import Answers, write_json
+from bigbird_cli.api import QAResult, Request
+from bigbird_cli.cli.console import write_json
+from bigbird_cli.cli.results import Answers
+from bigbird_cli.tasks.qa.spans import QAPrediction
+from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.text.documents import Document
 
 def wait():
     print("ready", flush=True)
@@ -158,10 +163,11 @@ def count():
 
 def show():
     receipt = {"read": 1, "tokens": 1, "windows": 1, "truncated": False, "unknown": 0, "attention": "full"}
-    record = {"question": "Who?", "answer": None, "score": 0.5, "no_answer_score": 0.5, "context": "text"}
+    receipt |= {"device": "cpu", "model": "tiny"}
+    prediction = QAPrediction("text", answer=None, spans=(), no_answer_score=0.5, coverage=Coverage(1, 1, 0, 1, 4))
     answers = Answers()
     for _ in range(10_000):
-        answers.show({**record, "receipt": {**receipt, "device": "cpu", "model": "tiny"}}, "text")
+        answers.show(QAResult(Request(Document("text", "text"), "Who?"), (prediction, receipt)))
 
 app.command()(guarded(wait))
 app.command()(guarded(show))
@@ -252,13 +258,14 @@ def test_a_run_whose_progress_nobody_reads_goes_on(repository: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from bigbird_cli.cli.console import Run, say
+from bigbird_cli.cli.console import say
+from bigbird_cli.cli.run_progress import RunProgress
 from bigbird_cli.events import Saved
 reads, writes = os.pipe()
 os.dup2(writes, 2)
 os.close(reads)
 os.close(writes)
-with Run(quiet=False) as run:
+with RunProgress(quiet=False) as run:
     for step in range(3):
         run.show(Saved(step=step, path=Path("x")))
         say("a remark")

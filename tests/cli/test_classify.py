@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import bigbird_cli as bb
+from bigbird_cli.api import Request, classify_all
+from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.text.documents import Document
 from tests.conftest import write_labeller
 
 LABELS = ["blue", "green", "red"]
@@ -48,17 +51,60 @@ def test_windows_are_combined_as_asked(tiny_classify_model: Path, article: Path)
     assert scores(batch_size=1) == pytest.approx(scores(batch_size=64), abs=1e-5)
 
 
-def test_a_model_without_pairs_refuses_the_option_and_reads_no_rows_pair(
+def test_a_model_without_pairs_refuses_the_option_and_the_row_that_has_one(
     invoke: Any, tiny_classify_model: Path
 ) -> None:
     result = invoke("classify", "-", "-m", tiny_classify_model, "--pair", "the lamp", stdin="ada lit it")
     assert result.exit_code == 2
     assert "the model was trained without second texts" in result.stderr
     rows = '{"text": "ada lit it", "pair": "the lamp"}\n{"text": "ada lit it", "pair": null}\n{"text": "ada lit it"}\n'
-    found = records(invoke("classify", "-m", tiny_classify_model, "--json", stdin=rows).stdout)
-    assert found[0]["scores"] == found[1]["scores"] == found[2]["scores"]
+    result = invoke("classify", "-m", tiny_classify_model, "--json", stdin=rows)
+    found = records(result.stdout)
+    assert result.exit_code == 1
+    assert found[0]["error"] == {
+        "problem": "the model was trained without second texts",
+        "where": "standard input:1",
+        "fix": "leave it out, or name a model of pairs",
+        "exit_code": 3,
+    }
+    assert found[1]["scores"] == found[2]["scores"]
+    [result] = classify_all([Request(Document("text", "ada lit it"), "the lamp")], model=tiny_classify_model)
+    assert (
+        str(result.error) == "text: the model was trained without second texts; leave it out, or name a model of pairs"
+    )
     with pytest.raises(UsageError, match="leave it out, or name a model of pairs"):
         bb.classify("ada lit it", model=tiny_classify_model, pair="the lamp")
+
+
+def test_a_folder_without_a_task_takes_pairs_and_single_texts(tmp_path: Path, tiny_qa_model: Path) -> None:
+    folder = write_labeller(tmp_path / "foreign", tiny_qa_model, MODEL, {}, LABELS)
+    (folder / "task.json").unlink(missing_ok=True)
+    alone = bb.classify("ada lit it", model=folder)
+    beside = bb.classify("ada lit it", model=folder, pair="the lamp")
+    row = classify_all([Row({"text": "ada lit it", "pair": "the lamp"}, "row")], model=folder)
+    assert beside["scores"] != alone["scores"]
+    assert beside["scores"] == pytest.approx(next(row).record()["scores"], abs=1e-6)
+
+
+@pytest.mark.parametrize("problem", ["single", "regression"])
+def test_a_threshold_that_would_change_nothing_is_refused(tmp_path: Path, tiny_qa_model: Path, problem: str) -> None:
+    labels = LABELS if problem == "single" else ["value"]
+    task = {"type": "classify", "problem": problem, "window": 64, "overlap": 16}
+    task |= {"labels": labels} if problem == "single" else {}
+    folder = write_labeller(tmp_path / "model", tiny_qa_model, MODEL, task, labels)
+    with pytest.raises(UsageError, match="threshold: a threshold is for several labels, and the model gives"):
+        bb.classify("ada lit it", model=folder, threshold=0.3)
+    with pytest.raises(UsageError, match="threshold: a threshold is for several labels, and one of these is right"):
+        bb.classify("ada lit it", labels="lamp,sea", threshold=0.3)
+
+
+@pytest.mark.parametrize("threshold", ["0", "1", "1.5", "nan"])
+def test_a_threshold_that_divides_nothing_is_told_by_its_option(invoke: Any, threshold: str) -> None:
+    result = invoke("classify", "-", "--labels", "lamp,sea", "--multi", "--threshold", threshold, stdin="ada")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("✗ --threshold  ")
+    assert "give a number above 0 and below 1" in result.stderr
+    assert "above 0, below 1" in " ".join(invoke("classify", "--help").stdout.split())
 
 
 def test_people_read_the_likeliest_labels(invoke: Any, tiny_classify_model: Path, article: Path) -> None:
@@ -127,6 +173,7 @@ def test_a_folder_of_transformers_is_read_by_its_labels(tmp_path: Path, tiny_qa_
         (("-", "--labels", "lamp", "--labels-file", "x.txt"), 2, "labels are given twice"),
         (("-", "--labels-file", "x.txt"), 3, "there is no such file"),
         (("-", "--labels", "lamp", "--closed", "--model", "LABELS"), 2, "--closed  there is one label only"),
+        (("-", "--labels", "lamp,sea", "--threshold", "0.3"), 2, "let any number be right: --multi"),
         (("-", "--labels", "lamp,sea", "--pair", "ada"), 2, "--pair  beside labels of your own"),
         (("-", "--multi", "--model", "MODEL"), 2, "--multi  this is for labels of your own"),
         (("-", "--labels", "lamp,sea", "--model", "MODEL"), 4, "task 'classify', not for labels of your own"),
@@ -134,7 +181,11 @@ def test_a_folder_of_transformers_is_read_by_its_labels(tmp_path: Path, tiny_qa_
         (("-", "--labels", "lamp " * 70 + ",sea", "--model", "LABELS"), 2, "it must have 1 to 62"),
         (("x.txt", "--model", "MODEL"), 3, "there is no such file"),
         (("-", "--model", "QA"), 4, "trained for the task 'qa', not for classification"),
-        (("-", "--model", "MODEL", "--threshold", "0"), 2, "--threshold  it is 0.0; it must be above 0"),
+        (
+            ("-", "--model", "MODEL", "--threshold", "0"),
+            2,
+            "--threshold  0.0 is no threshold",
+        ),
     ],
 )
 def test_mistakes_are_told_with_the_right_code(

@@ -3,18 +3,26 @@
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, Request
 from bigbird_cli.cli import visible as visible_module
-from bigbird_cli.cli.console import Answers, Entities, Labels, ReadingProgress, Run, sentence_around
+from bigbird_cli.cli.progress import ReadingProgress
+from bigbird_cli.cli.results import Answers, Entities, Labels
+from bigbird_cli.cli.run_progress import RunProgress
 from bigbird_cli.cli.visible import json_parts, to_json
 from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step, Tokenizing, WindowRead
 from bigbird_cli.messages import visible
+from bigbird_cli.tasks.classify.decoding import ClassPrediction
+from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
+from bigbird_cli.tasks.qa.spans import QAPrediction, Span
+from bigbird_cli.tasks.windowed import Coverage
+from bigbird_cli.text.documents import Document
+from bigbird_cli.text.sentences import sentence_around
 
 TEXT = (
     "It was dark. Dr. Ada Lund, who kept the light, signed the lease on 4 May 1911, at 3.30 p.m. in a hurry. "
@@ -94,7 +102,7 @@ EVENTS = [
 
 
 def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with Run(quiet=False) as run:
+    with RunProgress(quiet=False) as run:
         for event in EVENTS:
             run.show(event)
     shown = capsys.readouterr()
@@ -115,7 +123,7 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
 
 def test_a_run_on_a_terminal_has_a_bar() -> None:
     screen = io.StringIO()
-    with Run(quiet=False) as run:
+    with RunProgress(quiet=False) as run:
         run.err = Console(file=screen, force_terminal=True, width=160, color_system=None)
         for event in EVENTS:
             run.show(event)
@@ -126,7 +134,7 @@ def test_a_run_on_a_terminal_has_a_bar() -> None:
 
 
 def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
-    with Run(quiet=True, as_json=True) as run:
+    with RunProgress(quiet=True, as_json=True) as run:
         for event in [*EVENTS, Checked(4, 5, 600, float("nan"), 0.5, 3)]:
             run.show(event)
     shown = capsys.readouterr()
@@ -147,7 +155,7 @@ def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
-    with Run(quiet=False) as run:
+    with RunProgress(quiet=False) as run:
         run.show(Checked(n_examples=4, n_features=5, n_tokens=600, loss=5.5, seconds_per_step=0.5, n_steps=300))
     assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in capsys.readouterr().err
 
@@ -157,7 +165,7 @@ def test_a_narrow_terminal_shows_the_step_whole(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "xterm")
-    with Run(quiet=False) as run:
+    with RunProgress(quiet=False) as run:
         run.err = Console(stderr=True, force_terminal=True, width=60)
         for event in EVENTS[:-1]:
             run.show(event)
@@ -167,14 +175,23 @@ def test_a_narrow_terminal_shows_the_step_whole(
     assert "…" in shown
 
 
-RECEIPT = {"read": 9, "tokens": 9, "windows": 1, "truncated": False, "unknown": 0, "attention": "full"}
-PLACE = {"receipt": {**RECEIPT, "device": "cpu", "model": "tiny"}}
+COVERAGE = Coverage(n_tokens=9, n_read=9, n_unknown=0, n_windows=1, longest_input=12)
+RECEIPT: Receipt = {
+    "tokens": 9,
+    "read": 9,
+    "unknown": 0,
+    "windows": 1,
+    "truncated": False,
+    "model": "tiny",
+    "attention": "full",
+    "device": "cpu",
+}
 
 
-def answers_record(*scores: float) -> dict[str, Any]:
-    found = [{"answer": "Ada", "start": 0, "end": 3, "score": score} for score in scores]
-    asked = {"question": "Who?", "no_answer_score": 0.1, "context": "a.txt", "answers": found, "mentions": []}
-    return {**found[0], **asked, **PLACE} | {"answers": [{**one, "mentions": [1]} for one in found]}
+def asked(*scores: float, text: str = "Ada lit it.", end: int = 3) -> QAResult:
+    spans = tuple(Span(text[:end], 0, end, score, ((0, end),)) for score in scores)
+    prediction = QAPrediction("a.txt", answer=spans[0], spans=spans, no_answer_score=0.1, coverage=COVERAGE)
+    return QAResult(Request(Document("a.txt", text), "Who?"), (prediction, RECEIPT))
 
 
 @pytest.mark.parametrize(
@@ -189,27 +206,23 @@ def answers_record(*scores: float) -> dict[str, Any]:
 def test_a_weak_answer_is_called_unsure_and_a_close_runner_up_stands_beside_it(
     scores: tuple[float, ...], says: list[str], says_not: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Answers().show(answers_record(*scores), "Ada lit it.")
+    Answers().show(asked(*scores))
     shown = capsys.readouterr().out
     assert all(word in shown for word in says)
     assert not any(word in shown for word in says_not)
 
 
 def test_a_word_of_an_answer_that_is_endless_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
-    record = answers_record(0.9)
-    record["answers"][0]["end"] = 5000
-    Answers().show(record, "x" * 5000)
+    Answers().show(asked(0.9, text="x" * 5000, end=5000))
     shown = capsys.readouterr().out
     assert len(shown) < 400
     assert "(5,000 characters)" in shown
 
 
 def test_names_and_labels_that_are_weak_are_called_unsure(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [
-        {"type": "PER", "start": 0, "end": 3, "text": name, "score": score}
-        for name, score in (("Ada", 0.9), ("Bo", 0.2))
-    ]
-    Entities().show({"source": "a.txt", "entities": names, **PLACE})
+    request = Request(Document("a.txt", "Ada and Bo"))
+    entities = (Entity("PER", 0, 3, 0.9, "Ada"), Entity("PER", 8, 10, 0.2, "Bo"))
+    Entities().show(NERResult(request, (NERPrediction("a.txt", entities, COVERAGE), RECEIPT)))
     lines = capsys.readouterr().out.splitlines()
     assert [line.endswith("unsure") for line in lines[1:3]] == [False, True]
     for scores, is_unsure in (
@@ -217,7 +230,8 @@ def test_names_and_labels_that_are_weak_are_called_unsure(capsys: pytest.Capture
         ({"a": 0.55, "b": 0.45}, True),
         ({"a": 0.4, "b": 0.1}, True),
     ):
-        Labels().show({"source": "a.txt", "label": "a", "score": scores["a"], "scores": scores, **PLACE})
+        prediction = ClassPrediction("a.txt", ("a",), None, scores, "mean", COVERAGE)
+        Labels().show(ClassifyResult(request, (prediction, RECEIPT)))
         assert ("unsure" in capsys.readouterr().out) == is_unsure
 
 
@@ -236,7 +250,7 @@ def test_a_list_may_come_in_stretches() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr("bigbird_cli.cli.console.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("bigbird_cli.cli.progress.time.monotonic", lambda: now[0])
     return now
 
 
@@ -281,7 +295,7 @@ def test_the_windows_of_all_documents_are_told_where_more_are_planned(
 def test_a_terminal_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     shown = io.StringIO()
     monkeypatch.setattr(
-        "bigbird_cli.cli.console.Console",
+        "bigbird_cli.cli.progress.Console",
         lambda **options: Console(**options | {"stderr": False}, file=shown, force_terminal=True, width=100),
     )
     with ReadingProgress(quiet=False) as progress:

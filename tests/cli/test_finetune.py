@@ -73,18 +73,18 @@ def test_events_as_json_are_alone_on_standard_output(invoke: Any, recipe: Path) 
 def test_an_interrupted_run_tells_the_command_that_goes_on(
     invoke: Any, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bigbird_cli.cli.console import Run
+    from bigbird_cli.cli.run_progress import RunProgress
 
-    show = Run.show
+    show = RunProgress.show
 
-    def interrupted(self: Run, event: Event | Checked) -> None:
+    def interrupted(self: RunProgress, event: Event | Checked) -> None:
         show(self, event)
         if isinstance(event, Saved):
             raise KeyboardInterrupt
 
     settings = ["--set", "run.save_every=1", "--set", "optim.steps=3", "--device", "cpu", "--threads", "1", "--offline"]
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "show", interrupted)
+        patch.setattr(RunProgress, "show", interrupted)
         result = invoke("finetune", recipe, *settings, "--out", "runs/my run")
     assert result.exit_code == 130, result.stderr
     told = next(line for line in result.stderr.splitlines() if line.startswith("go on with: "))

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import QAItem, RowItem, answers, classes
+from bigbird_cli.api import Request, answer_all, classify_all
 from bigbird_cli.cli.lines import Lines, form_of
+from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdWarning, UsageError
 from bigbird_cli.files.streams import read_stream
+from bigbird_cli.text.documents import Document
 from tests.conftest import write_labeller
 
 ROWS = [{"context": "ada lit the lamp", "question": "who?", "id": n} for n in range(3)]
@@ -204,8 +206,8 @@ def test_every_kind_of_table_gives_a_record_a_row(suffix: str, reviews: Path, tm
         path.write_text("\n".join(["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows)]))
     found = bb.classify(path, model=reviews)
     assert [str(record["id"]) for record in found] == ["0", "1", "2"]
-    [same] = classes([RowItem(rows[0] | {"text": "not this"})], model=reviews)
-    assert found[0]["scores"] == pytest.approx(same["scores"], abs=1e-6)
+    [same] = classify_all([Row(rows[0] | {"text": "not this"}, "row")], model=reviews)
+    assert found[0]["scores"] == pytest.approx(same.record()["scores"], abs=1e-6)
 
 
 def test_another_column_may_be_named_and_a_missing_one_is_told_once(
@@ -352,7 +354,7 @@ def test_no_text_on_standard_input_is_named(invoke: Any, tiny_qa_model: Path) ->
 
 def test_asked_questions_are_checked_though_no_item_comes(tiny_qa_model: Path) -> None:
     with pytest.raises(UsageError, match=r"here: beside a question"):
-        answers(iter([QAItem("ada", "who?")]), model=tiny_qa_model, asked={"who " * 300: "here"})
+        answer_all(iter([Request(Document("text", "ada"), "who?")]), model=tiny_qa_model, asked={"who " * 300: "here"})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file descriptor's direction is of POSIX")

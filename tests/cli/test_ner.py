@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api.naming import together
+from bigbird_cli.api._ner import together
 from bigbird_cli.errors import DataError, ModelError, UsageError
 from bigbird_cli.weights import store
 from tests.conftest import write_labeller
@@ -119,7 +119,8 @@ def test_without_names_for_its_outputs_a_model_is_refused(tmp_path: Path, tiny_q
         (("-", "--model", "MODEL", "--types", " ,"), 2, "no type is named"),
         (("-", "--model", "QA"), 4, "trained for the task 'qa', not for named entities"),
         (("-", "--model", "MODEL", "--window", "999"), 2, "longer than the model's 256 positions"),
-        (("-", "--model", "MODEL", "--window", "16", "--overlap", "14"), 2, "leaves no room"),
+        (("-", "--model", "MODEL", "--window", "17", "--overlap", "16"), 2, "--overlap  16 leaves no room"),
+        (("-", "--model", "MODEL", "--window", "17", "--overlap", "16"), 2, "give 13 or less, or raise --window"),
     ],
 )
 def test_mistakes_are_told_with_the_right_code(

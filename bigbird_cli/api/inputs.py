@@ -1,0 +1,165 @@
+"""Texts, files, folders and rows, as users give them, as requests."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from bigbird_cli.api.requests import Request
+from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, Row, is_empty, rows_and_errors
+from bigbird_cli.errors import BigBirdWarning, DataError, nearest
+from bigbird_cli.files.find import OnSkipped, warn_of_skipped
+from bigbird_cli.files.json import json_kind
+from bigbird_cli.files.packed import File
+from bigbird_cli.files.surrogates import check_text
+from bigbird_cli.text.documents import Document, FailedDocument, read_documents
+from bigbird_cli.text.readers import READERS
+
+_OBJECTS = (".json", *JSON_LINES)
+"""Files of rows each of which names its columns itself."""
+
+Source = str | Path | Document
+"""A text; the path of a file, of a folder, or of a file of rows; or a document."""
+
+Several = list[str] | list[str | Path] | list[Source] | tuple[Source, ...] | Sequence[Path | Document]
+"""Sources; spelled so that a text, itself a sequence of texts, is none of these."""
+
+Input = Document | Row | FailedDocument | Request
+"""What may be read: a document, why there is none, a row that holds one, or a request whole."""
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether a file is one of rows, by its name; packed or not."""
+    return File(Path(path)).suffix in SUFFIXES
+
+
+def is_single(source: Source | Several) -> bool:
+    """Whether a source is one document, as far as its kind tells: a folder may hold several."""
+    return isinstance(source, str | Document) or (isinstance(source, Path) and not is_table(source))
+
+
+def read_inputs(paths: Iterable[str | Path], *, on_skipped: OnSkipped = warn_of_skipped) -> Iterator[Input]:
+    """Read files and folders of documents as `read_documents` does, and files of rows (`is_table`) row by row.
+
+    A row that cannot be read becomes an error in its place, and the others are read.
+    """
+    for path in paths:
+        if str(path) == "-" or not is_table(path) or Path(path).is_dir():
+            yield from read_documents([path], on_skipped=on_skipped)
+            continue
+        for row in rows_and_errors(File(Path(path))):
+            yield failed_row(row, where=row.where or str(path)) if isinstance(row, DataError) else row
+
+
+def inputs_of(source: Source | Several, *, argument: str) -> Iterator[Input]:
+    """Texts, documents, and what `read_inputs` finds in paths; `argument` is the source's name, for a warning."""
+    for each in [source] if isinstance(source, str | Path | Document) else source:
+        if isinstance(each, Document):
+            yield each
+        elif isinstance(each, Path):
+            yield from read_inputs([each])
+        else:
+            is_name = len(each) < 256 and "\n" not in each and each.endswith((*READERS, *SUFFIXES))
+            if is_name and Path(each).is_file():
+                warnings.warn(
+                    BigBirdWarning(f"the {argument} {each!r} is read as a text; to read the file, give a pathlib.Path"),
+                    stacklevel=4,
+                )
+            yield Document("text", each)
+
+
+def requests_of(
+    inputs: Iterable[Input | None],
+    *,
+    text: Sequence[str],
+    second: Sequence[str] = (),
+    id_: str = "id",
+) -> Iterator[Request | None]:
+    """Make requests of documents and rows; requests, and None, are passed on.
+
+    Args:
+        inputs: what to read.
+        text: where a row's text stands: in the first of these columns that it has.
+        second: where its second text stands, if it has one.
+        id_: the column of a row's name, which may be called "id" too.
+    """
+    for each in reject_tables(inputs, text):
+        if isinstance(each, Row):
+            yield _of_row(each, text, second, id_)
+        else:
+            yield each if each is None or isinstance(each, Request) else Request(each)
+
+
+def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str) -> Request:
+    example = f'{{"{text[0]}": ..., "id": ...}}'
+    name = row.fields.get(id_, row.fields.get("id"))
+    other = first_of(second, row)
+    try:
+        document = Document(row.where, text_of(row, first_of(text, row) or text[0], example=example))
+        return Request(document, None if other is None else text_of(row, other, example=example), name, row)
+    except DataError as error:
+        return Request(FailedDocument(row.where, error), id=name, row=row)
+
+
+def reject_pairs(inputs: Iterable[Input | None], problem: str, *, fix: str) -> Iterator[Input | None]:
+    """Put an error in the place of each row that has a second text in its "pair", which would go unread."""
+    for each in inputs:
+        if isinstance(each, Row) and not is_empty(each.fields.get("pair")):
+            error = DataError(problem, where=each.where, fix=fix)
+            yield Request(FailedDocument(each.where, error), id=each.fields.get("id"), row=each)
+        else:
+            yield each
+
+
+def first_of(columns: Sequence[str], row: Row) -> str | None:
+    """The first of these columns that a row has."""
+    return next((column for column in columns if column in row.fields), None)
+
+
+def text_of(row: Row, column: str, *, example: str) -> str:
+    """The text of a row's column.
+
+    Raises:
+        DataError: there is none, or something else, or half a character; `example` is a row as it should be.
+    """
+    if column not in row.fields:
+        near = nearest(column, row.fields)
+        raise DataError(
+            f"the row has no {column!r}; it has {', '.join(map(repr, row.fields)) or 'nothing'}",
+            where=row.where,
+            fix=f"did you mean {near!r}?" if near else f"write {example}",
+        )
+    value = row.fields[column]
+    if not isinstance(value, str):
+        raise DataError(
+            f"{column!r} is {json_kind(value)}, not a string", where=row.where, fix="write its text in quotes"
+        )
+    if not value.strip():
+        raise DataError(f"{column!r} is empty", where=row.where, fix="give it a text")
+    check_text(value, f"{column!r}", row.where)
+    return value
+
+
+def failed_row(error: DataError, *, where: str) -> Request:
+    """What stands in the place of a row that is broken."""
+    return Request(FailedDocument(where, error))
+
+
+def reject_tables(inputs: Iterable[Input | None], columns: Sequence[str]) -> Iterator[Input | None]:
+    """Put one error in the place of a table's rows that have none of the columns: the mistake is not each row's."""
+    rejected: str | None = None
+    for each in inputs:
+        if not isinstance(each, Row) or first_of(columns, each) is not None or not _is_of_table(each):
+            yield each
+        elif each.file != rejected:
+            rejected = each.file
+            error = DataError(
+                f"the table has no column {columns[0]!r}; it has {', '.join(map(repr, each.fields)) or 'none'}",
+                where=each.file,
+                fix=f"call the column of the text {columns[0]!r}, or name another where the command has --text-column",
+            )
+            yield failed_row(error, where=each.file)
+
+
+def _is_of_table(row: Row) -> bool:
+    """Whether all rows of its file have the same columns."""
+    return bool(row.file) and File(Path(row.file)).suffix not in _OBJECTS

@@ -1,0 +1,119 @@
+"""What every reading call takes and gives: requests in, results out, one for each and in their order."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Required, TypedDict, TypeVar
+
+from bigbird_cli.data.rows import Row
+from bigbird_cli.errors import BigBirdError, ErrorRecord
+from bigbird_cli.text.documents import Document, FailedDocument
+
+P = TypeVar("P")
+D = TypeVar("D", bound=Mapping[str, Any])
+
+
+@dataclass(frozen=True)
+class Request:
+    """A document to read, and what is asked of it.
+
+    Attributes:
+        document: the document, or why it could not be had: then that is the result.
+        second: a second text beside it: a question, or the second of a pair; None where there is none.
+        id: its owner's name for the request; given back as it is.
+        row: the row that the document stands in; None where it is a file or a text.
+    """
+
+    document: Document | FailedDocument
+    second: str | None = None
+    id: Any = None
+    row: Row | None = None
+
+    @property
+    def name(self) -> str:
+        """Where the document came from."""
+        return self.document.name
+
+    @property
+    def text(self) -> str:
+        """The document's text; empty where it could not be had."""
+        return self.document.text if isinstance(self.document, Document) else ""
+
+
+class Receipt(TypedDict):
+    """What was read of a document, and by what."""
+
+    tokens: int
+    """Of the document."""
+    read: int
+    """How many of them stood in a window that the model read, each counted once."""
+    unknown: int
+    """Tokens that the vocabulary does not know, and characters that have no token."""
+    windows: int
+    truncated: bool
+    model: str
+    attention: str
+    """full, or block_sparse."""
+    device: str
+
+
+class Names(TypedDict, total=False):
+    """How a record names its request: a question by its context and itself, other requests by their source."""
+
+    source: str
+    context: str
+    question: str | None
+
+
+class FailedRecord(Names):
+    """The record of a request that failed."""
+
+    error: Required[ErrorRecord]
+    id: Required[Any]
+
+
+@dataclass(frozen=True)
+class Result(ABC, Generic[P, D]):
+    """What came of a request, which stands in it: whoever shows a result needs nothing else.
+
+    Attributes:
+        request: what was asked.
+        outcome: the task's prediction and what was read for it, or why there is none.
+    """
+
+    request: Request
+    outcome: tuple[P, Receipt] | BigBirdError
+
+    @property
+    def error(self) -> BigBirdError | None:
+        """Why there is no prediction; None where there is one."""
+        return self.outcome if isinstance(self.outcome, BigBirdError) else None
+
+    @property
+    def prediction(self) -> P:
+        """The prediction; raises the error of a request that failed."""
+        return self._outcome()[0]
+
+    @property
+    def receipt(self) -> Receipt:
+        """What was read of the document; raises the error of a request that failed."""
+        return self._outcome()[1]
+
+    def _outcome(self) -> tuple[P, Receipt]:
+        if isinstance(self.outcome, BigBirdError):
+            raise self.outcome
+        return self.outcome
+
+    @abstractmethod
+    def record(self) -> D:
+        """The record that `--json` writes of a prediction; raises the error of a request that failed."""
+
+    @abstractmethod
+    def names(self) -> Names:
+        """How its record names the request."""
+
+    def to_dict(self) -> D | FailedRecord:
+        """The record that `--json` writes, of a request that failed too."""
+        if self.error is None:
+            return self.record()
+        return {"error": self.error.to_dict(), **self.names(), "id": self.request.id}

@@ -1,0 +1,30 @@
+"""The names among which options and settings choose, each list once: `get_args` gives the names."""
+
+from typing import Literal
+
+OnLong = Literal["window", "error", "truncate"]
+"""What to do with a document that does not fit into one window: read it in several, refuse it, or cut it."""
+
+Newline = Literal["space", "keep"]
+"""How a tokenizer sees line breaks: as spaces, or as what they are."""
+
+Quantize = Literal["int8"]
+"""How a model computes in fewer bits."""
+
+Combine = Literal["mean", "max", "first"]
+"""How the windows of a classified document are made one."""
+
+Split = Literal["whitespace", "none"]
+"""Where a vocabulary's pieces end."""
+
+Algorithm = Literal["unigram", "bpe"]
+"""How a vocabulary is learned."""
+
+WeightsFormat = Literal["safetensors", "bin", "flax"]
+"""The formats in which weights are written."""
+
+WeightsType = Literal["float32", "float16", "bfloat16", "int8"]
+"""The precisions in which weights are written."""
+
+Positions = Literal["tile", "interpolate"]
+"""Where a converted model's further positions come from."""

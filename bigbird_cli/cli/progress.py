@@ -1,0 +1,114 @@
+"""How far reading documents has come, on standard error: a moving sign or a bar on a terminal, else a line at times."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
+
+from bigbird_cli.cli.console import duration, say
+from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
+from bigbird_cli.messages import visible
+
+
+class Waiting:
+    """A moving sign on standard error while a document is read; on a terminal only."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        moves = err.is_terminal and not err.is_dumb_terminal and not quiet
+        self.sign = err.status("reading") if moves else None
+
+    def __enter__(self) -> "Waiting":
+        if self.sign is not None:
+            self.sign.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.sign is not None:
+            self.sign.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the sign away while something is shown."""
+        if self.sign is not None:
+            self.sign.stop()
+        yield
+        if self.sign is not None:
+            self.sign.start()
+
+
+class ReadingProgress:
+    """Shows on standard error how far reading has come: a bar on a terminal, else a line every so often.
+
+    Args:
+        quiet: show nothing.
+        every: seconds between two lines, where there is no terminal.
+    """
+
+    def __init__(self, *, quiet: bool, every: float = 10.0) -> None:
+        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self.quiet = quiet
+        self._every = every
+        self._last_line = time.monotonic()
+        self._first: tuple[float, WindowRead] | None = None  # when the first window was read, to reckon speed from
+        self._is_reading = False  # what is tokenised meanwhile is of no interest
+        self._bar: Progress | None = None
+        if self._err.is_terminal and not self._err.is_dumb_terminal and not quiet:
+            text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+            self._bar = Progress(BarColumn(bar_width=16), text, console=self._err, transient=True, expand=True)
+            self._bar.add_task("reading", total=None)
+
+    def __enter__(self) -> "ReadingProgress":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away while something is shown."""
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+        if self._bar is not None:
+            self._bar.start()
+
+    def show(self, event: ReadingEvent) -> None:
+        """Take in how far reading has come; from any thread."""
+        if self.quiet:
+            return
+        now = time.monotonic()
+        if isinstance(event, WindowRead):
+            self._is_reading = event.n_done < event.n_windows
+            self._first = self._first or (now, event)
+        elif self._is_reading:
+            return
+        if self._bar is not None:
+            done, of = (event.n_done_in_all, event.n_windows_in_all) if isinstance(event, WindowRead) else (0, None)
+            self._bar.update(
+                self._bar.task_ids[0], completed=done, total=of, description=visible(self._line(event, now))
+            )
+        elif now - self._last_line >= self._every:
+            self._last_line = now
+            say(self._line(event, now))
+
+    def _line(self, event: ReadingEvent, now: float) -> str:
+        if isinstance(event, Tokenizing):
+            share = event.n_done / event.n_characters if event.n_characters else 1.0
+            return f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+        parts = [f"{event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
+        if event.n_windows_in_all > event.n_windows:
+            parts.append(f"{event.n_done_in_all:,}/{event.n_windows_in_all:,} in all")
+        begun, first = self._first or (now, event)
+        seconds = now - begun
+        if seconds >= 1 and event.n_done_in_all > first.n_done_in_all:
+            n_left = event.n_windows_in_all - event.n_done_in_all
+            parts.append(f"{(event.n_tokens_in_all - first.n_tokens_in_all) / seconds:,.0f} tokens/s")
+            parts.append(f"{duration(n_left * seconds / (event.n_done_in_all - first.n_done_in_all))} left")
+        return " · ".join([*parts, event.name])  # its name may be longer than a line of the terminal

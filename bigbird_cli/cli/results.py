@@ -1,0 +1,232 @@
+"""Results drawn for reading: answers in their sentence, names by their types, labels by their scores."""
+
+import re
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.text import Text
+
+from bigbird_cli.cli.console import Output
+from bigbird_cli.messages import shortened, visible
+from bigbird_cli.text.sentences import sentence_around
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, ZeroShotResult
+    from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
+    from bigbird_cli.tasks.qa.spans import Span
+
+SURE = 0.5
+"""From this probability on, what was found is likelier than everything else together; below, it is shown as unsure."""
+
+CLOSE = 0.5
+"""A runner-up that is at least this times as likely as the best is shown beside it."""
+
+
+class Drawing:
+    """Draws results on standard output: a heading each, lines below it, and what of the document was read."""
+
+    def __init__(self) -> None:
+        self.out = Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
+        self.on_terminal = self.out.is_terminal
+        self.n_shown = 0
+
+    def _heading(self, heading: str) -> None:
+        if self.n_shown:
+            self.out.print()
+        self.n_shown += 1
+        self.out.print(Text(shortened(heading), style="bold"))
+
+    def _print(self, line: Text) -> None:
+        """Print a line below the heading, indented; on a terminal its continuations are too."""
+        if self.out.is_terminal:
+            self.out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        else:
+            self.out.print(Text("  ").append_text(line))
+
+    def _print_facts(self, *facts: str) -> None:
+        self._print(Text(visible(" · ".join(facts)), style="dim"))
+
+    def _print_receipt(self, receipt: "Receipt") -> None:
+        self._print_facts(*_facts(receipt))
+        self.out.file.flush()
+
+
+class Answers(Drawing):
+    """Draws the results of `bigbird qa`.
+
+    Args:
+        most: answers to show of a question; one more is shown where it is nearly as likely as the only one.
+    """
+
+    def __init__(self, *, most: int = 1) -> None:
+        super().__init__()
+        self.most = most
+
+    def show(self, result: "QAResult") -> None:
+        """Write one result: question, answer in its sentence, score, location, and what of the document was read."""
+        prediction, request = result.prediction, result.request
+        self._heading(request.second or "")
+        no_answer = f"no answer {prediction.no_answer_score:.2f}"
+        if prediction.answer is None:
+            self._print(Text("no answer", style="yellow"))
+            self._print_facts(f"best score {prediction.score:.2f}", no_answer, request.name)
+        else:
+            for rank, span in enumerate(self._shown(prediction.spans)):
+                self._print(self._in_sentence(request.text, span.start, span.end, span.score))
+                at = f"characters {span.start}-{span.end} of {request.name}"
+                n_others = len(span.mentions) - 1
+                others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
+                is_unsure = not rank and span.score < SURE
+                what = "runner-up, " if rank >= self.most else "unsure, " if is_unsure else ""
+                self._print_facts(f"{what}score {span.score:.2f}", *([] if rank else [no_answer]), at, *others)
+        self._print_receipt(result.receipt)
+
+    def _shown(self, spans: Sequence["Span"]) -> Sequence["Span"]:
+        is_close = self.most == 1 and len(spans) > 1 and spans[1].score >= CLOSE * spans[0].score
+        return spans[: 2 if is_close else self.most]
+
+    def _in_sentence(self, text: str, start: int, end: int, score: float) -> Text:
+        excerpt = sentence_around(text, start, end)
+        answer = shortened(_flat(text[start:end]))
+        line = Text("… " if excerpt.cut_before else "")
+        line.append(_flat(text[excerpt.start : start]))
+        if self.in_colour:
+            line.append(answer, style="bold black on bright_yellow" if score >= SURE else "bold yellow")
+        else:
+            line.append(f"[{answer}]")
+        line.append(_flat(text[end : excerpt.stop]))
+        line.append(" …" if excerpt.cut_after else "")
+        return line
+
+
+COLOURS = ("cyan", "green", "magenta", "blue", "bright_red", "bright_cyan", "bright_green", "bright_magenta")
+
+
+def _colour(type_: str) -> str:
+    """The colour of a type, the same in all documents."""
+    return COLOURS[zlib.crc32(type_.encode()) % len(COLOURS)]
+
+
+class EntityTypes(Drawing):
+    """Shows the types of names that a model finds."""
+
+    def show(self, descriptions: Mapping[str, str]) -> None:
+        """Write a line for each type."""
+        width = max(map(len, descriptions), default=0)
+        for type_, description in descriptions.items():
+            line = Text(f"{visible(type_):{width}}  ", style=_colour(type_))
+            self.out.print(line.append(description, style="default"))
+
+
+class Entities(Drawing):
+    """Draws the results of `bigbird ner`."""
+
+    MOST = 4
+    """Mentions of a name that are shown."""
+
+    def show(self, result: "NERResult") -> None:
+        """Write one result: the document, a line for each name or mention, and what of the document was read."""
+        record = result.record()
+        self._heading(record["source"])
+        names, entities = record.get("names", []), record.get("entities", [])
+        found: Sequence[NameRecord | EntityRecord] = names or entities
+        for line in self._names(names) if names else self._entities(entities):
+            self._print(line)
+        if not found:
+            self._print(Text("no names", style="yellow"))
+        counts = Counter(entity["type"] for entity in found)
+        if counts:
+            self._print_facts(", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())))
+        self._print_receipt(record["receipt"])
+
+    @staticmethod
+    def _entities(found: Sequence["EntityRecord"]) -> Iterator[Text]:
+        kinds = max((len(entity["type"]) for entity in found), default=0)
+        spans = max((len(_characters(entity)) for entity in found), default=0)
+        for entity in found:
+            is_sure = entity["score"] >= SURE
+            line = Text(f"{visible(entity['type']):{kinds}}  ", style=_colour(entity["type"]))
+            line.append(_characters(entity).ljust(spans), style="dim")
+            line.append(f"  {entity['score']:.2f}  ", style="dim")
+            line.append(shortened(_flat(entity["text"])), style="bold" if is_sure else "yellow")
+            yield line.append("" if is_sure else "  unsure", style="dim")
+
+    def _names(self, found: Sequence["NameRecord"]) -> Iterator[Text]:
+        """The names by their types, those of one type the most frequent first."""
+        kinds = max((len(name["type"]) for name in found), default=0)
+        most = max((len(f"{name['count']:,}") for name in found), default=0)
+        for name in sorted(found, key=lambda name: name["type"]):
+            is_sure = name["score"] >= SURE
+            line = Text(f"{visible(name['type']):{kinds}}  ", style=_colour(name["type"]))
+            line.append(f"{name['count']:>{most},}×  ", style="dim")
+            line.append(shortened(_flat(name["text"])), style="bold" if is_sure else "yellow")
+            shown = ", ".join(_characters(mention) for mention in name["mentions"][: self.MOST])
+            n_more = name["count"] - self.MOST
+            more = f" and {n_more:,} more" if n_more > 0 else ""
+            yield line.append(f"  {name['score']:.2f}  {shown}{more}" + ("" if is_sure else "  unsure"), style="dim")
+
+
+def _characters(mention: "EntityRecord | MentionRecord") -> str:
+    return f"{mention['start']}-{mention['end']}"
+
+
+class Labels(Drawing):
+    """Draws the results of `bigbird classify`."""
+
+    MOST = 5
+    """Labels shown of a model that has many."""
+
+    def show(self, result: "ClassifyResult | ZeroShotResult") -> None:
+        """Write one result: the document, its label with the likeliest others, and what of the document was read."""
+        record = result.record()
+        self._heading(record["source"])
+        scores, given = record["scores"], record.get("labels", [record["label"]])
+        if "none_score" in record and record["label"] is None:
+            given = []
+        if record["label"] is None and given:
+            self._print(Text(f"{record['score']:.4g}", style="bold"))
+        else:
+            if not given:
+                none = f"none of these  {record['none_score']:6.1%}" if record.get("none_score") else "no label"
+                self._print(Text(none, style="yellow"))
+            best = sorted(scores, key=lambda name: -scores[name])
+            is_close = "labels" not in record and len(best) > 1 and scores[best[1]] >= CLOSE * scores[best[0]]
+            is_sure = scores[best[0]] >= SURE and not is_close
+            shown = [name for i, name in enumerate(best) if name in given or i < self.MOST]
+            width = max(len(shortened(name)) for name in shown)
+            for name in shown:
+                line = Text(f"{shortened(name):{width}}", style="bold" if name in given else "")
+                line.append(f"  {scores[name]:6.1%}  ", style="dim")
+                colour = "green" if is_sure else "yellow"
+                line.append("█" * round(20 * scores[name]), style=colour if name in given else "dim")
+                if name == record["label"] and not is_sure:
+                    line.append("  unsure", style="dim")
+                self._print(line)
+        if record["receipt"]["windows"] > 1:
+            facts = [f"{record['combine']} of {record['receipt']['windows']:,} windows"]
+            if evidence := record.get("evidence"):
+                facts.append(f"most at characters {evidence['start']}-{evidence['end']}")
+            self._print_facts(*facts)
+        self._print_receipt(record["receipt"])
+
+
+def _flat(text: str) -> str:
+    return visible(re.sub(r"\s+", " ", text))
+
+
+def _facts(receipt: "Receipt") -> list[str]:
+    windows = receipt["windows"]
+    parts = [
+        f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {windows:,} window{'' if windows == 1 else 's'}"
+    ]
+    if receipt["truncated"]:
+        parts.append("truncated")
+    if receipt["unknown"]:
+        parts.append(f"{receipt['unknown']:,} unknown to the vocabulary")
+    parts.append(f"{receipt['attention']} attention on {receipt['device']}")
+    return [*parts, receipt["model"]]

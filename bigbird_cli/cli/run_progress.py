@@ -1,0 +1,134 @@
+"""The events of a training run, on standard error: a bar on a terminal, else a line at times."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from bigbird_cli.cli.console import Errors, duration, write_json
+from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
+from bigbird_cli.messages import visible
+
+
+class RunProgress:
+    """Shows the events of a training run on standard error: a bar on a terminal, else a line every so often.
+
+    Args:
+        quiet: show nothing.
+        as_json: write every event as a JSON line on standard output too.
+        every: seconds between two lines about steps, where there is no terminal.
+    """
+
+    def __init__(self, *, quiet: bool, as_json: bool = False, every: float = 10.0) -> None:
+        self.err = Errors()
+        self.quiet = quiet
+        self.as_json = as_json
+        self.every = every
+        self.last_line = 0.0
+        self.last_score = ""
+        self.saved = False
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> "RunProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def show(self, event: Event | Checked) -> None:
+        self.saved = self.saved or isinstance(event, Saved)
+        if self.as_json:
+            write_json({"event": type(event).__name__.lower(), **_plain(asdict(event))})
+        if self.quiet:
+            return
+        if isinstance(event, Started):
+            self._say(
+                f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
+                f"{event.n_steps:,} steps"
+            )
+            if event.new_head:
+                self._say(f"a new head for {event.new_head}")
+            if event.resumed_from:
+                self._say(f"resumed from {event.resumed_from}")
+            self._open_bar(event.n_steps)
+        elif isinstance(event, Step):
+            self._step(event)
+        elif isinstance(event, Evaluated):
+            best = " · the best so far, kept" if event.best else ""
+            self.last_score = f" · {event.metric} {event.scores[event.metric]:.4g}"
+            scores = _scores(event.scores, event.metric)
+            self._say(f"step {event.step:,}: {scores} ({duration(event.seconds)}){best}")
+        elif isinstance(event, Saved):
+            self._say(f"step {event.step:,}: saved {event.path}")
+        elif isinstance(event, Finished):
+            if self.bar is not None:
+                self.bar.stop()
+            best = f" · best {_scores(event.best_scores, event.metric)}" if event.best_scores else ""
+            early = ", stopped early as the scores rose no more" if event.stopped_early else ""
+            self._say(f"done: {event.step:,} steps in {duration(event.seconds)}{early}{best} · model in {event.run}")
+        elif isinstance(event, Checked):
+            data = "a stream"
+            if event.n_examples is not None and event.n_tokens is not None:
+                data = f"{event.n_examples:,} examples in {event.n_features:,} windows"
+                data += f" ({event.n_tokens:,} tokens an epoch)"
+            pace = f"{event.seconds_per_step:.2f} s a step, {event.n_steps:,} steps"
+            whole = duration(event.seconds_per_step * event.n_steps)
+            self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {pace}, about {whole}")
+
+    def _open_bar(self, n_steps: int) -> None:
+        if not self.err.is_terminal or self.err.is_dumb_terminal:
+            return
+        columns = (
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed}/{task.total}", table_column=Column(min_width=2 * len(str(n_steps)) + 1)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        )
+        self.bar = Progress(*columns, console=self.err, transient=True, expand=True)
+        self.task = self.bar.add_task("", total=n_steps)
+        self.bar.start()
+
+    def _step(self, event: Step) -> None:
+        facts = (
+            f"loss {event.loss:.4f} · {duration(event.eta_seconds)} left{self.last_score} · "
+            f"{event.tokens_per_second:,.0f} tokens/s · lr {event.lr:.2e} · padding {event.padding:.0%} · "
+            f"{event.memory_mb:,.0f} MB"  # what matters most comes first: a narrow terminal shows no more
+        )
+        if self.bar is not None and self.task is not None:
+            self.bar.update(self.task, completed=event.step, description=facts)
+            return
+        now = time.monotonic()
+        if not self.last_line or now - self.last_line >= self.every or event.step >= event.n_steps:
+            self.last_line = now
+            self._say(f"step {event.step:,}/{event.n_steps:,} · epoch {event.epoch:.2f} · {facts}")
+
+    def _say(self, line: str) -> None:
+        self.err.print(Text(visible(line)))
+
+
+def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> str:
+    """The score that counts, and a few more."""
+    names = sorted(scores, key=lambda name: name != metric)
+    more = f" · {len(names) - most} more in metrics.jsonl" if len(names) > most else ""
+    return " · ".join(f"{name} {scores[name]:.4g}" for name in names[:most]) + more
+
+
+def _windows(count: int | None) -> str:
+    return "a stream of windows" if count is None else f"{count:,} windows an epoch"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: paths as text, numbers that JSON lacks as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
