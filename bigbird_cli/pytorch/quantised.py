@@ -6,15 +6,18 @@ neighbours. Products are oneDNN's, exact in 32-bit integers; only the rounding t
 Shape letters: T tokens, D width, F features.
 """
 
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
 
+from bigbird_cli.choices import Quantize
 from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.model.activations import Activation
 from bigbird_cli.pytorch.model.layers import Linear
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
-MODES = ("int8",)
+MODES = get_args(Quantize)
 
 
 class Int8Linear(nn.Module):

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from bigbird_cli.bigbird.config import SETTING_BOUNDS, BigBirdConfig
 from bigbird_cli.bigbird.positions import tiled
+from bigbird_cli.choices import Positions, WeightsType
 from bigbird_cli.errors import ModelError, UsageError, nearest
 from bigbird_cli.files.folders import remove_abandoned
 from bigbird_cli.files.names import TOKENIZER_CONFIG
@@ -25,9 +26,9 @@ from bigbird_cli.weights.sources import Source, open_source
 from bigbird_cli.weights.store import check_vocabulary, write_model
 
 WRITTEN: Final = tuple(name for name, layout in FORMATS.items() if layout.write is not None)
-DTYPES: Final = ("float32", "float16", "bfloat16", "int8")
+DTYPES: Final = get_args(WeightsType)
 _SAFETENSORS_ONLY: Final = ("bfloat16", "int8")
-POSITION_RULES: Final = ("tile", "interpolate")
+POSITION_RULES: Final = get_args(Positions)
 LONG: Final = 4096
 """Positions that an encoder with few of them gets, unless the caller asks for another number."""
 

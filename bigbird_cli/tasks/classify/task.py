@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.choices import Combine
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
@@ -66,7 +67,7 @@ class Classification(ReadingTask):
     """layers: BigBird's own two over the first token's state, learnt from random weights. linear: one over the mean of
     all states, fitted by logistic regression before the first step: for sentence encoders and few examples."""
 
-    combine: Literal["mean", "max", "first"] = "mean"
+    combine: Combine = "mean"
     """How the windows of a long document are made one: see the module's text."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1)

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
     from bigbird_cli.text.huggingface.batch_encoding import BatchEncoding
 
-Newline = Literal["space", "keep"]
-NEWLINE_RULES: tuple[Newline, ...] = ("space", "keep")
+NEWLINE_RULES: tuple[Newline, ...] = get_args(Newline)
 
 _AT_ONCE = 1 << 20
 """Characters that are looked through at a time."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from bigbird_cli.choices import Algorithm, Split
 from bigbird_cli.errors import DataError, ResourceError, UsageError
 from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.whole import replace_file
@@ -22,11 +23,6 @@ from bigbird_cli.processes import python_command, python_environment
 from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer, load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus, Sample
 from bigbird_cli.text.vocabulary.report import tokenize
-
-Algorithm = Literal["unigram", "bpe"]
-Split = Literal["whitespace", "none"]
-ALGORITHMS: tuple[Algorithm, ...] = ("unigram", "bpe")
-SPLITS: tuple[Split, ...] = ("whitespace", "none")
 
 # google-research/bigbird@5e7d375, bigbird/vocab/gpt2.model
 PAD_ID, EOS_ID, UNK_ID = 0, 1, 100
