@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import Request, answer, answer_all, ner, reader, reading
+from bigbird_cli import api
+from bigbird_cli.api import Request, answer, answer_all, classify_all, ner, ner_all, reader, reading
 from bigbird_cli.api.ahead import one_ahead
+from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, ReadingEvent, Started, Tokenizing, WindowRead
 from bigbird_cli.pytorch.predict import Predictor
+from bigbird_cli.tasks.qa import QuestionAnswering
 from bigbird_cli.text.documents import Document, FailedDocument
 
 SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
@@ -116,6 +119,75 @@ def test_records_come_document_by_document_with_failures_in_place(tiny_qa_model:
     ]
     assert all(error["exit_code"] == 3 for error in failed)
     assert all(list(error) == ["problem", "where", "fix", "exit_code"] for error in failed)
+
+
+def test_a_result_carries_its_request_with_the_text(tiny_qa_model: Path) -> None:
+    row = Row({"context": SHORT, "page": 7}, "rows:1")
+    sound, broken = Request(Document("a", SHORT), "who?", 7, row), failed("no row", name="rows:3")
+    results = list(answer_all([sound, broken], model=tiny_qa_model))
+    assert [result.request for result in results] == [sound, broken]
+    span = results[0].prediction.spans[0]
+    assert results[0].request.text[span.start : span.end] == span.text
+    assert results[0].receipt == results[0].record()["receipt"]
+    assert results[1].error is broken.document.error  # as it was raised
+    for read in (lambda: results[1].prediction, lambda: results[1].receipt, lambda: results[1].record()):
+        with pytest.raises(DataError, match="rows:3: no row"):
+            read()
+
+
+def test_a_request_without_a_question_or_with_one_too_many_fails_alone(
+    tiny_qa_model: Path, tiny_ner_model: Path
+) -> None:
+    [unasked] = answer_all([Request(Document("a", SHORT))], model=tiny_qa_model)
+    assert str(unasked.error).startswith("a: no question is asked")
+    [asked] = ner_all([Request(Document("a", SHORT), "who?")], model=tiny_ner_model)
+    assert str(asked.error).startswith("a: there is a second text, and one is read")
+
+
+@pytest.mark.parametrize("read_ahead", [False, True])
+def test_each_window_is_put_together_once(
+    tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch, read_ahead: bool
+) -> None:
+    built: list[int] = []
+    window_feature = QuestionAnswering.window_feature
+
+    def counting(self: QuestionAnswering, *args: Any, **options: Any) -> Any:
+        built.append(options["example"])
+        return window_feature(self, *args, **options)
+
+    monkeypatch.setattr(QuestionAnswering, "window_feature", counting)
+    rows = [ask(LONG, "who?"), ask(SHORT, "who?"), ask(LONG, "when lit?")]
+    records = list(answers(rows, model=tiny_qa_model, read_ahead=read_ahead))
+    assert len(built) == sum(record["receipt"]["windows"] for record in records) > 6
+
+
+def test_former_names_warn_and_do_as_before(
+    tiny_qa_model: Path, tiny_ner_model: Path, tiny_classify_model: Path
+) -> None:
+    question, text = Request(Document("a", SHORT), "who?", 7), Request(Document("a", SHORT), id=7)
+    for now, former, asked, model in (
+        (answer_all, "answers", question, tiny_qa_model),
+        (ner_all, "entities", text, tiny_ner_model),
+        (classify_all, "classes", text, tiny_classify_model),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"{former} is called {now.__name__}"):
+            found = getattr(api, former)([asked], model=model)
+        assert list(found) == [result.to_dict() for result in now([asked], model=model)]
+    with pytest.warns(DeprecationWarning, match="tokenize_documents is called tokenize_all"):
+        [(document, report)] = api.tokenize_documents([Document("a", SHORT)], model=tiny_qa_model)
+    assert (document.text, report.pieces) == (SHORT, bb.tokenize(SHORT, model=tiny_qa_model).pieces)
+
+
+def test_former_items_warn_and_are_requests() -> None:
+    with pytest.warns(DeprecationWarning, match=r"QAItem is called Request\(Document"):
+        assert api.QAItem(SHORT, "who?", "a", 7) == Request(Document("a", SHORT), "who?", 7)
+    with pytest.warns(DeprecationWarning, match="TextItem is called Request"):
+        assert api.TextItem(SHORT, "a", 7, "pair") == Request(Document("a", SHORT), "pair", 7)
+    error = DataError("no row")
+    with pytest.warns(DeprecationWarning, match="FailedItem is called Request"):
+        assert api.FailedItem(error, "a", id=7) == Request(FailedDocument("a", error), id=7)
+    with pytest.warns(DeprecationWarning, match="RowItem is called Row"):
+        assert api.RowItem({"text": SHORT}, "a").fields == {"text": SHORT}
 
 
 def test_a_single_failure_is_raised(tiny_qa_model: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api._former import answers as answers
     from bigbird_cli.api._former import classes as classes
     from bigbird_cli.api._former import entities as entities
+    from bigbird_cli.api._former import tokenize_documents as tokenize_documents
     from bigbird_cli.api._ner import NERRecord as NERRecord
     from bigbird_cli.api._ner import NERResult as NERResult
     from bigbird_cli.api._ner import entity_types as entity_types
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.requests import Request as Request
     from bigbird_cli.api.requests import Result as Result
     from bigbird_cli.api.tokenizing import tokenize as tokenize
-    from bigbird_cli.api.tokenizing import tokenize_documents as tokenize_documents
+    from bigbird_cli.api.tokenizing import tokenize_all as tokenize_all
     from bigbird_cli.api.tokenizing import train_tokenizer as train_tokenizer
     from bigbird_cli.api.training import check as check
     from bigbird_cli.api.training import finetune as finetune
@@ -87,7 +88,8 @@ _HOMES = {
     "questions_on": "bigbird_cli.api._qa",
     "read_inputs": "bigbird_cli.api.inputs",
     "tokenize": "bigbird_cli.api.tokenizing",
-    "tokenize_documents": "bigbird_cli.api.tokenizing",
+    "tokenize_all": "bigbird_cli.api.tokenizing",
+    "tokenize_documents": "bigbird_cli.api._former",
     "train_tokenizer": "bigbird_cli.api.tokenizing",
 }
 """Where each call stands: a command imports its own."""

@@ -11,9 +11,11 @@ from bigbird_cli.api._qa import QAOptions, QARecord, answer_all
 from bigbird_cli.api.inputs import Input
 from bigbird_cli.api.reader import DEFAULT_NER_MODEL, DEFAULT_QA_MODEL
 from bigbird_cli.api.requests import FailedRecord, Request
+from bigbird_cli.api.tokenizing import tokenize_all
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdError
 from bigbird_cli.text.documents import Document, FailedDocument
+from bigbird_cli.text.vocabulary.report import Report
 
 
 def answers(
@@ -42,6 +44,14 @@ def classes(
     """Deprecated: the records of `classify_all`."""
     _warn("classes", "classify_all, whose results have to_dict()")
     return (result.to_dict() for result in classify_all(items, model=model, **options))
+
+
+def tokenize_documents(
+    documents: Iterable[Document | FailedDocument], **options: Any
+) -> Iterator[tuple[Document, Report] | FailedDocument]:
+    """Deprecated: `tokenize_all`."""
+    _warn("tokenize_documents", "tokenize_all")
+    return tokenize_all(documents, **options)
 
 
 def QAItem(context: str, question: str, name: str = "text", id: Any = None) -> Request:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bigbird_cli.backend import open_backend, open_pickles
+from bigbird_cli.choices import Positions, WeightsFormat, WeightsType
 from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.weights import describe
 from bigbird_cli.weights.convert import ConversionReport, convert_model
@@ -17,10 +18,10 @@ def convert(
     source: str | Path,
     out: str | Path,
     *,
-    to: str = "safetensors",
-    dtype: str | None = None,
+    to: WeightsFormat = "safetensors",
+    dtype: WeightsType | None = None,
     max_positions: int | None = None,
-    positions: str = "tile",
+    positions: Positions = "tile",
     block_size: int | None = None,
     random_blocks: int | None = None,
     config: str | Path | None = None,

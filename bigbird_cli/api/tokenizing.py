@@ -56,7 +56,7 @@ def tokenize(
     return report_on(text, _open_tokenizer(model, offline=offline, revision=revision), newline=rule)
 
 
-def tokenize_documents(
+def tokenize_all(
     documents: Iterable[Document | FailedDocument],
     *,
     model: str | Path = DEFAULT_QA_MODEL,

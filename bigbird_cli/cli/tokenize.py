@@ -179,7 +179,7 @@ def tokenize(
     n_documents = n_tokens = 0
     codes: list[int] = []
     with ReadingProgress(quiet=quiet) as progress:
-        for done in api.tokenize_documents(
+        for done in api.tokenize_all(
             read_documents(sources), model=model, newline=newline, offline=offline, on_progress=progress.show
         ):
             with progress.aside():
