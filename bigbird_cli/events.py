@@ -1,6 +1,6 @@
-"""What a training run tells while it goes on, and what reading documents does.
+"""The events of a training run, and those of reading documents.
 
-They stand at the bottom of the house, because every backend speaks them and the command line shows them.
+They stand on the ground floor: training and reading yield them, and the command line shows them.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ import pytest
 import bigbird_cli as bb
 from bigbird_cli import api
 from bigbird_cli.api import Request, answer, answer_all, classify_all, ner, ner_all, reader, reading
-from bigbird_cli.api.ahead import one_ahead
+from bigbird_cli.api.prefetch import prefetched
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, ReadingEvent, Started, Tokenizing, WindowRead
@@ -374,7 +374,7 @@ def test_whoever_is_interrupted_does_not_wait_until_a_long_text_is_tokenised(tin
     records = answers(rows, model=tiny_qa_model, read_ahead=True, on_progress=tell)
     next(records)
     assert begun.wait(60)
-    ahead = [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    ahead = [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
     del records  # as an interrupt lets go of it
     stopped.set()
     for thread in ahead:
@@ -392,7 +392,7 @@ def test_what_comes_next_is_made_ready_meanwhile() -> None:
         may_end.wait(60)
         raise DataError("the third is damaged")
 
-    found = one_ahead(elements())
+    found = prefetched(elements())
     assert next(found) == 1
     assert second.wait(60)
     assert next(found) == 2
@@ -410,13 +410,13 @@ def test_who_stops_early_does_not_wait_for_what_comes_next() -> None:
             yield number
             never.wait(60)
 
-    found = one_ahead(elements())
+    found = prefetched(elements())
     assert next(found) == 0
     found.close()  # type: ignore[attr-defined]
     assert not never.is_set()
     never.set()
     assert begun[0] == 0
-    assert list(one_ahead(iter([]))) == []
+    assert list(prefetched(iter([]))) == []
 
 
 def test_reading_ahead_changes_no_record(tiny_qa_model: Path) -> None:

@@ -1,4 +1,4 @@
-"""`bigbird classify` as plain Python calls: what documents of any length are."""
+"""`bigbird classify` as plain Python calls: labels, or a number, for documents of any length."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -175,7 +175,7 @@ def classify(
 def classify(
     text: Source | Several, *, model: str | Path | None = None, **options: Unpack[ClassifyOptions]
 ) -> ClassifyRecord | list[ClassifyRecord | FailedRecord]:
-    """Tell what one document is, or several.
+    """Classify one document, or several.
 
     Args:
         text: a text; a Path to a file, a folder, or a file of rows such as *.jsonl or *.csv; a Document; or a list of
@@ -201,7 +201,7 @@ def classify(
 def classify_all(
     inputs: Iterable[Input | None], *, model: str | Path | None = None, **options: Unpack[ClassifyOptions]
 ) -> Iterator[ClassifyResult | ZeroShotResult]:
-    """Tell what documents are, one after the other, each read whole.
+    """Classify documents one after the other, each read whole.
 
     Args:
         inputs: documents, rows or requests, read lazily. A row's texts stand in the columns that the model was trained

@@ -167,7 +167,7 @@ def ner_all(
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")
     reader = _open(model, options)
     task = reader.task
-    wanted = None if types is None else _known_types(types, task.labels or ())
+    wanted = None if types is None else _checked_types(types, task.labels or ())
     return read(
         reader,
         requests_of(inputs, text=(column,) if column else (task.text_column, "text")),
@@ -190,18 +190,18 @@ def _open(model: str | Path, options: ReadingOptions) -> Reader[NamedEntities]:
     return open_reader(NamedEntities, model, what="named entities", options=options)
 
 
-def _known_types(types: Sequence[str], known: Sequence[str]) -> frozenset[str]:
+def _checked_types(types: Sequence[str], of_model: Sequence[str]) -> frozenset[str]:
     """The types that are wanted.
 
     Raises:
         UsageError: there is none, or the model does not know one of them.
     """
     if not types:
-        raise UsageError("no type is named", where="types", fix=f"name some of {', '.join(known)}")
+        raise UsageError("no type is named", where="types", fix=f"name some of {', '.join(of_model)}")
     for type_ in types:
-        if type_ not in known:
-            near = nearest(type_, known)
-            fix = f"did you mean {near!r}?" if near else f"the types are {', '.join(known)}"
+        if type_ not in of_model:
+            near = nearest(type_, of_model)
+            fix = f"did you mean {near!r}?" if near else f"the types are {', '.join(of_model)}"
             raise UsageError(f"the model finds nothing of the type {type_!r}", where="types", fix=fix)
     return frozenset(types)
 

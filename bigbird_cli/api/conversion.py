@@ -33,7 +33,7 @@ def convert(
     The source may be a name on the hub too, at a `revision`: its safetensors, or .bin, or Flax weights are fetched.
     """
     return convert_model(
-        _weights_place(source, offline=offline, revision=revision),
+        _weights_path(source, offline=offline, revision=revision),
         local_path(out),
         to=to,
         dtype=dtype,
@@ -50,8 +50,8 @@ def inspect_model(
     path: str | Path, *, config: str | Path | None = None, offline: bool = False, revision: str | None = None
 ) -> Inspection:
     """Look at the weights of a model of any kind and format; see `weights.describe.inspect_model`."""
-    place = _weights_place(path, offline=offline, revision=revision)
-    return describe.inspect_model(place, config=config, pickle_io=open_pickles())
+    found = _weights_path(path, offline=offline, revision=revision)
+    return describe.inspect_model(found, config=config, pickle_io=open_pickles())
 
 
 def compare_models(
@@ -79,8 +79,8 @@ def compare_models(
         ModelError: one of them cannot be opened, or they are too different to read the same ids.
         ResourceError: memory did not suffice.
     """
-    left = open_source(_weights_place(a, offline=offline), config=config, pickle_io=open_pickles())
-    right = open_source(_weights_place(b, offline=offline), pickle_io=open_pickles())
+    left = open_source(_weights_path(a, offline=offline), config=config, pickle_io=open_pickles())
+    right = open_source(_weights_path(b, offline=offline), pickle_io=open_pickles())
     tensors = describe.tensor_differences(left, right)
     head = left.head if left.head == right.head else "none"
     notes = [f"{name}: {note}" for name, source in (("A", left), ("B", right)) for note in source.notes]
@@ -112,7 +112,7 @@ def compare_models(
     return Comparison(left.described, right.described, tuple(outputs), tensors, tuple(notes))
 
 
-def _weights_place(name: str | Path, *, offline: bool, revision: str | None = None) -> Path:
+def _weights_path(name: str | Path, *, offline: bool, revision: str | None = None) -> Path:
     """Where a source stands: a path as it is, else the folder of a shipped model or of the hub's."""
     if is_local(name) or is_local(f"{name}.index"):  # the prefix of a TensorFlow checkpoint is no file itself
         return local_path(name)

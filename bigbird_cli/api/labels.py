@@ -44,14 +44,16 @@ def labels_in(file: Path) -> dict[str, str]:
     text = read_text(file)
     if file.suffix.lower() in YAML:
         parsed = parse_labels(text.removeprefix("\ufeff"), str(file))
-        return labels_of([f"{name}: {told}" if told else name for name, told in parsed.items()], where=str(file))
+        return labels_of(
+            [f"{name}: {description}" if description else name for name, description in parsed.items()], where=str(file)
+        )
     lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
     return labels_of(lines, where=str(file))
 
 
 def _checked(pairs: list[tuple[str, str]], where: str) -> dict[str, str]:
     labels: dict[str, str] = {}
-    for name, description in ((" ".join(name.split()), " ".join(told.split())) for name, told in pairs):
+    for name, description in ((" ".join(name.split()), " ".join(text.split())) for name, text in pairs):
         if not name:
             raise UsageError("a label is empty", where=where, fix='name labels such as "invoice,contract,letter"')
         if name in labels:

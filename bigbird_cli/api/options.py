@@ -35,16 +35,16 @@ def within(value: float, bounds: Bounds, where: str) -> None:
         raise UsageError(f"{value} is out of bounds", where=where, fix=f"give a number {bounds}")
 
 
-def usage_error(error: ValidationError) -> UsageError:
+def to_usage_error(error: ValidationError) -> UsageError:
     """What to say of a task's setting that cannot be: the argument, what is wrong, and what to do."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    told = complaint(error).removeprefix(f"{place}: ").replace(f"{place} is ", "it is ", 1)
-    problem, _, fix = told.partition("; ") if first["type"] == "value_error" else (told, "", "")
-    named = None if place else _SETTING.match(problem)  # a rule about several settings begins with the offending one
+    setting = ".".join(map(str, first["loc"]))
+    message = complaint(error).removeprefix(f"{setting}: ").replace(f"{setting} is ", "it is ", 1)
+    problem, _, fix = message.partition("; ") if first["type"] == "value_error" else (message, "", "")
+    named = None if setting else _SETTING.match(problem)  # a rule about several settings begins with the offending one
     return UsageError(
         as_arguments(problem[named.end() :].lstrip() if named else problem),
-        where=place or (named[1] if named else None),
+        where=setting or (named[1] if named else None),
         fix=as_arguments(fix) or None,
     )
 

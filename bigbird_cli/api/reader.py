@@ -8,7 +8,7 @@ from typing import Any, Generic, TypedDict, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from bigbird_cli.api.options import choice, newline_of, usage_error
+from bigbird_cli.api.options import choice, newline_of, to_usage_error
 from bigbird_cli.api.requests import Receipt
 from bigbird_cli.backend import Predictor, open_backend
 from bigbird_cli.choices import Newline, OnLong, Quantize
@@ -153,7 +153,7 @@ def open_reader(kind: type[T], model: str | Path, *, what: str, options: Reading
     try:
         task = kind.model_validate(stored | given)
     except ValidationError as error:
-        raise usage_error(error) from None
+        raise to_usage_error(error) from None
     on_progress = options.get("on_progress") or (lambda _: None)
     return Reader(opened, task, on_long, newline, batch_size, options.get("read_ahead", False), on_progress)
 

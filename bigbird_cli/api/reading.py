@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
-from bigbird_cli.api.ahead import one_ahead
 from bigbird_cli.api.options import as_arguments, data_error
+from bigbird_cli.api.prefetch import prefetched
 from bigbird_cli.api.reader import Reader
 from bigbird_cli.api.requests import Receipt, Request, Result
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
@@ -88,7 +88,7 @@ def read(
     progress = _Progress(reader.on_progress)
     groups = _groups(requests, reader, encode_second, result, progress)
     try:
-        for group in one_ahead(groups) if reader.read_ahead else groups:
+        for group in prefetched(groups) if reader.read_ahead else groups:
             yield from _read_group(group, reader, decoder, result, progress)
     finally:
         progress.is_over.set()

@@ -73,10 +73,10 @@ def tokenize_all(
     tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
 
     def report(document: Document) -> Report:
-        def told(n_done: int) -> None:
+        def on_tokens(n_done: int) -> None:
             on_progress(Tokenizing(document.name, n_done, len(document.text)))
 
-        return report_on(document.text, tokenizer, newline=rule, on_progress=told)
+        return report_on(document.text, tokenizer, newline=rule, on_progress=on_tokens)
 
     return (
         document if isinstance(document, FailedDocument) else (document, report(document)) for document in documents

@@ -15,7 +15,7 @@ from typing import Any, TextIO, TypeVar
 import typer
 
 from bigbird_cli.cli import signals
-from bigbird_cli.cli.naming import FLAGS, as_options
+from bigbird_cli.cli.flags import FLAGS, as_options
 from bigbird_cli.cli.signals import Terminated
 from bigbird_cli.errors import (
     BigBirdError,
@@ -43,7 +43,7 @@ def guarded(command: Callable[..., Result]) -> Callable[..., Result]:
         with warnings.catch_warnings():
             _show_warnings(debug=debug, quiet=quiet)
             try:
-                _insist_on_threads()
+                _check_threads()
                 result = command(*args, **settings)
                 sys.stdout.flush()
             except (typer.Exit, typer.Abort):
@@ -89,8 +89,8 @@ def as_error(error: BaseException) -> BigBirdError | None:
     return None
 
 
-def _insist_on_threads() -> None:
-    """Try whether numerical libraries will get theirs: where they do not, they send SIGINT, or abort the process."""
+def _check_threads() -> None:
+    """Check that numerical libraries will get their threads: without, they send SIGINT, or abort the process."""
     done = threading.Event()
     begun = []
     try:
@@ -107,13 +107,13 @@ def _insist_on_threads() -> None:
 
 
 def show_error(error: BigBirdError) -> None:
-    """Write an error to stderr: what and where, then what to do."""
+    """Write an error to stderr: location and problem, then what to do."""
     in_red, bold, plain = ("\x1b[31m", "\x1b[1m", "\x1b[0m") if in_colour(sys.stderr) else ("", "", "")
     where = FLAGS.get(error.where or "", error.where) if isinstance(error, UsageError) else error.where
-    place = f"{bold}{visible(where)}{plain}  " if where else ""
+    location = f"{bold}{visible(where)}{plain}  " if where else ""
     lines = [visible(as_options(line)) for line in error.problem.split("\n")]
     lines += [f"  {visible(as_options(error.fix))}"] if error.fix else []
-    print_error(f"{in_red}✗{plain} {place}" + "\n".join(lines))
+    print_error(f"{in_red}✗{plain} {location}" + "\n".join(lines))
 
 
 def in_colour(stream: TextIO) -> bool:
@@ -134,8 +134,8 @@ def report(error: BaseException, *, debug: bool = False) -> int | None:
         import traceback
 
         traceback.print_exception(error)
-    known = as_error(error)
-    if known is None:
+    shown = as_error(error)
+    if shown is None:
         show_error(
             BigBirdError(
                 f"an unexpected error: {type(error).__name__}: {error}",
@@ -143,8 +143,8 @@ def report(error: BaseException, *, debug: bool = False) -> int | None:
             )
         )
         return 1
-    show_error(known)
-    return known.exit_code
+    show_error(shown)
+    return shown.exit_code
 
 
 def _show_warnings(*, debug: bool, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""`bigbird classify`: tell what documents of any length are."""
+"""`bigbird classify`: one label of several, any number of them, or a number for documents of any length."""
 
 from pathlib import Path
 from typing import Annotated
@@ -100,7 +100,7 @@ def classify(
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
 ) -> None:
-    """Tell what documents of any length are: one of the labels you name, or what a model was trained to tell.
+    """Classify documents of any length: with labels that you name, or with those that a model was trained on.
 
     With labels, text and labels are compared in a space of meanings: "label: description" says more than a name alone,
     and each label and each document is read once. Without, a model of your own gives a label, several, or a number.

@@ -121,7 +121,7 @@ def convert(
     from bigbird_cli.errors import UsageError
 
     if inspect and check:
-        raise UsageError("--inspect and --check are two errands", fix="leave one of them out")
+        raise UsageError("--inspect and --check exclude each other", fix="leave one of them out")
     if inspect:
         if out is not None:
             raise UsageError("--inspect reads one model", where=out, fix="name only one")

@@ -109,8 +109,8 @@ def _list_types(model: str, *, offline: bool, as_json: bool) -> None:
     from bigbird_cli.cli.console import write_json
     from bigbird_cli.cli.results import EntityTypes
 
-    known = api.entity_types(model, offline=offline)
+    types = api.entity_types(model, offline=offline)
     if as_json:
-        write_json(known)
+        write_json(types)
     else:
-        EntityTypes().show(known)
+        EntityTypes().show(types)

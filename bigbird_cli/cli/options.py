@@ -39,9 +39,9 @@ def path(value: str) -> Path:
 
 def text(value: str) -> str:
     """A text from the command line, in UTF-8."""
-    for place, character in enumerate(value):
+    for index, character in enumerate(value):
         if "\udc80" <= character <= "\udcff":  # how Python keeps a byte that is not UTF-8
-            raise typer.BadParameter(f"the byte 0x{ord(character) - 0xDC00:02x} at character {place} is not UTF-8")
+            raise typer.BadParameter(f"the byte 0x{ord(character) - 0xDC00:02x} at character {index} is not UTF-8")
     return value
 
 

@@ -50,7 +50,7 @@ class Commands(TyperGroup):
         if words and words[-1] in ("--install-completion", "--show-completion"):
             words.append("auto")
         if "_BIGBIRD_COMPLETE" in os.environ:  # a shell asks
-            from typer.completion import completion_init
+            from typer._completion_classes import completion_init
 
             completion_init()
         try:
@@ -60,7 +60,7 @@ class Commands(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 print_error(str(error))
             else:
-                report(usage_error(error, f"bigbird {words[0]}" if words[0] in self.commands else "bigbird"))
+                report(to_usage_error(error, f"bigbird {words[0]}" if words[0] in self.commands else "bigbird"))
         except SystemExit as end:
             code = end.code
             if isinstance(end.__context__, BrokenPipeError):  # of a help page
@@ -71,7 +71,7 @@ class Commands(TyperGroup):
         raise SystemExit(code if isinstance(code, int) else 0)
 
 
-def usage_error(error: Any, command: str) -> UsageError:
+def to_usage_error(error: Any, command: str) -> UsageError:
     """What Typer says of a wrong use of a command, as one of our errors."""
     context = error.ctx
     see = f"see {command} --help"
@@ -80,8 +80,8 @@ def usage_error(error: Any, command: str) -> UsageError:
         needs = "takes no value" if "does not take" in error.message else "needs a value"
         return UsageError(f"{name} {needs}", fix=see)
     if name is not None:
-        known = [option for parameter in context.command.get_params(context) for option in parameter.opts]
-        near = nearest(name, [option for option in known if option.startswith("--")])
+        options = [option for parameter in context.command.get_params(context) for option in parameter.opts]
+        near = nearest(name, [option for option in options if option.startswith("--")])
         return UsageError(f"there is no option {name}", fix=f"did you mean {near}?" if near else see)
     parameter = getattr(error, "param", None)
     if parameter is not None:
@@ -109,10 +109,10 @@ def _parameter_error(error: Any, parameter: Any, see: str) -> UsageError:
         return UsageError(f"{name} is {value or repr(value)}; it must be {wanted}", fix=see)
     choices = re.search(r"is not one of (.*)", error.message)
     if choices and isinstance(value, str):
-        known = re.findall(r"'([^']*)'", choices[1])
-        near = nearest(value, known)
+        names = re.findall(r"'([^']*)'", choices[1])
+        near = nearest(value, names)
         return UsageError(
-            f"{name} is {value!r}; it may be {', '.join(known)}", fix=f"did you mean {near}?" if near else see
+            f"{name} is {value!r}; it may be {', '.join(names)}", fix=f"did you mean {near}?" if near else see
         )
     return UsageError(f"{name}: {_decapitalised(error.message)}", fix=see)
 

@@ -13,15 +13,15 @@ from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.messages import visible
 
 
-class Waiting:
-    """A moving sign on standard error while a document is read; on a terminal only."""
+class Spinner:
+    """A moving sign on standard error while something is done; on a terminal only."""
 
     def __init__(self, *, quiet: bool) -> None:
         err = Console(stderr=True, highlight=False, markup=False, emoji=False)
         moves = err.is_terminal and not err.is_dumb_terminal and not quiet
         self.sign = err.status("reading") if moves else None
 
-    def __enter__(self) -> "Waiting":
+    def __enter__(self) -> "Spinner":
         if self.sign is not None:
             self.sign.start()
         return self
@@ -29,15 +29,6 @@ class Waiting:
     def __exit__(self, *_: object) -> None:
         if self.sign is not None:
             self.sign.stop()
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Take the sign away while something is shown."""
-        if self.sign is not None:
-            self.sign.stop()
-        yield
-        if self.sign is not None:
-            self.sign.start()
 
 
 class ReadingProgress:
@@ -71,7 +62,7 @@ class ReadingProgress:
             self._bar.stop()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Take the bar away while something is shown."""
         if self._bar is not None:
             self._bar.stop()

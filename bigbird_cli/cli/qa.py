@@ -102,15 +102,15 @@ def qa(
       bigbird qa --json < rows.jsonl
     """
     paths = [*(files or []), *(context or [])]
-    reading.refuse_two_stdins([*paths, *([questions] if questions else [])])
+    reading.reject_two_stdins([*paths, *([questions] if questions else [])])
     asked = _questions(question or [], questions)
     skipped = reading.SkippedFiles()
     if not paths and questions == "-":
         raise UsageError("standard input holds the questions, and no text is named", where="--questions", fix=_FIX)
     if not paths:
-        reading.refuse_terminal(_FIX)
+        reading.reject_terminal(_FIX)
     elif not asked:
-        _refuse_no_question(paths)
+        _check_questions(paths)
 
     from bigbird_cli import api
     from bigbird_cli.cli.progress import ReadingProgress
@@ -163,7 +163,7 @@ def _text_of(file: str) -> str:
         return read_stream(stream, reading.STDIN)
 
 
-def _refuse_no_question(paths: Sequence[str]) -> None:
+def _check_questions(paths: Sequence[str]) -> None:
     """Refuse to read what brings no question with it, as rows do."""
     from bigbird_cli.api.inputs import is_table
 

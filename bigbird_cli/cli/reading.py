@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import typer
 
-from bigbird_cli.cli.naming import as_options
+from bigbird_cli.cli.flags import as_options
 from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ R = TypeVar("R", bound="Result[Any, Any]")
 
 
 class SkippedFiles:
-    """Tells of files in folders that are not read, and counts them."""
+    """Warns of files in folders that are not read, and counts them."""
 
     def __init__(self) -> None:
         self.n_files = 0
@@ -65,7 +65,7 @@ def show_results(
     n_done, codes = 0, []
     with progress:
         for result in results:
-            with progress.aside():
+            with progress.paused():
                 if result.error is not None:
                     codes.append(result.error.exit_code)
                     show_error(result.error)
@@ -180,14 +180,14 @@ def _until_end(json: "JsonStream") -> Iterator[Any]:
         yield json.value()
 
 
-def refuse_terminal(fix: str) -> None:
-    """Refuse to wait for rows that somebody would have to type."""
+def reject_terminal(fix: str) -> None:
+    """Reject waiting for rows that somebody would have to type."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("no document is given", fix=fix)
 
 
-def refuse_two_stdins(paths: Sequence[str]) -> None:
-    """Refuse to read standard input twice."""
+def reject_two_stdins(paths: Sequence[str]) -> None:
+    """Reject reading standard input twice."""
     if paths.count("-") > 1:
         raise UsageError("standard input can be read once only", where="-")
 
@@ -201,8 +201,8 @@ def document_inputs(files: Sequence[str], *, skipped: SkippedFiles, example: str
         example: a row as it should be, for errors.
     """
     if not files:
-        refuse_terminal("name a text file, or - for standard input")
-    refuse_two_stdins(files)
+        reject_terminal("name a text file, or - for standard input")
+    reject_two_stdins(files)
     return _inputs(files, skipped, example)
 
 

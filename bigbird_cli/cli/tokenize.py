@@ -17,7 +17,7 @@ from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
-    from bigbird_cli.cli.progress import Waiting
+    from bigbird_cli.cli.progress import Spinner
     from bigbird_cli.text.vocabulary.report import Report
     from bigbird_cli.text.vocabulary.train import Progress, VocabularyReport
 
@@ -144,7 +144,7 @@ def tokenize(
       bigbird tokenize --train corpus/ --vocab-size 8000 --out vocabulary
       bigbird tokenize --train genome.txt --split none --vocab-size 4000 --out dna
     """
-    _refuse_mixed(context, train=train)
+    _reject_mixed(context, train=train)
     if train:
         sources = _sources(paths or [])
         if vocab_size is None or out is None:
@@ -182,7 +182,7 @@ def tokenize(
         for done in api.tokenize_all(
             read_documents(sources), model=model, newline=newline, offline=offline, on_progress=progress.show
         ):
-            with progress.aside():
+            with progress.paused():
                 if isinstance(done, FailedDocument):
                     codes.append(done.error.exit_code)
                     show_error(done.error)
@@ -206,7 +206,7 @@ def tokenize(
         raise DataError("there is nothing to read", fix="name a text file")
 
 
-def _refuse_mixed(context: typer.Context, *, train: bool) -> None:
+def _reject_mixed(context: typer.Context, *, train: bool) -> None:
     """Refuse an option that would change nothing."""
     flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     for name in _READING if train else _TRAINING:
@@ -223,10 +223,10 @@ def _refuse_mixed(context: typer.Context, *, train: bool) -> None:
 def _train(sources: Sequence[str], out: Path, *, as_json: bool, quiet: bool, **settings: Any) -> None:
     from bigbird_cli import api
     from bigbird_cli.cli.console import say_all, write_json
-    from bigbird_cli.cli.progress import Waiting
+    from bigbird_cli.cli.progress import Spinner
 
-    with Waiting(quiet=quiet) as waiting:
-        progress = _Progress(waiting, quiet=quiet)
+    with Spinner(quiet=quiet) as spinner:
+        progress = _Progress(spinner, quiet=quiet)
         report = api.train_tokenizer(sources, out, on_progress=progress.show, **settings)
     if as_json:
         write_json({"out": str(out), **asdict(report)})
@@ -236,8 +236,8 @@ def _train(sources: Sequence[str], out: Path, *, as_json: bool, quiet: bool, **s
 class _Progress:
     """Shows how far learning a vocabulary has come: beside the moving sign on a terminal, else in a line at times."""
 
-    def __init__(self, waiting: "Waiting", *, quiet: bool) -> None:
-        self._waiting, self._quiet = waiting, quiet
+    def __init__(self, spinner: "Spinner", *, quiet: bool) -> None:
+        self._spinner, self._quiet = spinner, quiet
         self._last_line = time.monotonic()
 
     def show(self, progress: "Progress") -> None:
@@ -245,8 +245,8 @@ class _Progress:
 
         line = f"{progress.phase} · {_amount(progress)}"
         now = time.monotonic()
-        if self._waiting.sign is not None:
-            self._waiting.sign.update(line)
+        if self._spinner.sign is not None:
+            self._spinner.sign.update(line)
         elif progress.phase == "learning" or now - self._last_line >= _EVERY:
             self._last_line = now
             say(line, quiet=self._quiet)
@@ -260,8 +260,8 @@ def _facts(report: "VocabularyReport") -> Iterable[str]:
     parts = [f"{report.bytes_per_token:.2f} bytes a token", f"{report.unknown:.3%} of tokens unknown"]
     if report.tokens_per_word is not None:
         parts.insert(0, f"{report.tokens_per_word:.2f} tokens a word")
-    strangers = f": {_listed(Counter(report.unknown_text))}" if report.unknown_text else ""
-    yield " · ".join(parts) + strangers
+    unknown = f": {_listed(Counter(report.unknown_text))}" if report.unknown_text else ""
+    yield " · ".join(parts) + unknown
 
 
 def _amount(read: "Progress | VocabularyReport") -> str:
@@ -269,9 +269,9 @@ def _amount(read: "Progress | VocabularyReport") -> str:
 
 
 def _sources(paths: Sequence[str]) -> Sequence[str]:
-    reading.refuse_two_stdins(paths)
+    reading.reject_two_stdins(paths)
     if not paths:
-        reading.refuse_terminal("name a text file, or - for standard input")
+        reading.reject_terminal("name a text file, or - for standard input")
     return paths or ["-"]
 
 

@@ -305,5 +305,5 @@ def test_a_terminal_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch, cl
         progress._bar.refresh()
         assert "5/50 windows · 800 tokens/s · 22 s left · a.txt" in shown.getvalue()
         before = len(shown.getvalue())
-        with progress.aside():
+        with progress.paused():
             assert shown.getvalue()[before:].endswith("\x1b[2K")

@@ -115,7 +115,7 @@ def test_a_check_of_other_heads_compares_encoders_with_one_pattern(
         (["--check", "broken", "broken"], 4, "✗ broken/model.safetensors"),
         (["broken"], 2, "✗ there is no OUT\n  name the folder to write"),
         (["--check", "broken"], 2, "✗ there is no OUT\n  name two models"),
-        (["--inspect", "--check", "broken"], 2, "two errands"),
+        (["--inspect", "--check", "broken"], 2, "exclude each other"),
         (["--inspect", "broken", "out"], 2, "--inspect reads one model"),
         (["broken", "full"], 2, "✗ full  the folder holds files already"),
         (["broken", "full/x"], 2, "✗ full/x  there is a file of that name"),

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from bigbird_cli.cli.commands import app
-from bigbird_cli.cli.naming import FLAGS, as_options
+from bigbird_cli.cli.flags import FLAGS, as_options
 from bigbird_cli.cli.pages import PANELS
 
 GROUP: Any = typer.main.get_command(app)

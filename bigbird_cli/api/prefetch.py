@@ -1,4 +1,4 @@
-"""An iterator whose next element is made ready by a thread while this one is worked on."""
+"""Prefetching: a thread makes an iterator's next element ready while this one is worked on."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,12 @@ _T = TypeVar("_T")
 _END: Final = object()
 
 
-def one_ahead(iterator: Iterator[_T]) -> Iterator[_T]:
+def prefetched(iterator: Iterator[_T]) -> Iterator[_T]:
     """Give an iterator's elements, the next of which a thread fetches meanwhile; its errors come in their place.
 
     Whoever stops early does not wait for the thread: it ends with the element that it is at.
     """
-    thread = ThreadPoolExecutor(1, "ahead")
+    thread = ThreadPoolExecutor(1, "prefetch")
     try:
         coming = thread.submit(next, iterator, _END)
         while (found := coming.result()) is not _END:
