@@ -20,7 +20,7 @@ from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import Finished, ReadingEvent, Started, Tokenizing, WindowRead
 from bigbird_cli.pytorch.predict import Predictor
-from bigbird_cli.tasks.qa import QuestionAnswering
+from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.text.documents import Document, FailedDocument
 
 SHORT = "Ada kept the lamp.\r\nBel lit it in 1820 \U0001f525."
