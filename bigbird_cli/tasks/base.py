@@ -80,7 +80,7 @@ class Feature:
     source: WindowSource | None = None
 
     def __len__(self) -> int:
-        return self.ids.shape[-1]
+        return int(self.ids.shape[-1])
 
 
 class Features(Protocol):

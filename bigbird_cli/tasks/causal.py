@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from bigbird_cli.section import Overlap
 from bigbird_cli.tasks.base import Feature, FeatureList
-from bigbird_cli.tasks.language import IGNORED, LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
+from bigbird_cli.tasks.language import LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
+from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 

@@ -127,7 +127,8 @@ class FeatureFile:
     def _label(self, name: str, index: int) -> int | float | np.ndarray:
         values, begins = self._labels[name]
         if begins is None:
-            return values[index].item()
+            number: int | float = values[index].item()
+            return number
         return np.array(values[begins[index] : begins[index + 1]])
 
     @classmethod

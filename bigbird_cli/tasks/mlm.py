@@ -21,7 +21,6 @@ from pydantic import Field
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import (
-    IGNORED,
     LanguageFeature,
     LanguageTask,
     Piece,
@@ -31,6 +30,7 @@ from bigbird_cli.tasks.language import (
     packed,
     runs_of,
 )
+from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 LONGEST_WORD = 16

@@ -38,6 +38,7 @@ from bigbird_cli.tasks.ner.tags import (
     tags_of,
     unusual_tag,
 )
+from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
 from bigbird_cli.tasks.words import Units, units_of
 from bigbird_cli.text.documents import EncodedDocument, encode_document
@@ -46,9 +47,6 @@ from bigbird_cli.text.windows import Window, owned_sums
 
 MOST_PARTIAL = 63
 """Outputs that the bits of a number hold."""
-
-IGNORED = -100
-"""The label of tokens that teach nothing."""
 
 
 class NamedEntities(ReadingTask):
