@@ -1,8 +1,7 @@
 """From logits of windows to what a document is.
 
-Afterwards the windows' logits are combined
-first, and one softmax (several labels: one sigmoid a label) is taken of the result, so that scores mean the same for
-short and for long documents:
+The windows' logits are combined first, and one softmax (several labels: one sigmoid a label) is taken of the result, so
+that scores mean the same for short and for long documents:
 
     mean   the windows' logits averaged, each weighted by the tokens that it answers for: every token counts once
     max    the largest logit of each label: one window that speaks for a label is enough

@@ -148,7 +148,7 @@ class NamedEntities(ReadingTask):
         return tag_names(self.labels, self.scheme)
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[NERExample]:
-        """Read CoNLL, rows or brat, see `tasks.entities.read_examples`.
+        """Read CoNLL, rows or brat, see `tasks.ner.entities.read_examples`.
 
         Raises:
             DataError: something cannot be used; the error says where.

@@ -37,7 +37,7 @@ def encode(task: "QuestionAnswering", examples: Sequence[QAExample], tokenizer: 
     questions: list[np.ndarray] = []
     rows: list[tuple[int, ...]] = []
     for index, example in enumerate(examples):
-        document, question, where = encoder.read(example)
+        document, question, where = encoder.tokenize(example)
         documents.append(document)
         questions.append(question)
         plan = task.plan_windows(len(document), len(question), where=where)
@@ -101,19 +101,19 @@ class _Encoder:
     def __init__(self, task: "QuestionAnswering", tokenizer: Tokenizer, *, hold: float = math.inf) -> None:
         self._task, self._tokenizer = task, tokenizer
         self._documents: dict[str, EncodedDocument] = {}  # by their text, the one read last at the end
-        self._room = hold
+        self._n_free = hold
         self._unreachable = _LeftOut()
         self._too_long = _LeftOut()
 
-    def read(self, example: QAExample) -> tuple[EncodedDocument, np.ndarray, str]:
+    def tokenize(self, example: QAExample) -> tuple[EncodedDocument, np.ndarray, str]:
         """Tokenise an example: its document, its question (n,), and where both stand."""
         where = example.where or f"question {example.id}"
         document = self._documents.pop(example.context, None)
         if document is None:
             document = encode_document(example.context, self._tokenizer, name=where)
-            self._room -= len(document)
-            while self._room < 0 and self._documents:
-                self._room += len(self._documents.pop(next(iter(self._documents))))
+            self._n_free -= len(document)
+            while self._n_free < 0 and self._documents:
+                self._n_free += len(self._documents.pop(next(iter(self._documents))))
         self._documents[example.context] = document
         if not len(document):
             raise DataError(
@@ -123,7 +123,7 @@ class _Encoder:
 
     def training(self, index: int, example: QAExample) -> Iterator[Feature]:
         """Make the training features of an example, of which the index is given."""
-        document, question, where = self.read(example)
+        document, question, where = self.tokenize(example)
         if len(question) > self._task.max_question_tokens:
             self._leave_out(example, len(question), where)
             return

@@ -1,10 +1,10 @@
 """From start and end scores to answers: the best spans of a document over all its windows.
 
-A window without the answer is trained to point at [CLS], so the
-start and end scores of [CLS] are that window's own zero: a span's score is its start + end minus the [CLS] start + end
-of its window, and "no answer" scores 0. Scores of all windows then stand on one scale, and one softmax over every
-answer of the document and "no answer" gives the probabilities. An answer is all that says the same (`tasks.mentions`),
-in whatever window: a fact that a document states on sixty pages is one answer, and its likeliest mention is shown.
+A window without the answer is trained to point at [CLS], so the start and end scores of [CLS] are that window's own
+zero: a span's score is its start + end minus the [CLS] start + end of its window, and "no answer" scores 0. Scores of
+all windows then stand on one scale, and one softmax over every answer of the document and "no answer" gives the
+probabilities. An answer is all that says the same (`tasks.qa.mentions`), in whatever window: a fact that a document
+states on sixty pages is one answer, and its likeliest mention is shown.
 
 Why one softmax over all windows: for a single window, exp(score) summed over its spans is the model's odds that the
 window holds the answer. If each window is scored by itself and at most one of them holds the answer, the odds of
