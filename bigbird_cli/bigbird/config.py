@@ -99,7 +99,7 @@ class BigBirdConfig:
         use_bias: whether query, key and value projections have a bias.
         rescale_embeddings: whether word embeddings are multiplied by the square root of hidden_size.
         block_size: tokens per block of the sparse pattern.
-        num_random_blocks: random blocks each query block reads.
+        num_random_blocks: random blocks each query block attends to.
         num_window_blocks: blocks of the window around each query block, itself included; odd; a setting of ours.
         classifier_dropout: dropout of classification heads; hidden_dropout_prob where None.
         is_decoder, add_cross_attention, tie_word_embeddings: as in Hugging Face.
@@ -108,7 +108,7 @@ class BigBirdConfig:
         num_labels: classes of a classifier; by default as many as id2label has, else 2.
         id2label, label2id: names of the classes; by default LABEL_0, LABEL_1, ...
         architectures: names of the classes that Hugging Face opens the weights with.
-        pattern: which random blocks are read, one of bigbird.pattern.VARIANTS; a setting of ours.
+        pattern: which random blocks those are, one of bigbird.pattern.VARIANTS; a setting of ours.
         extra: keys of a config.json, and keywords, that are none of the above, kept as they are; attributes too.
 
     Raises:

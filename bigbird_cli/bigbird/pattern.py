@@ -1,14 +1,14 @@
-"""Which key blocks a query block reads.
+"""Which key blocks a query block attends to.
 
-A sequence is cut into L blocks. The first and the last block are global: they read every block and every block
-reads them. A block between reads itself, its two neighbours, the two global blocks and r random blocks. The random
-blocks are a pure function of (length, block size, heads, r, layer): a model meets in inference the very blocks it was
-trained with.
+A sequence is cut into L blocks. The first and the last block are global: they attend to every block and every block
+attends to them. A block between attends to itself, its two neighbours, the two global blocks and r random blocks. The
+random blocks are a pure function of (length, block size, heads, r, layer): a model meets in inference the very blocks
+it was trained with.
 
 The draws are those of google-research/bigbird, traps included: a row may name a block that is global already, and
 attention then counts that block twice. A pattern is therefore a list with repeats, never a boolean mask.
 
-A decoder's blocks read backwards only, and the same ones however long the text grows: see `causal_pattern`. A window
+A decoder's blocks attend backwards only, and the same ones however long the text grows: see `causal_pattern`. A window
 of another width than the pretraining's three blocks is drawn for by the same rules.
 """
 
@@ -45,16 +45,16 @@ def fewest_blocks(n_random: int, n_window: int = WINDOW_BLOCKS) -> int:
 
 @dataclass(frozen=True, eq=False)
 class BlockPattern:
-    """Which key blocks each query block reads.
+    """Which key blocks each query block attends to.
 
-    In a causal pattern every query block has a row, whose first entry is the block itself, read up to the query. In
-    any other the rows serve the query blocks between the first and the last, which read every block once.
+    In a causal pattern every query block has a row, whose first entry is the block itself, up to the query. In
+    any other the rows serve the query blocks between the first and the last, which attend to every block once.
 
     Attributes:
         key_blocks: int32 array (n_heads, rows, width), read-only. A block named twice is counted twice. -1 stands for
             no block, and only at the end of a row.
         block_size: tokens per block.
-        is_causal: whether a query reads nothing behind itself.
+        is_causal: whether a query attends to nothing behind itself.
     """
 
     key_blocks: np.ndarray
@@ -75,7 +75,7 @@ class BlockPattern:
         return int(self.key_blocks.shape[1]) + 2 * self.first_row
 
     def counts(self) -> np.ndarray:
-        """How often a query block reads a key block: int32 array (n_heads, n_blocks, n_blocks)."""
+        """How often a query block attends to a key block: int32 array (n_heads, n_blocks, n_blocks)."""
         counts = np.zeros((self.n_heads, self.n_blocks, self.n_blocks), dtype=np.int32)
         if not self.is_causal:
             counts[:, [0, -1]] = 1
@@ -95,9 +95,9 @@ def random_blocks(
     max_tokens: int = PRETRAINING_TOKENS,
     plan: str = "original",
 ) -> np.ndarray:
-    """Draw the key blocks that each query block reads besides its window and the two global ends.
+    """Draw the key blocks that each query block attends to besides its window and the two global ends.
 
-    Q counts the query blocks but the first and the last, which read everything and have no row. A row may
+    Q counts the query blocks but the first and the last, which attend to everything and have no row. A row may
     name a block that an end covers too; attention then counts it twice, as in training: do not deduplicate.
 
     The special lengths (1024, 2048, 3072, 4096 tokens; not 2048 in Hugging Face) draw from the first 1024 tokens, all
@@ -212,7 +212,7 @@ def block_pattern(
 ) -> BlockPattern:
     """The pattern of one layer for sequences of n_blocks blocks.
 
-    A row reads [0, window..., last, random...]. A window that reaches beyond the first or the last block, or covers
+    A row is [0, window..., last, random...]. A window that reaches beyond the first or the last block, or covers
     one, is cut there, and the row filled up with -1.
 
     Args:
@@ -265,11 +265,11 @@ def causal_pattern(
 ) -> BlockPattern:
     """The pattern of one layer of a decoder, for the first n_blocks blocks of a text of any length.
 
-    Query block i reads [i, i-1, 0, random...]: itself up to the query, the window's half before it, the first block,
-    and those random blocks that lie before the window. They are the pretraining's for 4,096 tokens, whose last row
-    serves all further blocks. The first 2r + w + 2 blocks read every block before them. Nothing here depends on the
-    text's length, so a token that is appended changes nothing before it. No variant of `block_pattern` applies:
-    transformers' sparse decoder reads ahead.
+    Query block i attends to [i, i-1, 0, random...]: itself up to the query, the window's half before it, the first
+    block, and those random blocks that lie before the window. They are the pretraining's for 4,096 tokens, whose last
+    row serves all further blocks. The first 2r + w + 2 blocks attend to every block before them. Nothing here depends
+    on the text's length, so a token that is appended changes nothing before it. No variant of `block_pattern` applies:
+    transformers' sparse decoder attends ahead.
 
     Args:
         n_blocks: blocks of the sequence, at least 1.

@@ -144,7 +144,7 @@ class LanguageModelling(Objective):
 
     def _parts(self, rows_TD: Tensor, labels_T: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         n_rows = max(1, SCORES_AT_ONCE // self.model.config.vocab_size)
-        yield from zip(rows_TD.split(n_rows), labels_T.split(n_rows), strict=True)
+        yield from zip(torch.split(rows_TD, n_rows), torch.split(labels_T, n_rows), strict=True)
 
     def _scores(self, rows_TD: Tensor) -> Tensor:
         words_VD = self.model.get_submodule("bert.embeddings.word_embeddings").get_parameter("weight")

@@ -183,7 +183,8 @@ def resized(positions_PD: np.ndarray, n_positions: int, *, how: str) -> np.ndarr
         above = np.minimum(below + 1, len(positions_PD) - 1)
         share = (rows - below)[:, None]
         wide = positions_PD.astype(np.float64)
-        return (wide[below] * (1 - share) + wide[above] * share).astype(positions_PD.dtype)
+        stretched: np.ndarray = wide[below] * (1 - share) + wide[above] * share
+        return stretched.astype(positions_PD.dtype)
     return tiled(positions_PD, n_positions)
 
 

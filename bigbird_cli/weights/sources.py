@@ -34,7 +34,7 @@ from bigbird_cli.weights.formats.pickled import PickleIO
 from bigbird_cli.weights.store import check_layers
 
 ATTENTION_SETTINGS: Final = ("attention_type", "block_size", "num_random_blocks", "num_window_blocks", "pattern")
-"""What decides which tokens a token reads."""
+"""What decides which tokens a token attends to."""
 
 _HEAD_WIDTH: Final = 64
 """Of every published BigBird; shapes do not tell it."""

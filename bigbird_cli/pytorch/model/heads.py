@@ -61,7 +61,8 @@ class LanguageModelHead(nn.Module):
         self.predictions = predictions
 
     def forward(self, x_BSD: Tensor, words_VD: Tensor) -> Tensor:
-        return self.predictions(x_BSD, words_VD)
+        logits_BSV: Tensor = self.predictions(x_BSD, words_VD)
+        return logits_BSV
 
     @staticmethod
     def loss(logits_BSV: Tensor, labels_BS: Tensor, is_token_BS: Tensor | None) -> Tensor:
@@ -121,7 +122,8 @@ class SequenceClassificationHead(nn.Module):
     def forward(self, x_BSD: Tensor) -> Tensor:
         """Score every label, (B, L)."""
         x_BD = self.dense(self.dropout(x_BSD[:, 0]), act=self.act)
-        return self.out_proj(self.dropout(x_BD))
+        logits_BL: Tensor = self.out_proj(self.dropout(x_BD))
+        return logits_BL
 
     @staticmethod
     def loss(logits_BL: Tensor, labels: Tensor, problem_type: str | None) -> Tensor:

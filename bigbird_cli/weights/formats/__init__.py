@@ -291,6 +291,7 @@ def _transformer_folder(folder: Path) -> Path:
         return folder
     try:
         listed = json.loads(modules.read_text(encoding="utf-8"))
-        return folder / next(module["path"] for module in listed if module["type"].endswith(".Transformer"))
+        subfolder: str = next(module["path"] for module in listed if module["type"].endswith(".Transformer"))
+        return folder / subfolder
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise ModelError("names no transformer", where=str(modules), fix="fetch the model again") from error

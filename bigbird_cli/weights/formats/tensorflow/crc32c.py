@@ -44,7 +44,8 @@ def crc32c(data: np.ndarray) -> int:
 def _moved_on(states: np.ndarray, power: int) -> np.ndarray:
     """Each state after 2^power words of zeros."""
     low, high = _tables(power)
-    return low[states & 0xFFFF] ^ high[states >> 16]
+    moved: np.ndarray = low[states & 0xFFFF] ^ high[states >> 16]
+    return moved
 
 
 @lru_cache(maxsize=_MAX_ROW + 1)

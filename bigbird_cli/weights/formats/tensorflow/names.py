@@ -20,7 +20,7 @@ from bigbird_cli.bigbird.names import (
     is_kernel,
 )
 from bigbird_cli.errors import ModelError
-from bigbird_cli.weights.contract import check_present, misshapen
+from bigbird_cli.weights.contract import Shape, check_present, misshapen
 
 _FETCH_AGAIN: Final = "fetch the checkpoint again"
 
@@ -78,16 +78,14 @@ def _why_unused(name: str, tensors: Mapping[str, np.ndarray], table: Mapping[str
     return "no parameter of a BigBird"
 
 
-def _wanted_shapes(
-    tensors: Mapping[str, np.ndarray], table: Mapping[str, str], n_layers: int
-) -> dict[str, tuple[int, ...]]:
+def _wanted_shapes(tensors: Mapping[str, np.ndarray], table: Mapping[str, str], n_layers: int) -> dict[str, Shape]:
     """Our name -> shape, for what this checkpoint must have."""
     sources = {ours: name for name, ours in table.items()}
 
     def size(ours: str, axis: int) -> int:
         name = sources[PREFIX + ours]
         check_present({name: None}, tensors, fix="name a checkpoint of a BigBird encoder")
-        shape = tensors[name].shape
+        shape: Shape = tensors[name].shape
         if len(shape) <= axis or not shape[axis]:
             raise ModelError(f"the tensor {name} has the shape {shape}", fix=_FETCH_AGAIN)
         return shape[axis]
@@ -117,7 +115,7 @@ def _wanted_shapes(
     return {name: shape for name, shape in shapes.items() if not name.startswith(absent)}
 
 
-def _laid_out(name: str, ours: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _laid_out(name: str, ours: str, array: np.ndarray, shape: Shape) -> np.ndarray:
     """Our layout of a stored array: heads that stand apart are put together, and a kernel is transposed."""
     stored = array
     if array.ndim == len(shape) + 1 and ".attention.self." in ours:  # kernels (D, N, H), biases (N, H)
