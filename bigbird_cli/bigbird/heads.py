@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+IGNORED: Final = -100
+"""The label of a token or an input that counts in no loss."""
+
 
 @dataclass(frozen=True)
 class HeadSpec:

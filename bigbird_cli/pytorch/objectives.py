@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from bigbird_cli.bigbird.heads import HEADS as SPECS
-from bigbird_cli.bigbird.heads import HeadSpec
+from bigbird_cli.bigbird.heads import IGNORED, HeadSpec
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch.model.heads import IGNORED, Classifier, zero_of
+from bigbird_cli.pytorch.model.heads import Classifier, zero_of
 from bigbird_cli.pytorch.model.models import (
     BigBirdForCausalLM,
     BigBirdForMaskedLM,

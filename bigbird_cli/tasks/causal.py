@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.section import Overlap
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
-from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 

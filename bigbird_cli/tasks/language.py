@@ -12,10 +12,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, finite_output
-from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.tasks.words import units_of
 from bigbird_cli.text.documents import encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.tasks.base import Feature, FeatureList
 from bigbird_cli.tasks.language import (
@@ -30,7 +31,6 @@ from bigbird_cli.tasks.language import (
     packed,
     runs_of,
 )
-from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 LONGEST_WORD = 16

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.tasks.base import Feature
-
-IGNORED = -100
-"""The label of a token that counts in no loss."""
 
 
 def stackable(features: Sequence[Feature]) -> list[list[int]]:

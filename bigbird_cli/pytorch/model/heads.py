@@ -10,15 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.pytorch.model.activations import Activation
 from bigbird_cli.pytorch.model.dropout import Dropout
 from bigbird_cli.pytorch.model.feed_forward import FeedForwardUp
 from bigbird_cli.pytorch.model.layers import Linear, OutputProjection
 from bigbird_cli.pytorch.model.linear import linear
 from bigbird_cli.pytorch.model.tracing import is_transformed
-
-IGNORED = -100
-"""The label that counts in no loss."""
 
 MASKED_SCORE = -1e6
 """Added to the score of what cannot be an answer, as Hugging Face does."""

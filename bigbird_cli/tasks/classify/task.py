@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Combine
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
@@ -106,7 +107,7 @@ class Classification(ReadingTask):
 
     @property
     def head(self) -> str:
-        """classify, or linear."""
+        """document_labels, or embedding_labels of a linear classifier."""
         return "document_labels" if self.classifier == "layers" else "embedding_labels"
 
     @property
@@ -115,7 +116,10 @@ class Classification(ReadingTask):
         if self.classifier == "layers":
             return None
         return HeadFit(
-            head="embedding", output="embedding", parameters=("linear.weight", "linear.bias"), fit=self.fit_head
+            head="embedding",
+            output="embedding",
+            parameters=HEADS["embedding_labels"].label_parameters,
+            fit=self.fit_head,
         )
 
     @property

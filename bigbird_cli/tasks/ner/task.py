@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
@@ -38,7 +39,6 @@ from bigbird_cli.tasks.ner.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.padding import IGNORED
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
 from bigbird_cli.tasks.words import Units, units_of
 from bigbird_cli.text.documents import EncodedDocument, encode_document
