@@ -145,9 +145,10 @@ def fetch_model(
         return folder
     more = choose(found.files)
     import huggingface_hub
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not sys.stderr.isatty():
-        huggingface_hub.utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         fetched = huggingface_hub.snapshot_download(
             name,

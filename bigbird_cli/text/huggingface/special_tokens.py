@@ -6,7 +6,7 @@ Behaviour is that of transformers 4.44's slow tokenizers; tests/text/fixtures ho
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from tokenizers import AddedToken
 
@@ -243,7 +243,13 @@ class SpecialTokens:
                 unique.setdefault(str(token), token)
         return list(unique.values())
 
-    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+    @overload
+    def convert_tokens_to_ids(self, tokens: None) -> None: ...
+    @overload
+    def convert_tokens_to_ids(self, tokens: str) -> int: ...
+    @overload
+    def convert_tokens_to_ids(self, tokens: list[str] | tuple[str, ...]) -> list[int]: ...
+    def convert_tokens_to_ids(self, tokens: str | list[str] | tuple[str, ...] | None) -> int | list[int] | None:
         """Id of a token, or ids of several; an unknown token has the unknown id."""
         if tokens is None:
             return None
@@ -251,7 +257,11 @@ class SpecialTokens:
             return self._ids.get(tokens, self._unknown_id)
         return list(map(self._ids.get, tokens, repeat(self._unknown_id)))
 
-    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+    @overload
+    def convert_ids_to_tokens(self, ids: int, skip_special_tokens: bool = False) -> str: ...
+    @overload
+    def convert_ids_to_tokens(self, ids: Iterable[int], skip_special_tokens: bool = False) -> list[str]: ...
+    def convert_ids_to_tokens(self, ids: int | Iterable[int], skip_special_tokens: bool = False) -> str | list[str]:
         """Token of an id, or tokens of several; IndexError for an id outside the vocabulary."""
         if isinstance(ids, int):
             return self._token(ids)

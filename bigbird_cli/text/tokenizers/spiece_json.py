@@ -71,7 +71,7 @@ def tokenizer_json(
         ModelError: the model is of a kind that the `tokenizers` library does not reproduce.
     """
     spiece = read_spiece(proto)
-    _refuse_what_differs(spiece, where)
+    _check_reproducible(spiece, where)
     caught = {token.content for token in added.values()}
     tokenizer = tokenizers.Tokenizer(
         models.Unigram(
@@ -161,7 +161,7 @@ def read_tokenizer_json(path: Path) -> tuple[Spiece, dict[int, AddedToken]]:
     return spiece, added
 
 
-def _refuse_what_differs(spiece: Spiece, where: str) -> None:
+def _check_reproducible(spiece: Spiece, where: str) -> None:
     reasons = {
         "is not a unigram model": spiece.model_type != UNIGRAM,
         "normalises text": bool(spiece.charsmap) or spiece.denormalizes,

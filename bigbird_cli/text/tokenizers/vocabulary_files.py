@@ -165,7 +165,7 @@ def _add(description: dict[str, Any], added: Mapping[int, dict[str, Any]], path:
 def _from_words(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """BERT's tokenizer over the words of a vocab.txt, one a line."""
     import tokenizers
-    from tokenizers.implementations import BertWordPieceTokenizer
+    from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
     try:
         words = path.read_text(encoding="utf-8").split("\n")
