@@ -17,6 +17,7 @@ from bigbird_cli.bigbird.pattern import VARIANTS, WINDOW_BLOCKS, fewest_blocks
 from bigbird_cli.bounds import LABELS, LAYERS, TOKEN_ID, TOKENS, VOCABULARY, WIDTH, Bounds
 from bigbird_cli.errors import BigBirdWarning, ModelError, nearest
 from bigbird_cli.files.hub import hub_options
+from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import CONFIG
 from bigbird_cli.files.whole import replace_file
 
@@ -359,16 +360,7 @@ class BigBirdConfig:
         """
         path = Path(path)
         path = path / CONFIG if path.is_dir() else path
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ModelError(
-                f"cannot be read ({error.strerror})", where=str(path), fix="name a model folder that has a config.json"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"is not JSON ({error})", where=str(path), fix="restore the file") from error
-        if not isinstance(settings, dict):
-            raise ModelError("holds no JSON object", where=str(path), fix="restore the file")
+        settings = read_json_object(path, may_be_missing=False)
         try:
             config = cls.from_dict(settings)
             if model_type_of(settings) is None:

@@ -69,11 +69,19 @@ def json_object(text: str, where: str, *, example: str = _QA_ROW) -> dict[str, o
     return value
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON object from a settings file that may be missing; ModelError when it is something else."""
-    if not path.is_file():
-        if path.exists():
-            raise ModelError("this is a folder, a pipe or a device, not a file", where=str(path), fix="restore it")
+def read_json_object(path: Path, *, may_be_missing: bool = True) -> dict[str, Any]:
+    """A JSON object from a file of a model's settings.
+
+    Args:
+        path: the file.
+        may_be_missing: whether a file that is not there says as much as an empty object.
+
+    Raises:
+        ModelError: it is no file, cannot be read, is not JSON, holds what could not be written again, or is no object.
+    """
+    if path.exists() and not path.is_file():
+        raise ModelError("this is a folder, a pipe or a device, not a file", where=str(path), fix="restore it")
+    if may_be_missing and not path.exists():
         return {}
     try:
         content = path.read_text(encoding="utf-8")
@@ -81,7 +89,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise cannot_be_read(error, path) from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"not readable as JSON: {error}", where=str(path), fix="fetch the model again") from error
+        raise ModelError(f"is not JSON ({error})", where=str(path), fix="fetch the model again") from error
     if not isinstance(value, dict):
         raise ModelError("holds no JSON object", where=str(path), fix="fetch the model again")
     return value
@@ -95,7 +103,11 @@ def parse_settings(content: str) -> Any:
     """
     value = json.loads(content)
     if "\\ud" in content or "\\uD" in content:  # of a surrogate pair
-        json.dumps(value, ensure_ascii=False).encode()
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = ord(error.object[error.start])
+            raise ValueError(f"a text in it holds U+{half:04X}, half of a surrogate pair") from None
     return value
 
 

@@ -56,9 +56,13 @@ def model_file_errors() -> Iterator[None]:
 
 def cannot_be_read(error: OSError, path: Path) -> ModelError:
     """What to say of a model's file that the system does not give."""
-    denied = error.errno in (errno.EACCES, errno.EPERM)
+    fixes = {
+        errno.ENOENT: "name a model folder that has it",
+        errno.EACCES: "ask for the right to read it, or copy it",
+        errno.EPERM: "ask for the right to read it, or copy it",
+    }
     return ModelError(
         f"cannot be read ({error.strerror or error})",
         where=str(path),
-        fix="ask for the right to read it, or copy it" if denied else "fetch the model again",
+        fix=fixes.get(error.errno or 0, "fetch the model again"),
     )

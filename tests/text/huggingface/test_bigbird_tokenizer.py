@@ -434,7 +434,7 @@ def test_a_shipped_name_and_a_home_folder_are_never_looked_up(tmp_path: Path, mo
 def test_settings_nested_too_deeply_are_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "spiece.model").write_bytes(VOCABULARY.read_bytes())
     (tmp_path / "tokenizer_config.json").write_text("[" * 100_000)
-    with pytest.raises(ModelError, match=r"tokenizer_config\.json: not readable as JSON"):
+    with pytest.raises(ModelError, match=r"tokenizer_config\.json: is not JSON"):
         BigBirdTokenizer.from_pretrained(tmp_path)
 
 
