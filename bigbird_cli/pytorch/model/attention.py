@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -219,7 +220,7 @@ def project_heads(project: Linear, x_BSD: Tensor, n_heads: int) -> Tensor:
 
 def split_heads(x_BSD: Tensor, n_heads: int) -> Tensor:
     """(B, S, D) to (B, N, S, H)."""
-    return x_BSD.unflatten(-1, (n_heads, -1)).transpose(1, 2)
+    return torch.unflatten(x_BSD, -1, (n_heads, -1)).transpose(1, 2)
 
 
 def join_heads(x_BNSH: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class BigBirdModel(PretrainedModel):
                 decoders given to an encoder or the reverse.
             TypeError: an argument that is not known.
         """
-        if torch.jit.is_tracing():
+        if torch._C._is_tracing():
             raise ModelError(
                 "torch.jit.trace would write this input's lengths down for all others",
                 fix="use torch.export.export(model, (input_ids, attention_mask)), whose program checks the length",

@@ -5,6 +5,7 @@ of 384 tokens. Here random bits become a mask by integer arithmetic, in a tenth 
 the backward pass draws them again instead of keeping them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,7 @@ class Dropout(nn.Dropout):
     def forward(self, input: Tensor, plus: Tensor | None = None) -> Tensor:
         """Return dropout(input) + plus."""
         if self.training and self.p > 0.0 and input.device.type == "cpu" and not is_transformed():
-            dropped: Tensor = _Dropped.apply(input, plus, self.p, new_seed())
-            return dropped
+            return _dropped(input, plus, self.p, new_seed())
         dropped = F.dropout(input, self.p, self.training)
         return dropped if plus is None else dropped + plus
 
@@ -78,3 +78,6 @@ class _Dropped(torch.autograd.Function):
         (d_out,) = d_outs
         d_x = masked(d_out, draw(d_out, p=ctx.p, seed=ctx.seed)).mul_(scale(ctx.p, d_out.device))
         return d_x, d_out if ctx.needs_input_grad[1] else None, None, None
+
+
+_dropped: Callable[..., Tensor] = _Dropped.apply

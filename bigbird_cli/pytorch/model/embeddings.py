@@ -74,7 +74,8 @@ class Embeddings(nn.Module):
         else:
             types_BS = types_BS.to(torch.long)
             x_BSD = x_BSD + _looked_up(self.token_type_embeddings, types_BS, "token_type_ids", "type_vocab_size")
-        return self.LayerNorm(self.dropout(x_BSD))
+        normed_BSD: Tensor = self.LayerNorm(self.dropout(x_BSD))
+        return normed_BSD
 
 
 def _looked_up(table: nn.Embedding, ids_BS: Tensor | None, name: str, size_name: str) -> Tensor:
@@ -85,7 +86,7 @@ def _looked_up(table: nn.Embedding, ids_BS: Tensor | None, name: str, size_name:
             own, and to look at the ids first would be to wait for it at each call.
     """
     try:
-        return table(ids_BS)
+        vectors_BSD: Tensor = table(ids_BS)
     except IndexError:
         assert ids_BS is not None
         n_rows = table.num_embeddings
@@ -97,3 +98,4 @@ def _looked_up(table: nn.Embedding, ids_BS: Tensor | None, name: str, size_name:
             if name == "input_ids"
             else f"they must be from 0 to {n_rows - 1}",
         ) from None
+    return vectors_BSD

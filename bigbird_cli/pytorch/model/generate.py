@@ -141,7 +141,7 @@ def stream(
             encoder={name: value[rows_G] for name, value in encoder_given.items()},
         )
 
-    groups = [(lengths_B == length).nonzero().flatten() for length in lengths_B.unique()]
+    groups = [(lengths_B == length).nonzero().flatten() for length in sorted(set(lengths_B.tolist()))]
     return _side_by_side(groups, [continuation(rows_G) for rows_G in groups], padding_id=padding_id)
 
 

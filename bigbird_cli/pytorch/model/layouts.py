@@ -110,7 +110,7 @@ class Spread:
         x_TNH = x_1NTH.squeeze(0).transpose(0, 1)  # x[0] would cost a copy in the backward pass
         if self.source_index is not None:
             x_TNH = x_TNH.index_select(0, self.source_index)
-        return x_TNH.unflatten(0, (self.n_documents, -1)).transpose(1, 2)
+        return torch.unflatten(x_TNH, 0, (self.n_documents, -1)).transpose(1, 2)
 
     def collect(self, x_GNWH: Tensor) -> Tensor:
         """Undo `spread`: (tokens, N, H)."""
@@ -153,11 +153,11 @@ class PackedRow:
         x_TD = x_1TD.squeeze(0)
         if self.index_T is not None:
             x_TD = x_TD.new_zeros(B * S, x_TD.shape[1]).index_copy(0, self.index_T, x_TD)
-        return x_TD.unflatten(0, (B, S))
+        return torch.unflatten(x_TD, 0, (B, S))
 
     def split(self, x_1NTH: Tensor) -> list[Tensor]:
         sizes = [spread.n_tokens for spread in self.spreads]
-        parts_1NTH = [x_1NTH] if len(sizes) == 1 else x_1NTH.split(sizes, dim=2)
+        parts_1NTH = [x_1NTH] if len(sizes) == 1 else torch.split_with_sizes(x_1NTH, sizes, dim=2)
         return [spread.spread(part) for spread, part in zip(self.spreads, parts_1NTH, strict=True)]
 
     def join(self, parts_GNWH: Sequence[Tensor]) -> Tensor:

@@ -59,7 +59,7 @@ def linear(
         is_large = x.numel() * weight.shape[0] >= MIN_PRODUCTS
         if not wants_gradient and (is_large or n_rows > 1):
             return _onednn(x, weight, bias, act, plus)
-        product: Tensor = _Product.apply(x, weight, bias) if is_large else F.linear(x, weight, bias)
+        product = _own_product(x, weight, bias) if is_large else F.linear(x, weight, bias)
     else:
         product = F.linear(x, weight, bias)
     if act is not None:
@@ -115,6 +115,9 @@ class _Product(torch.autograd.Function):
         elif wants_bias:
             d_bias = d_rows.sum(dim=0)
         return d_x, d_weight, d_bias
+
+
+_own_product: Callable[..., Tensor] = _Product.apply
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, by: str) -> Tensor:

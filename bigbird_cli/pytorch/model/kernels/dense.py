@@ -1,6 +1,6 @@
 """Dense attention through PyTorch's scaled dot product: every query attends to every token, or to all up to itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -60,8 +60,7 @@ def dense(
     if suit_products(q_BNSH, k_BNTH, v_BNTH, dropout=dropout):
         if is_causal and bias is None and n_queries > 1:
             bias = key_bias(causal_mask(n_queries, n_keys, q_BNSH.device), q_BNSH.dtype)[None, None]
-        out: Tensor = _ByProducts.apply(q_BNSH, k_BNTH, v_BNTH, bias, dropout)
-        return out
+        return _by_products(q_BNSH, k_BNTH, v_BNTH, bias, dropout)
     return F.scaled_dot_product_attention(
         q_BNSH,
         k_BNTH,
@@ -115,6 +114,9 @@ class _ByProducts(torch.autograd.Function):
                 else:
                     total_BNTH[rows] += part
         return dq_BNSH, dk_BNTH, dv_BNTH, None, None
+
+
+_by_products: Callable[..., Tensor] = _ByProducts.apply
 
 
 def _parts(q_BNSH: Tensor, k_BNTH: Tensor, bias: Tensor | None) -> Iterator[tuple[slice, slice, Tensor | None]]:

@@ -8,6 +8,7 @@ Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tok
 
 import importlib.util
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -93,8 +94,7 @@ def fused(
     )
     if not suits or (is_global_BS is not None and bool(is_global_BS.any())):
         return gather(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern, dropout=dropout, is_global_BS=is_global_BS)
-    out: Tensor = _FusedAttention.apply(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)
-    return out
+    return _attend(q_BNSH, k_BNSH, v_BNSH, is_token_BS, pattern)
 
 
 class _FusedAttention(torch.autograd.Function):
@@ -142,6 +142,9 @@ class _FusedAttention(torch.autograd.Function):
             *shared, dk, dv, lists.readers, lists.firsts, *strides, N, pattern.n_blocks, _scale(H), **constants
         )
         return dq, dk, dv, None, None
+
+
+_attend: Callable[..., Tensor] = _FusedAttention.apply
 
 
 def _lists_of(pattern: BlockPattern, device: torch.device) -> Lists:

@@ -10,7 +10,7 @@ Shape letters: B documents, N heads, S sequence, H head width, L blocks of b tok
 W key blocks of each of them, G global tokens of a document at most.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -145,8 +145,9 @@ def schedule(q_BNSH: Tensor, pattern: BlockPattern) -> Iterator[tuple[Chunk, sli
 def _n_scores(q_BNSH: Tensor, pattern: BlockPattern) -> int:
     """About how many pairs of queries and keys a call meets."""
     B, N, S, _ = q_BNSH.shape
+    n_listed: int = pattern.key_blocks.shape[-1]
     n_all = 2 * pattern.block_size if pattern.first_row else 0
-    return B * N * S * (pattern.key_blocks.shape[-1] * pattern.block_size + n_all)
+    return B * N * S * (n_listed * pattern.block_size + n_all)
 
 
 def operands(
@@ -295,7 +296,7 @@ class _GatherAttention(torch.autograd.Function):
             if keys.of_globals is not None:
                 n_globals = keys.of_globals.k_BNGH.shape[2]
                 for total_BNGH, part in zip(d_globals_BNGH, (dk, dv), strict=True):
-                    total_BNGH += part[:, :, -n_globals:].unflatten(1, (N, -1)).sum(dim=2, dtype=exact)
+                    total_BNGH += torch.unflatten(part[:, :, -n_globals:], 1, (N, -1)).sum(dim=2, dtype=exact)
                 dk, dv = dk[:, :, :-n_globals], dv[:, :, :-n_globals]
             for total_BNSH, part in ((dk_BNSH, dk), (dv_BNSH, dv)):
                 if chunk.key_blocks is None:
@@ -306,6 +307,9 @@ class _GatherAttention(torch.autograd.Function):
         dk_BNSH, dv_BNSH = dk_BNSH.to(k_BNSH.dtype), dv_BNSH.to(v_BNSH.dtype)
         d_globals_BNGH = [total.to(k_BNSH.dtype) for total in d_globals_BNGH]
         return dq_BNSH, dk_BNSH, dv_BNSH, None, None, None, None, *d_globals_BNGH, *([None] if of_globals else [])
+
+
+_attend: Callable[..., Tensor] = _GatherAttention.apply
 
 
 def gather(
@@ -329,11 +333,10 @@ def gather(
     by_products = dropout > 0.0 or suit_products(q_BNSH, k_BNSH, v_BNSH, dropout=dropout)
     if is_global_BS is None or not is_global_BS.any():
         bias_BS = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)
-        out: Tensor = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products)
-        return out
+        return _attend(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products)
     chosen = GlobalTokens.of(is_global_BS, is_token_BS, n_heads=q_BNSH.shape[1], head_width=q_BNSH.shape[3])
     bias_BS, of_globals = chosen.keys(k_BNSH, v_BNSH)
-    out = _GatherAttention.apply(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products, *of_globals)
+    out = _attend(q_BNSH, k_BNSH, v_BNSH, bias_BS, pattern, dropout, by_products, *of_globals)
     bias = None if is_token_BS is None else key_bias(is_token_BS, q_BNSH.dtype)[:, None, None, :]
     at_globals_BNGH = F.scaled_dot_product_attention(chosen.pick(q_BNSH), k_BNSH, v_BNSH, bias, dropout)
     return chosen.put(out, at_globals_BNGH)

@@ -76,7 +76,8 @@ def saves_weights(n_scores: int, like: Tensor) -> bool:
 
 def softmax_of_scores(q_BnQH: Tensor, k_BnKH: Tensor, bias: Tensor | None) -> Tensor:
     """Attention weights, softmax(q kᵀ / √H + bias) (B, n, Q, K), with a bias that broadcasts to that shape."""
-    scores = (q_BnQH * q_BnQH.shape[-1] ** -0.5) @ k_BnKH.mT
+    factor: float = q_BnQH.shape[-1] ** -0.5
+    scores = (q_BnQH * factor) @ k_BnKH.mT
     if bias is not None:
         scores += bias
     return scores.softmax(dim=-1)

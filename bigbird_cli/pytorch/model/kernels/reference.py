@@ -44,7 +44,8 @@ def attention_weights(
     The queries are the last S of the T keys; with a pattern that is not causal, all of them.
     """
     n_queries, n_keys = q_BNSH.shape[2], k_BNTH.shape[2]
-    scores_BNST = q_BNSH @ k_BNTH.transpose(-1, -2) / q_BNSH.shape[-1] ** 0.5
+    divisor: float = q_BNSH.shape[-1] ** 0.5
+    scores_BNST = q_BNSH @ k_BNTH.transpose(-1, -2) / divisor
     if is_token_BT is not None:
         scores_BNST = scores_BNST + key_bias(is_token_BT, scores_BNST.dtype)[:, None, None, :]
     if pattern is not None:
