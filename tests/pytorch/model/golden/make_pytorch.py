@@ -1,7 +1,7 @@
 """Write pytorch.npz: what the PyTorch models of transformers 4.44.0 return for the cases of cases.py.
 
     python -m venv hf && hf/bin/pip install transformers==4.44.0 torch 'numpy<2'
-    hf/bin/python tests/pytorch/golden/make_pytorch.py
+    hf/bin/python tests/pytorch/model/golden/make_pytorch.py
 
 One thing is mended before: transformers hands an encoder's states to a decoder's self-attention too, which then never
 reads its own text. Arrays are named case/output.number of the layer.number of the tensor, and thinned out.

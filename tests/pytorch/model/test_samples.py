@@ -16,7 +16,7 @@ import bigbird_cli as bb
 from bigbird_cli.text.tokenizers import folder_settings
 from bigbird_cli.weights import store
 
-VOCABULARY = Path(__file__).parents[1] / "text" / "fixtures" / "tiny-spiece.model"
+VOCABULARY = Path(__file__).parents[2] / "text" / "fixtures" / "tiny-spiece.model"
 ARTICLE = "The summer is hot and the highest values are very close to the theoretical maximum value . " * 12
 QUESTION = "During daytime how high can the temperatures reach?"
 

@@ -2,7 +2,7 @@
 
     python -m venv flax
     flax/bin/pip install transformers==4.44.0 flax==0.7.0 jax==0.4.13 jaxlib==0.4.13 'scipy<1.12' 'numpy<2'
-    flax/bin/python tests/pytorch/golden/make_flax.py
+    flax/bin/python tests/pytorch/model/golden/make_flax.py
 
 Flax neither fills up the last block nor runs full attention for short texts: the texts have 96 tokens, 12 blocks of 8.
 Outputs are those of evaluation, in which every random slot names block 0. Arrays are named class/output, and thinned
