@@ -34,6 +34,17 @@ _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0e-\x1f]")
 _MOST_UNKNOWN = 0.3
 """Of a page's characters: with more, its fonts do not say which letters they draw."""
 
+_SOFT_HYPHENS: Final = ("\u2010", "\xad")
+_SPACED_LETTERS = 6
+"""Letters by themselves in a line, at least, to be words that are set with spaces between their letters."""
+
+_RARELY = 0.025
+"""Share of lines with a hyphen at the end below which a document breaks lines at hyphens alone; where words are broken
+it is 0.05 to 0.3."""
+
+_ALONE = re.compile(r"^(?:page )?[^\w]*|[^\w]*(?: of \d+| / \d+)?$", re.IGNORECASE)
+"""What stands around the number of a page: "Page 3", "- 3 -", "3 / 12"."""
+
 _DIGITS = re.compile(r"\d+")
 _EDGE_LINES = 2
 _OFTEN = 3
@@ -42,6 +53,7 @@ _OFTEN = 3
 _SENTENCE_END = re.compile(r"""[.!?:;…][)\]"'”’»]*$""")
 _BULLET = re.compile(r"^[•▪◦‣·●○■□➢✓*–—-]\s")
 _LABEL = re.compile(r"^(?:\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\(?[ivx]{1,5}[.)])\s")
+_NOTE = re.compile(r"^\^\d{1,3}\s")  # its raised number is marked by `pdf_lines`
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _HEADING = 1.15
 """Times the size of the body's letters, from which a line is a heading."""
@@ -70,7 +82,7 @@ def read_pdf(stream: BinaryIO, name: str, /) -> PagedText:
     dropped unless the document writes the word with it elsewhere. Columns are read one after the other; the rows of a
     table are lines with a tab where a wide gap is; text that stands aslant or upright beside the rest comes at the end
     of its page. A head or foot that stands at the same height on three pages or more is kept where it stands first and
-    dropped from the others; numbers there that count the pages are dropped. What is written into a form is read.
+    dropped from the others; the numbers of pages are dropped. What is written into a form is read.
 
     Sections are those of the outline, else the lines in larger letters. Pages without text that show something are told
     of as unread: they are scans.
@@ -172,8 +184,17 @@ def _failure(error: str, name: str) -> DataError:
 
 
 def _line(segments: list[tuple[str, float, float]], bottom: float, top: float, turn: int, hyphen: bool) -> Line:
-    cleaned = tuple((text.translate(_CLEAN).strip(), left, right) for text, left, right in segments)
-    return Line(tuple(part for part in cleaned if part[0]), bottom, top, turn, hyphen)
+    last = segments[-1][0]
+    if last.endswith(_SOFT_HYPHENS):  # those of programs that hyphenate, which PDFium takes for letters
+        segments = [*segments[:-1], (last[:-1], *segments[-1][1:])]
+        hyphen = True
+    parts = [(text.translate(_CLEAN).strip(), left, right) for text, left, right in segments]
+    parts = [part for part in parts if part[0]]
+    words = " ".join(text for text, _, _ in parts).split(" ")
+    if len(words) >= _SPACED_LETTERS and sum(len(word) == 1 for word in words) > 0.8 * len(words):
+        text = " ".join(text.replace(" ", "") for text, _, _ in parts)
+        parts = [(text, parts[0][1], parts[-1][2])]
+    return Line(tuple(parts), bottom, top, turn, hyphen)
 
 
 def _is_unknown(lines: Sequence[Line]) -> bool:
@@ -183,12 +204,14 @@ def _is_unknown(lines: Sequence[Line]) -> bool:
 
 def _without_running_heads(pages: list[_Page]) -> list[_Page]:
     """Drop lines at the edges that say the same on many pages, but for the first, and those that count the pages."""
+    dropped: set[tuple[int, int]] = set()
     standing: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
     for i, page in enumerate(pages):
         by_height = sorted(enumerate(page.lines), key=lambda numbered: numbered[1].bottom)
         for j, line in {*by_height[:_EDGE_LINES], *by_height[-_EDGE_LINES:]}:
+            if (j, line) in (by_height[0], by_height[-1]) and _ALONE.sub("", line.text) == page.label:
+                dropped.add((i, j))
             standing[_DIGITS.sub("#", line.text), round(line.bottom)].append((i, j))
-    dropped: set[tuple[int, int]] = set()
     for places in standing.values():
         if len(places) < _OFTEN:
             continue
@@ -205,29 +228,44 @@ def _without_running_heads(pages: list[_Page]) -> list[_Page]:
 
 
 class _Hyphens:
-    """Whether a hyphen at a line's end belongs to the word, by how the document writes it elsewhere."""
+    """Whether a hyphen at a line's end belongs to the word.
+
+    It is as the document writes the word elsewhere. For a word that stands nowhere else: a document whose lines rarely
+    end with a hyphen breaks no words, so that it belongs to it; in others it does between two words of the document.
+    """
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._words: set[str] = set()
         self._heads: Counter[str] = Counter()
+        n_lines = n_hyphens = 0
         for line in lines:
+            n_lines += 1
+            n_hyphens += line.hyphen
             words = [word.casefold() for word in _WORD.findall(line.text)]
             self._words.update(words[1 : -1 if line.hyphen else None] or words[:0])
             self._heads.update(word.split("-", 1)[0] for word in words if "-" in word)
+        self._are_rare = n_hyphens < _RARELY * n_lines
+
+    def knows(self, text: str) -> bool:
+        """Whether the first word of a text stands within a line elsewhere."""
+        return text.split(" ", 1)[0].casefold() in self._words
 
     def stays(self, before: str, after: str) -> bool:
         """Whether it stays between the line before and the line after."""
-        if not after[:1].islower():
-            return True  # "Anglo-Saxon", "COVID-19"
-        heads, tails = _WORD.findall(before.casefold()), _WORD.findall(after.casefold())
+        heads, tails = _WORD.findall(before), _WORD.findall(after)
         if not heads or not tails:
             return True
         head, tail = heads[-1], tails[0]
+        if not tail[0].islower() and not (head.isupper() and tail.isupper()):
+            return True  # "Anglo-Saxon", "COVID-19"
+        head, tail = head.casefold(), tail.casefold()
         if head + tail in self._words:
             return False
         if f"{head}-{tail}" in self._words:
             return True
-        return self._heads[head] > 0 and tail in self._words
+        if self._are_rare:
+            return True
+        return tail in self._words and (self._heads[head] > 0 or (head in self._words and len(head) > 3 < len(tail)))
 
 
 class _Writer:
@@ -266,8 +304,11 @@ class _Writer:
     def _separator(self, last: Line, line: Line, shape: "_Shape", index: int) -> str:
         """What stands between two lines: nothing or a hyphen within a word, a space, a line break, a blank line."""
         broken = shape.break_before(last, line, index)
-        if broken:
+        if broken and not _is_large_first(last, line):
             return broken
+        if _is_large_first(last, line):
+            # "O" and "nce", but "A" and "long"
+            return "" if last.text not in ("A", "I") or not self._hyphens.knows(line.text) else " "
         if last.hyphen:
             return "-" if self._hyphens.stays(last.text, line.text) else ""
         return "" if last.text.endswith(("-", "/")) and not last.text.endswith((" -", " /")) else " "
@@ -293,6 +334,11 @@ class _Writer:
             yield title, (same or below or [lines[0][0]])[0]
 
 
+def _is_large_first(last: Line, line: Line) -> bool:
+    """Whether a line is the large first letter of the next."""
+    return len(last.text) == 1 and last.text.isupper() and last.size > 1.5 * line.size and line.text[:1].islower()
+
+
 def _plain(text: str) -> str:
     """A title without its number, spaces and punctuation."""
     return re.sub(r"\W+", "", re.sub(r"^[\d.]+\s", "", text)).casefold()
@@ -309,7 +355,7 @@ class _Shape:
         for last, line in pairwise(lines):
             if (
                 abs(line.size - last.size) < 0.1 * last.size
-                and 0.5 * last.size < last.bottom - line.bottom < 2.5 * last.size
+                and 0.5 * last.size < last.bottom - line.bottom < 4 * last.size
             ):
                 steps[round(line.size)].append(last.bottom - line.bottom)
         # the lower quarter: steps within paragraphs, where many paragraphs are short
@@ -323,8 +369,8 @@ class _Shape:
         step = last.bottom - line.bottom
         is_row = len(line.segments) > 1
         was_row = len(last.segments) > 1
-        if index == 0 or step < -0.5 * size or step > 12 * size:
-            return "" if not is_row and not was_row and _goes_on(last, line) else "\n\n"
+        if index == 0 or step < -0.5 * size:
+            return "" if not is_row and not was_row and self._goes_on(last, line, index) else "\n\n"
         if abs(step) < 0.3 * size:
             return "" if last.hyphen else "\t" if line.left - last.right > size else ""
         usual = self._steps.get(round(line.size), 1.2 * size)
@@ -336,14 +382,14 @@ class _Shape:
             return ""
         has_ended = _SENTENCE_END.search(last.text) is not None
         is_full = self._is_full(last, line, index)
-        if _BULLET.match(line.text):
+        indent = line.left - self._margin(line, index)
+        if _BULLET.match(line.text) or _NOTE.match(line.text):
             return "\n"
         if _LABEL.match(line.text) and (has_ended or not is_full or self._is_in_list(line, index)):
             return "\n"
         if not is_full:
-            return "\n\n" if has_ended else "\n"
-        indent = line.left - last.left
-        is_centred = abs(line.left + line.right - last.left - last.right) < size
+            return "\n\n" if has_ended or indent > 0.8 * size else "\n"
+        is_centred = abs(line.left + line.right - last.left - last.right) < size and line.left != last.left
         if 0.8 * size < indent < 5 * size and not is_centred and has_ended and not line.text[:1].islower():
             return "\n\n"
         return ""
@@ -352,6 +398,12 @@ class _Shape:
         """Whether a line before it begins with a label too, above its own."""
         before = self._lines[max(0, index - self._NEAR) : index]
         return any(_LABEL.match(other.text) and abs(other.left - line.left) < 0.5 * line.size for other in before)
+
+    def _margin(self, line: Line, index: int) -> float:
+        """Where most lines around a line begin, of its column."""
+        near = self._lines[max(0, index - self._NEAR) : index + self._NEAR]
+        lefts = Counter(round(other.left) for other in near if other.left < line.right and other.right > line.left)
+        return lefts.most_common(1)[0][0]
 
     def _is_full(self, last: Line, line: Line, index: int) -> bool:
         """Whether the first word of a line would not have stood on the line before it any more."""
@@ -371,9 +423,10 @@ class _Shape:
         width = (line.right - line.left) / max(1, len(line.text))
         return last.right + (len(word) + 1) * width > right - 0.3 * last.size
 
-
-def _goes_on(last: Line, line: Line) -> bool:
-    """Whether a sentence goes on in the next column or on the next page."""
-    if last.hyphen:
-        return True
-    return not _SENTENCE_END.search(last.text) and line.text[:1].islower()
+    def _goes_on(self, last: Line, line: Line, index: int) -> bool:
+        """Whether a sentence goes on in the next column or on the next page."""
+        if last.hyphen:
+            return True
+        if _SENTENCE_END.search(last.text):
+            return False
+        return line.text[:1].islower() or self._is_full(last, line, index)

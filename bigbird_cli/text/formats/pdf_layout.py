@@ -14,6 +14,10 @@ _FEWEST_ROWS = 5
 """Lines that are cut by the same gap, at least, to be the lines of two columns."""
 
 
+_TOLERANCE = 3.0
+"""Points by which the lines of a column may begin before it, or go on beyond it."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line of a page.
@@ -85,10 +89,9 @@ def _jumps(lines: Sequence[Line]) -> bool:
     rights: list[float] = []
     for last, line in pairwise(lines):
         rights.append(last.right)
-        if line.bottom > last.bottom + 0.5 * last.size:
-            if line.left < median(rights) - last.size:
-                return True
-            rights = []
+        is_higher = line.bottom > last.bottom + 0.5 * last.size
+        if is_higher and line.left < median(rights[-_FEWEST_ROWS:]) - last.size:
+            return True
     return False
 
 
@@ -102,7 +105,7 @@ def _parted(lines: Sequence[Line]) -> list[Line] | None:
     if gutter is None:
         return None
     for side in (
-        [piece for piece in pieces if piece.right <= gutter],
+        [piece for piece in pieces if piece.right <= gutter + _TOLERANCE],
         [piece for piece in pieces if piece.left >= gutter],
     ):
         widths = [piece.right - piece.left for piece in side]
@@ -111,7 +114,7 @@ def _parted(lines: Sequence[Line]) -> list[Line] | None:
     parted: list[Line] = []
     for line in lines:
         halves = (
-            tuple(segment for segment in line.segments if segment[2] <= gutter),
+            tuple(segment for segment in line.segments if segment[2] <= gutter + _TOLERANCE),
             tuple(segment for segment in line.segments if segment[1] >= gutter),
         )
         if sum(map(len, halves)) < len(line.segments):
@@ -132,7 +135,7 @@ def _by_columns(lines: Sequence[Line]) -> list[Line]:
     left: list[Line] = []
     right: list[Line] = []
     for line in _downwards(lines):
-        if line.right <= gutter:
+        if line.right <= gutter + _TOLERANCE:
             left.append(line)
         elif line.left >= gutter:
             right.append(line)
@@ -162,8 +165,8 @@ def _gutter(lines: Sequence[Line]) -> float | None:
     for left, n in begins.items():
         if n < _FEWEST_LINES:
             continue
-        gutter = left - 1.0
-        before = [line for line in lines if line.right <= gutter]
+        gutter = left - _TOLERANCE
+        before = [line for line in lines if line.right <= gutter + _TOLERANCE]
         after = [line for line in lines if line.left >= gutter]
         across = len(lines) - len(before) - len(after)
         if min(len(before), len(after)) < _FEWEST_LINES or across > 0.4 * len(lines):

@@ -19,6 +19,7 @@ import json
 import math
 import mmap
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -35,6 +36,16 @@ _WIDE_GAP = 1.5
 """Line heights between two words of a line that are cells of a table."""
 _GAP = 0.8
 """As many are enough, where the gap is twice those beside it."""
+
+_NOTE_AFTER = re.compile(r"(.*\D)(\d{1,3})")
+_NOTE_BEFORE = re.compile(r"(\d{1,3})(\D.*)")
+_RAISED = 0.15
+"""Letter heights above the line, from which a number is a note's."""
+_WIDEST = 3.0
+"""Letter heights that a line is spaced out to at most, to fill a column."""
+
+_EVEN = 1.4
+"""Times the narrowest gap of a line, up to which its gaps are alike."""
 
 
 def main() -> None:
@@ -126,6 +137,24 @@ def _lines(text_page: Any) -> Iterator[list[object]]:
         pdfium.FPDFText_GetLooseCharBox(text_page, index_of(position), pointer)
         return box.left, box.right, box.bottom, box.top
 
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+
+    def apart(word: str, first: int, last: int) -> str:
+        """A word apart from the raised number of a note at its end or beginning: "lease^1", "^1 See"."""
+        after = _NOTE_AFTER.fullmatch(word)
+        match = after or _NOTE_BEFORE.fullmatch(word)
+        if match is None:
+            return word
+        letter, digit = (first, last - 1) if after else (last - 1, first)
+        pdfium.FPDFText_GetCharOrigin(text_page, index_of(letter), left, bottom)
+        base = bottom.value
+        pdfium.FPDFText_GetCharBox(text_page, index_of(digit), left, right, bottom, top)
+        _, _, low, high = box_of(letter)
+        is_raised = bottom.value - base > _RAISED * (high - low)
+        if not is_raised:
+            return word
+        return f"{match[1]}^{match[2]}" if after else f"^{match[1]} {match[2]}"
+
     start = 0
     while start < len(text):
         end = start
@@ -137,7 +166,10 @@ def _lines(text_page: Any) -> Iterator[list[object]]:
             boxes = [(*box_of(first), *box_of(last - 1)) for first, last in words]
             angle = pdfium.FPDFText_GetCharAngle(text_page, index_of(words[0][0]))
             turn = round(math.degrees(angle)) % 360
-            yield [*_segments([text[a:b] for a, b in words], boxes, turn), turn, hyphen]
+            texts = [text[first:last] for first, last in words]
+            if turn == 0:
+                texts = [apart(word, *ends) for word, ends in zip(texts, words, strict=True)]
+            yield [*_segments(texts, boxes, turn), turn, hyphen]
         start = end + 1
 
 
@@ -164,6 +196,8 @@ def _segments(
     height = sorted(place[3] - place[2] for place in placed)[middle] or 1.0
     gaps = [after[0] - before[1] for before, after in pairwise(placed)]
     usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else math.inf
+    if len(gaps) > 1 and max(gaps) < min(_EVEN * min(gaps), _WIDEST * height):
+        gaps = [0.0] * len(gaps)  # a line that is spaced out to its column's width
     segments: list[list[object]] = [[words[0], placed[0][0], placed[0][1]]]
     for word, place, gap in zip(words[1:], placed[1:], gaps, strict=True):
         if gap > _WIDE_GAP * height or (gap > _GAP * height and gap > 2 * usual):
@@ -180,11 +214,11 @@ def _placed(box: tuple[float, ...], turn: int) -> tuple[float, float, float, flo
     bottom, top = min(box[2], box[6]), max(box[3], box[7])
     match turn:
         case 90:
-            return bottom, top, -right, -left
+            return -top, -bottom, left, right
         case 180:
             return -right, -left, -top, -bottom
         case 270:
-            return -top, -bottom, left, right
+            return bottom, top, -right, -left
     return left, right, bottom, top
 
 

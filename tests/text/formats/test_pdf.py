@@ -118,6 +118,42 @@ def test_a_hyphen_before_a_capital_stays() -> None:
     assert "an Anglo-Saxon boat" in read(page).text
 
 
+def test_a_word_of_capitals_is_joined() -> None:
+    page = drawn(
+        *column("ARTICLES OF THE MUSSEL COOPERATIVE OF THE NORTH-", "ERNMOST SHORE, ITS BOATS AND ITS WHOLE LEASE.")
+    )
+    assert "OF THE NORTHERNMOST SHORE" in read(page).text
+
+
+def test_a_hyphen_stays_in_a_document_that_breaks_no_words() -> None:
+    lines = [f"Line {i} of a text of many lines, none of which is broken," for i in range(45)]
+    lines[20] = "and where they drank a great deal of the very best of port-"
+    page = drawn(*column(*lines[:21], "wine of the year, all of them but the youngest of sons,", *lines[22:], top=780))
+    assert "best of port-wine of the year" in read(page).text
+
+
+def test_letters_that_are_spaced_out_are_words() -> None:
+    page = "\n".join(["BT /F 12 Tf 4 Tc 50 700 Td (THE FOUNDING OF IT) Tj ET", drawn(*column(*PROSE, top=650))])
+    assert read(page).text.startswith("THE FOUNDING OF IT\n")
+
+
+def test_a_line_that_is_spaced_out_is_no_row() -> None:
+    words = ["wide", "gaps", "fill", "lines"]
+    page = drawn(*((50 + 42 * i, 700, word) for i, word in enumerate(words)), *column(*PROSE, top=688))
+    assert read(page).text == f"{' '.join(words)} {' '.join(PROSE)}"
+
+
+def test_a_large_first_letter_belongs_to_its_word() -> None:
+    page = drawn((50, 680, "O"), size=30) + "\n" + drawn(*column("nce upon a time there stood a house,", left=78))
+    assert read(page).text == "Once upon a time there stood a house,"
+
+
+def test_raised_numbers_keep_apart_from_words() -> None:
+    page = drawn((50, 700, "the lease")) + "\nBT /F 6 Tf 90.8 704 Td (12) Tj ET\n" + drawn((100.3, 700, "and H2O"))
+    note = "BT /F 6 Tf 50 104 Td (12) Tj ET\n" + drawn((56.8, 100, "See the statutes."))
+    assert read(f"{page}\n{note}").text == "the lease^12 and H2O\n\n^12 See the statutes."
+
+
 def test_columns_are_read_one_after_the_other() -> None:
     left = column(*(f"left {i} of the left column's own story," for i in range(8)))
     right = column(*(f"right {i} of the right column's own story," for i in range(8)), left=320)
