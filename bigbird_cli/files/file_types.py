@@ -25,14 +25,14 @@ class FileType(NamedTuple):
 
 _PANDOC = "make text of it, for instance with pandoc -t plain FILE -o FILE.txt"
 _GIVE_TEXT = "give a text"
-_PDF = FileType("a PDF document", "make text of it, for instance with pdftotext FILE FILE.txt")
-_WORD = FileType("a Word document (.docx)", _PANDOC)
+_PDF = FileType("a PDF document", "give it the suffix .pdf")
+_WORD = FileType("a Word document (.docx)", "give it the suffix .docx")
 _OLD_OFFICE = FileType("an old Office document (.doc, .xls, .ppt)", "save it as .txt, for instance with antiword FILE")
 _IMAGE_FIX = "recognise its text first, for instance with tesseract FILE FILE"
 _OPEN_DOCUMENT = FileType("an OpenDocument file", _PANDOC)
 _WORKBOOK = FileType("an Excel workbook (.xlsx)", "save it as .csv")
 _SLIDES = FileType("a PowerPoint file (.pptx)", "save it as .txt")
-_EPUB = FileType("an e-book (.epub)", _PANDOC)
+_EPUB = FileType("an e-book (.epub)", "give it the suffix .epub")
 _ZIP = FileType("a zip archive", "unpack it with unzip FILE, and name its texts")
 _RTF = FileType("an RTF document", _PANDOC)
 _PARQUET = FileType("a Parquet file", "name it *.parquet where rows are read, or give the text of one of its columns")
@@ -99,16 +99,11 @@ _ZIPPED: tuple[tuple[bytes, FileType], ...] = (
 """What the names in a zip archive say of it, the surest first."""
 
 _SUFFIXES = {
-    ".pdf": "pdftotext",
-    ".docx": "pandoc",
     ".odt": "pandoc",
     ".rtf": "pandoc",
-    ".epub": "pandoc",
-    ".html": "pandoc",
-    ".htm": "pandoc",
     ".doc": "antiword",
 }
-"""What makes text of the files that people keep texts in."""
+"""What makes text of the files that people keep texts in, and that are not read."""
 
 
 def file_type(start: bytes) -> FileType | None:

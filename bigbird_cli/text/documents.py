@@ -14,7 +14,8 @@ import numpy as np
 from bigbird_cli.errors import BigBirdError, DataError
 from bigbird_cli.files.find import OnSkipped, find_files, warn_of_skipped
 from bigbird_cli.files.streams import file_errors, standard_input
-from bigbird_cli.text.readers import READERS, Page, PagedText, read_plain, reader_of
+from bigbird_cli.text.formats.paged import Page, PagedText, Section
+from bigbird_cli.text.readers import READERS, read_plain, reader_of
 from bigbird_cli.text.spans import widen
 from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
@@ -26,11 +27,13 @@ _SENTENCE_END = re.compile(r"[.!?]\s|[。！？]|.?\s*[\n\r]\s*[\n\r]", re.DOTAL
 
 @dataclass(frozen=True)
 class Document:
-    """A text, the name of where it came from, and its pages in order: none of a plain text."""
+    """A text, the name of where it came from, and what `PagedText` knows of it: nothing of a plain text."""
 
     name: str
     text: str
     pages: tuple[Page, ...] = ()
+    sections: tuple[Section, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,4 +185,4 @@ def _standard_input(stdin: BinaryIO | None) -> Document:
 def _filled(name: str, found: PagedText, *, where: str) -> Document:
     if not found.text:
         raise DataError("the document is empty", where=where, fix="give a file with text in it")
-    return Document(name, found.text, found.pages)
+    return Document(name, found.text, found.pages, found.sections, found.unread)

@@ -4,31 +4,11 @@ Documents to read and corpora to learn from take the same kinds, and messages an
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 from bigbird_cli.files.streams import read_stream, text_blocks
-
-
-@dataclass(frozen=True)
-class Page:
-    """Where a page of a document begins.
-
-    Attributes:
-        label: its number or name as the file gives it.
-        start: code points of the document's text before it.
-    """
-
-    label: str
-    start: int
-
-
-@dataclass(frozen=True)
-class PagedText:
-    """The text of a file, and its pages in order; none where the file has none."""
-
-    text: str
-    pages: tuple[Page, ...] = ()
+from bigbird_cli.text.formats import read_docx, read_eml, read_epub, read_html, read_pdf
+from bigbird_cli.text.formats.paged import PagedText
 
 
 class Reader(Protocol):
@@ -54,6 +34,12 @@ def read_plain(stream: BinaryIO, name: str, /) -> PagedText:
 READERS: Final[dict[str, Reader]] = {
     ".txt": read_plain,
     ".md": read_plain,
+    ".pdf": read_pdf,
+    ".docx": read_docx,
+    ".epub": read_epub,
+    ".eml": read_eml,
+    ".html": read_html,
+    ".htm": read_html,
 }
 """Suffix, lower case -> what reads the text of such files. Those of other kinds are left out of folders; one that is
 named itself is taken for plain text."""

@@ -235,12 +235,12 @@ def test_names_are_found_in_tables_too(invoke: Any, tiny_ner_model: Path, tmp_pa
 def test_skipped_files_are_told_and_counted(invoke: Any, tiny_qa_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "contracts"
     folder.mkdir()
-    for name in ("a.txt", "nda.pdf", "msa.docx", ".hidden.pdf"):
+    for name in ("a.txt", "nda.odt", "msa.rtf", ".hidden.odt"):
         (folder / name).write_text("ada lit it")
     result = invoke("qa", folder, "-q", "who?", "-m", tiny_qa_model)
     assert result.exit_code == 0
     first, *_, last = result.stderr.splitlines()
-    assert first.startswith(f"! {folder}: 2 skipped: msa.docx, nda.pdf; only *.txt, *.md are read")
+    assert first.startswith(f"! {folder}: 2 skipped: msa.rtf, nda.odt; only *.txt, *.md, *.pdf")
     assert last == "1 done, 2 files skipped"
     assert invoke("qa", folder, "-q", "who?", "-m", tiny_qa_model, "--quiet").stderr == ""
     with pytest.warns(BigBirdWarning, match="2 skipped"):

@@ -86,4 +86,4 @@ def test_plain_text_is_no_other_kind(text: str) -> None:
 
 
 def test_programs_that_make_text_are_named_once() -> None:
-    assert text_makers(["a.pdf", "b.PDF", "c.docx", "d.png"]) == ["pdftotext", "pandoc"]
+    assert text_makers(["a.odt", "b.RTF", "c.doc", "d.png"]) == ["pandoc", "antiword"]

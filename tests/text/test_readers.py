@@ -10,7 +10,8 @@ from bigbird_cli.data.texts import read_texts
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import patterns
 from bigbird_cli.text.documents import Document, encode_document, read_documents
-from bigbird_cli.text.readers import READERS, Page, PagedText
+from bigbird_cli.text.formats.paged import Page, PagedText
+from bigbird_cli.text.readers import READERS
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus
 
@@ -35,13 +36,13 @@ def paged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_new_kind_is_read_as_documents_and_in_corpora(paged: Path) -> None:
     text = "𝔸ne\fTwo\fThree"
-    with pytest.warns(BigBirdWarning, match=r"b\.other; only \*\.txt, \*\.md, \*\.feeds are read"):
+    with pytest.warns(BigBirdWarning, match=r"b\.other; only \*\.txt, .*, \*\.feeds are read"):
         assert list(read_documents([paged])) == [Document(str(paged / "a.feeds"), text, PAGES)]
     with pytest.warns(BigBirdWarning, match=r"b\.other"):
         assert list(Corpus([paged])) == ["𝔸ne Two Three"]
     with pytest.warns(BigBirdWarning, match=r"b\.other"):
         assert ["".join(found.parts) for found in read_texts(paged)] == [text]
-    assert patterns(READERS) == "*.txt, *.md, *.feeds"
+    assert patterns(READERS) == "*.txt, *.md, *.pdf, *.docx, *.epub, *.eml, *.html, *.htm, *.feeds"
 
 
 def test_pages_go_with_a_document_through_its_tokens(repository: Path, paged: Path) -> None:

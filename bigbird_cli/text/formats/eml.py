@@ -13,7 +13,8 @@ from bigbird_cli.files.file_types import START, check_plain_text
 from bigbird_cli.messages import megabytes
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.html import decode_html, extract_html
-from bigbird_cli.text.formats.paged import PagedText, TextBuilder, read_whole
+from bigbird_cli.text.formats.paged import PagedText, TextBuilder
+from bigbird_cli.text.formats.source import read_whole
 
 _HEAD: Final = ("Subject", "From", "To", "Cc", "Date")
 _MOST_PARTS: Final = 10_000

@@ -8,7 +8,8 @@ from bigbird_cli.errors import DataError
 from bigbird_cli.files.file_types import START, check_plain_text
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.flow import Flow
-from bigbird_cli.text.formats.paged import EXTRA, PagedText, TextBuilder, read_whole
+from bigbird_cli.text.formats.paged import PagedText, TextBuilder
+from bigbird_cli.text.formats.source import EXTRA, read_whole
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
@@ -160,5 +161,5 @@ def _parser() -> "type[LexborHTMLParser]":
     try:
         from selectolax.lexbor import LexborHTMLParser
     except ImportError:
-        raise DataError("reading HTML needs the library selectolax", fix=EXTRA) from None
+        raise DataError("selectolax, which reads HTML, is not installed", fix=EXTRA) from None
     return LexborHTMLParser

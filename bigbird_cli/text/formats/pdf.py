@@ -16,8 +16,9 @@ from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from bigbird_cli.errors import DataError
 from bigbird_cli.processes import python_command, python_environment
-from bigbird_cli.text.formats.paged import EXTRA, PagedText, TextBuilder, copy_whole, reject_other_kinds
+from bigbird_cli.text.formats.paged import PagedText, TextBuilder
 from bigbird_cli.text.formats.pdf_layout import Line, mean_size, reading_order
+from bigbird_cli.text.formats.source import EXTRA, copy_whole, reject_other_kinds
 
 _PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
 PAGE_SECONDS: Final = 60
@@ -98,7 +99,7 @@ def read_pdf(stream: BinaryIO, name: str, /) -> PagedText:
             the library for PDFs is not installed.
     """
     if importlib.util.find_spec("pypdfium2") is None:
-        raise DataError("reading PDFs needs the library pypdfium2", fix=EXTRA)
+        raise DataError("pypdfium2, which reads PDFs, is not installed", fix=EXTRA)
     with _on_disk(stream, name) as file:
         reject_other_kinds(file, name, wanted="a PDF document", starts=(b"%PDF-",))
         answer = _ask(file, name)

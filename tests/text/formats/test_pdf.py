@@ -133,14 +133,14 @@ def test_a_hyphen_stays_in_a_document_that_breaks_no_words() -> None:
 
 
 def test_letters_that_are_spaced_out_are_words() -> None:
-    page = "\n".join(["BT /F 12 Tf 4 Tc 50 700 Td (THE FOUNDING OF IT) Tj ET", drawn(*column(*PROSE, top=650))])
+    page = "\n".join(["BT /F 12 Tf 4 Tc 50 700 Td (THE FOUNDING OF IT) Tj 0 Tc ET", drawn(*column(*PROSE, top=650))])
     assert read(page).text.startswith("THE FOUNDING OF IT\n")
 
 
 def test_a_line_that_is_spaced_out_is_no_row() -> None:
-    words = ["wide", "gaps", "fill", "lines"]
-    page = drawn(*((50 + 42 * i, 700, word) for i, word in enumerate(words)), *column(*PROSE, top=688))
-    assert read(page).text == f"{' '.join(words)} {' '.join(PROSE)}"
+    line = "wide gaps fill the lines of a book"
+    page = f"BT /F 10 Tf 14 Tw 50 712 Td ({line}) Tj 0 Tw ET\n{drawn(*column(*PROSE))}"
+    assert read(page).text == f"{line} {' '.join(PROSE)}"
 
 
 def test_a_large_first_letter_belongs_to_its_word() -> None:
@@ -358,6 +358,6 @@ def test_a_page_without_end_is_an_error(program: Path, monkeypatch: pytest.Monke
 
 def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(DataError, match="needs the library pypdfium2") as error:
+    with pytest.raises(DataError, match="pypdfium2, which reads PDFs, is not installed") as error:
         read("")
-    assert error.value.fix == "install it with pip install 'bigbird-cli[documents]'"
+    assert error.value.fix == "pip install 'bigbird-cli[documents]'"
