@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.errors import BigBirdError, DataError
 from bigbird_cli.files.find import OnSkipped, find_files, warn_of_skipped
 from bigbird_cli.files.streams import file_errors, standard_input
 from bigbird_cli.text.formats.paged import Page, PagedText, Section
 from bigbird_cli.text.readers import READERS, read_plain, reader_of
 from bigbird_cli.text.spans import widen
-from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, Tokens
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
 
 _AT_ONCE = 1 << 16

@@ -7,16 +7,11 @@ from pathlib import Path
 import tokenizers
 from tokenizers import models
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.files.names import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_JSON
 from bigbird_cli.text.tokenizers.folder_tokenizer import FolderTokenizer
-from bigbird_cli.text.tokenizers.tokens import (
-    Newline,
-    Tokens,
-    checked_ids,
-    tokens_at,
-    trimmed,
-)
+from bigbird_cli.text.tokenizers.tokens import Tokens, checked_ids, tokens_at, trimmed
 from bigbird_cli.text.tokenizers.vocabulary_files import tokenizer_source
 
 # names that vocabularies give to a role when no settings file says which

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.text.tokenizers.chunks import encode_in_chunks
 from bigbird_cli.text.tokenizers.tokens import (
-    Newline,
     Tokenizer,
     Tokens,
     declared_special_tokens,

@@ -6,13 +6,13 @@ from pathlib import Path
 import sentencepiece
 from tokenizers import AddedToken
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.names import ADDED_TOKENS, SPECIAL_TOKENS_MAP, SPIECE_MODEL, TOKENIZER_CONFIG
 from bigbird_cli.text.huggingface.special_tokens import SpecialTokens, added_token
 from bigbird_cli.text.tokenizers.folder_tokenizer import FolderTokenizer
 from bigbird_cli.text.tokenizers.spiece_file import BYTE, CONTROL, USER_DEFINED, read_spiece, without_user_defined
 from bigbird_cli.text.tokenizers.tokens import (
-    Newline,
     Tokens,
     checked_ids,
     declared_special_tokens,

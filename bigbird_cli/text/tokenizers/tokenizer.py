@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bigbird_cli.choices import Newline
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.names import SPIECE_MODEL
 from bigbird_cli.files.paths import model_file_errors
 from bigbird_cli.text.huggingface.bigbird_tokenizer import BigBirdTokenizer
 from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.tokenizers.folder_settings import find_tokenizer
-from bigbird_cli.text.tokenizers.tokens import NEWLINE_RULES, Newline, Tokenizer, Tokens
+from bigbird_cli.text.tokenizers.tokens import NEWLINE_RULES, Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.vocabulary_files import has_vocabulary, no_vocabulary
 
 __all__ = [

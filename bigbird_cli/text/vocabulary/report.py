@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bigbird_cli.text.tokenizers.tokenizer import Newline, Tokenizer, Tokens
+from bigbird_cli.choices import Newline
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
 
 
