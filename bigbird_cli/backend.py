@@ -1,4 +1,4 @@
-"""The door to a framework: what the rooms above may ask of one, and what they hear back.
+"""The interface of a framework: what the rooms above may ask of one, and what it returns.
 
 A backend is a room with the functions of `Backend`, and a line in `BACKENDS`. The rooms above speak in recipes,
 features and numpy arrays, so that they never learn which framework did the work: a framework supplies its model, an

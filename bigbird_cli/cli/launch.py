@@ -16,15 +16,17 @@ from typing import IO, Any
 from bigbird_cli.errors import PeerLostError, ResourceError
 from bigbird_cli.processes import python_command, python_environment
 
-GRACE = 30.0
-"""Seconds that a process has to end by itself when another has failed, or when it was told to stop."""
+GRACE_SECONDS = 30.0
+"""Seconds that a process has to end by itself when another has failed, or after a signal to stop."""
 
 _PARENT = "BIGBIRD_PARENT"
-_POLL = 0.05
-_SETTLE = 2.0  # seconds in which the others may fail as well
-_LEFT_ALONE = (PeerLostError.exit_code, -getattr(signal, "SIGABRT", 0))
+_POLL_SECONDS = 0.05
+_SETTLE_SECONDS = 2.0  # seconds in which the others may fail as well
+PEER_LOST_CODES = (PeerLostError.exit_code, -getattr(signal, "SIGABRT", 0))
 """How a process ends whom another left alone; gloo aborts where it cannot raise."""
-_TOLD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+FORWARDED_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
+]
 
 
 def is_launched() -> bool:
@@ -32,7 +34,7 @@ def is_launched() -> bool:
     return "WORLD_SIZE" in os.environ
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process speaks for all."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -52,8 +54,8 @@ def stop_with_parent() -> None:
 def launch(n_processes: int, arguments: Sequence[str]) -> int:
     """Run `bigbird ARGUMENTS` in several processes that find each other, and wait for their end.
 
-    SIGINT, SIGTERM, SIGHUP and SIGUSR1 are handed on to all of them. The first process has this one's streams; what the
-    others say is shown only if one of them is the first to fail.
+    SIGINT, SIGTERM, SIGHUP and SIGUSR1 are forwarded to all of them. The first process has this one's streams; what the
+    others write is shown only if one of them is the first to fail.
 
     Returns:
         The exit code: 0 if all ended well, else that of the process that failed first.
@@ -62,14 +64,16 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
         ResourceError: a process was killed from outside.
     """
     with ExitStack() as open_files:
-        said: list[IO[bytes]] = [open_files.enter_context(tempfile.TemporaryFile()) for _ in range(n_processes)]
-        processes = _start(n_processes, arguments, said)
-        heard = [number for number in _TOLD if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores some
-        former = {number: signal.signal(number, _handing_on(processes)) for number in heard}
+        outputs: list[IO[bytes]] = [open_files.enter_context(tempfile.TemporaryFile()) for _ in range(n_processes)]
+        processes = _start(n_processes, arguments, outputs)
+        heard = [
+            number for number in FORWARDED_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN
+        ]  # nohup ignores some
+        former = {number: signal.signal(number, _forwarding(processes)) for number in heard}
         try:
             rank = _first_failure(processes)
         finally:
-            _end(processes)
+            _terminate(processes)
             for number, handler in former.items():
                 signal.signal(number, handler)
         if rank is None:
@@ -82,13 +86,13 @@ def launch(n_processes: int, arguments: Sequence[str]) -> int:
                 fix="look whether memory ran out; go on from the last checkpoint with --resume auto",
             )
         if rank and code < 128:  # not a signal, which all have had
-            said[rank].seek(0)
+            outputs[rank].seek(0)
             print(f"process {rank} of {n_processes}:", file=sys.stderr)
-            sys.stderr.write(said[rank].read().decode(errors="replace"))
+            sys.stderr.write(outputs[rank].read().decode(errors="replace"))
         return code
 
 
-def _start(n_processes: int, arguments: Sequence[str], said: Sequence[IO[bytes]]) -> list["subprocess.Popen[bytes]"]:
+def _start(n_processes: int, arguments: Sequence[str], outputs: Sequence[IO[bytes]]) -> list["subprocess.Popen[bytes]"]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -97,7 +101,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[IO[bytes]]
         "LOCAL_WORLD_SIZE": n_processes,
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
-        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # its remarks are on its own ways
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # its remarks are about itself
         # n processes of as many threads each would wait for each other more than they compute
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, _n_cores() // n_processes)),
     }
@@ -106,7 +110,7 @@ def _start(n_processes: int, arguments: Sequence[str], said: Sequence[IO[bytes]]
         numbers = {**shared, "RANK": rank, "LOCAL_RANK": rank, _PARENT: os.getpid()}
         streams: dict[str, Any] = {}
         if rank:
-            streams = {"stdout": subprocess.DEVNULL, "stderr": said[rank]}
+            streams = {"stdout": subprocess.DEVNULL, "stderr": outputs[rank]}
         processes.append(
             subprocess.Popen(
                 python_command("bigbird_cli", *arguments),
@@ -126,12 +130,12 @@ def _n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _handing_on(processes: Sequence["subprocess.Popen[bytes]"]) -> Any:
-    def hand_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
+def _forwarding(processes: Sequence["subprocess.Popen[bytes]"]) -> Any:
+    def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
         for process in processes:
             process.send_signal(number)
 
-    return hand_on
+    return forward
 
 
 def _first_failure(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None:
@@ -142,26 +146,26 @@ def _first_failure(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None
             break
         if all(code == 0 for code in codes):
             return None
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
     # a mistake in a recipe is everybody's, and the first says it; and one whom others lost may be about to say why
-    until = time.monotonic() + _SETTLE
+    until = time.monotonic() + _SETTLE_SECONDS
     while time.monotonic() < until:
         codes = [process.poll() for process in processes]
-        if codes[0] is not None and any(code not in (None, 0, *_LEFT_ALONE) for code in codes):
+        if codes[0] is not None and any(code not in (None, 0, *PEER_LOST_CODES) for code in codes):
             break
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
     failed = [rank for rank, process in enumerate(processes) if process.returncode]
-    return min(failed, key=lambda rank: (processes[rank].returncode in _LEFT_ALONE, rank))
+    return min(failed, key=lambda rank: (processes[rank].returncode in PEER_LOST_CODES, rank))
 
 
-def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+def _terminate(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     """Let all end: by SIGTERM, and those that do not, by force."""
     left = [process for process in processes if process.poll() is None]
     for process in left:
         process.terminate()
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + GRACE_SECONDS
     while left and time.monotonic() < until:
-        time.sleep(_POLL)
+        time.sleep(_POLL_SECONDS)
         left = [process for process in left if process.poll() is None]
     for process in left:
         process.kill()

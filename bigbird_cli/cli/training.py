@@ -43,7 +43,7 @@ def _command(name: Literal["pretrain", "finetune"], page: str) -> Callable[..., 
             return
         launch.stop_with_parent()
         _keep_compiled_code()
-        if not launch.is_first():
+        if not launch.is_rank_zero():
             quiet, as_json = True, False
         given: CheckOptions = {
             "overrides": overrides or [],

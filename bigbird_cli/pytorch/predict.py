@@ -19,22 +19,22 @@ MAX_TOKENS = 16_384
 """Padded tokens a forward pass at most, whatever the batch size: memory stays flat on long windows."""
 
 LOOK_AHEAD = 16
-"""Batches' worth of features that are read ahead, to put those of like length together."""
+"""Batches' worth of features that are taken ahead, to put those of like length together."""
 
 MAX_TOKENS_AHEAD = 262_144
-"""Tokens read ahead at most."""
+"""Tokens taken ahead at most."""
 
 MEMORY_FIX = "lower batch_size= or window="
 
 
 class Predictor:
-    """A model with a head, ready to read features.
+    """A model with a head that computes its outputs for features.
 
     Args:
         model: a model class of objectives.HEADS, on its device. Its training mode is the same after each prediction.
         head: the name of its head.
         max_tokens: padded tokens a forward pass at most; a longer feature goes alone.
-        memory_fix: what the user is told to do when memory runs out.
+        memory_fix: what the user can do when memory runs out.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Predictor:
     ) -> Iterator[tuple[Feature, dict[str, np.ndarray]]]:
         """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length.
 
-        Features are read ahead a bounded way and those of like length computed together; no feature's result
+        Features are taken ahead within bounds and those of like length computed together; no feature's result
         depends on its mates beyond float rounding.
 
         Args:
-            features: any number, read lazily.
+            features: any number, taken lazily.
             batch_size: features a forward pass at most.
             stop: asked before each forward pass; what follows is left out if it says so.
 
@@ -68,7 +68,7 @@ class Predictor:
         """
         if batch_size < 1:
             raise UsageError(f"a batch of {batch_size} holds nothing", where="batch_size", fix="give 1 or more")
-        for ahead in _read_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
+        for ahead in _take_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
             results: dict[int, dict[str, np.ndarray]] = {}
             n_given = 0
             for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
@@ -126,20 +126,20 @@ def open_predictor(
         UsageError: there is no such head, device or quantization.
         ModelError: the folder does not hold such a model, or its head was never trained.
     """
-    place = pick_device(device)
+    target = pick_device(device)
     use_threads(threads)
     keep_memory()
     with memory_errors('use a smaller model, or device="cpu"'):
-        model = head_named(head).model.from_pretrained(folder.path, trained=True).to(place).eval()
+        model = head_named(head).model.from_pretrained(folder.path, trained=True).to(target).eval()
         if quantize is not None:
-            quantise(model, quantize, device=place)
+            quantise(model, quantize, device=target)
     predictor = Predictor(model, head=head)
     if quantize is not None:
         predictor.device += f", {quantize}"
     return predictor
 
 
-def _read_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[list[Feature]]:
+def _take_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[list[Feature]]:
     ahead: list[Feature] = []
     n_tokens = 0
     for feature in features:

@@ -1,6 +1,6 @@
-"""Linear layers in 8-bit integers, for reading on a processor: weights once, inputs as they come.
+"""Linear layers in 8-bit integers, for prediction on a processor: weights once, inputs as they come.
 
-Each row of weights, and each token, is scaled by its own largest number: what a document reads does not depend on its
+Each row of weights, and each token, is scaled by its own largest number: a document's result does not depend on its
 neighbours. Products are oneDNN's, exact in 32-bit integers; only the rounding to 8 bits costs accuracy.
 
 Shape letters: T tokens, D width, F features.

@@ -1,7 +1,7 @@
 """The processes that train together: torchrun's.
 
-An optimiser batch is dealt out to them by micro-batches, and gradients are summed by PyTorch's
-DistributedDataParallel; what a step costs and whether to stop is agreed upon in one small sum a step.
+The micro-batches of an optimiser batch are partitioned among them, and gradients are averaged by PyTorch's
+DistributedDataParallel; the loss, and whether to stop, is agreed upon in one small sum a step.
 """
 
 import os
@@ -194,9 +194,9 @@ def peer_errors() -> Iterator[None]:
     except (RuntimeError, ConnectionError) as error:
         if not isinstance(error, ConnectionError | distributed.DistError) and not _OF_THE_NETWORK.search(str(error)):
             raise  # it is the model's
-        said = re.sub(r"^\[[^\]]*\]\s*", "", str(error).strip()) or type(error).__name__  # without its place in C++
+        message = re.sub(r"^\[[^\]]*\]\s*", "", str(error).strip()) or type(error).__name__  # without its line in C++
         raise PeerLostError(
-            f"another process of this run has ended or does not answer: {said.splitlines()[0].split('. ')[0]}",
+            f"another process of this run has ended or does not answer: {message.splitlines()[0].split('. ')[0]}",
             where="training",
             fix="its own message says why; go on from the last checkpoint with --resume auto",
         ) from error

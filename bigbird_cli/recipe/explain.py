@@ -1,4 +1,4 @@
-"""pydantic's errors about a recipe, told with position, value and remedy."""
+"""pydantic's errors about a recipe, in our words: position, value and remedy."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def explain(error: ValidationError, text: Text, kind: type[BaseModel]) -> Recipe
         kind: the recipe's schema.
     """
     errors = error.errors(include_url=False)
-    # a default that depends on other settings is not made when one of them is wrong, which is told already
+    # a default that depends on other settings is not made when one of them is wrong, which has an error of its own
     found = [_explain_one(one, text, kind) for one in errors if one["type"] != "default_factory_not_called"]
     if len(found) == 1:
         return found[0]
@@ -41,32 +41,32 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
     if error["type"] == "extra_forbidden":
         names = fields_at(kind, tagged[:-1]) or []
         near = nearest(str(location[-1]), names)
-        told = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
-        return RecipeError(f"{parent} has no setting «{location[-1]}»", where=text.where(location, key=True), fix=told)
+        fix = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
+        return RecipeError(f"{parent} has no setting «{location[-1]}»", where=text.where(location, key=True), fix=fix)
     if error["type"] == "missing":
         around = text.where(location[:-1], key=True)
         if within := fields_at(kind, tagged):
-            told = f"add «{location[-1]}:» with {', '.join(within)}"
-            return RecipeError(f"the section {name} is missing", where=around, fix=told)
+            fix = f"add «{location[-1]}:» with {', '.join(within)}"
+            return RecipeError(f"the section {name} is missing", where=around, fix=fix)
         return RecipeError(f"the setting {name} is missing", where=around, fix=f"add it, or --set {name}=VALUE")
     where = text.where(location)
     if error["type"] == "value_error":  # a validator of ours, which names the values
-        told = error["msg"].removeprefix("Value error, ")
+        message = error["msg"].removeprefix("Value error, ")
         return RecipeError(
-            f"{name}: {told}" if name and not told.startswith(f"{name}.") else told,
+            f"{name}: {message}" if name and not message.startswith(f"{name}.") else message,
             where=text.where(location, key=True),
         )
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_tag(error, text, location)
     known = fields_at(kind, tagged)
     if known is not None:
-        fix = "remove it, or give it settings" if value is None else None
-        return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=fix)
+        remedy = "remove it, or give it settings" if value is None else None
+        return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=remedy)
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted(error)}", where=where, fix=_hint(error, value))
 
 
 def _wrong_tag(error: ErrorDetails, text: Text, location: Location) -> RecipeError:
-    """A section's field `type`, which tells its kind, is missing or names none."""
+    """A section's field `type`, which names its kind, is missing or names none."""
     section, context = ".".join(map(str, location)), error.get("ctx", {})
     if error["type"] == "union_tag_not_found":
         around = text.where(location, key=True)
@@ -77,8 +77,8 @@ def _wrong_tag(error: ErrorDetails, text: Text, location: Location) -> RecipeErr
             where = text.where((*location, "type"))
             return RecipeError(f"{tag} is no task of this command", where=where, fix=f"train it with bigbird {command}")
     near = nearest(tag, known)
-    told = (f"did you mean «{near}»? " if near else "") + f"It may be {', '.join(known)}"
-    return RecipeError(f"{section}.type is {_shown(tag)}", where=text.where((*location, "type")), fix=told)
+    fix = (f"did you mean «{near}»? " if near else "") + f"It may be {', '.join(known)}"
+    return RecipeError(f"{section}.type is {_shown(tag)}", where=text.where((*location, "type")), fix=fix)
 
 
 _QUOTES = {"string_type": "put it in quotes", "path_type": "put it in quotes"}
@@ -127,7 +127,7 @@ def sections_of(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _tag(section: type[BaseModel]) -> Any:
-    """What a section's field `type` says, by which one kind of section is told from another."""
+    """What a section's field `type` says, by which kinds of section are distinguished."""
     return section.model_fields["type"].default if "type" in section.model_fields else None
 
 

@@ -110,7 +110,7 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """The files to learn from and to judge by."""
+    """The files to learn from and to evaluate on."""
 
     train: Sources
     """One or several files or folders of training examples, or data sets of the Hugging Face hub: hub:NAME:SPLIT, or
@@ -123,7 +123,7 @@ class DataSection(Section):
     """Read at most so many training examples, for trials."""
 
     max_dev_examples: Count | None = None
-    """Judge by at most so many examples."""
+    """Evaluate on at most so many examples."""
 
     streaming: bool = False
     """Read the training data over and over as it goes, rather than prepare all of it first; optim.steps must be given.
@@ -214,7 +214,7 @@ class Optim(Section):
 
 
 class RunSection(Section):
-    """How often a run reports, judges and saves, and in which precision."""
+    """How often a run reports, evaluates and saves, and in which precision."""
 
     log_every: Annotated[Count, FREE] = 10
     """Steps between two lines of metrics."""
@@ -242,7 +242,7 @@ class RunSection(Section):
     """Stop after so many evaluations without a new best score."""
 
     ema: float | None = Field(default=None, gt=0, lt=1)
-    """Judge and keep the moving average of the weights over steps, of this decay (0.999 averages about 1,000 steps)."""
+    """Evaluate and keep the moving average of the weights over steps, of this decay: 0.999 averages about 1,000."""
 
     precision: Literal["float32", "bfloat16", "float16", "auto"] = "float32"
     """Of the arithmetic in training; the weights themselves stay float32. float16 needs a CUDA device. auto: bfloat16

@@ -20,7 +20,7 @@ POOL = 50
 def epoch_batches(
     lengths: np.ndarray, *, batch_size: int, seed: int, epoch: int, batch_tokens: int | None = None
 ) -> list[np.ndarray]:
-    """Deal the features of one epoch into optimiser batches.
+    """Split the features of one epoch into optimiser batches.
 
     The features are shuffled, pools of about `POOL` batches are sorted by length and cut, and the batches shuffled
     again: mates are of like length, which saves padding, and still differ from epoch to epoch.

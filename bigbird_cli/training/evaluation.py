@@ -30,7 +30,7 @@ def evaluate(
 ) -> dict[str, float] | None:
     """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile.
 
-    Every process computes its share of the features; that of rank zero scores them all and tells the others.
+    Every process computes its share of the features; that of rank zero scores them all for everybody.
     """
     decoder = task.decoder(dev.examples, tokenizer) if peers.is_rank_zero else None
     features = iter(dev.features)

@@ -19,7 +19,7 @@ from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.evaluation import DevSet
 from bigbird_cli.training.fitting import fit_head
-from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, StreamLoader, drawing
+from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, StreamLoader, preparing
 from bigbird_cli.training.schedule import Schedule
 from bigbird_cli.training.start import open_vocabulary, start_folder, start_model
 from bigbird_cli.training.tensorboard import require_tensorboard
@@ -100,42 +100,14 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
             check_unchanged([data.dev], keys["dev data"], offline=offline)
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
-
-        def features() -> Iterator[Feature]:
-            return task.training_features(_examples(recipe, offline=offline), tokenizer)
-
-        draw, optim = drawing(task, tokenizer), recipe.optim
-        prepared: FeatureFile | None = None
-        loader: Loader
-        if data.streaming:
-            loader = StreamLoader(
-                features, draw, seed=recipe.seed, batch_size=optim.batch_size, buffer=data.shuffle_buffer
-            )
-        else:
-            settings: dict[str, Any] = {"task": _settings(task), "max_examples": data.max_examples}
-            if recipe.model.added_tokens:  # beside the folder's files
-                settings["added_tokens"] = list(recipe.model.added_tokens)
-            train_key = keys["training data"]
-            key = keys["training data"] = content_key(train_key, settings=settings, tokenizer=folder)
-
-            def unchanged_features() -> Iterator[Feature]:
-                yield from features()
-                check_unchanged(data.train, train_key, offline=offline)  # else the cache would have a wrong name
-
-            prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
-            if not len(prepared):
-                raise DataError("the data gives nothing to learn from", where=data.train[0], fix="see task")
+        prepared = None
+        if not data.streaming:
+            key = _features_key(recipe, task, folder, source=keys["training data"])
+            prepared = _prepared(recipe, task, tokenizer, key, keys["training data"], cache=cache, offline=offline)
+            keys["training data"] = key
             if task.head_fit is not None:
                 fit_head(engine, task.head_fit, prepared, peers)
-            loader = EpochLoader(
-                prepared,
-                draw,
-                seed=recipe.seed,
-                batch_size=optim.batch_size,
-                batch_tokens=optim.batch_tokens,
-            )
-    if data.workers:
-        loader = AheadLoader(loader, workers=data.workers)
+    loader = _open_loader(recipe, task, tokenizer, prepared, offline=offline)
     evaluated = None if dev is None else dev.features
     _check_lengths(recipe, engine, [each.lengths for each in (prepared, evaluated) if each is not None])
     new_head = None
@@ -172,6 +144,51 @@ def _open_engine(recipe: Recipe, start: StartModel, tokenizer: Tokenizer, *, com
         )
     check_vocabulary(tokenizer.vocab_size, engine.config.vocab_size, where=recipe.model.start)
     return engine
+
+
+def _features_key(recipe: Recipe, task: Task, folder: Path, *, source: str) -> str:
+    """The name of what the task makes of training data whose own name is `source`, by the tokenizer in a folder."""
+    settings: dict[str, Any] = {"task": _settings(task), "max_examples": recipe.data.max_examples}
+    if recipe.model.added_tokens:  # beside the folder's files
+        settings["added_tokens"] = list(recipe.model.added_tokens)
+    return content_key(source, settings=settings, tokenizer=folder)
+
+
+def _prepared(
+    recipe: Recipe, task: Task, tokenizer: Tokenizer, key: str, source: str, *, cache: Path, offline: bool
+) -> FeatureFile:
+    """The training features on disk, made where the cache lacks them."""
+    train = recipe.data.train
+
+    def unchanged_features() -> Iterator[Feature]:
+        yield from task.training_features(_examples(recipe, offline=offline), tokenizer)
+        check_unchanged(train, source, offline=offline)  # else the cache would have a wrong name
+
+    prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
+    if not len(prepared):
+        raise DataError("the data gives nothing to learn from", where=train[0], fix="see task")
+    return prepared
+
+
+def _open_loader(
+    recipe: Recipe, task: Task, tokenizer: Tokenizer, prepared: FeatureFile | None, *, offline: bool
+) -> Loader:
+    data, optim = recipe.data, recipe.optim
+    prepare = preparing(task, tokenizer)
+    loader: Loader
+    if prepared is None:
+        loader = StreamLoader(
+            lambda: task.training_features(_examples(recipe, offline=offline), tokenizer),
+            prepare,
+            seed=recipe.seed,
+            batch_size=optim.batch_size,
+            buffer=data.shuffle_buffer,
+        )
+    else:
+        loader = EpochLoader(
+            prepared, prepare, seed=recipe.seed, batch_size=optim.batch_size, batch_tokens=optim.batch_tokens
+        )
+    return AheadLoader(loader, workers=data.workers) if data.workers else loader
 
 
 def _examples(recipe: Recipe, *, offline: bool) -> Iterator[Any]:

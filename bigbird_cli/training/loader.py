@@ -21,16 +21,16 @@ STREAM_POOL = 8
 """Optimiser batches of a stream that are sorted by length together."""
 
 _EPOCHS_KEPT = 1000
-"""Steps of a stream whose epoch is remembered; more than threads run ahead."""
+"""Steps of a stream whose epoch is remembered; more than threads prepare ahead."""
 
-Draw = Callable[[Feature, tuple[int, ...]], Feature]
+Prepare = Callable[[Feature, tuple[int, ...]], Feature]
 
 
 class Loader(Protocol):
     """Gives each step its features, ready to learn from."""
 
     n_features: int | None
-    """Training inputs an epoch; None where nobody knows."""
+    """Training inputs an epoch; None of a stream."""
     steps_per_epoch: int | None
 
     def batch(self, step: int) -> list[Feature]:
@@ -41,11 +41,11 @@ class Loader(Protocol):
 
 
 class EpochLoader:
-    """Deals prepared features into batches, epoch by epoch.
+    """Gives features in batches, epoch by epoch, each epoch in an order of its own.
 
     Args:
         features: all of them, read when they are asked for.
-        draw: makes a feature ready, given the seed for it.
+        prepare: makes a feature ready for a batch, given the seed of what is random about it.
         seed: of the run.
         batch_size, batch_tokens: as `epoch_batches` takes them.
     """
@@ -53,7 +53,7 @@ class EpochLoader:
     def __init__(
         self,
         features: Features,
-        draw: Draw,
+        prepare: Prepare,
         *,
         seed: int,
         batch_size: int,
@@ -61,39 +61,39 @@ class EpochLoader:
     ) -> None:
         self.features, self.lengths = features, np.asarray(features.lengths)
         self.n_features: int | None = len(features)
-        self._draw, self._seed = draw, seed
+        self._prepare, self._seed = prepare, seed
         self._settings: dict[str, Any] = {"batch_size": batch_size, "batch_tokens": batch_tokens}
         self._ends = [0]  # the last step of the epochs so far, with batch_tokens not all of one length
-        self._dealt: tuple[int, list[np.ndarray]] = (-1, [])
+        self._cached: tuple[int, list[np.ndarray]] = (-1, [])
         self._lock = Lock()  # several threads may ask for batches
-        self.steps_per_epoch: int | None = len(self._deal(0))
+        self.steps_per_epoch: int | None = len(self._batches_of(0))
 
     def batch(self, step: int) -> list[Feature]:
         with self._lock:
-            epoch, index = self._place(step)
-            chosen = self._deal(epoch)[index]
+            epoch, index = self._position(step)
+            chosen = self._batches_of(epoch)[index]
         return [self.ready(int(i), epoch=epoch) for i in chosen]
 
     def ready(self, index: int, *, epoch: int) -> Feature:
         """One feature as an epoch learns from it."""
-        return self._draw(self.features[index], (self._seed, epoch, index))
+        return self._prepare(self.features[index], (self._seed, epoch, index))
 
     def epoch(self, step: int) -> float:
         with self._lock:
-            epoch, index = self._place(max(1, step))
-            return epoch + (index + 1) / len(self._deal(epoch)) if step else 0.0
+            epoch, index = self._position(max(1, step))
+            return epoch + (index + 1) / len(self._batches_of(epoch)) if step else 0.0
 
-    def _place(self, step: int) -> tuple[int, int]:
+    def _position(self, step: int) -> tuple[int, int]:
         while self._ends[-1] < step:
             epoch = len(self._ends) - 1
-            self._ends.append(self._ends[-1] + len(self._deal(epoch)))
+            self._ends.append(self._ends[-1] + len(self._batches_of(epoch)))
         epoch = bisect_right(self._ends, step - 1) - 1
         return epoch, step - 1 - self._ends[epoch]
 
-    def _deal(self, epoch: int) -> list[np.ndarray]:
-        if self._dealt[0] != epoch:
-            self._dealt = (epoch, epoch_batches(self.lengths, seed=self._seed, epoch=epoch, **self._settings))
-        return self._dealt[1]
+    def _batches_of(self, epoch: int) -> list[np.ndarray]:
+        if self._cached[0] != epoch:
+            self._cached = (epoch, epoch_batches(self.lengths, seed=self._seed, epoch=epoch, **self._settings))
+        return self._cached[1]
 
 
 class StreamLoader:
@@ -101,18 +101,18 @@ class StreamLoader:
 
     Args:
         read: reads the training features once, in order.
-        draw: as of EpochLoader.
+        prepare: as of EpochLoader.
         seed: of the run.
         batch_size: features a step.
         buffer: features among which the next is drawn.
     """
 
     def __init__(
-        self, read: Callable[[], Iterator[Feature]], draw: Draw, *, seed: int, batch_size: int, buffer: int
+        self, read: Callable[[], Iterator[Feature]], prepare: Prepare, *, seed: int, batch_size: int, buffer: int
     ) -> None:
         self.n_features: int | None = None
         self.steps_per_epoch: int | None = None
-        self._read, self._draw = read, draw
+        self._read, self._prepare = read, prepare
         self._seed, self._batch_size, self._buffer = seed, batch_size, buffer
         self._stream: Iterator[tuple[int, list[tuple[int, Feature]]]] = iter(())
         self._step: int | None = None  # the last that was given
@@ -126,7 +126,7 @@ class StreamLoader:
         epoch, batch = next(self._stream)
         self._step, self._epochs[step] = step, epoch
         self._epochs.pop(step - _EPOCHS_KEPT, None)
-        return [self._draw(feature, (self._seed, epoch, index)) for index, feature in batch]
+        return [self._prepare(feature, (self._seed, epoch, index)) for index, feature in batch]
 
     def epoch(self, step: int) -> float:
         return float(self._epochs.get(step, 0))
@@ -182,6 +182,6 @@ class AheadLoader:
         return self._loader.epoch(step)
 
 
-def drawing(task: Task, tokenizer: Tokenizer) -> Draw:
+def preparing(task: Task, tokenizer: Tokenizer) -> Prepare:
     """How a task makes a feature ready for a batch."""
     return lambda feature, seed: task.corrupt(feature, tokenizer, seed=seed)

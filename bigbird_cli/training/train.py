@@ -21,7 +21,7 @@ def train(
     resume: str | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
 ) -> Iterator[Event]:
-    """Train as the recipe says, into a run folder, and tell what happens.
+    """Train as the recipe says, into a run folder, and yield what happens.
 
     The first event is Started, the last Finished. The folder itself holds the best model so far (the last one when
     there is no dev set), `checkpoints/` the state to go on from. SIGINT, SIGTERM or SIGHUP end the run after a

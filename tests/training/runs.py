@@ -52,7 +52,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Texts of words, of which the one behind `red` is asked for: 30 to learn from, 6 to judge by."""
+    """Texts of words, of which the one behind `red` is asked for: 30 to learn from, 6 to evaluate on."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
 
