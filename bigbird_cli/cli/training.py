@@ -113,7 +113,7 @@ def _words(context: typer.Context, *, without: Collection[str] = ()) -> list[str
             elif value is True:
                 yield parameter.opts[0]
             else:
-                for each in value if isinstance(value, list) else [value]:
+                for each in value if isinstance(value, list | tuple) else [value]:
                     yield from (parameter.opts[0], str(each))
 
     return list(words())

@@ -136,6 +136,7 @@ class Engine:
 
     def _step(self, batch: Sequence[MicroBatch], *, share: float) -> StepResult:
         peers, per_token = self._peers, self.head.spec.has_token_labels
+        objective = self._objective
         self.model.train()
         totals = n_targets([feature for part in batch for feature in part.features], per_token=per_token)
         sizes = [sum(feature.ids.size for feature in part.features) for part in batch]
@@ -151,7 +152,7 @@ class Engine:
             torch.manual_seed(part.seed)
             with self._summing(is_last=not own or index == own[-1]):
                 with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
-                    loss = self._objective(padded.inputs, n_targets(part.features, per_token=per_token), totals)
+                    loss = objective(padded.inputs, n_targets(part.features, per_token=per_token), totals)
                 # times their number, for their gradients are averaged
                 self.scaler.scale(loss * (peers.size if own else 0)).backward()
             if own:

@@ -148,18 +148,18 @@ def recipe_changes(before: Mapping[str, Any], recipe: Section) -> list[str]:
         `optim.lr 2e-05 → 3e-05` and the like; empty when a run of the one may be continued with the other.
     """
     old, new = dict(_leaves(dict(before))), dict(_leaves(recipe.model_dump(mode="json")))
-    free = set(_free_settings(type(recipe)))
+    free = set(free_settings(type(recipe)))
     names = [name for name in {**old, **new} if name not in free]
     return [f"{name} {old.get(name)} → {new.get(name)}" for name in names if old.get(name) != new.get(name)]
 
 
-def _free_settings(kind: type[BaseModel]) -> Iterator[str]:
+def free_settings(kind: type[BaseModel]) -> Iterator[str]:
     """The settings of a recipe, or of a section of it, that are marked FreeOnResume."""
     for name, field in kind.model_fields.items():
         if any(isinstance(mark, FreeOnResume) for mark in field.metadata):
             yield name
         for section in sections_of(field.annotation):
-            yield from (f"{name}.{below}" for below in _free_settings(section))
+            yield from (f"{name}.{below}" for below in free_settings(section))
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from bigbird_cli.backend import BACKENDS
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import RecipeError
 from bigbird_cli.recipe import (
@@ -29,8 +30,9 @@ from bigbird_cli.recipe import (
     shipped_recipes,
 )
 from bigbird_cli.recipe.explain import sections_of
+from bigbird_cli.recipe.load import free_settings
 from bigbird_cli.recipe.overrides import override_value
-from bigbird_cli.recipe.schema import COMMANDS, ModelSection
+from bigbird_cli.recipe.schema import COMMANDS, ModelSection, Recipe
 from bigbird_cli.recipe.yaml12 import Text, parse
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 
@@ -599,13 +601,35 @@ def _recipe(start: str) -> FinetuneRecipe:
 def test_only_changes_that_matter_to_a_run_are_told(recipe_file: Path) -> None:
     stored = json.loads(json.dumps(load_recipe(recipe_file).model_dump(mode="json")))
     assert recipe_changes(stored, load_recipe(recipe_file)) == []
-    assert recipe_changes(stored, load_recipe(recipe_file, overrides=["run.keep=9", "run.log_every=1"])) == []
+    free = ["run.keep=9", "run.log_every=1", "optim.micro_batch_size=1", "data.workers=2", "data.cache=elsewhere"]
+    assert recipe_changes(stored, load_recipe(recipe_file, overrides=free)) == []
     assert recipe_changes(
         stored, load_recipe(recipe_file, overrides=["optim.lr=3e-5", "model.config.block_size=16"])
     ) == [
         "optim.lr 2e-05 → 3e-05",
         "model.config.block_size None → 16",
     ]
+
+
+@pytest.mark.parametrize("kind", COMMANDS.values(), ids=COMMANDS)
+def test_what_a_resumed_run_may_change_is_marked_at_the_field(kind: type[Recipe]) -> None:
+    assert set(free_settings(kind)) == {
+        "data.cache",
+        "data.workers",
+        "optim.max_tokens_per_micro_batch",
+        "optim.micro_batch_size",
+        "run.gradient_checkpointing",
+        "run.keep",
+        "run.log_every",
+        "run.save_every",
+        "run.save_minutes",
+        "run.tensorboard",
+        "run.wait",
+    }
+
+
+def test_a_recipe_may_name_every_backend_and_no_other() -> None:
+    assert typing.get_args(Recipe.model_fields["backend"].annotation) == tuple(BACKENDS)
 
 
 def test_positions_fall_back_to_what_stands_around() -> None:

@@ -655,6 +655,11 @@ def test_signals_while_data_are_prepared(
     assert not list((tmp_path / "other").glob("checkpoints/*"))
 
 
+def test_an_unknown_option_of_a_call_is_an_error() -> None:
+    with pytest.raises(TypeError, match="lr"):
+        bb.finetune("squad", lr=1e-3)  # type: ignore[call-arg]
+
+
 def test_a_backend_without_torch_trains_without_torch(
     start: Path, data: Path, tmp_path: Path, repository: Path
 ) -> None:
