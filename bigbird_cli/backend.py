@@ -28,6 +28,8 @@ BACKENDS = {"pytorch": "bigbird_cli.pytorch"}
 
 T = TypeVar("T")
 
+Reduction = Literal["sum", "max"]
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -122,7 +124,7 @@ class Peers(Protocol):
         """Whether this is the process that writes."""
         ...
 
-    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+    def all_reduce(self, values: Sequence[float], how: Reduction) -> list[float]:
         """Each number's sum or maximum over all processes, in float64."""
         ...
 
@@ -149,7 +151,7 @@ class Alone:
 
     rank, size, is_rank_zero = 0, 1, True
 
-    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+    def all_reduce(self, values: Sequence[float], how: Reduction) -> list[float]:
         del how
         return list(values)
 

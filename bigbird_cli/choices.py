@@ -28,3 +28,9 @@ WeightsType = Literal["float32", "float16", "bfloat16", "int8"]
 
 Positions = Literal["tile", "interpolate"]
 """Where a converted model's further positions come from."""
+
+TrainingCommand = Literal["pretrain", "finetune"]
+"""The commands that train, each with a schema of its own."""
+
+ScheduleShape = Literal["linear", "cosine", "constant"]
+"""How the learning rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from bigbird_cli.api.options import choice
 from bigbird_cli.backend import Compute
+from bigbird_cli.choices import TrainingCommand
 from bigbird_cli.events import Checked, Event
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
@@ -61,9 +62,7 @@ def pretrain(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator
     return _train("pretrain", recipe, **options)
 
 
-def check(
-    recipe: str | Path, *, command: Literal["pretrain", "finetune"] = "finetune", **options: Unpack[CheckOptions]
-) -> Checked:
+def check(recipe: str | Path, *, command: TrainingCommand = "finetune", **options: Unpack[CheckOptions]) -> Checked:
     """Check recipe, data and one optimiser step, and write nothing.
 
     Args:

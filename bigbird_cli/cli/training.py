@@ -4,14 +4,14 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from typing import Literal
 
 import typer
 
+from bigbird_cli.choices import TrainingCommand
 from bigbird_cli.cli import options
 
 
-def _command(name: Literal["pretrain", "finetune"], page: str) -> Callable[..., None]:
+def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
     """A training command with its help page; both take the same options."""
 
     def run(

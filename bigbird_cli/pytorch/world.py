@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import distributed, nn
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from bigbird_cli.backend import Alone, Compute, Peers
+from bigbird_cli.backend import Alone, Compute, Peers, Reduction
 from bigbird_cli.errors import BigBirdError, PeerLostError, UsageError
 from bigbird_cli.pytorch.devices import keep_memory, pick_device, use_threads
 
@@ -46,7 +46,7 @@ class World:
         """Whether this is the process that writes."""
         return self.rank == 0
 
-    def all_reduce(self, values: Sequence[float], how: Literal["sum", "max"]) -> list[float]:
+    def all_reduce(self, values: Sequence[float], how: Reduction) -> list[float]:
         """Each number's sum or maximum over all processes."""
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
         with peer_errors():

@@ -13,6 +13,7 @@ from pydantic import (
 
 from bigbird_cli.bigbird.config import BigBirdConfig, check_setting
 from bigbird_cli.bounds import COUNT
+from bigbird_cli.choices import ScheduleShape
 from bigbird_cli.errors import ModelError, nearest
 from bigbird_cli.section import Amount, Count, Section
 from bigbird_cli.tasks.causal import CausalLanguageModelling
@@ -157,7 +158,7 @@ class Optim(Section):
     warmup: float = Field(0.1, ge=0, lt=1)
     """Fraction of all optimiser steps over which the rate climbs from 0."""
 
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    schedule: ScheduleShape = "linear"
     """How the rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""
 
     batch_size: Count = 32

@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
+
+from bigbird_cli.choices import ScheduleShape
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Schedule:
 
     n_steps: int
     warmup: float
-    shape: Literal["linear", "cosine", "constant"]
+    shape: ScheduleShape
 
     def at(self, step: int) -> float:
         """The share of the peak at a step, counted from 1; neither the first nor the last is wasted on a rate of 0."""
