@@ -1,6 +1,7 @@
 """The plain call answers as the command does: records in order, exact offsets, nothing hidden, failures in place."""
 
 import json
+import pickle
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
@@ -133,6 +134,12 @@ def test_a_result_carries_its_request_with_the_text(tiny_qa_model: Path) -> None
     for read in (lambda: results[1].prediction, lambda: results[1].receipt, lambda: results[1].record()):
         with pytest.raises(DataError, match="rows:3: no row"):
             read()
+
+
+def test_a_result_travels_between_processes(tiny_qa_model: Path) -> None:
+    requests = [ask(SHORT, "who?", id=7), failed("no row", name="rows:3")]
+    for result in answer_all(requests, model=tiny_qa_model, top_k=2):
+        assert pickle.loads(pickle.dumps(result)).to_dict() == result.to_dict()
 
 
 def test_a_request_without_a_question_or_with_one_too_many_fails_alone(

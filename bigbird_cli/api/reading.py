@@ -7,18 +7,18 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 
 from bigbird_cli.api.options import as_arguments, data_error
 from bigbird_cli.api.prefetch import prefetched
-from bigbird_cli.api.reader import Reader
+from bigbird_cli.api.reader import Reader, T
 from bigbird_cli.api.requests import Receipt, Request, Result
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, ModelError, UsageError
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask
+from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import EncodedDocument, FailedDocument, encode_document, why_empty
 from bigbird_cli.text.windows import Window, owned_sums
 
@@ -62,7 +62,7 @@ EncodeSecond = Callable[[str | None], np.ndarray | None]
 
 
 def read(
-    reader: Reader[Any],
+    reader: Reader[T],
     requests: Iterable[Request | None],
     *,
     decoder: Callable[[Sequence[str]], RequestDecoder[P]],
@@ -157,7 +157,7 @@ class _Planned:
 
 def _groups(
     requests: Iterable[Request | None],
-    reader: Reader[Any],
+    reader: Reader[T],
     encode_second: EncodeSecond,
     result: ResultOf[P, R],
     progress: _Progress,
@@ -187,10 +187,10 @@ def _groups(
     yield group
 
 
-class _Planner:
+class _Planner(Generic[T]):
     """Tokenises the documents of requests and plans their windows; the last document is kept for the next request."""
 
-    def __init__(self, reader: Reader[Any], encode_second: EncodeSecond, progress: _Progress) -> None:
+    def __init__(self, reader: Reader[T], encode_second: EncodeSecond, progress: _Progress) -> None:
         self._reader, self._encode_second, self._progress = reader, encode_second, progress
         self._document: EncodedDocument | None = None
         self._has_warned = False
@@ -219,7 +219,7 @@ class _Planner:
         return self._document
 
     def _windows(self, n_tokens: int, n_second: int) -> list[Window]:
-        task: ReadingTask = self._reader.task
+        task = self._reader.task
         capacity = task.capacity(n_second)
         if self._reader.on_long == "window" or n_tokens <= capacity:
             return task.plan_windows(n_tokens, n_second)
@@ -253,7 +253,7 @@ class _Planner:
 
 def _read_group(
     group: Sequence[_Planned | R],
-    reader: Reader[Any],
+    reader: Reader[T],
     decoder: Callable[[Sequence[str]], RequestDecoder[P]],
     result: ResultOf[P, R],
     progress: _Progress,
@@ -265,14 +265,13 @@ def _read_group(
     failed: set[int] = set()
 
     def features() -> Iterator[Feature]:
-        windowed: ReadingTask = reader.task
         for index, entry in enumerate(group):
             if not isinstance(entry, _Planned):
                 continue
             for window, owned in zip(entry.plan, owned_sums(entry.plan), strict=True):
                 if index in failed:
                     break
-                yield windowed.window_feature(
+                yield reader.task.window_feature(
                     entry.document, window, owned, reader.tokenizer, example=index, second=entry.second
                 )
 
@@ -310,12 +309,12 @@ def _read_group(
             yield finished(index, entry.request)
 
 
-def check_asked(texts: Mapping[str, str], reader: Reader[Any], encode: Callable[[str], np.ndarray]) -> None:
+def check_asked(texts: Mapping[str, str], reader: Reader[T], encode: Callable[[str], np.ndarray]) -> None:
     """Raise UsageError for a second text that fits beside no document, each with what to call it in errors.
 
     What is asked of every document is checked before the first is read: the mistake is none of the documents'.
     """
-    task: ReadingTask = reader.task
+    task = reader.task
     for text, where in texts.items():
         try:
             task.plan_windows(1, len(encode(text)))
