@@ -219,32 +219,17 @@ def classify_all(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    labels, pair = options.pop("labels", None), options.pop("pair", None)
-    multi, closed, top_k = options.pop("multi", False), options.pop("closed", False), options.pop("top_k", None)
-    column, threshold = options.pop("text_column", None), options.pop("threshold", None)
-    combine = options.pop("combine", None)
+    labels, threshold = options.pop("labels", None), options.get("threshold")
     if threshold is not None and not 0 < threshold < 1:
         problem = f"{threshold} is no threshold: it would give all labels, or none"
         raise UsageError(problem, where="threshold", fix="give a number above 0 and below 1")
     if labels is not None:
-        if pair is not None:
-            raise UsageError(_BESIDE_LABELS, where="pair", fix="leave it out")
-        if threshold is not None and not multi:
-            problem = "a threshold is for several labels, and one of these is right"
-            raise UsageError(problem, where="threshold", fix="leave it out, or let any number be right: multi=True")
-        return _with_labels(
-            inputs,
-            labels_of(labels),
-            model or DEFAULT_LABELS_MODEL,
-            options,
-            column=column,
-            multi=multi,
-            closed=closed,
-            top_k=top_k,
-            threshold=threshold,
-            combine=combine,
-        )
-    for name, value in (("multi", multi), ("closed", closed), ("top_k", top_k)):
+        return _with_labels(inputs, labels_of(labels), model or DEFAULT_LABELS_MODEL, options)
+    for name, value in (
+        ("multi", options.pop("multi", False)),
+        ("closed", options.pop("closed", False)),
+        ("top_k", options.pop("top_k", None)),
+    ):
         if value:
             raise UsageError("this is for labels of your own", where=name, fix="give labels, or leave it out")
     if model is None:
@@ -256,23 +241,21 @@ def classify_all(
                 " (bigbird finetune classify-imdb) and name its folder: model=runs/classify-imdb"
             ),
         )
-    return _with_own_labels(inputs, model, options, column=column, pair=pair, threshold=threshold, combine=combine)
+    return _with_own_labels(inputs, model, options)
 
 
 def _with_labels(
-    inputs: Iterable[Input | None],
-    labels: Mapping[str, str],
-    model: str | Path,
-    options: ReadingOptions,
-    *,
-    column: str | None,
-    multi: bool,
-    closed: bool,
-    top_k: int | None,
-    threshold: float | None,
-    combine: Combine | None,
+    inputs: Iterable[Input | None], labels: Mapping[str, str], model: str | Path, options: ClassifyOptions
 ) -> Iterator[ZeroShotResult]:
     """Compare documents with labels that are embedded once."""
+    column, combine = options.pop("text_column", None), options.pop("combine", None)
+    multi, closed, top_k = options.pop("multi", False), options.pop("closed", False), options.pop("top_k", None)
+    threshold = options.pop("threshold", None)
+    if options.pop("pair", None) is not None:
+        raise UsageError(_BESIDE_LABELS, where="pair", fix="leave it out")
+    if threshold is not None and not multi:
+        problem = "a threshold is for several labels, and one of these is right"
+        raise UsageError(problem, where="threshold", fix="leave it out, or let any number be right: multi=True")
     if top_k is not None and top_k < 1:
         raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
     if closed and (multi or len(labels) < 2):
@@ -311,16 +294,11 @@ def _with_labels(
 
 
 def _with_own_labels(
-    inputs: Iterable[Input | None],
-    model: str | Path,
-    options: ReadingOptions,
-    *,
-    column: str | None,
-    pair: str | None,
-    threshold: float | None,
-    combine: Combine | None,
+    inputs: Iterable[Input | None], model: str | Path, options: ClassifyOptions
 ) -> Iterator[ClassifyResult]:
-    """Read documents with the labels that a model was trained on."""
+    """Classify documents with the labels that a model was trained on."""
+    column, pair = options.pop("text_column", None), options.pop("pair", None)
+    threshold, combine = options.pop("threshold", None), options.pop("combine", None)
     reader = open_reader(
         Classification,
         model,
