@@ -286,7 +286,11 @@ def _with_labels(
     columns = (column,) if column else (task.text_column, "text")
     return read(
         reader,
-        requests_of(reject_pairs(inputs, _BESIDE_LABELS, fix="leave it out"), text=columns, id_=task.id_column),
+        requests_of(
+            reject_pairs(inputs, _BESIDE_LABELS, fix="leave it out", id_=task.id_column),
+            text=columns,
+            id_=task.id_column,
+        ),
         decoder=lambda names: task.decoder_for(names, embeddings()),
         result=partial(ZeroShotResult, labels=tuple(labels), combine=task.combine, is_multi=task.multi, top_k=top_k),
         encode_second=reject_second,
@@ -332,7 +336,7 @@ def _with_own_labels(
     if pair is not None:
         check_asked({pair: "pair"}, reader, lambda text: task.encode_pair(text, reader.tokenizer))
     requests = requests_of(
-        inputs if takes_pairs else reject_pairs(inputs, _TRAINED_WITHOUT, fix=_NO_PAIR),
+        inputs if takes_pairs else reject_pairs(inputs, _TRAINED_WITHOUT, fix=_NO_PAIR, id_=task.id_column),
         text=(column,) if column else (task.text_column, "text"),
         second=(task.pair_column or "pair", "pair") if takes_pairs else (),
         id_=task.id_column,

@@ -91,7 +91,7 @@ def requests_of(
 
 def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str) -> Request:
     example = f'{{"{text[0]}": ..., "id": ...}}'
-    name = row.fields.get(id_, row.fields.get("id"))
+    name = _id_of(row, id_)
     other = first_of(second, row)
     try:
         document = Document(row.where, text_of(row, first_of(text, row) or text[0], example=example))
@@ -100,12 +100,17 @@ def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str) -> R
         return Request(FailedDocument(row.where, error), id=name, row=row)
 
 
-def reject_pairs(inputs: Iterable[Input | None], problem: str, *, fix: str) -> Iterator[Input | None]:
+def _id_of(row: Row, column: str) -> object:
+    """Its owner's name for a row."""
+    return row.fields.get(column, row.fields.get("id"))
+
+
+def reject_pairs(inputs: Iterable[Input | None], problem: str, *, fix: str, id_: str) -> Iterator[Input | None]:
     """Put an error in the place of each row that has a second text in its "pair", which would go unread."""
     for each in inputs:
         if isinstance(each, Row) and not is_empty(each.fields.get("pair")):
             error = DataError(problem, where=each.where, fix=fix)
-            yield Request(FailedDocument(each.where, error), id=each.fields.get("id"), row=each)
+            yield Request(FailedDocument(each.where, error), id=_id_of(each, id_), row=each)
         else:
             yield each
 

@@ -57,10 +57,12 @@ def test_a_model_without_pairs_refuses_the_option_and_the_row_that_has_one(
     result = invoke("classify", "-", "-m", tiny_classify_model, "--pair", "the lamp", stdin="ada lit it")
     assert result.exit_code == 2
     assert "the model was trained without second texts" in result.stderr
-    rows = '{"text": "ada lit it", "pair": "the lamp"}\n{"text": "ada lit it", "pair": null}\n{"text": "ada lit it"}\n'
+    single = {"text": "ada lit it"}
+    rows = "\n".join(map(json.dumps, [single | {"pair": "the lamp", "id": 7}, single | {"pair": None}, single]))
     result = invoke("classify", "-m", tiny_classify_model, "--json", stdin=rows)
     found = records(result.stdout)
     assert result.exit_code == 1
+    assert found[0]["id"] == 7
     assert found[0]["error"] == {
         "problem": "the model was trained without second texts",
         "where": "standard input:1",
@@ -304,6 +306,13 @@ def test_none_of_these_is_said_unless_one_must_be_right(invoke: Any, tmp_path: P
     assert isinstance(sure, dict)
     assert (record["label"], sure["label"]) == (None, max(sure["scores"], key=sure["scores"].__getitem__))
     assert sure["none_score"] == 0
+
+
+def test_a_row_with_a_second_text_is_refused_beside_labels_of_ones_own(invoke: Any, tiny_label_model: Path) -> None:
+    rows = '{"text": "ada lit it", "pair": "the lamp"}\n{"text": "ada lit it", "pair": ""}\n'
+    found = records(invoke("classify", "--labels", "lamp,sea", "-m", tiny_label_model, "--json", stdin=rows).stdout)
+    assert found[0]["error"]["problem"] == "beside labels of your own there is no second text"
+    assert found[1]["label"] in ("lamp", "sea")
 
 
 def test_rows_are_labelled_as_they_stream_in(invoke: Any, tiny_label_model: Path) -> None:
