@@ -117,7 +117,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def start_run(out: Path, resume: str | None) -> Path | None:
-    """Decide where a run begins, and refuse to write into what it was not told to.
+    """Decide where a run begins, and never write into an existing run unasked.
 
     Args:
         out: the run folder.
