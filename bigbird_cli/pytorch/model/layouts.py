@@ -60,9 +60,7 @@ class PaddedRows:
         return x_BWD[:, : self.shape[1]]
 
     def split(self, x_BNWH: Tensor) -> list[Tensor]:
-        return [
-            (x_BNWH if group.index is None else x_BNWH[group.index])[:, :, : group.n_tokens] for group in self.groups
-        ]
+        return [x_BNWH[_documents(group), :, : group.n_tokens] for group in self.groups]
 
     def join(self, parts_GNWH: Sequence[Tensor]) -> Tensor:
         first = parts_GNWH[0]
@@ -70,9 +68,12 @@ class PaddedRows:
             return first
         joined_BNWH = first.new_zeros(self.shape[0], first.shape[1], self.width, first.shape[3])
         for group, part_GNWH in zip(self.groups, parts_GNWH, strict=True):
-            documents = slice(None) if group.index is None else group.index
-            joined_BNWH[documents, :, : part_GNWH.shape[2]] = part_GNWH
+            joined_BNWH[_documents(group), :, : part_GNWH.shape[2]] = part_GNWH
         return joined_BNWH
+
+
+def _documents(group: Group) -> Tensor | slice:
+    return slice(None) if group.index is None else group.index
 
 
 @dataclass(frozen=True)

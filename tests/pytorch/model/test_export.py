@@ -15,6 +15,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 
 import bigbird_cli as bb
 from bigbird_cli.errors import ModelError
+from bigbird_cli.pytorch.model import chunking
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
 KINDS = (
@@ -111,6 +112,15 @@ def test_a_batch_of_any_length_is_exported_without_a_mask(n_tokens: int) -> None
     model, (ids, _) = build("BigBirdForMaskedLM"), batch(n_tokens=n_tokens)
     program = export(model, ids, dynamic_shapes={"input_ids": {0: Dim("rows", min=1)}}).module()
     assert_same(program(ids[:2]), model(ids[:2]), None)
+
+
+@torch.no_grad()
+def test_a_program_is_not_chunked_for_this_machines_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, (ids, mask) = build("BigBirdModel", num_hidden_layers=1), batch()
+    n_nodes = [len(export(model, ids, mask).graph.nodes)]
+    monkeypatch.setattr(chunking, "CHUNK_TOKENS", 8)
+    n_nodes.append(len(export(model, ids, mask).graph.nodes))
+    assert n_nodes[0] == n_nodes[1]
 
 
 @torch.no_grad()
