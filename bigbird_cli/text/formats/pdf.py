@@ -15,14 +15,16 @@ from itertools import pairwise
 from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.streams import LONGEST
 from bigbird_cli.processes import python_command, python_environment
-from bigbird_cli.text.formats.paged import PagedText, TextBuilder
+from bigbird_cli.text.formats.paged import PagedText, TextBuilder, reject_length
 from bigbird_cli.text.formats.pdf_layout import Line, mean_size, reading_order
 from bigbird_cli.text.formats.source import EXTRA, copy_whole, reject_other_kinds
 
 _PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
 PAGE_SECONDS: Final = 60
 """A page may take, before the process ends itself; common ones take some milliseconds."""
+_MOST_PAGES: Final = 100_000
 _LONGEST_ANSWER: Final = 1 << 26
 """Bytes of a page's lines, at most: some 400,000 lines."""
 
@@ -150,7 +152,7 @@ def _ask(file: BinaryIO, name: str) -> _Answer:
 
 
 def _listen(output: IO[bytes], answer: _Answer, name: str) -> None:
-    n_pages = 0
+    n_pages = n_characters = 0
     asked = time.monotonic()
     while line := output.readline(_LONGEST_ANSWER):
         if not line.endswith(b"\n"):
@@ -165,9 +167,14 @@ def _listen(output: IO[bytes], answer: _Answer, name: str) -> None:
             raise _failure(error, name)
         if "outline" in told:
             n_pages = told["pages"]
+            if n_pages > _MOST_PAGES:
+                raise DataError(f"it says that it has {n_pages:,} pages", where=name, fix=_REPAIR)
             answer.outline = [(title, page, height) for title, page, height in told["outline"]]
         else:
             lines = [_line(*parts) for parts in told["lines"]]
+            n_characters += sum(len(line.text) for line in lines)
+            if n_characters > LONGEST:
+                reject_length(name)
             answer.pages.append(_Page(told["label"], [line for line in lines if line.text], told["images"]))
     at = f"at page {len(answer.pages) + 1:,} of {n_pages:,}" if n_pages else "at its beginning"
     problem = f"takes more than {PAGE_SECONDS} s" if time.monotonic() - asked >= PAGE_SECONDS else "breaks down"
@@ -325,12 +332,16 @@ class _Writer:
 
     def _by_outline(self, outline: list[tuple[str, int, float | None]]) -> Iterator[tuple[str, int]]:
         """The sections of the outline: where a line of the page has the title, else at the height where it leads."""
+        titles: dict[int, list[str]] = {}
         for title, page, height in outline:
             lines = self._starts.get(page)
             if not lines:
                 continue
-            wanted = _plain(title)
-            same = [start for start, line in lines if wanted and _plain(line.text).startswith(wanted[:60])]
+            if page not in titles:
+                titles[page] = [_plain(line.text) for _, line in lines]
+            wanted = _plain(title)[:60]
+            plain = zip(lines, titles[page], strict=True)
+            same = [start for (start, _), text in plain if wanted and text.startswith(wanted)]
             below = [start for start, line in lines if height is not None and line.bottom < height]
             yield title, (same or below or [lines[0][0]])[0]
 
@@ -403,7 +414,7 @@ class _Shape:
     def _margin(self, line: Line, index: int) -> float:
         """Where most lines around a line begin, of its column."""
         near = self._lines[max(0, index - self._NEAR) : index + self._NEAR]
-        lefts = Counter(round(other.left) for other in near if other.left < line.right and other.right > line.left)
+        lefts = Counter(round(other.left) for other in near if other.left <= line.right and other.right >= line.left)
         return lefts.most_common(1)[0][0]
 
     def _is_full(self, last: Line, line: Line, index: int) -> bool:

@@ -14,6 +14,10 @@ _FEWEST_ROWS = 5
 """Lines that are cut by the same gap, at least, to be the lines of two columns."""
 
 
+_MOST_COLUMNS = 20
+_MOST_LINES = 10_000
+"""Of a page whose lines are put in order; beyond, as of maps and drawings, they stay as they are drawn."""
+
 _TOLERANCE = 3.0
 """Points by which the lines of a column may begin before it, or go on beyond it."""
 
@@ -68,8 +72,8 @@ def reading_order(lines: Sequence[Line]) -> list[Line]:
     do. Elsewhere, and where a gap cuts the lines of two columns of prose, columns are read from left to right, between
     the lines that go across. Lines that are turned otherwise than most come last.
     """
-    if not lines:
-        return []
+    if not lines or len(lines) > _MOST_LINES:
+        return list(lines)
     turns = Counter[int]()
     for line in lines:
         turns[line.turn] += len(line.text)
@@ -126,9 +130,9 @@ def _parted(lines: Sequence[Line]) -> list[Line] | None:
     return parted
 
 
-def _by_columns(lines: Sequence[Line]) -> list[Line]:
+def _by_columns(lines: Sequence[Line], *, depth: int = 0) -> list[Line]:
     """Columns from left to right, from top to bottom, between the lines that go across."""
-    gutter = _gutter(lines)
+    gutter = _gutter(lines) if depth < _MOST_COLUMNS else None
     if gutter is None:
         return _downwards(lines)
     ordered: list[Line] = []
@@ -140,9 +144,9 @@ def _by_columns(lines: Sequence[Line]) -> list[Line]:
         elif line.left >= gutter:
             right.append(line)
         else:
-            ordered += [*_by_columns(left), *_by_columns(right), line]
+            ordered += [*_by_columns(left, depth=depth + 1), *_by_columns(right, depth=depth + 1), line]
             left, right = [], []
-    return ordered + _by_columns(left) + _by_columns(right)
+    return ordered + _by_columns(left, depth=depth + 1) + _by_columns(right, depth=depth + 1)
 
 
 def _downwards(lines: Sequence[Line]) -> list[Line]:
@@ -162,7 +166,7 @@ def _gutter(lines: Sequence[Line]) -> float | None:
     """Where a column begins beside another; None where none does."""
     begins = Counter(round(line.left) for line in lines)
     best: tuple[int, float] | None = None
-    for left, n in begins.items():
+    for left, n in begins.most_common(_MOST_COLUMNS):
         if n < _FEWEST_LINES:
             continue
         gutter = left - _TOLERANCE

@@ -31,7 +31,10 @@ _MEMORY = 2 << 30
 """Bytes of memory for a document besides its own size."""
 
 _MOST_OUTLINE = 10_000
-_HYPHENS = "\ufffe\x02"  # what PDFium gives for a hyphen at a line's end, and for the line's end with it
+_FARTHEST = 1e6  # points
+_HYPHENS = ("\ufffe", "\x02")  # what PDFium gives for a hyphen at a line's end, and for the line's end with it
+_LINE = re.compile("[^\r\n\ufffe\x02]+")
+_WORD = re.compile(r"\S+")
 _WIDE_GAP = 1.5
 """Line heights between two words of a line that are cells of a table."""
 _GAP = 0.8
@@ -135,7 +138,9 @@ def _lines(text_page: Any) -> Iterator[list[object]]:
 
     def box_of(position: int) -> tuple[float, float, float, float]:
         pdfium.FPDFText_GetLooseCharBox(text_page, index_of(position), pointer)
-        return box.left, box.right, box.bottom, box.top
+        edges = box.left, box.right, box.bottom, box.top
+        # a damaged font or matrix gives numbers that are none, or beyond all paper
+        return edges if all(-_FARTHEST < edge < _FARTHEST for edge in edges) else (0.0, 0.0, 0.0, 0.0)
 
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
 
@@ -155,37 +160,21 @@ def _lines(text_page: Any) -> Iterator[list[object]]:
             return word
         return f"{match[1]}^{match[2]}" if after else f"^{match[1]} {match[2]}"
 
-    start = 0
-    while start < len(text):
-        end = start
-        while end < len(text) and text[end] not in "\r\n" and text[end] not in _HYPHENS:
-            end += 1
-        hyphen = end < len(text) and text[end] in _HYPHENS
-        words = list(_words(text, start, end))
-        if words:
-            boxes = [(*box_of(first), *box_of(last - 1)) for first, last in words]
-            angle = pdfium.FPDFText_GetCharAngle(text_page, index_of(words[0][0]))
-            turn = round(math.degrees(angle)) % 360
-            texts = [text[first:last] for first, last in words]
-            if turn == 0:
-                texts = [apart(word, *ends) for word, ends in zip(texts, words, strict=True)]
-            yield [*_segments(texts, boxes, turn), turn, hyphen]
-        start = end + 1
+    for line in _LINE.finditer(text):
+        words = [match.span() for match in _WORD.finditer(text, *line.span())]
+        if not words:
+            continue
+        boxes = [(*box_of(first), *box_of(last - 1)) for first, last in words]
+        angle = pdfium.FPDFText_GetCharAngle(text_page, index_of(words[0][0]))
+        turn = round(math.degrees(angle)) % 360
+        texts = [text[first:last] for first, last in words]
+        if turn == 0:
+            texts = [apart(word, *ends) for word, ends in zip(texts, words, strict=True)]
+        hyphen = text[line.end() : line.end() + 1] in _HYPHENS
+        yield [*_segments(texts, boxes, turn), turn, hyphen]
 
 
-def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    begun = None
-    for i in range(start, end + 1):
-        if i < end and not text[i].isspace():
-            begun = i if begun is None else begun
-        elif begun is not None:
-            yield begun, i
-            begun = None
-
-
-def _segments(
-    words: list[str], boxes: Sequence[tuple[float, ...]], turn: int
-) -> tuple[list[list[object]], float, float]:
+def _segments(words: list[str], boxes: Sequence[tuple[float, ...]], turn: int) -> tuple[list[list[Any]], float, float]:
     """A line's words, together but for wide gaps, with their left and right; and the line's bottom and top.
 
     The latter are of most words. Lines that run upwards, downwards or upside down are turned into the horizontal first.
@@ -198,13 +187,14 @@ def _segments(
     usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else math.inf
     if len(gaps) > 1 and max(gaps) < min(_EVEN * min(gaps), _WIDEST * height):
         gaps = [0.0] * len(gaps)  # a line that is spaced out to its column's width
-    segments: list[list[object]] = [[words[0], placed[0][0], placed[0][1]]]
+    segments: list[list[Any]] = [[words[0], placed[0][0], placed[0][1]]]
     for word, place, gap in zip(words[1:], placed[1:], gaps, strict=True):
         if gap > _WIDE_GAP * height or (gap > _GAP * height and gap > 2 * usual):
             segments.append([word, place[0], place[1]])
         else:
-            segments[-1][0] = f"{segments[-1][0]} {word}"
-            segments[-1][2] = place[1]
+            text, left, right = segments[-1]
+            # to the left where the text runs from right to left
+            segments[-1] = [f"{text} {word}", min(left, place[0]), max(right, place[1])]
     return segments, bottom, bottom + height
 
 

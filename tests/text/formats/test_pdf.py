@@ -318,6 +318,28 @@ def test_what_is_no_pdf_is_named(data: bytes, problem: str) -> None:
         read_pdf(io.BytesIO(data), "a.pdf")
 
 
+def test_mirrored_text_is_read() -> None:
+    lines = [f"BT /F 10 Tf -1 0 0 1 400 {700 - 12 * i} Tm ({line}) Tj ET" for i, line in enumerate(PROSE)]
+    assert PROSE[0] in " ".join(read("\n".join(lines)).text.split())
+
+
+def test_places_beyond_all_paper_are_read() -> None:
+    far = "BT /F 10 Tf 1e30 0 0 1e30 1e35 700 Tm (far away) Tj ET"
+    assert PROSE[0] in read(f"{far}\n{drawn(*column(*PROSE))}").text
+
+
+def test_a_drawing_of_very_many_lines_keeps_their_order() -> None:
+    numbers = [str(i) for i in range(12_000)]
+    page = drawn(*((5 + 7 * (i % 80), 790 - i // 80, number) for i, number in enumerate(numbers)), size=1)
+    assert read(page).text.split() == numbers
+
+
+def test_a_count_of_pages_that_cannot_be_is_an_error(program: Path) -> None:
+    program.write_text('print(\'{"pages": 100001, "outline": []}\', flush=True)\n')
+    with pytest.raises(DataError, match="it says that it has 100,001 pages"):
+        read("")
+
+
 def test_a_cut_document_gives_its_text_or_an_error() -> None:
     whole = pdf_bytes([drawn(*column(*PROSE))] * 3)
     for share in range(1, 10):
