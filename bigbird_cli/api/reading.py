@@ -199,7 +199,7 @@ class _Planner(Generic[T]):
         """Make a request ready; DataError where it cannot be read."""
         document = self._tokenized(request)
         second = self._encode_second(request.second)
-        plan = self._windows(len(document), 0 if second is None else len(second))
+        plan = self._windows(document, 0 if second is None else len(second))
         planned = _Planned(request, document, second, plan)
         self._warn_of_cost(planned)
         return planned
@@ -218,11 +218,11 @@ class _Planner(Generic[T]):
             raise DataError(f"the document {why_empty(self._document)}", fix="give a document with text in it")
         return self._document
 
-    def _windows(self, n_tokens: int, n_second: int) -> list[Window]:
-        task = self._reader.task
+    def _windows(self, document: EncodedDocument, n_second: int) -> list[Window]:
+        task, n_tokens = self._reader.task, len(document)
         capacity = task.capacity(n_second)
         if self._reader.on_long == "window" or n_tokens <= capacity:
-            return task.plan_windows(n_tokens, n_second)
+            return task.plan(document, n_second)
         if self._reader.on_long == "error":
             others = f" beside the {n_second} others" if n_second else ""
             raise DataError(

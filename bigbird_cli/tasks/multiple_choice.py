@@ -26,7 +26,7 @@ from bigbird_cli.tasks.base import (
     finite_output,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage, Gatherer, WindowedTask, pack
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ScoredTask, WindowedTask, pack
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import owned_sums
@@ -64,7 +64,7 @@ class ChoicePrediction:
     coverage: Coverage
 
 
-class MultipleChoice(WindowedTask):
+class MultipleChoice(WindowedTask, ScoredTask):
     """Choose among several answers to a question on a text."""
 
     head: ClassVar[str] = "choices"

@@ -276,26 +276,6 @@ class WindowedTask(TaskSection):
         for window, owned in zip(plan, owned_sums(plan), strict=True):
             yield self.window_feature(document, window, owned, tokenizer, example=example, second=second, labels=labels)
 
-    @abstractmethod
-    def blank(self, name: str, coverage: Coverage) -> Any:
-        """A prediction that says nothing of the example of this name."""
-
-    @abstractmethod
-    def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
-        """Measure predictions against the untouched gold of their examples."""
-
-    def score_names(self, examples: Sequence[Any], features: Features) -> list[str]:
-        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
-
-        Args:
-            examples: those to be predicted.
-            features: their model inputs, from `encode(examples, tokenizer)`.
-        """
-        lengths = {each.example: len(each.source.document) for each in features if each.source is not None}
-        coverages = [Coverage(lengths[i], 0, 0, 0, 0) for i in range(len(examples))]
-        blank = [self.blank(example.id, coverage) for example, coverage in zip(examples, coverages, strict=True)]
-        return list(self.score(blank, examples))
-
     @model_validator(mode="before")
     @classmethod
     def _stride_is_overlap(cls, values: Any) -> Any:
@@ -318,6 +298,30 @@ class WindowedTask(TaskSection):
         return self
 
 
+class ScoredTask(TaskSection):
+    """A task whose predictions are measured against gold."""
+
+    @abstractmethod
+    def blank(self, name: str, coverage: Coverage) -> Any:
+        """A prediction that says nothing of the example of this name."""
+
+    @abstractmethod
+    def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
+        """Measure predictions against the untouched gold of their examples."""
+
+    def score_names(self, examples: Sequence[Any], features: Features) -> list[str]:
+        """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.
+
+        Args:
+            examples: those to be predicted.
+            features: their model inputs, from `encode(examples, tokenizer)`.
+        """
+        lengths = {each.example: len(each.source.document) for each in features if each.source is not None}
+        coverages = [Coverage(lengths[i], 0, 0, 0, 0) for i in range(len(examples))]
+        blank = [self.blank(example.id, coverage) for example, coverage in zip(examples, coverages, strict=True)]
+        return list(self.score(blank, examples))
+
+
 class ReadingTask(WindowedTask):
     """A task by which a command reads documents: what `api` needs of it."""
 
@@ -334,3 +338,7 @@ class ReadingTask(WindowedTask):
         Raises:
             ModelError: the model's outputs are not what the task needs.
         """
+
+    def plan(self, document: EncodedDocument, n_second: int = 0) -> list[Window]:
+        """Plan the windows of a document, see `plan_windows`."""
+        return self.plan_windows(len(document), n_second)

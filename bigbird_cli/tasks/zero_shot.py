@@ -24,7 +24,7 @@ from bigbird_cli.tasks.base import (
     examples_of,
     finite_output,
 )
-from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, ScoredTask, pack, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
@@ -67,7 +67,7 @@ class Match:
     coverage: Coverage
 
 
-class ZeroShot(ReadingTask):
+class ZeroShot(ReadingTask, ScoredTask):
     """Choose among labels that are named with each text."""
 
     head: ClassVar[str] = "embedding"

@@ -26,7 +26,7 @@ from bigbird_cli.tasks.classify.data import Columns, LabelledText, read_examples
 from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
 from bigbird_cli.tasks.classify.problems import PROBLEMS, Problem, names_of
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
@@ -34,7 +34,7 @@ MOST_GRADES = 10
 """Labels that are numbers and more than this are probably measurements."""
 
 
-class Classification(ReadingTask):
+class Classification(ReadingTask, ScoredTask):
     """Tell what a document is: one of several labels, any of several, or a number."""
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mean_absolute_error"})

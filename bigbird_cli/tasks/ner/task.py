@@ -39,7 +39,7 @@ from bigbird_cli.tasks.ner.tags import (
     tags_of,
     unusual_tag,
 )
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
 from bigbird_cli.tasks.words import Units, units_of
 from bigbird_cli.text.documents import EncodedDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ MOST_PARTIAL = 63
 """Outputs that the bits of a number hold."""
 
 
-class NamedEntities(ReadingTask):
+class NamedEntities(ReadingTask, ScoredTask):
     """Find the entities of a document, and say of which type each is."""
 
     head: ClassVar[str] = "token_labels"

@@ -19,11 +19,11 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import encoding, scores
 from bigbird_cli.tasks.qa.spans import QAPrediction, SpanDecoder
 from bigbird_cli.tasks.qa.squad import QAExample, iterate_examples
-from bigbird_cli.tasks.windowed import Coverage, ReadingTask, settings_for
+from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 
-class QuestionAnswering(ReadingTask):
+class QuestionAnswering(ReadingTask, ScoredTask):
     """Find the span of a document that answers a question, or say that there is none."""
 
     head: ClassVar[str] = "span"
