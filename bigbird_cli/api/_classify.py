@@ -313,8 +313,7 @@ def _with_own_labels(
     )
     task = reader.task
     if threshold is not None and not task.kind.has_threshold:
-        given = "a number" if task.problem == "regression" else "one label"
-        problem = f"a threshold is for several labels, and the model gives {given}"
+        problem = f"a threshold is for several labels, and the model gives {task.kind.gives}"
         raise UsageError(problem, where="threshold", fix="leave it out")
     # a folder of another program does not say whether it knows pairs
     takes_pairs = task.pair_column is not None or reader.opened.folder.task is None

@@ -42,6 +42,9 @@ class Problem(ABC):
     metric_by_length: ClassVar[str]
     """The score that is also given by the length of documents."""
 
+    gives: ClassVar[str]
+    """What a document is given, for messages."""
+
     example_label: ClassVar[str]
     """A label as JSON, for messages."""
 
@@ -90,6 +93,7 @@ class OneLabel(Problem):
 
     problem_type = "single_label_classification"
     main_metric = metric_by_length = "accuracy"
+    gives = "one label"
     example_label = '"a label"'
     folders_are_labels = True
     has_threshold = False
@@ -126,6 +130,7 @@ class SeveralLabels(Problem):
 
     problem_type = "multi_label_classification"
     main_metric = metric_by_length = "f1_micro"
+    gives = "several labels"
     example_label = '["a label", ...]'
     folders_are_labels = False
     has_threshold = True
@@ -187,6 +192,7 @@ class OneNumber(Problem):
     problem_type = "regression"
     main_metric = "pearson"
     metric_by_length = "mse"
+    gives = "a number"
     example_label = "0.5"
     folders_are_labels = False
     has_threshold = False
