@@ -23,6 +23,21 @@ class Excerpt(NamedTuple):
     cut_after: bool
 
 
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Find the sentences of a text: start and end of each, in reading order, without the white space around them."""
+    found, start = [], 0
+    for match in _SENTENCE_END.finditer(text):
+        if not _ABBREVIATION.search(text, max(0, match.start() - 8), match.start() + 1):
+            found.append((start, match.end()))
+            start = match.end()
+    trimmed = []
+    for first, stop in [*found, (start, len(text))]:
+        covered = text[first:stop]
+        if covered.strip():
+            trimmed.append((stop - len(covered.lstrip()), first + len(covered.rstrip())))
+    return trimmed
+
+
 def sentence_around(text: str, start: int, end: int) -> Excerpt:
     """Find the sentence (or sentences) that hold text[start:end], at most _AROUND characters more on either side."""
     low, high = max(0, start - _AROUND), min(len(text), end + _AROUND)
