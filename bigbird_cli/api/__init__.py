@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from bigbird_cli.api._qa import answer as answer
     from bigbird_cli.api._qa import answer_all as answer_all
     from bigbird_cli.api._qa import questions_on as questions_on
+    from bigbird_cli.api._select import SelectRecord as SelectRecord
+    from bigbird_cli.api._select import SelectResult as SelectResult
+    from bigbird_cli.api._select import select as select
+    from bigbird_cli.api._select import select_all as select_all
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
@@ -67,6 +71,8 @@ _HOMES = {
     "Request": "bigbird_cli.api.requests",
     "Result": "bigbird_cli.api.requests",
     "RowItem": "bigbird_cli.api._former",
+    "SelectRecord": "bigbird_cli.api._select",
+    "SelectResult": "bigbird_cli.api._select",
     "TextItem": "bigbird_cli.api._former",
     "ZeroShotResult": "bigbird_cli.api._classify",
     "answer": "bigbird_cli.api._qa",
@@ -87,6 +93,8 @@ _HOMES = {
     "pretrain": "bigbird_cli.api.training",
     "questions_on": "bigbird_cli.api._qa",
     "read_inputs": "bigbird_cli.api.inputs",
+    "select": "bigbird_cli.api._select",
+    "select_all": "bigbird_cli.api._select",
     "tokenize": "bigbird_cli.api.tokenizing",
     "tokenize_all": "bigbird_cli.api.tokenizing",
     "tokenize_documents": "bigbird_cli.api._former",

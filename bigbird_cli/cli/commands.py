@@ -19,6 +19,7 @@ from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
 from bigbird_cli.cli.qa import qa
+from bigbird_cli.cli.select import select
 from bigbird_cli.cli.tokenize import tokenize
 from bigbird_cli.cli.training import finetune, pretrain
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (qa, ner, classify, tokenize, pretrain, finetune, convert):
+for command in (qa, ner, classify, select, tokenize, pretrain, finetune, convert):
     app.command(cls=Command)(guarded(command))
 
 Shell = Literal["auto", "bash", "zsh", "fish", "powershell", "pwsh"]

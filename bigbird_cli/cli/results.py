@@ -15,7 +15,7 @@ from bigbird_cli.messages import shortened, visible
 from bigbird_cli.text.sentences import sentence_around
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, ZeroShotResult
+    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, SelectResult, ZeroShotResult
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
     from bigbird_cli.tasks.qa.spans import Span
 
@@ -212,6 +212,20 @@ class Labels(Drawing):
             if evidence := record.get("evidence"):
                 facts.append(f"most at characters {evidence['start']}-{evidence['end']}")
             self._print_facts(*facts)
+        self._print_receipt(record["receipt"])
+
+
+class Sentences(Drawing):
+    """Draws the results of `bigbird select`."""
+
+    def show(self, result: "SelectResult") -> None:
+        """Write one result: the document, its sentences with their scores, and what of the document was read."""
+        record = result.record()
+        self._heading(record["source"])
+        for sentence in record["sentences"]:
+            line = Text(f"{sentence['score']:6.1%}  ", style="dim")
+            line.append(shortened(_flat(sentence["text"])), style="bold" if sentence["score"] >= SURE else "default")
+            self._print(line.append(f"  {sentence['start']}-{sentence['end']}", style="dim"))
         self._print_receipt(record["receipt"])
 
 

@@ -1,0 +1,75 @@
+"""`bigbird select`: the sentences of documents that support a question or a statement best."""
+
+from typing import Annotated
+
+import typer
+
+from bigbird_cli import bounds
+from bigbird_cli.cli import options, reading
+
+_EXAMPLE = '{"text": ..., "id": ...}'
+
+
+def select(
+    query: Annotated[
+        str,
+        typer.Option(
+            "--query", "-q", metavar="TEXT", parser=options.text, help="A question or a statement.", **options.INPUT
+        ),
+    ],
+    files: options.Files = None,
+    model: options.Model = "classify-mini",
+    text_column: options.TextColumn = None,
+    top_k: Annotated[
+        int,
+        typer.Option("--top-k", "-k", help="Sentences to give.", **options.number(bounds.TOGETHER), **options.OUTPUT),
+    ] = 3,
+    newline: options.Newline = None,
+    batch_size: options.BatchSize = 8,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    quantize: options.Quantize = None,
+    as_json: options.Json = False,
+    offline: options.Offline = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+) -> None:
+    """Select the sentences of documents that support a question or a statement best; no training is needed.
+
+    A score is a sentence's share: those of all sentences of a document add up to 1. Whether any of them answers the
+    question at all is what `bigbird qa` says.
+
+    A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of its "text". Without FILE,
+    standard input is read: rows of JSON, or one text.
+
+    \b
+    Examples:
+      bigbird select article.txt --query "Who kept the light?"
+      bigbird select contracts/ --query "The lease may be ended early." --top-k 5 --json
+      cat article.txt | bigbird select - --query "When was it built?"
+    """
+    skipped = reading.SkippedFiles()
+    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE)
+
+    from bigbird_cli import api
+    from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.results import Sentences
+
+    progress = ReadingProgress(quiet=quiet)
+    results = api.select_all(
+        inputs,
+        query,
+        model=model,
+        text_column=text_column,
+        top_k=top_k,
+        newline=newline,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        quantize=quantize,
+        offline=offline,
+        read_ahead=True,
+        on_progress=progress.show,
+    )
+    show = Sentences().show
+    reading.show_results(results, show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
