@@ -205,12 +205,13 @@ class _Planner(Generic[T]):
         return planned
 
     def _tokenized(self, request: Request) -> EncodedDocument:
-        if self._document is None or self._document.text != request.text:
+        if self._document is None or (self._document.text, self._document.pages) != (request.text, request.pages):
             self._document = None  # lets the one before go while this one is read
             self._document = encode_document(
                 request.text,
                 self._reader.tokenizer,
                 name=request.name,
+                pages=request.pages,
                 newline=self._reader.newline,
                 on_progress=self._progress.tokenizing(request),
             )

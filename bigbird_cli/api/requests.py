@@ -8,6 +8,7 @@ from typing import Any, Generic, Required, TypedDict, TypeVar
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdError, ErrorRecord
 from bigbird_cli.text.documents import Document, FailedDocument
+from bigbird_cli.text.formats.paged import Page
 
 P = TypeVar("P")
 D = TypeVar("D", bound=Mapping[str, Any])
@@ -38,6 +39,11 @@ class Request:
     def text(self) -> str:
         """The document's text; empty where it could not be had."""
         return self.document.text if isinstance(self.document, Document) else ""
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """The document's pages; none where it has none, or could not be had."""
+        return self.document.pages if isinstance(self.document, Document) else ()
 
 
 class Receipt(TypedDict):

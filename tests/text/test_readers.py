@@ -2,17 +2,19 @@
 
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
+import bigbird_cli as bb
+from bigbird_cli.api import reading
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import patterns
-from bigbird_cli.text.documents import Document, encode_document, read_documents
+from bigbird_cli.text.documents import Document, EncodedDocument, encode_document, read_documents
 from bigbird_cli.text.formats.paged import Page, PagedText
 from bigbird_cli.text.readers import READERS
-from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
+from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus
 
 PAGES = (Page("i", 0), Page("1", 4), Page("2", 8))
@@ -52,6 +54,18 @@ def test_pages_go_with_a_document_through_its_tokens(repository: Path, paged: Pa
     encoded = encode_document(document.text, tokenizer, pages=document.pages)
     assert encoded.pages == PAGES
     assert [encoded.text[page.start :][:3] for page in encoded.pages] == ["𝔸ne", "Two", "Thr"]
+
+
+def test_the_pages_of_a_file_are_there_where_a_task_decodes(paged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[EncodedDocument] = []
+
+    def encode(text: str, tokenizer: Tokenizer, **options: Any) -> EncodedDocument:
+        decoded.append(encode_document(text, tokenizer, **options))
+        return decoded[-1]
+
+    monkeypatch.setattr(reading, "encode_document", encode)
+    bb.answer(paged / "a.feeds", "Two or three?", model="qa-mini", device="cpu", threads=1)
+    assert [document.pages for document in decoded] == [PAGES]
 
 
 def test_plain_text_has_no_pages_and_any_other_suffix_is_plain_text(tmp_path: Path) -> None:
