@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from email import message_from_bytes
 from email.header import decode_header
 from email.message import Message
@@ -18,6 +19,9 @@ from bigbird_cli.text.formats.source import read_whole
 
 _HEAD: Final = ("Subject", "From", "To", "Cc", "Date")
 _MOST_PARTS: Final = 10_000
+_LONGEST_HEAD: Final = 1 << 16
+"""Characters of a field whose encoded words are decoded: the time of that grows with the square of their number."""
+
 _DEEPEST: Final = 100
 """Parts within parts, at most: forwards of forwards stay far below."""
 
@@ -81,8 +85,10 @@ class _Reader:
     def _parts(self, part: Message, depth: int) -> Iterator[str]:
         """Add the text of a part and of those in it; gives what is attached."""
         self._n_parts += 1
-        if depth > _DEEPEST or self._n_parts > _MOST_PARTS:
+        if depth > _DEEPEST:
             raise _too_deep(self._name)
+        if self._n_parts > _MOST_PARTS:
+            raise DataError(f"it has more than {_MOST_PARTS:,} parts", where=self._name, fix="save its parts as files")
         kind = part.get_content_type()
         parts = part.get_payload()
         file_name = _file_name(part)
@@ -149,10 +155,10 @@ def _file_name(part: Message) -> str:
 
 def _words(text: str) -> str:
     """Text of a head: its encoded words decoded, and bytes beyond ASCII, which the parser keeps as lone surrogates."""
-    try:
-        pieces = decode_header(text)
-    except (ValueError, LookupError):  # base64 that is none, and the like
-        pieces = [(text, None)]
+    pieces: list[tuple[bytes | str, str | None]] = [(text, None)]
+    if len(text) < _LONGEST_HEAD:
+        with suppress(ValueError, LookupError):  # of base64 that is none, and the like
+            pieces = decode_header(text)
     words = (
         _decode(piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogateescape"), name)
         for piece, name in pieces

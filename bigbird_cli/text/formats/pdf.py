@@ -178,7 +178,9 @@ def _listen(output: IO[bytes], answer: _Answer, name: str) -> None:
             answer.pages.append(_Page(told["label"], [line for line in lines if line.text], told["images"]))
     at = f"at page {len(answer.pages) + 1:,} of {n_pages:,}" if n_pages else "at its beginning"
     problem = f"takes more than {PAGE_SECONDS} s" if time.monotonic() - asked >= PAGE_SECONDS else "breaks down"
-    raise DataError(f"PDFium, which reads PDFs, {problem} {at}: the file is damaged", where=name, fix=_REPAIR)
+    raise DataError(
+        f"PDFium, which reads PDFs, {problem} {at}: the file is damaged, or too large", where=name, fix=_REPAIR
+    )
 
 
 def _failure(error: str, name: str) -> DataError:

@@ -1,6 +1,7 @@
 """Mail messages as text."""
 
 import io
+import time
 from email.message import EmailMessage
 
 import pytest
@@ -132,6 +133,17 @@ def test_parts_nested_without_end_are_an_error(depth: int) -> None:
 def test_messages_in_messages_without_end_are_an_error() -> None:
     with pytest.raises(DataError, match="its parts are nested more than 100 deep"):
         read(b"Subject: x\nContent-Type: message/rfc822\n\n" * 500 + b"text")
+
+
+def test_too_many_parts_are_an_error() -> None:
+    with pytest.raises(DataError, match="it has more than 10,000 parts"):
+        read(b"Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 10_001)
+
+
+def test_a_head_without_end_takes_no_time() -> None:
+    started = time.monotonic()
+    assert read(b"Subject: " + b"=?utf-8?q?a?= " * 100_000 + b"\n\nx").text.startswith("Subject: =?utf-8?q?a?=")
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
