@@ -85,13 +85,21 @@ class Canvas:
 
 def rowwise_columns(paragraphs: Sequence[str]) -> tuple[bytes, str]:
     canvas = Canvas(9)
-    left = [line for paragraph in paragraphs[:4] for line in canvas.lines(paragraph, 235)][:60]
-    right = [line for paragraph in paragraphs[4:8] for line in canvas.lines(paragraph, 235)][:60]
+    columns = [
+        [(line, i) for i, paragraph in enumerate(part) for line in canvas.lines(paragraph, 235)][:60]
+        for part in (paragraphs[:4], paragraphs[4:8])
+    ]
+    left, right = ([line for line, _ in column] for column in columns)
     for i in range(max(len(left), len(right))):
         for x, lines in ((50, left), (315, right)):
             if i < len(lines):
                 canvas.draw(x, 790 - 11 * i, lines[i])
-    return canvas.done(), joined(" ".join(left), " ".join(right))
+    shown = [
+        " ".join(line for line, number in column if number == i)
+        for column in columns
+        for i in sorted({number for _, number in column})
+    ]
+    return canvas.done(), joined(*shown)
 
 
 def upwards(paragraphs: Sequence[str]) -> tuple[bytes, str]:

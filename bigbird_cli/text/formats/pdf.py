@@ -45,6 +45,9 @@ _RARELY = 0.025
 """Share of lines with a hyphen at the end below which a document breaks lines at hyphens alone; where words are broken
 it is 0.05 to 0.3."""
 
+_ONE_IN = 20
+"""Lines of a short document of which one may end so."""
+
 _ALONE = re.compile(r"^(?:page )?[^\w]*|[^\w]*(?: of \d+| / \d+)?$", re.IGNORECASE)
 """What stands around the number of a page: "Page 3", "- 3 -", "3 / 12"."""
 
@@ -254,7 +257,7 @@ class _Hyphens:
             words = [word.casefold() for word in _WORD.findall(line.text)]
             self._words.update(words[1 : -1 if line.hyphen else None] or words[:0])
             self._heads.update(word.split("-", 1)[0] for word in words if "-" in word)
-        self._are_rare = n_hyphens < _RARELY * n_lines
+        self._are_rare = n_hyphens < _RARELY * n_lines or (n_hyphens == 1 and n_lines >= _ONE_IN)
 
     def knows(self, text: str) -> bool:
         """Whether the first word of a text stands within a line elsewhere."""

@@ -81,12 +81,13 @@ def main() -> None:
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # not on Windows
+    if sys.platform in ("win32", "darwin"):  # the one has no such limits, the other does not hold this one
         return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
     most = _MEMORY + os.fstat(0).st_size
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _page(document: Any, index: int) -> dict[str, object]:

@@ -126,7 +126,7 @@ def test_a_word_of_capitals_is_joined() -> None:
 
 
 def test_a_hyphen_stays_in_a_document_that_breaks_no_words() -> None:
-    lines = [f"Line {i} of a text of many lines, none of which is broken," for i in range(45)]
+    lines = [f"Line {i} of a text of many lines, none of which is broken," for i in range(25)]
     lines[20] = "and where they drank a great deal of the very best of port-"
     page = drawn(*column(*lines[:21], "wine of the year, all of them but the youngest of sons,", *lines[22:], top=780))
     assert "best of port-wine of the year" in read(page).text
