@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.file_types import START, check_plain_text
+from bigbird_cli.files.streams import TO_UTF8
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.flow import Flow
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
@@ -131,7 +132,7 @@ def decode_html(data: bytes, name: str, *, encoding: str | None = None) -> str:
         raise DataError(
             f"the byte 0x{data[error.start]:02x} at offset {error.start} is not {encoding.upper()} text",
             where=name,
-            fix=f"name its encoding, for instance --encoding {'cp1252' if encoding == 'utf-8' else 'utf-8'}",
+            fix=TO_UTF8 if encoding == "utf-8" else "let its head name the encoding that it is in",
         ) from None
 
 

@@ -81,7 +81,7 @@ def test_a_given_encoding_wins_over_the_head() -> None:
 def test_a_wrong_byte_is_an_error_that_names_the_remedy() -> None:
     with pytest.raises(DataError, match="the byte 0xe9 at offset 6 is not UTF-8 text") as error:
         read(b"<p>caf\xe9")
-    assert "--encoding cp1252" in str(error.value.fix)
+    assert "iconv -f WINDOWS-1252" in str(error.value.fix)
 
 
 @pytest.mark.parametrize(("page", "problem"), [(b" \n", "is empty"), (b"%PDF-1.4 x", "this is a PDF document")])
