@@ -44,6 +44,8 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "rich": {"cli"},
     "typer": {"cli"},
     "tokenizers": {"text"},
+    "pypdfium2": {"text"},
+    "selectolax": {"text"},
     "safetensors": {"weights"},
     "sentencepiece": {"text"},
     "sklearn": {"tasks"},
