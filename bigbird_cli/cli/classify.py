@@ -7,11 +7,13 @@ import typer
 
 from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion, options, reading
+from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import UsageError
 
 _EXAMPLE = '{"text": ..., "pair": ..., "id": ...}'
 
 
+@reads_documents()
 def classify(
     files: options.Files = None,
     labels: Annotated[
@@ -87,18 +89,8 @@ def classify(
             "--combine", help="How the windows of a document are made one.  [default: as trained]", **options.OUTPUT
         ),
     ] = None,
-    window: options.Window = None,
-    overlap: options.Overlap = None,
-    on_long: options.OnLong = "window",
-    newline: options.Newline = None,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    *,
+    shared: Shared,
 ) -> None:
     """Classify documents of any length: with labels that you name, or with those that a model was trained on.
 
@@ -127,7 +119,7 @@ def classify(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Labels
 
-    progress, drawing = ReadingProgress(quiet=quiet), Labels()
+    progress, drawing = ReadingProgress(quiet=shared.quiet), Labels()
     results = api.classify_all(
         inputs,
         labels=labels_file if labels is None else labels,
@@ -139,16 +131,8 @@ def classify(
         top_k=top_k,
         threshold=threshold,
         combine=combine,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        batch_size=batch_size,
-        device=device,
-        threads=threads,
-        quantize=quantize,
-        offline=offline,
-        read_ahead=True,
-        on_progress=progress.show,
+        **shared.reading(progress),
     )
-    reading.show_results(results, drawing.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(
+        results, drawing.show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress
+    )

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from bigbird_cli.cli import options, reading
+from bigbird_cli.cli.shared import Shared, reads_documents
 
 _EXAMPLE = '{"text": ..., "id": ...}'
 
 
+@reads_documents()
 def ner(
     files: options.Files = None,
     model: options.Model = "ner-mini",
@@ -46,18 +48,8 @@ def ner(
             **options.OUTPUT,
         ),
     ] = None,
-    window: options.Window = None,
-    overlap: options.Overlap = None,
-    on_long: options.OnLong = "window",
-    newline: options.Newline = None,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    *,
+    shared: Shared,
 ) -> None:
     """Find the named entities of documents of any length.
 
@@ -72,7 +64,7 @@ def ner(
       bigbird ner --model runs/ner --json < texts.jsonl
     """
     if list_types:
-        _list_types(model, offline=offline, as_json=as_json)
+        _list_types(model, offline=shared.offline, as_json=shared.as_json)
         return
     skipped = reading.SkippedFiles()
     inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE)
@@ -81,27 +73,19 @@ def ner(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Entities
 
-    progress, drawing = ReadingProgress(quiet=quiet), Entities()
+    progress, drawing = ReadingProgress(quiet=shared.quiet), Entities()
     results = api.ner_all(
         inputs,
         model=model,
         text_column=text_column,
         types=None if types is None else [name for name in map(str.strip, types.split(",")) if name],
         min_score=min_score,
-        group=drawing.on_terminal and not as_json if group is None else group,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        batch_size=batch_size,
-        device=device,
-        threads=threads,
-        quantize=quantize,
-        offline=offline,
-        read_ahead=True,
-        on_progress=progress.show,
+        group=drawing.on_terminal and not shared.as_json if group is None else group,
+        **shared.reading(progress),
     )
-    reading.show_results(results, drawing.show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(
+        results, drawing.show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress
+    )
 
 
 def _list_types(model: str, *, offline: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from bigbird_cli import bounds
 from bigbird_cli.cli import options, reading
+from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 _FIX = "name a text file, or - for standard input"
 
 
+@reads_documents()
 def qa(
     files: options.Files = None,
     context: Annotated[
@@ -74,18 +76,8 @@ def qa(
             **options.OUTPUT,
         ),
     ] = None,
-    window: options.Window = None,
-    overlap: options.Overlap = None,
-    on_long: options.OnLong = "window",
-    newline: options.Newline = None,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    *,
+    shared: Shared,
 ) -> None:
     """Answer questions about documents of any length.
 
@@ -116,28 +108,18 @@ def qa(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Answers
 
-    progress = ReadingProgress(quiet=quiet)
+    progress = ReadingProgress(quiet=shared.quiet)
     results = api.answer_all(
         _requests(paths, [question for question, _ in asked], skipped),
         model=model,
         asked=dict(asked),
-        top_k=top_k if as_json else max(2, top_k),  # a reader is shown how close the runner-up is
+        top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
-        window=window,
-        overlap=overlap,
-        on_long=on_long,
-        newline=newline,
-        batch_size=batch_size,
-        device=device,
-        threads=threads,
-        quantize=quantize,
-        offline=offline,
-        read_ahead=True,
-        on_progress=progress.show,
+        **shared.reading(progress),
     )
     show = Answers(most=top_k).show
-    reading.show_results(results, show, named=paths, skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(results, show, named=paths, skipped=skipped, as_json=shared.as_json, progress=progress)
 
 
 def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:

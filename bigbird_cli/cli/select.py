@@ -6,10 +6,12 @@ import typer
 
 from bigbird_cli import bounds
 from bigbird_cli.cli import options, reading
+from bigbird_cli.cli.shared import Shared, reads_documents
 
 _EXAMPLE = '{"text": ..., "id": ...}'
 
 
+@reads_documents(without=frozenset({"window", "overlap", "on_long"}))
 def select(
     query: Annotated[
         str,
@@ -24,15 +26,8 @@ def select(
         int,
         typer.Option("--top-k", "-k", help="Sentences to give.", **options.number(bounds.TOGETHER), **options.OUTPUT),
     ] = 3,
-    newline: options.Newline = None,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
+    *,
+    shared: Shared,
 ) -> None:
     """Select the sentences of documents that support a question or a statement best; no training is needed.
 
@@ -55,21 +50,14 @@ def select(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Sentences
 
-    progress = ReadingProgress(quiet=quiet)
+    progress = ReadingProgress(quiet=shared.quiet)
     results = api.select_all(
         inputs,
         query,
         model=model,
         text_column=text_column,
         top_k=top_k,
-        newline=newline,
-        batch_size=batch_size,
-        device=device,
-        threads=threads,
-        quantize=quantize,
-        offline=offline,
-        read_ahead=True,
-        on_progress=progress.show,
+        **shared.reading(progress),
     )
     show = Sentences().show
-    reading.show_results(results, show, named=files or [], skipped=skipped, as_json=as_json, progress=progress)
+    reading.show_results(results, show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress)

@@ -1,0 +1,59 @@
+"""The options that every command which reads documents takes, declared once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from bigbird_cli.cli import options
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import ReadingOptions
+    from bigbird_cli.cli.progress import ReadingProgress
+
+_OUTPUT = frozenset({"as_json", "quiet", "debug"})
+"""Options of the command line alone; the others are those of the api's calls, by the same names."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What was given of the shared options; in the order in which help shows them."""
+
+    window: options.Window = None
+    overlap: options.Overlap = None
+    on_long: options.OnLong = "window"
+    newline: options.Newline = None
+    batch_size: options.BatchSize = 8
+    device: options.Device = "auto"
+    threads: options.Threads = None
+    quantize: options.Quantize = None
+    as_json: options.Json = False
+    offline: options.Offline = False
+    quiet: options.Quiet = False
+    debug: options.Debug = False  # the boundary reads it
+
+    def reading(self, progress: "ReadingProgress") -> "ReadingOptions":
+        """The options of an api's call, which tells the progress how far it has come."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OUTPUT}
+        return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
+
+
+def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options, but for some; it takes what was given of them as its argument `shared`."""
+    names = [field.name for field in fields(Shared) if field.name not in without]
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            command(**values, shared=Shared(**given))
+
+        own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]
+        options_ = [inspect.signature(Shared).parameters[name] for name in names]
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *options_)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return with_options
