@@ -1,5 +1,7 @@
 """What can be asked of a model besides its states: attention weights, head masks, global tokens, kept keys."""
 
+from typing import Any
+
 import pytest
 import torch
 import transformers
@@ -15,7 +17,7 @@ LENGTHS = [100, 61, 9]
 
 
 def model(**changes: object) -> BigBirdModel:
-    settings = {
+    settings: dict[str, Any] = {
         "vocab_size": 100,
         "hidden_size": 16,
         "num_hidden_layers": 2,
@@ -58,16 +60,16 @@ def test_returned_weights_sum_to_one_have_the_inputs_length_and_say_what_was_rea
     out = reader(ids, mask, output_attentions=True, output_hidden_states=True)
     assert [w.shape for w in out.attentions] == [(3, 2, 100, 100)] * 2
     assert [s.shape for s in out.hidden_states] == [(3, 100, 16)] * 3
-    attention = reader.encoder.layer[1].attention
-    values = attention.self.value(out.hidden_states[1]).unflatten(-1, (2, 8)).transpose(1, 2)
+    block: Any = reader.encoder.layer[1]
+    values = block.attention.self.value(out.hidden_states[1]).unflatten(-1, (2, 8)).transpose(1, 2)
     for row, n in enumerate(LENGTHS):
         weights = out.attentions[1][row, :, :n]
         torch.testing.assert_close(weights.sum(-1), torch.ones(2, n))
         assert (weights[:, :, n:] == 0).all()
         # the states that leave the attention are these weights' sums of the values
         read = (weights @ values[row]).transpose(0, 1).flatten(1)
-        states = attention.output(read, out.hidden_states[1][row, :n])
-        after = reader.encoder.layer[1].output(reader.encoder.layer[1].intermediate(states), states)
+        states = block.attention.output(read, out.hidden_states[1][row, :n])
+        after = block.output(block.intermediate(states), states)
         torch.testing.assert_close(after, out.last_hidden_state[row, :n], rtol=0, atol=1e-5)
         assert (out.attentions[1][row, :, n:] == 0).all()
 
@@ -107,6 +109,7 @@ def test_a_head_that_is_masked_is_not_heard(attention_type: str) -> None:
     reader = model(attention_type=attention_type)
     ids, mask = batch()
     masked = reader(ids, mask, head_mask=torch.tensor([0.0, 1.0])).last_hidden_state
+    block: Any
     for block in reader.encoder.layer:
         block.attention.output.dense.weight[:, :8] = 0
     torch.testing.assert_close(masked, reader(ids, mask).last_hidden_state, rtol=0, atol=1e-6)

@@ -311,6 +311,8 @@ def test_cached_generation_equals_uncached(options: dict[str, Any], attention_ty
 
 def test_generation_gives_prompts_of_all_lengths_what_each_gets_alone() -> None:
     model = decoder()
+    padding = model.config.pad_token_id
+    assert padding is not None
     lengths = (LIMIT + 5, 3, LIMIT - 1, 40, 3, 200)
     ids, mask = text(200, n_texts=len(lengths)), torch.zeros(len(lengths), 200)
     for row, length in enumerate(lengths):
@@ -319,7 +321,7 @@ def test_generation_gives_prompts_of_all_lengths_what_each_gets_alone() -> None:
     for row, length in enumerate(lengths):
         alone = generate(model, ids[row : row + 1, :length], max_new_tokens=12)[0]
         assert together[row, : len(alone)].tolist() == alone.tolist()
-        assert (together[row, len(alone) :] == model.config.pad_token_id).all()
+        assert (together[row, len(alone) :] == padding).all()
 
 
 def test_a_decoder_with_cross_attention_generates_the_same_with_a_cache() -> None:

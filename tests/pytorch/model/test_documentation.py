@@ -79,7 +79,7 @@ def build(kind: str, **changes: Any) -> torch.nn.Module:
         **{"is_decoder": is_decoder, "add_cross_attention": is_decoder, **changes},
     )
     pooler = {"add_pooling_layer": True} if kind in WITH_CHOSEN_POOLER else {}
-    expected = contextlib.nullcontext()
+    expected: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if kind == "BigBirdForMaskedLM" and config.is_decoder:
         expected = pytest.warns(bb.BigBirdWarning, match="is_decoder")
     with expected:
@@ -198,7 +198,7 @@ def test_an_argument_that_is_unknown_or_given_twice_is_an_error(kind: str) -> No
 
 def test_the_trainer_of_transformers_keeps_every_documented_column() -> None:
     model = build("BigBirdForQuestionAnswering")
-    trainer = types.SimpleNamespace(model=model, _signature_columns=None, label_names=["start_positions"])
+    trainer: Any = types.SimpleNamespace(model=model, _signature_columns=None, label_names=["start_positions"])
     transformers.Trainer._set_signature_columns_if_needed(trainer)
     assert {"token_type_ids", "question_lengths", "end_positions"} <= set(trainer._signature_columns)
     assert "inputs" not in trainer._signature_columns

@@ -1,5 +1,7 @@
 """Documents of a batch are sorted by their own length, whatever stands beside them."""
 
+from collections.abc import Sequence
+
 import torch
 
 from bigbird_cli.pytorch.model.documents import Group, group_documents
@@ -24,7 +26,7 @@ def groups(lengths: list[int], *, width: int, **changes: object) -> list[Group]:
     return sort(is_token, shape=(len(lengths), width), **changes)
 
 
-def summary(found: list[Group]) -> dict[tuple[str, int], list[int] | None]:
+def summary(found: list[Group]) -> dict[tuple[str, int], Sequence[int] | None]:
     return {(g.kernel, g.n_tokens): g.rows for g in found}
 
 
@@ -40,6 +42,7 @@ def test_documents_of_as_many_blocks_share_a_kernel_call() -> None:
 def test_a_mask_is_cut_and_filled_to_the_groups_length() -> None:
     found = {g.n_tokens: g.is_token for g in groups([28, 29, 31], width=31)}
     assert found[28] is None  # every position is a token
+    assert found[32] is not None
     assert found[32].sum(dim=1).tolist() == [29, 31]
     assert found[32].shape == (2, 32)
 
@@ -57,6 +60,7 @@ def test_alike_gives_every_document_the_batchs_length_as_transformers_does() -> 
 def test_without_a_mask_the_last_block_may_be_open() -> None:
     (group,) = sort(None, shape=(2, 30))
     assert (group.n_tokens, group.rows) == (32, None)
+    assert group.is_token is not None
     assert group.is_token.sum(dim=1).tolist() == [30, 30]
 
 
@@ -66,4 +70,5 @@ def test_a_document_ends_after_its_last_token_even_if_others_before_are_masked()
     is_token[0, 37:] = False
     (group,) = sort(is_token, shape=(1, 40))
     assert group.n_tokens == 40
+    assert group.is_token is not None
     assert group.is_token[0].tolist() == is_token[0].tolist()

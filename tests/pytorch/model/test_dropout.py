@@ -58,6 +58,7 @@ def test_gradients_pass_where_the_input_was_kept(has_residual: bool) -> None:
     torch.testing.assert_close(x.grad, out.detach() - (5 if has_residual else 0))
     assert set(x.grad.unique().tolist()) == {0.0, 1 / 0.75}
     if plus is not None:
+        assert plus.grad is not None
         assert (plus.grad == 1).all()
 
 

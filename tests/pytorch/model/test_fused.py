@@ -4,7 +4,9 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from bigbird_cli.bigbird.pattern import BlockPattern, block_pattern, causal_patt
 from bigbird_cli.pytorch.model.kernels import KERNELS
 
 HEADS = 2
-PATTERNS = {
+PATTERNS: dict[str, dict[str, Any]] = {
     "drawn": {"n_random": 3},
     "repeated": {"n_random": 3, "variant": "transformers-eval", "max_tokens": 4096},
     "causal": {"n_random": 2},
@@ -26,7 +28,9 @@ def pattern_of(kind: str, *, n_blocks: int, block_size: int) -> BlockPattern:
     return draw(n_blocks=n_blocks, block_size=block_size, n_heads=HEADS, layer=0, **PATTERNS[kind])
 
 
-def assert_same_as_reference(kernel: object, pattern: BlockPattern, *, width: int, device: str, rtol: float) -> None:
+def assert_same_as_reference(
+    kernel: Callable[..., torch.Tensor], pattern: BlockPattern, *, width: int, device: str, rtol: float
+) -> None:
     """Compare values and gradients over two documents, of which one is padded."""
     n_tokens = pattern.n_blocks * pattern.block_size
     generator = torch.Generator().manual_seed(0)
@@ -39,8 +43,8 @@ def assert_same_as_reference(kernel: object, pattern: BlockPattern, *, width: in
     is_token = is_token.to(device)
     results = []
     for attend in (kernel, KERNELS["reference"]):
-        own = [x.to(device).clone().requires_grad_() for x in qkv]
-        out = attend(*own, is_token, pattern)  # type: ignore[operator]
+        q, k, v = own = [x.to(device).clone().requires_grad_() for x in qkv]
+        out = attend(q, k, v, is_token, pattern)
         (out * weights).sum().backward()
         results.append([(out * is_token[:, None, :, None]).detach(), *(x.grad for x in own)])
     for got, want in zip(*results, strict=True):
@@ -63,10 +67,10 @@ def test_a_key_block_lists_its_readers_as_often_as_they_read_it(kind: str) -> No
 
 def test_what_is_not_on_a_gpu_is_gathered() -> None:
     pattern = pattern_of("drawn", n_blocks=13, block_size=16)
-    qkv = torch.randn(3, 1, HEADS, 13 * 16, 16)
-    assert torch.equal(KERNELS["fused"](*qkv, None, pattern), KERNELS["gather"](*qkv, None, pattern))
+    q, k, v = torch.randn(3, 1, HEADS, 13 * 16, 16)
+    assert torch.equal(KERNELS["fused"](q, k, v, None, pattern), KERNELS["gather"](q, k, v, None, pattern))
     with pytest.raises(ValueError, match="needs a pattern"):
-        KERNELS["fused"](*qkv, None, None)
+        KERNELS["fused"](q, k, v, None, None)
 
 
 def test_the_programs_are_right_where_triton_interprets_them() -> None:
@@ -99,10 +103,10 @@ def test_in_bfloat16_they_are_as_near_as_the_gathered_ones() -> None:
         pytest.skip("no GPU")
     pattern = pattern_of("drawn", n_blocks=20, block_size=64)
     generator = torch.Generator("cuda").manual_seed(0)
-    qkv = [torch.randn(2, HEADS, 20 * 64, 32, device="cuda", generator=generator) for _ in range(3)]
-    want = KERNELS["reference"](*qkv, None, pattern)
+    q, k, v = (torch.randn(2, HEADS, 20 * 64, 32, device="cuda", generator=generator) for _ in range(3))
+    want = KERNELS["reference"](q, k, v, None, pattern)
     errors = {
-        name: float((KERNELS[name](*(x.bfloat16() for x in qkv), None, pattern) - want).abs().mean())
+        name: float((KERNELS[name](q.bfloat16(), k.bfloat16(), v.bfloat16(), None, pattern) - want).abs().mean())
         for name in ("fused", "gather")
     }
     assert errors["fused"] < 1.2 * errors["gather"]

@@ -63,6 +63,11 @@ class Adder(nn.Module):
         return SimpleNamespace(logits=logits_BSV, past_key_values=cache)
 
 
+def adder(**config: Any) -> Any:
+    """An `Adder` in the place of a model."""
+    return Adder(**config)
+
+
 def prompt(n_tokens: int, seed: int) -> list[int]:
     return torch.randint(3, VOCABULARY, (n_tokens,), generator=torch.Generator().manual_seed(seed)).tolist()
 
@@ -88,7 +93,7 @@ PROMPTS = [prompt(n, seed) for seed, n in enumerate((7, 3, 7, 1, 12, 3, 7))]
 
 @pytest.mark.parametrize("use_cache", [True, False])
 def test_each_prompt_gets_what_it_gets_alone_right_behind_it(use_cache: bool) -> None:
-    model = Adder()
+    model = adder()
     ids, mask = padded(PROMPTS)
     out = generate(model, ids, mask, max_new_tokens=20, use_cache=use_cache)
     alone = [tokens + greedily(model, tokens, 20) for tokens in PROMPTS]
@@ -102,18 +107,18 @@ def test_each_prompt_gets_what_it_gets_alone_right_behind_it(use_cache: bool) ->
 def test_ids_behind_a_prompt_are_not_read_whatever_they_are() -> None:
     ids, mask = padded(PROMPTS)
     junk = ids.masked_fill(mask == 0, 9)
-    assert torch.equal(generate(Adder(), junk, mask.bool()), generate(Adder(), ids, mask.float()))
+    assert torch.equal(generate(adder(), junk, mask.bool()), generate(adder(), ids, mask.float()))
 
 
 def test_without_a_mask_every_id_is_a_token() -> None:
     ids = torch.tensor([[5, 4, PAD]])
-    out = generate(Adder(), ids, max_new_tokens=3)
-    assert out[0].tolist() == [5, 4, PAD, *greedily(Adder(), [5, 4, PAD], 3)]
+    out = generate(adder(), ids, max_new_tokens=3)
+    assert out[0].tolist() == [5, 4, PAD, *greedily(adder(), [5, 4, PAD], 3)]
 
 
 def test_a_text_ends_with_the_configs_eos_or_the_one_named_or_any_of_several_or_never() -> None:
     tokens = PROMPTS[0]
-    model = Adder(eos_token_id=[EOS, 9])
+    model = adder(eos_token_id=[EOS, 9])
     free = greedily(model, tokens, 30, ends=())
     assert {EOS, 9, 7} <= set(free)
     for options, ends in (({}, (EOS, 9)), ({"eos_token_id": 7}, (7,)), ({"eos_token_id": [7, 9]}, (7, 9))):
@@ -121,23 +126,23 @@ def test_a_text_ends_with_the_configs_eos_or_the_one_named_or_any_of_several_or_
         assert out[0, len(tokens) :].tolist() == free[: min(free.index(end) for end in ends) + 1]
     out = generate(model, torch.tensor([tokens]), max_new_tokens=30, eos_token_id=[])
     assert out[0, len(tokens) :].tolist() == free
-    out = generate(Adder(eos_token_id=None), torch.tensor([tokens]), max_new_tokens=30)
+    out = generate(adder(eos_token_id=None), torch.tensor([tokens]), max_new_tokens=30)
     assert out[0, len(tokens) :].tolist() == free
 
 
 def test_ended_rows_are_filled_with_the_padding_id_even_one_outside_the_vocabulary() -> None:
     ids, mask = padded(PROMPTS)
-    model = Adder()
+    model = adder()
     out = generate(model, ids, mask, pad_token_id=-100)
     assert torch.equal(out.masked_fill(out == -100, PAD), generate(model, ids, mask))
     assert (out == -100).sum() > (mask == 0).sum()
     with pytest.raises(ValueError, match="pad_token_id"):
-        generate(Adder(pad_token_id=None), ids, mask)
-    assert torch.equal(generate(Adder(pad_token_id=None), ids, mask, pad_token_id=-100), out)
+        generate(adder(pad_token_id=None), ids, mask)
+    assert torch.equal(generate(adder(pad_token_id=None), ids, mask, pad_token_id=-100), out)
 
 
 def test_a_cache_makes_every_token_be_read_once() -> None:
-    model = Adder()
+    model = adder()
     out = generate(model, torch.tensor([PROMPTS[4]]), max_new_tokens=9, eos_token_id=[])
     assert model.read == [11] + [1] * 9
     assert out.shape[1] == 12 + 9
@@ -148,7 +153,7 @@ def test_a_cache_makes_every_token_be_read_once() -> None:
 
 def test_stream_gives_the_new_tokens_as_they_come() -> None:
     ids, mask = padded(PROMPTS)
-    model = Adder()
+    model = adder()
     out = generate(model, ids, mask)
     model.read.clear()
     steps = stream(model, ids, mask)
@@ -163,7 +168,7 @@ def test_stream_gives_the_new_tokens_as_they_come() -> None:
 
 @pytest.mark.parametrize("consume", [generate, stream], ids=["generate", "stream"])
 def test_a_prompt_that_leaves_no_room_is_refused_before_any_work(consume: Any) -> None:
-    model = Adder()
+    model = adder()
     ids, mask = padded([prompt(25, 0), prompt(3, 0)])
     assert generate(model, ids, mask, max_new_tokens=15, eos_token_id=[]).shape == (2, POSITIONS)
     model.read.clear()
@@ -183,13 +188,13 @@ def test_a_prompt_that_leaves_no_room_is_refused_before_any_work(consume: Any) -
 )
 def test_padding_elsewhere_than_on_the_right_is_refused(mask: list[list[int]], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        stream(Adder(), torch.full((2, 3), 5), torch.tensor(mask))
+        stream(adder(), torch.full((2, 3), 5), torch.tensor(mask))
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 0), (1, 2, 3)])
 def test_prompts_are_rows_of_at_least_one_token(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"input_ids has shape"):
-        stream(Adder(), torch.ones(shape, dtype=torch.long))
+        stream(adder(), torch.ones(shape, dtype=torch.long))
 
 
 @pytest.mark.parametrize(
@@ -209,16 +214,16 @@ def test_prompts_are_rows_of_at_least_one_token(shape: tuple[int, ...]) -> None:
 )
 def test_an_option_out_of_range_or_without_effect_is_refused(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        stream(Adder(), torch.ones(1, 3, dtype=torch.long), **options)
+        stream(adder(), torch.ones(1, 3, dtype=torch.long), **options)
 
 
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(TypeError, match="num_beams"):
-        generate(Adder(), torch.ones(1, 3, dtype=torch.long), num_beams=4)
+        generate(adder(), torch.ones(1, 3, dtype=torch.long), num_beams=4)  # type: ignore[call-arg]
 
 
 def test_a_model_in_training_mode_is_refused_and_left_so() -> None:
-    model = Adder().train()
+    model = adder().train()
     with pytest.raises(ValueError, match=r"model\.eval\(\)"):
         stream(model, torch.ones(1, 3, dtype=torch.long))
     assert model.training
@@ -238,15 +243,15 @@ def seeded(seed: int = 0) -> torch.Generator:
 @pytest.mark.usefixtures("_global_generator_untouched")
 def test_greedy_generation_and_seeded_draws_leave_the_global_generator_alone() -> None:
     ids, mask = padded(PROMPTS)
-    generate(Adder(), ids, mask)
-    generate(Adder(), ids, mask, do_sample=True, generator=seeded())
+    generate(adder(), ids, mask)
+    generate(adder(), ids, mask, do_sample=True, generator=seeded())
 
 
 def test_draws_come_again_with_the_seed_and_differ_without() -> None:
     ids, mask = padded(PROMPTS)
 
     def drawn(**options: Any) -> Tensor:
-        return generate(Adder(), ids, mask, do_sample=True, eos_token_id=[], **options)
+        return generate(adder(), ids, mask, do_sample=True, eos_token_id=[], **options)
 
     assert torch.equal(drawn(generator=seeded(0)), drawn(generator=seeded(0)))
     assert torch.equal(drawn(generator=seeded(0)), drawn(generator=seeded(0), use_cache=False))
@@ -264,25 +269,25 @@ def test_draws_come_again_with_the_seed_and_differ_without() -> None:
 
 def test_what_is_drawn_for_a_prompt_depends_on_no_other_prompt() -> None:
     ids, mask = padded(PROMPTS)
-    out = generate(Adder(), ids, mask, do_sample=True, generator=seeded())
+    out = generate(adder(), ids, mask, do_sample=True, generator=seeded())
     others, other_mask = padded([PROMPTS[0], prompt(2, 50), *(prompt(5, seed) for seed in range(5))])
-    out_among_others = generate(Adder(), others, other_mask, do_sample=True, generator=seeded())
+    out_among_others = generate(adder(), others, other_mask, do_sample=True, generator=seeded())
     width = min(out.shape[1], out_among_others.shape[1])
     assert out[0, :width].tolist() == out_among_others[0, :width].tolist()
-    twins = generate(Adder(), torch.tensor([PROMPTS[0]] * 4), do_sample=True, eos_token_id=[], generator=seeded())
+    twins = generate(adder(), torch.tensor([PROMPTS[0]] * 4), do_sample=True, eos_token_id=[], generator=seeded())
     assert len({tuple(row) for row in twins.tolist()}) == 4
 
 
 def test_top_k_1_and_a_tiny_top_p_draw_what_greedy_takes() -> None:
     ids, mask = padded(PROMPTS)
-    greedy = generate(Adder(), ids, mask)
+    greedy = generate(adder(), ids, mask)
     for options in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}):
-        assert torch.equal(generate(Adder(), ids, mask, do_sample=True, generator=seeded(), **options), greedy)
+        assert torch.equal(generate(adder(), ids, mask, do_sample=True, generator=seeded(), **options), greedy)
 
 
 def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
-    model, n_draws = Adder(), 4_000
-    shaping = {"temperature": 1.5, "top_k": 8, "top_p": 0.9}
+    model, n_draws = adder(), 4_000
+    shaping: dict[str, Any] = {"temperature": 1.5, "top_k": 8, "top_p": 0.9}
     probabilities = Shaping(**shaping).probabilities(model(torch.tensor([[5]]), use_cache=False).logits[:, -1])[0]
     assert 3 <= int((probabilities > 0).sum()) < VOCABULARY
     ids = torch.full((n_draws, 1), 5)
@@ -297,7 +302,7 @@ def test_encoder_states_go_to_their_own_prompts() -> None:
     states = torch.arange(len(PROMPTS) * 2).view(-1, 2, 1)
     state_mask = torch.ones(len(PROMPTS), 2)
     state_mask[::2, 1] = 0
-    model = Adder()
+    model = adder()
     together = generate(model, ids, mask, encoder_hidden_states=states, encoder_attention_mask=state_mask)
     assert not torch.equal(together, generate(model, ids, mask))
     for row, tokens in enumerate(PROMPTS):
@@ -313,13 +318,13 @@ def test_encoder_states_go_to_their_own_prompts() -> None:
 def test_generated_ids_can_be_trained_on() -> None:
     embedding = nn.Embedding(VOCABULARY, 4)
     ids, mask = padded(PROMPTS)
-    for new in (generate(Adder(), ids, mask), next(stream(Adder(), ids, mask))):
+    for new in (generate(adder(), ids, mask), next(stream(adder(), ids, mask))):
         embedding(new).sum().backward()
     assert embedding.weight.grad is not None
 
 
 def test_generation_keeps_no_gradients_and_leaves_the_callers_mode_alone() -> None:
-    model = Adder()
+    model = adder()
     model.scores.requires_grad_()
     modes: list[tuple[bool, bool]] = []
     model.register_forward_hook(lambda *_: modes.append((torch.is_grad_enabled(), torch.is_inference_mode_enabled())))

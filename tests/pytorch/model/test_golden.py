@@ -21,7 +21,7 @@ PLANS = {"eval": "transformers-eval", "train": "transformers"}
 cases = SimpleNamespace(**runpy.run_path(str(GOLDEN / "cases.py")))
 
 
-def build(case: Any) -> torch.nn.Module:
+def build(case: Any) -> Any:
     settings = {**cases.SETTINGS, **case.settings, "pattern": PLANS[case.plan]}
     return getattr(bb, case.kind)(bb.BigBirdConfig(**settings)).eval()
 

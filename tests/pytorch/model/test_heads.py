@@ -1,12 +1,14 @@
 """Heads: what counts in a loss, what does not, and what is no label."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.pytorch.model.heads import (
-    IGNORED,
     Classifier,
     LanguageModelHead,
     PretrainingHead,
@@ -18,6 +20,7 @@ from bigbird_cli.pytorch.model.heads import (
 )
 
 CLASSES = 5
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 def logits(*shape: int, seed: int = 0) -> Tensor:
@@ -33,7 +36,7 @@ def test_a_loss_is_the_mean_over_what_is_labelled() -> None:
 
 
 @pytest.mark.parametrize("loss", [LanguageModelHead.loss, LanguageModelHead.next_token_loss, Classifier.token_loss])
-def test_labels_at_padding_count_in_no_loss_whatever_they_say(loss: object) -> None:
+def test_labels_at_padding_count_in_no_loss_whatever_they_say(loss: Loss) -> None:
     scores = logits(2, 4, CLASSES)
     labels = torch.tensor([[1, 2, 3, 4], [0, 1, 2, 3]])
     is_token = torch.tensor([[True, True, True, False], [True, True, False, False]])
@@ -42,6 +45,7 @@ def test_labels_at_padding_count_in_no_loss_whatever_they_say(loss: object) -> N
     torch.testing.assert_close(got, want)
     assert not torch.isclose(loss(scores, labels, None), want)
     got.backward()
+    assert scores.grad is not None
     assert torch.equal(scores.grad[~is_token], torch.zeros_like(scores.grad[~is_token]))
 
 
@@ -52,11 +56,12 @@ def test_each_position_tells_the_token_after_it_in_a_causal_loss() -> None:
 
 
 @pytest.mark.parametrize("loss", [LanguageModelHead.loss, LanguageModelHead.next_token_loss, Classifier.token_loss])
-def test_a_loss_over_nothing_is_zero_and_moves_nothing(loss: object) -> None:
+def test_a_loss_over_nothing_is_zero_and_moves_nothing(loss: Loss) -> None:
     scores = logits(1, 3, CLASSES)
     value = loss(scores, torch.full((1, 3), IGNORED), None)
     value.backward()
     assert value.item() == 0
+    assert scores.grad is not None
     assert torch.equal(scores.grad, torch.zeros_like(scores))
 
 
@@ -149,7 +154,7 @@ def test_wrong_document_labels_are_told_what_was_expected(
         (torch.full((2, 3), CLASSES), f"labels hold {CLASSES}, but must be 0 to {CLASSES - 1}, or -100"),
     ],
 )
-def test_wrong_token_labels_are_told_what_was_expected(loss: object, labels: Tensor, says: str) -> None:
+def test_wrong_token_labels_are_told_what_was_expected(loss: Loss, labels: Tensor, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         loss(logits(2, 3, CLASSES), labels, None)
 
@@ -180,4 +185,6 @@ def test_a_zero_gives_every_parameter_a_gradient_of_zeros() -> None:
     zero = zero_of(module)
     zero.backward()
     assert zero.item() == 0
-    assert all(torch.equal(weight.grad, torch.zeros_like(weight)) for weight in module.parameters())
+    assert all(
+        weight.grad is not None and torch.equal(weight.grad, torch.zeros_like(weight)) for weight in module.parameters()
+    )

@@ -1,6 +1,7 @@
 """Every attention kernel gives what the slow, obvious one gives, forward and backward."""
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -23,18 +24,20 @@ DENSE = [name for name, kernel in FAST.items() if kernel.is_dense]
 INCREMENTAL = [name for name, kernel in KERNELS.items() if kernel.is_incremental]
 
 
-def operands(n_tokens: int, n_padding: int) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+def operands(
+    n_tokens: int, n_padding: int
+) -> tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor | None]:
     generator = torch.Generator().manual_seed(0)
     shape = (DOCUMENTS, HEADS, n_tokens, WIDTH)
-    qkv = [torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_() for _ in range(3)]
+    q, k, v = (torch.randn(shape, dtype=torch.float64, generator=generator).requires_grad_() for _ in range(3))
     if n_padding == 0:
-        return qkv, None
+        return (q, k, v), None
     is_token = torch.ones(DOCUMENTS, n_tokens, dtype=torch.bool)
     is_token[1, n_tokens - n_padding :] = False
-    return qkv, is_token
+    return (q, k, v), is_token
 
 
-def assert_agree(name: str, n_tokens: int, n_padding: int, pattern: BlockPattern | None, **more: object) -> None:
+def assert_agree(name: str, n_tokens: int, n_padding: int, pattern: BlockPattern | None, **more: Any) -> None:
     results = []
     for kernel in (KERNELS[name], KERNELS["reference"]):
         qkv, is_token = operands(n_tokens, n_padding)
@@ -133,7 +136,7 @@ def test_a_document_without_tokens_gives_finite_numbers(name: str) -> None:
 
 
 def test_attention_is_sparse_by_length_and_attention_type() -> None:
-    settings = {"full_attention_limit": 704, "attention_type": "block_sparse"}
+    settings: dict[str, Any] = {"full_attention_limit": 704, "attention_type": "block_sparse"}
     assert not is_sparse(n_tokens=704, **settings)
     assert is_sparse(n_tokens=705, **settings)
     assert not is_sparse(n_tokens=9999, full_attention_limit=704, attention_type="original_full")
@@ -283,13 +286,14 @@ def test_documents_of_different_lengths_at_once_agree_with_reference(is_causal: 
     qkv, _ = operands(15 * BLOCK, 0)
     together = bucketed(*qkv, is_token, torch.tensor([15, 12]), patterns)
     (together * is_token[:, None, :, None]).square().sum().backward()
-    got = [x.grad.clone() for x in qkv]
+    got = [x.grad.clone() for x in qkv if x.grad is not None]  # as many as operands, or zip fails
     for x in qkv:
         x.grad = None
     for row, n_blocks in enumerate((15, 12)):
         own = slice(row, row + 1), slice(None), slice(n_blocks * BLOCK)
         own_token = is_token[row : row + 1, : n_blocks * BLOCK]
-        alone = KERNELS["reference"](*(x[own] for x in qkv), own_token, draw(n_blocks=n_blocks, **settings))
+        q, k, v = (x[own] for x in qkv)
+        alone = KERNELS["reference"](q, k, v, own_token, draw(n_blocks=n_blocks, **settings))
         n = lengths[row]
         torch.testing.assert_close(together[own][:, :, :n], alone[:, :, :n], rtol=1e-9, atol=1e-10)
         alone[:, :, :n].square().sum().backward()
@@ -337,7 +341,7 @@ def test_dropping_everything_leaves_zeros() -> None:
     assert (dropped_weights("gather", 0, 1.0) == 0).all()
 
 
-PATTERNS = {
+PATTERNS: dict[str, dict[str, Any] | None] = {
     "drawn": {"n_random": 3},
     "repeated": {"n_random": 3, "variant": "transformers-eval"},
     "causal": None,
@@ -411,15 +415,17 @@ def test_what_a_kernel_cannot_do_is_gathered(name: str) -> None:
 def test_flex_attention_goes_backward_on_a_gpu(kind: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    pattern = block_pattern(n_blocks=20, block_size=64, n_heads=HEADS, layer=0, **PATTERNS[kind])
+    settings = PATTERNS[kind]
+    assert settings is not None
+    pattern = block_pattern(n_blocks=20, block_size=64, n_heads=HEADS, layer=0, **settings)
     results = []
     for name in ("flex", "reference"):
         generator = torch.Generator("cuda").manual_seed(0)
-        qkv = [
+        q, k, v = (
             torch.randn(2, HEADS, 20 * 64, 64, device="cuda", generator=generator).requires_grad_() for _ in range(3)
-        ]
-        out = KERNELS[name](*qkv, None, pattern)
+        )
+        out = KERNELS[name](q, k, v, None, pattern)
         out.square().sum().backward()
-        results.append([out.detach(), *(x.grad for x in qkv)])
+        results.append([out.detach(), *(x.grad for x in (q, k, v))])
     for got, want in zip(*results, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-2, atol=1e-2)

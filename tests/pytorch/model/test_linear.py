@@ -87,10 +87,11 @@ def test_gradients_equal_pytorchs(
     take(monkeypatch, library)
     x, weight, bias = operands(4, 7)
     x = x.transpose(0, 1) if strided else x
-    found, wanted = [], []
+    found: list[torch.Tensor | None] = []
+    wanted: list[torch.Tensor | None] = []
     for function, gradients in ((linear, found), (F.linear, wanted)):
         leaves = [t.clone().requires_grad_() for t in (x, weight, bias)]
-        out = function(*leaves)  # type: ignore[operator]
+        out = function(*leaves)
         (out.sin() * out).sum().backward()
         gradients += [leaf.grad for leaf in leaves]
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)

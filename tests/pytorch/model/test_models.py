@@ -4,6 +4,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,9 +26,10 @@ from bigbird_cli.pytorch.model.models import (
     BigBirdForSequenceClassification,
     BigBirdForTokenClassification,
 )
+from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 
 VOCABULARY, SEP = 100, 3
-HEADS = [
+HEADS: list[type[PretrainedModel]] = [
     BigBirdForPreTraining,
     BigBirdForMaskedLM,
     BigBirdForCausalLM,
@@ -36,7 +38,8 @@ HEADS = [
     BigBirdForTokenClassification,
     BigBirdForQuestionAnswering,
 ]
-LANGUAGE_MODELS = [BigBirdForPreTraining, BigBirdForMaskedLM, BigBirdForCausalLM]
+EVERY: list[type[PretrainedModel]] = [BigBirdModel, *HEADS]
+LANGUAGE_MODELS: list[type[PretrainedModel]] = [BigBirdForPreTraining, BigBirdForMaskedLM, BigBirdForCausalLM]
 ENCODERS_ONLY = [kind for kind in HEADS if kind not in (BigBirdForCausalLM, BigBirdForMaskedLM)]
 
 
@@ -58,7 +61,7 @@ def tiny_config(**changes: object) -> BigBirdConfig:
     return BigBirdConfig(**{**settings, **changes})
 
 
-def tiny_model(kind: type = BigBirdModel, **changes: object) -> torch.nn.Module:
+def tiny_model(kind: type[PretrainedModel] = BigBirdModel, **changes: object) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return kind(tiny_config(**changes)).eval()
@@ -76,7 +79,7 @@ def batch(documents: list[Tensor], width: int) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def example(kind: type, n_tokens: int = 60) -> dict[str, Tensor]:
+def example(kind: type[PretrainedModel], n_tokens: int = 60) -> dict[str, Tensor]:
     """Make inputs of two documents, the second of them half as long, or of two questions with three choices each."""
     ids, mask = batch([document(n_tokens, seed=0), document(n_tokens // 2, seed=1)], n_tokens)
     if kind is BigBirdForMultipleChoice:
@@ -84,11 +87,11 @@ def example(kind: type, n_tokens: int = 60) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def losses(kind: type) -> list[tuple[dict, dict[str, Tensor]]]:
+def losses(kind: type[PretrainedModel]) -> list[tuple[dict, dict[str, Tensor]]]:
     """List the losses of a class: settings, and labels for `example`."""
     ids, _ = batch([document(60, seed=0), document(30, seed=1)], 60)
     each, follows = torch.tensor([1, 0]), {"next_sentence_label": torch.tensor([1, 0])}
-    return {
+    found: dict[type[PretrainedModel], list[tuple[dict, dict[str, Tensor]]]] = {
         BigBirdForPreTraining: [({}, {"labels": ids}), ({}, follows), ({}, {"labels": ids, **follows})],
         BigBirdForMaskedLM: [({}, {"labels": ids})],
         BigBirdForCausalLM: [({}, {"labels": ids})],
@@ -100,7 +103,8 @@ def losses(kind: type) -> list[tuple[dict, dict[str, Tensor]]]:
         BigBirdForMultipleChoice: [({}, {"labels": each})],
         BigBirdForTokenClassification: [({"num_labels": 3}, {"labels": ids % 3})],
         BigBirdForQuestionAnswering: [({}, {"start_positions": each + 5, "end_positions": each + 7})],
-    }[kind]
+    }
+    return found[kind]
 
 
 EVERY_LOSS = [
@@ -181,7 +185,9 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
 
 
 @pytest.mark.parametrize(("kind", "settings", "labels"), EVERY_LOSS)
-def test_every_parameter_gets_a_gradient_from_every_loss(kind: type, settings: dict, labels: dict) -> None:
+def test_every_parameter_gets_a_gradient_from_every_loss(
+    kind: type[PretrainedModel], settings: dict, labels: dict
+) -> None:
     model = tiny_model(kind, **settings).train()
     model(**example(kind), **labels).loss.backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
@@ -193,7 +199,10 @@ def test_a_pooler_that_no_score_needs_gets_a_gradient_too() -> None:
     out = model(**example(BigBirdForQuestionAnswering), start_positions=at, end_positions=at)
     out.loss.backward()
     assert out.pooler_output.shape == (2, 16)
-    assert torch.equal(model.bert.pooler.bias.grad, torch.zeros(16))
+    pooler = model.bert.pooler
+    assert pooler is not None
+    assert pooler.bias.grad is not None
+    assert torch.equal(pooler.bias.grad, torch.zeros(16))
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +216,9 @@ def process_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.mark.parametrize(("kind", "settings", "labels"), EVERY_LOSS)
 @pytest.mark.usefixtures("process_group")
-def test_every_class_trains_in_distributed_data_parallel(kind: type, settings: dict, labels: dict) -> None:
+def test_every_class_trains_in_distributed_data_parallel(
+    kind: type[PretrainedModel], settings: dict, labels: dict
+) -> None:
     model = tiny_model(kind, **settings, hidden_dropout_prob=0.1).train()
     parallel = DistributedDataParallel(model)  # it does not look for unused parameters
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -221,10 +232,10 @@ def test_every_class_trains_in_distributed_data_parallel(kind: type, settings: d
 
 def test_building_and_running_leave_the_global_generators_alone() -> None:
     model = tiny_model()
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].tolist()
     states(model, [document(100, seed=0)], 100)
     assert torch.equal(torch.get_rng_state(), torch_state)
-    assert np.random.get_state()[1].tolist() == numpy_state
+    assert np.random.get_state(legacy=False)["state"]["key"].tolist() == numpy_state
 
 
 def test_padding_counts_in_no_loss() -> None:
@@ -273,7 +284,7 @@ def test_word_vectors_may_stand_in_for_ids() -> None:
 
 @pytest.mark.parametrize("inputs", [{}, {"input_ids": torch.ones(1, 4).long(), "inputs_embeds": torch.ones(1, 4, 16)}])
 def test_ids_or_vectors_must_be_given_but_not_both(inputs: dict) -> None:
-    for kind in (BigBirdModel, *(kind for kind in HEADS if kind is not BigBirdForMultipleChoice)):
+    for kind in (kind for kind in EVERY if kind is not BigBirdForMultipleChoice):
         with pytest.raises(ValueError, match="either input_ids or inputs_embeds"):
             tiny_model(kind)(**inputs)
 
@@ -320,7 +331,7 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("kind", list(OUTPUTS))
-def test_each_class_returns_its_documented_output_with_states_and_weights(kind: type) -> None:
+def test_each_class_returns_its_documented_output_with_states_and_weights(kind: type[PretrainedModel]) -> None:
     with torch.no_grad():
         out = tiny_model(kind)(**example(kind), output_hidden_states=True, output_attentions=True)
     assert type(out) is getattr(bb, OUTPUTS[kind])
@@ -330,8 +341,8 @@ def test_each_class_returns_its_documented_output_with_states_and_weights(kind: 
 
 
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
-@pytest.mark.parametrize("kind", [BigBirdModel, *HEADS])
-def test_a_saved_model_opens_with_the_same_weights(kind: type, tied: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_saved_model_opens_with_the_same_weights(kind: type[PretrainedModel], tied: bool, tmp_path: Path) -> None:
     model = tiny_model(kind, tie_word_embeddings=tied, num_labels=3)
     model.save_pretrained(tmp_path / "model")
     with warnings.catch_warnings():
@@ -347,7 +358,7 @@ def test_a_base_folder_opens_in_a_head_class_and_the_reverse(tmp_path: Path) -> 
     base.save_pretrained(tmp_path / "base")
     head.save_pretrained(tmp_path / "head")
     with pytest.warns(BigBirdWarning, match=r"new: qa_classifier.*; in the checkpoint and not used: .*pooler.weight"):
-        opened = BigBirdForQuestionAnswering.from_pretrained(tmp_path / "base")
+        opened: Any = BigBirdForQuestionAnswering.from_pretrained(tmp_path / "base")
     assert torch.equal(opened.bert.encoder.layer[1].output.dense.weight, base.encoder.layer[1].output.dense.weight)
     assert all(weight.isfinite().all() and not weight.is_meta for weight in opened.parameters())
     with pytest.warns(BigBirdWarning, match=r"new: pooler.weight, pooler.bias; in the checkpoint and not used: qa_cl"):
@@ -389,7 +400,7 @@ def test_from_pretrained_changes_config_fields_and_pattern(tmp_path: Path) -> No
 
 
 def test_public_names_give_these_classes() -> None:
-    assert [getattr(bb, kind.__name__) for kind in (BigBirdModel, *HEADS)] == [BigBirdModel, *HEADS]
+    assert [getattr(bb, kind.__name__) for kind in EVERY] == EVERY
     config = bb.BigBirdConfig(vocab_size=9, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
     out = bb.BigBirdModel(config)(torch.ones(1, 5).long())
     assert out.last_hidden_state.shape == (1, 5, 16)
@@ -397,14 +408,14 @@ def test_public_names_give_these_classes() -> None:
 
 
 def test_an_argument_that_is_not_known_is_an_error() -> None:
-    for kind in (BigBirdModel, *HEADS):
+    for kind in EVERY:
         ids = torch.ones((1, 1, 4) if kind is BigBirdForMultipleChoice else (1, 4)).long()
         with pytest.raises(TypeError, match="atention_mask"):
             tiny_model(kind)(ids, atention_mask=torch.zeros(1, 4))
 
 
 @pytest.mark.parametrize("kind", ENCODERS_ONLY)
-def test_a_head_that_needs_to_read_ahead_takes_no_decoder(kind: type) -> None:
+def test_a_head_that_needs_to_read_ahead_takes_no_decoder(kind: type[PretrainedModel]) -> None:
     with pytest.raises(ModelError, match="describes a decoder"):
         tiny_model(kind, is_decoder=True)
 
@@ -440,7 +451,7 @@ def test_a_causal_loss_with_a_cache_is_that_of_the_new_tokens() -> None:
 
 
 @pytest.mark.parametrize("kind", LANGUAGE_MODELS)
-def test_output_layers_are_the_word_embeddings_or_are_saved_under_every_name(kind: type) -> None:
+def test_output_layers_are_the_word_embeddings_or_are_saved_under_every_name(kind: type[PretrainedModel]) -> None:
     decoder = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias"}
     tied, untied = tiny_model(kind), tiny_model(kind, tie_word_embeddings=False)
     assert not decoder & tied.to_tensors().keys()
@@ -491,7 +502,8 @@ def test_positions_are_extended_only_where_more_were_asked_for(tmp_path: Path) -
         BigBirdModel.from_pretrained(tmp_path / "m", max_position_embeddings=128)
     config = json.loads((tmp_path / "m/config.json").read_text())
     (tmp_path / "m/config.json").write_text(json.dumps({**config, "max_position_embeddings": 512}))
-    for changes in ({}, {"max_position_embeddings": 1024}):
+    more: list[dict[str, Any]] = [{}, {"max_position_embeddings": 1024}]
+    for changes in more:
         with pytest.raises(ModelError, match=r"position_embeddings.weight has the shape \(256, 16\)"):
             BigBirdModel.from_pretrained(tmp_path / "m", **changes)
 
@@ -503,7 +515,9 @@ def test_positions_are_extended_only_where_more_were_asked_for(tmp_path: Path) -
         (BigBirdForTokenClassification, "classifier"),
     ],
 )
-def test_another_number_of_labels_starts_their_layer_anew(kind: type, renewed: str, tmp_path: Path) -> None:
+def test_another_number_of_labels_starts_their_layer_anew(
+    kind: type[PretrainedModel], renewed: str, tmp_path: Path
+) -> None:
     model = tiny_model(kind, num_labels=3)
     model.save_pretrained(tmp_path / "m")
     with pytest.warns(BigBirdWarning, match=rf": of other labels and new: {renewed}.weight, {renewed}.bias$"):
@@ -515,7 +529,9 @@ def test_another_number_of_labels_starts_their_layer_anew(kind: type, renewed: s
             assert torch.equal(value, model.state_dict()[name])
     with pytest.raises(ModelError, match=r"lacks .*never trained"):
         kind.from_pretrained(tmp_path / "m", num_labels=5, trained=True)
-    assert kind.from_pretrained(tmp_path / "m", id2label={0: "a", 1: "b", 2: "c"}).config.id2label[2] == "c"
+    names = kind.from_pretrained(tmp_path / "m", id2label={0: "a", 1: "b", 2: "c"}).config.id2label
+    assert names is not None
+    assert names[2] == "c"
 
 
 def test_a_classifier_that_fits_its_config_no_better_than_the_file_is_an_error(tmp_path: Path) -> None:
@@ -541,7 +557,7 @@ def test_the_loss_of_a_document_follows_its_labels_and_not_the_call_before() -> 
 
 
 @pytest.mark.parametrize("kind", [*LANGUAGE_MODELS, BigBirdForTokenClassification])
-def test_padding_and_its_labels_count_in_no_loss(kind: type) -> None:
+def test_padding_and_its_labels_count_in_no_loss(kind: type[PretrainedModel]) -> None:
     model = tiny_model(kind, num_labels=VOCABULARY)
     tokens, found = document(40, seed=0), []
     for width, junk in ((40, 0), (41, 7), (64, 10**6)):

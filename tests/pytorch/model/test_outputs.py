@@ -3,7 +3,9 @@
 import copy
 import pickle
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import fields
+from typing import Any, cast
 
 import pytest
 import torch
@@ -40,7 +42,7 @@ def test_positions_slices_and_the_tuple_count_what_is_there(output: SequenceClas
 
 
 def test_what_is_assigned_under_one_name_is_so_under_the_other(output: SequenceClassifierOutput) -> None:
-    output.loss = None
+    output.loss = cast(torch.Tensor | None, None)
     assert list(output) == ["logits"]
     output["loss"] = LOSS
     assert (output.loss, list(output)) == (LOSS, ["loss", "logits"])  # in the fields' order
@@ -72,7 +74,9 @@ def test_every_kind_has_the_fields_of_transformers(kind: type[ModelOutput]) -> N
     [copy.copy, copy.deepcopy, SequenceClassifierOutput.copy, lambda output: pickle.loads(pickle.dumps(output))],
     ids=["copy", "deepcopy", "method", "pickle"],
 )
-def test_a_copy_is_as_the_first(output: SequenceClassifierOutput, again: object) -> None:
+def test_a_copy_is_as_the_first(
+    output: SequenceClassifierOutput, again: Callable[[SequenceClassifierOutput], SequenceClassifierOutput]
+) -> None:
     other = again(output)
     assert type(other) is SequenceClassifierOutput
     assert (other.loss, list(other), other.attentions) == (LOSS, ["loss", "logits"], None)
@@ -92,6 +96,7 @@ def test_torch_flattens_every_kind_and_builds_it_anew(kind: type[ModelOutput]) -
 
 
 def test_an_output_is_built_from_a_mapping_or_from_pairs(output: SequenceClassifierOutput) -> None:
+    given: Any
     for given in (dict(output), OrderedDict(output), iter(output.items())):
         other = SequenceClassifierOutput(given)
         assert (other.loss, other.logits, list(other)) == (LOSS, LOGITS, ["loss", "logits"])
@@ -103,7 +108,7 @@ def test_data_parallel_gathers_the_fields(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch.nn.parallel.scatter_gather, "Gather", type("Gather", (), {"apply": join}))
     caches = [KeyValueCache([(torch.full((1, 2, 3, 4), x),) * 2] * 3) for x in (1.0, 2.0)]
     halves = [CausalLMOutputWithCrossAttentions(None, LOGITS + i, cache, (LOGITS,)) for i, cache in enumerate(caches)]
-    whole = torch.nn.parallel.scatter_gather.gather(halves, "cpu")
+    whole = torch.nn.parallel.scatter_gather.gather(halves, torch.device("cpu"))
     assert list(whole) == ["logits", "past_key_values", "hidden_states"]
     assert torch.equal(whole.logits, torch.cat([LOGITS, LOGITS + 1]))
     assert whole.hidden_states[0].shape == (2, 2)
@@ -114,4 +119,6 @@ def test_data_parallel_gathers_the_fields(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_compiled_function_may_return_one() -> None:
     compiled = torch.compile(lambda x: SequenceClassifierOutput(None, x + 1), backend="eager", fullgraph=True)
-    assert torch.equal(compiled(LOGITS).logits, LOGITS + 1)
+    logits = compiled(LOGITS).logits
+    assert logits is not None
+    assert torch.equal(logits, LOGITS + 1)

@@ -40,9 +40,9 @@ def _quiet_transformers() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
-def twins(kind: str, variant: str, **changes: object) -> tuple[torch.nn.Module, torch.nn.Module]:
+def twins(kind: str, variant: str, **changes: object) -> tuple[Any, Any]:
     """Build one of transformers' models with random weights, and ours with the same."""
-    settings = {
+    settings: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 16,
         "num_hidden_layers": 2,

@@ -118,7 +118,7 @@ def inputs(case: Case) -> dict[str, np.ndarray]:
     n_old = case.n_tokens - (NEW if case.cached else 0)
     mask = np.ones_like(ids)
     mask[1, n_old - n_old // 3 : n_old] = 0
-    given = {"input_ids": ids, "attention_mask": mask}
+    given: dict[str, np.ndarray] = {"input_ids": ids, "attention_mask": mask}
     if case.settings.get("add_cross_attention"):
         given["encoder_hidden_states"] = draws.standard_normal((2, 24, SETTINGS["hidden_size"])).astype(np.float32)
         given["encoder_attention_mask"] = np.arange(24) < np.array([[24], [17]])
@@ -141,7 +141,7 @@ def labels(case: Case) -> dict[str, np.ndarray]:
         "BigBirdForMultipleChoice": np.array([1, 0]),
         "BigBirdForTokenClassification": np.where(mask == 1, ids % LABELS, IGNORED),
     }
-    found = {"labels": values.get(case.kind), "next_sentence_label": np.array([1, 0])}
+    found: dict[str, Any] = {"labels": values.get(case.kind), "next_sentence_label": np.array([1, 0])}
     if case.settings.get("problem_type"):
         found["labels"] = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.5]], dtype=np.float32)
     if case.settings.get("num_labels") == 1:

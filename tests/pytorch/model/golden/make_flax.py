@@ -37,7 +37,7 @@ def build(case: cases.Case) -> Any:
 
 def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for name, case in cases.FLAX_CASES.items():
         model = build(case)
         (HERE / f"flax-{name}.msgpack").write_bytes(msgpack_serialize(model.params))

@@ -49,7 +49,7 @@ def run(case: cases.Case) -> Any:
 
 def main() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     with torch.no_grad():
         for name, case in cases.CASES.items():
             kept = cases.outputs(case, dict(run(case)))
