@@ -9,9 +9,10 @@ import torch
 
 from bigbird_cli.backend import Alone
 from bigbird_cli.errors import DivergedError, ResourceError
-from bigbird_cli.events import Step
+from bigbird_cli.events import Event, Step
 from bigbird_cli.pytorch.engine import Engine
 from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
+from bigbird_cli.pytorch.model.outputs import BigBirdForQuestionAnsweringModelOutput
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.training.batching import seeded, split
 from bigbird_cli.training.job import Job, open_job
@@ -44,7 +45,7 @@ def gradient(settings: FinetuneRecipe, folder: Path, monkeypatch: pytest.MonkeyP
 def test_splitting_a_batch_changes_no_gradient(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
 ) -> None:
-    still = {"model__dropout": 0.0, "model__attention_dropout": 0.0}
+    still: dict[str, Any] = {"model__dropout": 0.0, "model__attention_dropout": 0.0}
     whole = gradient(
         recipe(start, data, **still, optim__batch_size=8, optim__micro_batch_size=8), tmp_path, monkeypatch
     )
@@ -62,7 +63,7 @@ def test_splitting_a_batch_changes_no_gradient(
 def test_a_loss_that_is_not_finite_stops_before_the_step(
     start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batches: list[list[str]] = []
+    batches: list[BigBirdForQuestionAnsweringModelOutput] = []
     forward = BigBirdForQuestionAnswering.forward
 
     def poisoned(self: BigBirdForQuestionAnswering, **inputs: Any) -> Any:
@@ -74,7 +75,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(
 
     monkeypatch.setattr(BigBirdForQuestionAnswering, "forward", poisoned)
     settings = recipe(start, data, optim__micro_batch_size=1, run__save_every=1, run__log_every=1)
-    events = []
+    events: list[Event] = []
     with pytest.raises(DivergedError, match=r"the loss is nan at step 2; the examples were .*question q\d+;") as caught:
         events += train(settings, tmp_path / "run", compute=CPU)
     assert caught.value.exit_code == 6

@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 GPU = Compute("cuda")
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -54,8 +54,8 @@ def test_in_bfloat16_a_kernel_gives_values_and_gradients_of_the_reference(kernel
     d_out = d_out * is_token[:, None, :, None]
     results = []
     for name, dtype in ((kernel, torch.bfloat16), ("reference", torch.float64)):
-        qkv = [x.to(dtype).requires_grad_() for x in (q.detach(), k.detach(), v.detach())]
-        out = KERNELS[name](*qkv, is_token if padded else None, pattern)
+        queries, keys, values = qkv = [x.to(dtype).requires_grad_() for x in (q.detach(), k.detach(), v.detach())]
+        out = KERNELS[name](queries, keys, values, is_token if padded else None, pattern)
         out.backward(d_out.to(dtype))
         results.append([out.detach() * is_token[:, None, :, None], *(x.grad for x in qkv)])
     for got, want in zip(*results, strict=True):

@@ -1,6 +1,7 @@
 """Objectives: a batch's loss is the same however it is split, and a language model's is the whole model's own."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 
 def built(head: str, **changes: object) -> PretrainedModel:
     """A tiny model without dropout; documents over 28 tokens run block-sparse."""
-    settings = {
+    settings: dict[str, Any] = {
         "vocab_size": 50,
         "hidden_size": 16,
         "num_hidden_layers": 2,

@@ -10,12 +10,17 @@ from bigbird_cli.pytorch.optim import MovingAverage, adamw, load_optimiser_state
 from bigbird_cli.recipe.schema import Optim
 
 
+def settings(**values: float) -> Optim:
+    """A recipe's section, whose other values are the defaults."""
+    return Optim.model_validate(values)
+
+
 def test_only_matrices_decay() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    adamw(model, Optim(lr=0.1, weight_decay=0.5)).step()
+    adamw(model, settings(lr=0.1, weight_decay=0.5)).step()
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     assert changed == {"0.weight"}
 
@@ -29,14 +34,14 @@ def test_the_state_goes_through_named_tensors_unchanged() -> None:
 
     torch.manual_seed(0)
     model = nn.Linear(3, 2)
-    optimiser = adamw(model, Optim(lr=0.1, weight_decay=0.1))
+    optimiser = adamw(model, settings(lr=0.1, weight_decay=0.1))
     learn(model, optimiser, 3)
     state = {name: tensor.clone() for name, tensor in optimiser_state(optimiser, model).items()}
     assert set(state) == {f"{key}.{name}" for key in ("exp_avg", "exp_avg_sq", "step") for name in ("weight", "bias")}
 
     other = nn.Linear(3, 2)
     other.load_state_dict(model.state_dict())
-    fresh = adamw(other, Optim(lr=0.1, weight_decay=0.1))
+    fresh = adamw(other, settings(lr=0.1, weight_decay=0.1))
     load_optimiser_state(fresh, other, state)
     learn(model, optimiser, 2)
     learn(other, fresh, 2)
@@ -47,7 +52,7 @@ def test_a_state_of_other_parameters_is_refused() -> None:
     model = nn.Linear(3, 2)
     with pytest.raises(KeyError):
         load_optimiser_state(
-            adamw(model, Optim(lr=0.1, weight_decay=0.0)), model, {"exp_avg.elsewhere": torch.zeros(1)}
+            adamw(model, settings(lr=0.1, weight_decay=0.0)), model, {"exp_avg.elsewhere": torch.zeros(1)}
         )
 
 
@@ -62,7 +67,7 @@ def tiny() -> BigBirdForQuestionAnswering:
 
 def test_lower_layers_learn_slower_and_the_head_at_the_full_rate() -> None:
     model = tiny()
-    optimiser = adamw(model, Optim(lr=0.5, weight_decay=0.01, layer_decay=0.5))
+    optimiser = adamw(model, settings(lr=0.5, weight_decay=0.01, layer_decay=0.5))
     set_rates(optimiser, share=0.8)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     rates = {names[id(parameter)]: group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
@@ -78,7 +83,7 @@ def test_lower_layers_learn_slower_and_the_head_at_the_full_rate() -> None:
 
 def test_the_head_may_learn_at_a_rate_of_its_own() -> None:
     model = tiny()
-    optimiser = adamw(model, Optim(lr=0.2, weight_decay=0.01, layer_decay=0.5, head_lr=0.5))
+    optimiser = adamw(model, settings(lr=0.2, weight_decay=0.01, layer_decay=0.5, head_lr=0.5))
     set_rates(optimiser, share=0.5)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     rates = {names[id(parameter)]: group["lr"] for group in optimiser.param_groups for parameter in group["params"]}

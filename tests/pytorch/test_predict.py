@@ -1,8 +1,11 @@
 """Prediction: every feature's own result, in order, whatever it is computed beside."""
 
+import ctypes
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,11 +89,14 @@ def test_order_of_the_input_changes_no_result(model: BigBirdForQuestionAnswering
 def test_forward_passes_keep_within_batch_size_and_tokens(
     model: BigBirdForQuestionAnswering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shapes = []
+    shapes: list[torch.Size] = []
     forward = model.forward
-    monkeypatch.setattr(
-        model, "forward", lambda **inputs: (shapes.append(inputs["input_ids"].shape), forward(**inputs))[1]
-    )
+
+    def noted(**inputs: Any) -> Any:
+        shapes.append(inputs["input_ids"].shape)
+        return forward(**inputs)
+
+    monkeypatch.setattr(model, "forward", noted)
     list(Predictor(model, head="span", max_tokens=130).predict(features(), batch_size=3))
     assert all(rows <= 3 and (rows == 1 or rows * width <= 130) for rows, width in shapes)
     assert len(shapes) < len(LENGTHS)  # mates of like length do share a pass
@@ -125,7 +131,7 @@ def test_the_models_mode_is_left_as_it_was(model: BigBirdForQuestionAnswering) -
     np.testing.assert_array_equal(first["end_logits"], alone(model, next(features([40])))["end_logits"])
 
 
-def test_a_model_folder_opens_for_prediction(model: BigBirdForQuestionAnswering, tmp_path: object) -> None:
+def test_a_model_folder_opens_for_prediction(model: BigBirdForQuestionAnswering, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     predictor = open_predictor(open_folder(str(tmp_path)), head="span", device="cpu")
     assert (predictor.device, predictor.attention) == ("cpu", "block_sparse")
@@ -182,7 +188,7 @@ def test_an_unknown_head_is_refused(model: BigBirdForQuestionAnswering) -> None:
 def test_freed_memory_is_kept_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[int, int]] = []
     library = SimpleNamespace(mallopt=lambda option, value: said.append((option, value)))
-    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: library)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     for name in [name for name in os.environ if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
         monkeypatch.delenv(name)
     devices.keep_memory()
@@ -193,5 +199,5 @@ def test_freed_memory_is_kept_unless_the_environment_says_otherwise(monkeypatch:
 
 
 def test_a_library_without_mallopt_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.ctypes, "CDLL", lambda _: SimpleNamespace())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
     devices.keep_memory()

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import UsageError
-from bigbird_cli.pytorch import quantised
 from bigbird_cli.pytorch.model import linear as products
 from bigbird_cli.pytorch.model.activations import ACTIVATIONS
 from bigbird_cli.pytorch.model.layers import Linear
@@ -118,7 +117,7 @@ def test_what_cannot_be_is_refused(mode: str, device: torch.device, said: str) -
 
 
 def test_a_build_without_such_products_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantised.torch.ops, "onednn", object())
+    monkeypatch.setattr(torch.ops, "onednn", object())
     with pytest.raises(UsageError, match="no int8"):
         quantise(model(), "int8", device=CPU)
 

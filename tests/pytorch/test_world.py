@@ -125,7 +125,9 @@ def in_two(work: Callable[[World], Any], monkeypatch: pytest.MonkeyPatch) -> lis
 
 def test_two_processes_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(world: Peers) -> Any:
-        arrays = {"a": np.arange(3), "b": np.full(2, 0.5, np.float32), "c": np.array(7.0)} if world.rank == 0 else {}
+        arrays: dict[str, np.ndarray] = {}
+        if world.rank == 0:
+            arrays = {"a": np.arange(3), "b": np.full(2, 0.5, np.float32), "c": np.array(7.0)}
         received = world.broadcast(arrays)
         return (
             world.all_reduce([float(world.rank), 2.0], "sum"),
