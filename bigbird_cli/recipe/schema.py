@@ -77,10 +77,10 @@ class ModelSection(Section):
     """Words to add to the vocabulary, such as <drug>: each is one token wherever it stands, and has a vector of its own
     that starts near the mean of the others."""
 
-    dropout: float | None = Field(None, ge=0, lt=1)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout of embeddings and hidden states; by default the start model's own."""
 
-    attention_dropout: float | None = Field(None, ge=0, lt=1)
+    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout of attention probabilities; by default the start model's own."""
 
     config: dict[str, Any] = Field(default_factory=dict)
@@ -133,7 +133,7 @@ class DataSection(Section):
     shuffle_buffer: Count = 2000
     """Model inputs among which streaming draws the next."""
 
-    workers: Annotated[int, FREE] = Field(0, ge=0, le=64)
+    workers: Annotated[int, FREE] = Field(default=0, ge=0, le=64)
     """Threads that make the next batches ready while a step computes; any number gives the same batches."""
 
     cache: Annotated[Path | None, FREE] = None
@@ -155,7 +155,7 @@ class Optim(Section):
     lr: float = Field(gt=0, lt=1)
     """Peak learning rate of AdamW, reached when the warm-up ends."""
 
-    warmup: float = Field(0.1, ge=0, lt=1)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
     """Fraction of all optimiser steps over which the rate climbs from 0."""
 
     schedule: ScheduleShape = "linear"
@@ -174,13 +174,13 @@ class Optim(Section):
     max_tokens_per_micro_batch: Annotated[Count | None, FREE] = None
     """Padded tokens per forward pass: micro-batches are filled up to it, and micro_batch_size is not used."""
 
-    weight_decay: float = Field(0.01, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
     """AdamW's decay of weight matrices; biases and LayerNorms are left out."""
 
-    layer_decay: float = Field(1.0, gt=0, le=1)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     """Each layer learns at this multiple of the rate of the layer above it; the head learns at the full rate."""
 
-    head_lr: float | None = Field(None, gt=0, lt=1)
+    head_lr: float | None = Field(default=None, gt=0, lt=1)
     """Peak learning rate of the head, which is new and may need a higher one; by default lr."""
 
     clip: Amount = 1.0
@@ -268,7 +268,7 @@ class Recipe(Section):
     backend: Literal["pytorch"] = "pytorch"
     """The framework that trains."""
 
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Of the order of examples, new weights, masks and dropout."""
 
     model: ModelSection

@@ -67,7 +67,7 @@ def test_a_seed_is_one_that_every_generator_takes() -> None:
 def test_a_section_is_frozen_and_knows_only_its_own_names() -> None:
     optim = Optim(lr=1e-3)
     with pytest.raises(ValidationError, match="frozen"):
-        optim.lr = 1.0  # type: ignore[misc]
+        optim.lr = 1.0
     with pytest.raises(ValidationError, match="Extra inputs"):
         Optim(lr=1e-3, lrr=1)  # type: ignore[call-arg]
 

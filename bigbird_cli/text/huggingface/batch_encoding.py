@@ -43,7 +43,7 @@ class BatchEncoding(UserDict[str, Any]):
         super().__init__(values)
         self.cuts = tuple(cuts)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name == "data" or name.startswith("__"):
             raise AttributeError(name)
         try:

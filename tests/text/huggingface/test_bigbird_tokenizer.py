@@ -337,7 +337,12 @@ def test_a_large_batch_in_threads_equals_its_texts_one_by_one(
     single = [tokenizer(text, return_offsets_mapping=True) for text in batch]
     asked: list[dict[str, Any]] = []
     encode = tokenizer.sp_model.encode
-    monkeypatch.setattr(tokenizer.sp_model, "encode", lambda *a, **k: asked.append(k) or encode(*a, **k), raising=False)
+
+    def noting(*args: Any, **options: Any) -> Any:
+        asked.append(options)
+        return encode(*args, **options)
+
+    monkeypatch.setattr(tokenizer.sp_model, "encode", noting, raising=False)
     monkeypatch.setattr(bigbird_tokenizer, "_WORTH_THREADS", 1000)
     together = tokenizer(batch, return_offsets_mapping=True)
     assert together.input_ids == [encoded.input_ids for encoded in single]

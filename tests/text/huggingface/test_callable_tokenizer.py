@@ -34,7 +34,7 @@ def wordpiece(tmp_path: Path) -> Path:
         "[PAD] [UNK] [CLS] [SEP] [MASK] hello , . my is cute un ##aff ##able texts and marks an cafe 東 京 [ ] mask sep"
     )
     (tmp_path / "vocab.txt").write_text("\n".join(words.split()), encoding="utf-8")
-    transformers.BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path / "bert")
+    transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path / "bert")
     return tmp_path / "bert"
 
 
