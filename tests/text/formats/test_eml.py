@@ -3,6 +3,7 @@
 import io
 import time
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ def read(message: EmailMessage | bytes) -> PagedText:
     return read_eml(io.BytesIO(message if isinstance(message, bytes) else message.as_bytes()), "a.eml")
 
 
-def message(text: str = "The text.", *, subject: str = "The lease", **more: str) -> EmailMessage:
+def message(text: str = "The text.", *, subject: str = "The lease", **more: Any) -> EmailMessage:
     made = EmailMessage()
     made["Subject"] = subject
     made["From"] = "Kari Nilsen <kari@example.org>"

@@ -36,8 +36,11 @@ def change(folder: Path, **changes: Any) -> None:
 
 
 def regex(kind: str, pattern: str) -> dict[str, Any]:
-    rest = {"Split": {"behavior": "Isolated", "invert": False}, "Replace": {"content": "x"}}[kind]
-    return {"type": kind, "pattern": {"Regex": pattern}, **rest}
+    rest: dict[str, dict[str, Any]] = {
+        "Split": {"behavior": "Isolated", "invert": False},
+        "Replace": {"content": "x"},
+    }
+    return {"type": kind, "pattern": {"Regex": pattern}, **rest[kind]}
 
 
 def precompiled(charsmap: bytes) -> dict[str, Any]:
@@ -189,9 +192,14 @@ def test_a_usual_tokenizer_needs_no_trial(
 
 
 def test_an_unusual_pattern_that_is_harmless_is_tried_and_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
+    tried: list[object] = []
     run = subprocess.run
-    monkeypatch.setattr(check.subprocess, "run", lambda *a, **k: tried.append(a) or run(*a, **k))
+
+    def noting(*args: Any, **options: Any) -> Any:
+        tried.append(args)
+        return run(*args, **options)
+
+    monkeypatch.setattr(subprocess, "run", noting)
     change(folder, pre_tokenizer=regex("Split", r"\p{N}{2}|[a-z]+"))
     assert load_tokenizer(folder).pieces(load_tokenizer(folder).encode("lamp 12").ids.tolist())[0] == "lamp"
     assert len(tried) == 2
@@ -204,8 +212,8 @@ def test_a_run_of_blanks_takes_linear_time(tmp_path: Path, pattern: str) -> None
     path = tmp_path / "tokenizer.json"
     content = path.read_text(encoding="utf-8")
     assert json.dumps(check.LINEAR_ENDS, ensure_ascii=False) in content
-    pair = (json.dumps(one, ensure_ascii=False) for one in (check.LINEAR_ENDS, pattern))
-    path.write_text(content.replace(*pair), encoding="utf-8")
+    old, new = (json.dumps(one, ensure_ascii=False) for one in (check.LINEAR_ENDS, pattern))
+    path.write_text(content.replace(old, new), encoding="utf-8")
     tokenizer = load_tokenizer(tmp_path)
     began = time.process_time()
     tokenizer.encode("a" + " " * 80_000 + "b")

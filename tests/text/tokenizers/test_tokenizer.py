@@ -4,6 +4,7 @@ import json
 import string
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,9 +115,10 @@ def nfkc(folder: Path) -> Path:
     )
 
 
-def _trained(folder: Path, **options: object) -> Path:
+def _trained(folder: Path, **options: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    defaults = {"user_defined_symbols": ["[CLS]", "[SEP]", "[MASK]"], "pad_id": 3, "hard_vocab_limit": False}
+    symbols = ["[CLS]", "[SEP]", "[MASK]"]
+    defaults: dict[str, Any] = {"user_defined_symbols": symbols, "pad_id": 3, "hard_vocab_limit": False}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(ARTICLE.read_text(encoding="utf-8").splitlines()),
         model_prefix=str(folder / "spiece"),

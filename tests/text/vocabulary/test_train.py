@@ -15,7 +15,6 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError, ResourceError, UsageError
 from bigbird_cli.text.documents import Document
 from bigbird_cli.text.tokenizers.tokenizer import BigBirdTokenizer, load_tokenizer
-from bigbird_cli.text.vocabulary import train
 from bigbird_cli.text.vocabulary.corpus import Corpus
 from bigbird_cli.text.vocabulary.train import N_SPECIAL, USER_DEFINED, Progress, VocabularyReport, train_vocabulary
 
@@ -183,8 +182,8 @@ def test_a_corpus_without_text_is_an_error(tmp_path: Path, text: str) -> None:
 def test_a_trainer_that_dies_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, error: type[Exception]
 ) -> None:
-    popen = train.subprocess.Popen
-    monkeypatch.setattr(train.subprocess, "Popen", lambda command, **rest: popen([command[0], "-c", code], **rest))
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **rest: popen([command[0], "-c", code], **rest))
     with pytest.raises(error, match=r"memory|something else"):
         learn(tmp_path / "v", prose())
 
