@@ -1,6 +1,7 @@
 """The table of parameter names is the one of transformers, and reaches every tensor of a BERT."""
 
 import logging
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import transformers
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import BERT_TO_BIGBIRD, TIED, expand, expected_names
 
-TINY = {
+TINY: dict[str, Any] = {
     "vocab_size": 90,
     "hidden_size": 16,
     "num_hidden_layers": 2,
