@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bigbird_cli.api import Request, answer, answer_all
+from bigbird_cli.api import QARecord, Request, answer, answer_all
 from bigbird_cli.errors import DataError
 from bigbird_cli.text.documents import Document, FailedDocument
 
@@ -24,7 +24,7 @@ def answers(requests: Iterable[Request | None], **options: Any) -> Iterator[dict
     return (dict(result.to_dict()) for result in answer_all(requests, **options))
 
 
-def one(context: str, question: str, **options: Any) -> dict[str, Any]:
+def one(context: str, question: str, **options: Any) -> QARecord:
     record = answer(context, question, **options)
     assert isinstance(record, dict)
     return record

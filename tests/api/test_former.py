@@ -25,7 +25,9 @@ def test_former_names_warn_and_do_as_before(
             found = getattr(api, former)([asked], model=model)
         assert list(found) == [result.to_dict() for result in now([asked], model=model)]
     with pytest.warns(DeprecationWarning, match="tokenize_documents is called tokenize_all"):
-        [(document, report)] = api.tokenize_documents([Document("a", SHORT)], model=tiny_qa_model)
+        [told] = api.tokenize_documents([Document("a", SHORT)], model=tiny_qa_model)
+    assert isinstance(told, tuple)
+    document, report = told
     assert (document.text, report.pieces) == (SHORT, bb.tokenize(SHORT, model=tiny_qa_model).pieces)
 
 

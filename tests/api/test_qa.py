@@ -4,12 +4,13 @@ import json
 import shutil
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import answer, answer_all
+from bigbird_cli.api import FailedRecord, answer, answer_all
 from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
 from bigbird_cli.text.documents import Document
 from tests.api.helpers import LONG, RECEIPT, SHORT, one
@@ -75,12 +76,13 @@ def test_several_answers_are_given_best_first_and_apart(tiny_qa_model: Path) -> 
 def test_records_come_document_by_document_with_failures_in_place(tiny_qa_model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(SHORT.encode())
     (tmp_path / "empty.txt").write_bytes(b"")
-    contexts = [tmp_path / "a.txt", tmp_path / "empty.txt", tmp_path / "none.txt", Document("mine", LONG), " \n"]
+    files = [tmp_path / "a.txt", tmp_path / "empty.txt", tmp_path / "none.txt"]
+    contexts: list[str | Path | Document] = [*files, Document("mine", LONG), " \n"]
     records = answer(contexts, ["who?", "when?"], model=tiny_qa_model)
     assert isinstance(records, list)
     names = [str(tmp_path / "a.txt"), str(tmp_path / "empty.txt"), str(tmp_path / "none.txt"), "mine", "text"]
     assert [(r["context"], r["question"]) for r in records] == [(n, q) for n in names for q in ("who?", "when?")]
-    failed = [r["error"] for r in records if "error" in r]
+    failed = [cast(FailedRecord, r)["error"] for r in records if "error" in r]
     assert [error["problem"] for error in failed[::2]] == [
         "the document is empty",
         "there is no such file",
@@ -134,10 +136,14 @@ def test_answering_touches_no_global_generator(tiny_qa_model: Path) -> None:
 
     import torch
 
+    def states() -> tuple[object, list[int], list[int]]:
+        numpys = np.random.get_state(legacy=False)["state"]["key"]
+        return random.getstate(), numpys.tolist(), torch.get_rng_state().tolist()
+
     one(SHORT, "who?", model=tiny_qa_model)
-    before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    before = states()
     one(LONG, "who?", model=tiny_qa_model)
-    assert before == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    assert before == states()
 
 
 def test_a_long_question_costs_no_more_than_it_must_and_says_so() -> None:

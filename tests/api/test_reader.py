@@ -10,6 +10,7 @@ import pytest
 import bigbird_cli as bb
 from bigbird_cli.api import answer, ner, reader
 from bigbird_cli.errors import ModelError, UsageError
+from bigbird_cli.weights.store import ModelFolder, open_folder
 from tests.api.helpers import LONG, SHORT, answers, one
 
 
@@ -19,8 +20,12 @@ def test_a_model_is_opened_once_until_its_folder_changes(
     folder = tmp_path / "model"
     shutil.copytree(tiny_qa_model, folder)
     opened: list[object] = []
-    open_folder = reader.open_folder
-    monkeypatch.setattr(reader, "open_folder", lambda *a, **k: opened.append(a) or open_folder(*a, **k))
+
+    def noting(*args: Any, **options: Any) -> ModelFolder:
+        opened.append(args)
+        return open_folder(*args, **options)
+
+    monkeypatch.setattr(reader, "open_folder", noting)
     for _ in range(3):
         one(SHORT, "who?", model=folder)
     assert len(opened) == 1
@@ -51,7 +56,7 @@ def test_impossible_options_are_named(tiny_qa_model: Path, options: dict[str, An
 
 def test_an_unknown_option_is_an_error_of_the_caller(tiny_qa_model: Path) -> None:
     with pytest.raises(TypeError, match="there is no option 'stride'"):
-        answer(SHORT, "who?", model=tiny_qa_model, stride=3)
+        answer(SHORT, "who?", model=tiny_qa_model, stride=3)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bigbird_cli.api import Request, answer, reading
 from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.pytorch.predict import Predictor
 from bigbird_cli.tasks.qa.task import QuestionAnswering
+from bigbird_cli.text.documents import encode_document
 from tests.api.helpers import LONG, SHORT, answers, ask, failed
 
 
@@ -87,11 +88,10 @@ def test_what_is_asked_of_a_small_document_is_answered_before_the_next_large_one
 ) -> None:
     monkeypatch.setattr(reading, "_LONG", len(LONG))
     may_go_on = Event()
-    encode = reading.encode_document
 
     def waiting(text: str, *args: Any, **options: Any) -> Any:
         assert text == SHORT or may_go_on.wait(60)
-        return encode(text, *args, **options)
+        return encode_document(text, *args, **options)
 
     monkeypatch.setattr(reading, "encode_document", waiting)
     rows = [ask(SHORT, f"who {number}?", id=number) for number in range(3)]
@@ -225,11 +225,10 @@ def test_a_document_is_tokenised_once_for_all_its_questions(
     tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    encode = reading.encode_document
 
     def counting(text: str, *args: Any, **options: Any) -> Any:
         calls.append(text)
-        return encode(text, *args, **options)
+        return encode_document(text, *args, **options)
 
     monkeypatch.setattr(reading, "encode_document", counting)
     answer([SHORT, LONG], ["who?", "when?", "where?"], model=tiny_qa_model)

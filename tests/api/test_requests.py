@@ -8,7 +8,7 @@ import pytest
 from bigbird_cli.api import Request, answer_all, ner_all
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError
-from bigbird_cli.text.documents import Document
+from bigbird_cli.text.documents import Document, FailedDocument
 from tests.api.helpers import SHORT, ask, failed
 
 
@@ -20,6 +20,7 @@ def test_a_result_carries_its_request_with_the_text(tiny_qa_model: Path) -> None
     span = results[0].prediction.spans[0]
     assert results[0].request.text[span.start : span.end] == span.text
     assert results[0].receipt == results[0].record()["receipt"]
+    assert isinstance(broken.document, FailedDocument)
     assert results[1].error is broken.document.error  # as it was raised
     for read in (lambda: results[1].prediction, lambda: results[1].receipt, lambda: results[1].record()):
         with pytest.raises(DataError, match="rows:3: no row"):
