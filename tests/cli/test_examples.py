@@ -114,7 +114,7 @@ def write_squad(path: Path) -> None:
 def write_bert(folder: Path) -> None:
     """A random BERT of one layer, 16 wide: a BERT's encoder has the tensors of a BigBird's."""
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", *"abcdefghijklmnopqrstuvwxyz"]
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": len(words),
         "hidden_size": 16,
         "num_hidden_layers": 1,

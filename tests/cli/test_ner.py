@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api._ner import together
+from bigbird_cli.api._ner import EntityRecord, together
 from bigbird_cli.errors import DataError, ModelError, UsageError
 from bigbird_cli.weights import store
 from tests.conftest import write_labeller
@@ -158,7 +158,7 @@ def test_a_model_ships_for_who_names_none(invoke: Any, article: Path) -> None:
     result = invoke("ner", article, "--json")
     assert result.exit_code == 0, result.stderr
     assert records(result.stdout)[0]["receipt"]["model"] == "ner-mini"
-    assert bb.ner(article)["receipt"]["model"] == "ner-mini"  # type: ignore[call-overload]
+    assert bb.ner(article)["receipt"]["model"] == "ner-mini"
 
 
 @pytest.mark.usefixtures("shipped")
@@ -180,7 +180,7 @@ def test_names_of_the_types_that_are_wanted_are_given_alone(invoke: Any, tiny_ne
 
 def test_capitals_reach_a_model_that_heeds_them(tiny_names_model: Path) -> None:
     small, capitals = (bb.ner(text, model=tiny_names_model) for text in ("ada lit the lamp", "ADA Lit the Lamp"))
-    scores = [[entity["score"] for entity in record["entities"]] for record in (small, capitals)]  # type: ignore[index]
+    scores = [[entity["score"] for entity in record["entities"]] for record in (small, capitals)]
     assert scores[0] != scores[1]
 
 
@@ -190,11 +190,10 @@ def test_a_temperature_makes_scores_milder_and_changes_no_name(tiny_ner_model: P
     task = json.loads((folder / "task.json").read_text())
     (folder / "task.json").write_text(json.dumps({**task, "temperature": 3.0}))
     sharp, mild = (bb.ner("ada lit the lamp in the tower", model=model) for model in (tiny_ner_model, folder))
-    assert [(e["start"], e["end"], e["type"]) for e in sharp["entities"]] == [  # type: ignore[call-overload]
-        (e["start"], e["end"], e["type"])
-        for e in mild["entities"]  # type: ignore[call-overload]
+    assert [(e["start"], e["end"], e["type"]) for e in sharp["entities"]] == [
+        (e["start"], e["end"], e["type"]) for e in mild["entities"]
     ]
-    pairs = zip(sharp["entities"], mild["entities"], strict=True)  # type: ignore[call-overload]
+    pairs = zip(sharp["entities"], mild["entities"], strict=True)
     assert all(milder["score"] < sharper["score"] for sharper, milder in pairs)
 
 
@@ -212,11 +211,11 @@ def test_mentions_of_a_name_come_together_counted_and_in_place(
     ]
 
 
-def entity(text: str, start: int, type_: str = "PERSON", score: float = 0.5) -> dict[str, Any]:
+def entity(text: str, start: int, type_: str = "PERSON", score: float = 0.5) -> EntityRecord:
     return {"text": text, "type": type_, "start": start, "end": start + len(text), "score": score}
 
 
-def names(*found: dict[str, Any]) -> list[tuple[str, str, int]]:
+def names(*found: EntityRecord) -> list[tuple[str, str, int]]:
     return [(name["text"], name["type"], name["count"]) for name in together(found)]
 
 

@@ -64,6 +64,7 @@ def test_a_terminal_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch, cl
         progress.show(window(1))
         clock[0] += 2
         progress.show(window(5))
+        assert progress._bar is not None
         progress._bar.refresh()
         assert "5/50 windows · 800 tokens/s · 22 s left · a.txt" in shown.getvalue()
         before = len(shown.getvalue())

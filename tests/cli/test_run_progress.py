@@ -3,12 +3,14 @@
 import io
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
 
+from bigbird_cli.cli.console import Errors
 from bigbird_cli.cli.run_progress import RunProgress
-from bigbird_cli.events import Checked, Evaluated, Finished, Saved, Started, Step
+from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
 
 
 def step(n: int) -> Step:
@@ -26,7 +28,7 @@ def step(n: int) -> Step:
     )
 
 
-EVENTS = [
+EVENTS: list[Event] = [
     Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3),
     step(1),
     step(2),
@@ -60,7 +62,7 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
 def test_a_run_on_a_terminal_has_a_bar() -> None:
     screen = io.StringIO()
     with RunProgress(quiet=False) as run:
-        run.err = Console(file=screen, force_terminal=True, width=160, color_system=None)
+        run.err = cast(Errors, Console(file=screen, force_terminal=True, width=160, color_system=None))
         for event in EVENTS:
             run.show(event)
     shown = screen.getvalue()
@@ -102,7 +104,7 @@ def test_a_narrow_terminal_shows_the_step_whole(
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "xterm")
     with RunProgress(quiet=False) as run:
-        run.err = Console(stderr=True, force_terminal=True, width=60)
+        run.err = cast(Errors, Console(stderr=True, force_terminal=True, width=60))
         for event in EVENTS[:-1]:
             run.show(event)
     shown = capsys.readouterr().err

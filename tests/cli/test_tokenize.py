@@ -208,7 +208,7 @@ def test_one_object_tells_of_a_vocabulary(invoke: Tokenize) -> None:
 
 
 def test_a_vocabulary_is_learned_from_standard_input(invoke: Tokenize, tmp_path: Path) -> None:
-    args = ("--train", "--vocab-size", 120, "--split", "none", "--out", "dna")
+    args: tuple[str | int, ...] = ("--train", "--vocab-size", 120, "--split", "none", "--out", "dna")
     assert invoke("tokenize", *args, stdin="ACGTTGCA" * 500).exit_code == 0
     rows = "".join(json.dumps({"seq": "ACGTTGCA" * 100}) + "\n" for _ in range(5))
     args = ("--train", "-", "--vocab-size", 120, "--split", "none", "--text-field", "seq", "--out", "rows")
