@@ -315,7 +315,8 @@ def test_half_of_the_pairs_are_drawn_from_another_document_however_long_document
     corpus = [[f"{3 * name} {name} " * 3000] for name in letters]
     own = [set(ids_of([f"{3 * name} {name}"])) for name in letters]
     task = MaskedLanguageModelling(window=32, next_sentence=True)
-    labels, drawn_from = [], set()
+    labels: list[Any] = []
+    drawn_from = set()
     for feature in task.training_features(pieces_of(*corpus), TOKENIZER):
         first, second = (next(i for i, ids in enumerate(own) if set(part) <= ids) for part in parts_of(feature))
         assert (first == second) is (feature.labels["next_sentence_label"] == 0)
@@ -357,7 +358,13 @@ def test_pairs_have_their_own_head() -> None:
 # ---- scores
 
 
-def judged(task: LanguageTask, texts: list[Piece], nll: float, *, relation: int | None = None) -> dict[str, float]:
+def judged(
+    task: CausalLanguageModelling | MaskedLanguageModelling,
+    texts: list[Piece],
+    nll: float,
+    *,
+    relation: int | None = None,
+) -> dict[str, float]:
     """Scores of a model that gives every token the same loss and tells every other token."""
     features = task.encode(texts, TOKENIZER)
     decoder = task.decoder(texts, TOKENIZER)

@@ -6,7 +6,7 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.padding import n_targets, pad
 
 
-def feature(size: int, **labels: int | np.ndarray) -> Feature:
+def feature(size: int, **labels: int | float | np.ndarray) -> Feature:
     ids = np.arange(1, size + 1, dtype=np.int32)
     return Feature(ids=ids, types=(ids > 2).astype(np.int8), labels=labels, example=0)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from bigbird_cli.tasks.zero_shot import ZeroShot
 from bigbird_cli.text.documents import EncodedDocument, encode_document
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 
-MARKS: Tokenizer = SimpleNamespace(cls_id=1, sep_id=2)  # type: ignore[assignment]
+MARKS = cast(Tokenizer, SimpleNamespace(cls_id=1, sep_id=2))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def document_of(text: str, tokenizer: Tokenizer) -> EncodedDocument:
 def test_one_text_stands_between_cls_and_sep() -> None:
     ids, types = pack(MARKS, np.array([7, 8]))
     assert (ids.tolist(), types.tolist()) == ([1, 7, 8, 2], [0, 0, 0, 0])
-    assert (ids.dtype, types.dtype) == (np.int32, np.int8)
+    assert (ids.dtype, types.dtype) == (np.dtype(np.int32), np.dtype(np.int8))
 
 
 def test_a_second_text_has_a_type_of_its_own_and_so_has_the_sep_behind_it() -> None:

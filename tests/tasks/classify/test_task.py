@@ -359,7 +359,7 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, problem: Any, row
     assert fix in caught.value.fix
 
 
-EMPTY = [
+EMPTY: list[dict[str, str | None]] = [
     {"text": "a", "label": "x"},
     {"text": None, "label": "y"},
     {"text": "b", "label": None},
@@ -394,7 +394,7 @@ def write_table(path: Path, rows: list[dict[str, Any]]) -> Path:
 def test_empty_rows_are_left_out_on_demand_whatever_the_file(
     tmp_path: Path, name: str, problem: Any, labels: tuple[Any, ...]
 ) -> None:
-    named = dict(zip(("x", "y", None), (*labels, None), strict=True))
+    named: dict[str | None, Any] = dict(zip(("x", "y", None), (*labels, None), strict=True))
     rows = [row | {"label": named[row["label"]]} for row in EMPTY]
     source = write_table(tmp_path / name, rows)
     task = Classification(problem=problem)
@@ -654,7 +654,8 @@ def test_scores_of_several_labels_agree_with_scikit_learn() -> None:
 def test_without_the_libraries_that_measure_the_names_of_scores_say_what_to_install(
     task: Classification, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    label: Label = {"single": "red", "multi": ("red",), "regression": 1.5}[task.problem]
+    labels: dict[str, Label] = {"single": "red", "multi": ("red",), "regression": 1.5}
+    label = labels[task.problem]
     features = task.encode([of("lamp", label)], tokenizer)
     for library in ("sklearn.metrics", "scipy.stats"):
         monkeypatch.setitem(sys.modules, library, None)
@@ -701,7 +702,8 @@ def test_one_document_is_scored_without_a_warning(
 
 @pytest.mark.parametrize("task", [TASK, MULTI, NUMBER])
 def test_scores_are_named_beforehand(task: Classification, tokenizer: Tokenizer) -> None:
-    label: Label = {"single": "red", "multi": ("red", "blue"), "regression": 1.5}[task.problem]
+    labels: dict[str, Label] = {"single": "red", "multi": ("red", "blue"), "regression": 1.5}
+    label = labels[task.problem]
     examples = [of("lamp", label, id_="short"), of("lamp " * 600, label, id_="long")]
     features = task.encode(examples, tokenizer)
     decoder = task.decoder(examples, tokenizer)

@@ -230,7 +230,8 @@ def test_an_input_is_a_window_between_special_tokens() -> None:
     document = PIECES.encode("ada bel").ids
     assert feature.ids.tolist() == [1, *document, 2]
     assert feature.types.tolist() == [0] * len(feature)
-    assert (feature.ids.dtype, feature.types.dtype, source_of(feature).first) == (np.int32, np.int8, 1)
+    assert (feature.ids.dtype, feature.types.dtype) == (np.dtype(np.int32), np.dtype(np.int8))
+    assert source_of(feature).first == 1
     assert (feature.labels, feature.example) == ({}, 0)
 
 
@@ -577,9 +578,11 @@ def allowed_of(task: NamedEntities, given: NERExample) -> list[set[str]]:
     """The tags that each unit may have, none where nothing is learnt."""
     (feature,) = task.training_features([given], PIECES)
     labels, bits = feature.labels["labels"], feature.labels["allowed"]
+    assert isinstance(labels, np.ndarray)
+    assert isinstance(bits, np.ndarray)
     return [
         {tag for i, tag in enumerate(task.output_tags) if int(bits[place]) >> i & 1} if labels[place] != -100 else set()
-        for place in source_of(feature).first + units_of(source_of(feature).document).tokens  # type: ignore[arg-type, union-attr]
+        for place in source_of(feature).first + units_of(source_of(feature).document).tokens
     ]
 
 

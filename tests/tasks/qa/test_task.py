@@ -122,7 +122,7 @@ def test_an_input_is_question_then_window_between_special_tokens() -> None:
     question, document = LETTERS.encode("who").ids, LETTERS.encode("ada bel").ids
     assert feature.ids.tolist() == [1, *question, 2, *document, 2]
     assert feature.types.tolist() == [0] * (len(question) + 2) + [1] * (len(document) + 1)
-    assert (feature.ids.dtype, feature.types.dtype) == (np.int32, np.int8)
+    assert (feature.ids.dtype, feature.types.dtype) == (np.dtype(np.int32), np.dtype(np.int8))
     assert (feature.labels, feature.example, source_of(feature).window) == ({}, 0, Window(0, len(document)))
     assert feature.ids[source_of(feature).first] == document[0]
 
