@@ -12,7 +12,7 @@ import torch
 
 from bigbird_cli.backend import Compute
 from bigbird_cli.bigbird.config import BigBirdConfig
-from bigbird_cli.events import Event
+from bigbird_cli.events import Event, Saved, Step
 from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.weights.checkpoint import read_checkpoint
@@ -106,7 +106,7 @@ def follow(run: Iterator[Event], events: list[Event], act: Callable[[Event], Non
         act(event)
 
 
-def stop_after(events: Iterator[Event], kind: type, *, step: int) -> None:
+def stop_after(events: Iterator[Event], kind: type[Step] | type[Saved], *, step: int) -> None:
     """Leave a run as a crash would: nothing of it goes on after this event."""
     for event in events:
         if isinstance(event, kind) and event.step == step:

@@ -140,7 +140,7 @@ def test_words_that_a_recipe_adds_to_the_vocabulary_are_tokens_of_the_runs_model
         (start / "tokenizer.json").unlink(missing_ok=True)
         (start / "tokenizer_config.json").unlink(missing_ok=True)
         shutil.copy(SPIECE, start / "spiece.model")
-        names = {"pad_token_id": 0, "vocab_size": 700, "hidden_size": 16, "num_attention_heads": 2}
+        names: dict[str, Any] = {"pad_token_id": 0, "vocab_size": 700, "hidden_size": 16, "num_attention_heads": 2}
         BigBirdForSequenceClassification(
             BigBirdConfig(**names, num_hidden_layers=1, intermediate_size=32, max_position_embeddings=64)
         ).save_pretrained(start)

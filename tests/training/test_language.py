@@ -143,8 +143,15 @@ def test_a_bert_becomes_the_start(texts: Path, tmp_path: Path) -> None:
     import transformers
 
     folder = tmp_path / "bert"
-    names = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    bert = transformers.BertModel(transformers.BertConfig(vocab_size=200, max_position_embeddings=32, **names))
+    of_bert = transformers.BertConfig(
+        vocab_size=200,
+        max_position_embeddings=32,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    bert = transformers.BertModel(of_bert)
     bert.save_pretrained(folder)
     write_wordpiece(folder)
     settings = recipe({"start": str(folder), "config": {"max_position_embeddings": 64, "block_size": 4}}, texts)

@@ -283,7 +283,7 @@ def test_a_start_model_that_is_not_finite_is_named(start: Path, data: Path, tmp_
 @every_engine
 @pytest.mark.parametrize("streaming", [False, True])
 def test_threads_that_prepare_batches_change_nothing(start: Path, data: Path, tmp_path: Path, streaming: bool) -> None:
-    settings = {"data__streaming": streaming, "run__save_every": 5, "run__keep": 9}
+    settings: dict[str, Any] = {"data__streaming": streaming, "run__save_every": 5, "run__keep": 9}
     list(train(recipe(start, data, **settings), tmp_path / "none", compute=CPU))
     threads = recipe(start, data, **settings | {"data__workers": 3})
     stop_after(train(threads, tmp_path / "some", compute=CPU), Saved, step=5)
@@ -447,6 +447,7 @@ def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
     assert kinds(events[-2:]) == ["Step", "Saved"]
     assert events[-1].step == 4  # type: ignore[union-attr]
     if error is SystemExit:
+        assert isinstance(caught.value, SystemExit)
         assert caught.value.code == 128 + number
     assert signal.getsignal(number) is signal.default_int_handler
 
@@ -517,6 +518,7 @@ def test_check_takes_a_step_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     checked = check(recipe(start, data), compute=CPU)
     assert (checked.n_examples, checked.n_features, checked.n_steps) == (30, 30, 12)
+    assert checked.n_tokens is not None
     assert checked.n_tokens > 30 * 10
     assert np.isfinite(checked.loss)
     assert checked.seconds_per_step > 0
@@ -657,7 +659,7 @@ def test_signals_while_data_are_prepared(
 
 def test_an_unknown_option_of_a_call_is_an_error() -> None:
     with pytest.raises(TypeError, match="lr"):
-        bb.finetune("squad", lr=1e-3)  # type: ignore[call-arg]
+        bb.finetune("squad", lr=1e-3)
 
 
 def test_a_backend_without_torch_trains_without_torch(
