@@ -15,6 +15,7 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
 from bigbird_cli.files import folders
+from bigbird_cli.files.whole import PARTIAL
 from bigbird_cli.weights import checkpoint
 from bigbird_cli.weights.checkpoint import (
     RunLock,
@@ -105,7 +106,7 @@ def test_a_step_written_again_replaces_the_first(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
-    left = tmp_path / "checkpoints" / f"{folders.PARTIAL}abc"
+    left = tmp_path / "checkpoints" / f"{PARTIAL}abc"
     left.mkdir(parents=True)
     (left / "state.safetensors").write_bytes(b"half")
     assert newest_checkpoint(tmp_path) is None
@@ -510,7 +511,7 @@ def test_a_second_writer_is_refused_and_told_who_holds_the_folder(tmp_path: Path
 
 
 def test_the_writer_clears_away_what_a_killed_one_left(tmp_path: Path) -> None:
-    (tmp_path / f"{folders.PARTIAL}abc").mkdir()
+    (tmp_path / f"{PARTIAL}abc").mkdir()
     assert start_run(tmp_path, None) is None
     with RunLock(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]

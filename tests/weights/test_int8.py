@@ -29,7 +29,11 @@ def test_rounding_again_changes_nothing() -> None:
 
 
 def test_vectors_whole_numbers_and_rows_of_zeros_stay() -> None:
-    tensors = {"bias": np.array([0.1, 2.0], np.float32), "ids": np.eye(3, dtype=np.int64), "zeros": np.zeros((2, 3))}
+    tensors: dict[str, np.ndarray] = {
+        "bias": np.array([0.1, 2.0], np.float32),
+        "ids": np.eye(3, dtype=np.int64),
+        "zeros": np.zeros((2, 3)),
+    }
     found = dequantized(quantized(tensors), where="file")
     assert found.keys() == tensors.keys()
     for name, array in tensors.items():

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +16,13 @@ from safetensors import SafetensorError
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
-from bigbird_cli.files import folders
 from bigbird_cli.files import hub as client
 from bigbird_cli.weights import store
 from bigbird_cli.weights.store import CONVERTIBLE, find_folder, open_folder, read_tensors, write_model
 from bigbird_cli.weights.tensors import read_tensor_file, write_tensor_file
 
 CONFIG = BigBirdConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, vocab_size=70)
-TENSORS = {
+TENSORS: dict[str, np.ndarray] = {
     "bert.weight": np.arange(12, dtype=np.float32).reshape(3, 4),
     "bert.half": np.linspace(-1, 1, 5).astype(np.float16),
     "double": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
@@ -557,7 +557,7 @@ def test_a_full_disk_leaves_what_was_there(
 
 
 def test_too_little_space_is_refused_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(ResourceError, match=r"0\.0 MB are free"):
         write_model(tmp_path / "new", config=CONFIG, tensors=TENSORS)
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ import json
 import platform
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import flax
 import jax
@@ -27,7 +28,7 @@ CLASSES = {
     "classify": "FlaxBigBirdForSequenceClassification",
     "qa": "FlaxBigBirdForQuestionAnswering",
 }
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "vocab_size": 70,
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -45,9 +46,9 @@ def shaken(draws: np.random.RandomState, value: jax.Array) -> np.ndarray:
 
 
 def main() -> None:
-    outputs = {"ids": IDS}
+    outputs: dict[str, Any] = {"ids": IDS}
     for number, (head, name) in enumerate(CLASSES.items()):
-        config = transformers.BigBirdConfig(**SETTINGS, num_labels=2 if head == "qa" else 3)
+        config = transformers.BigBirdConfig(**SETTINGS | {"num_labels": 2 if head == "qa" else 3})
         model = getattr(transformers, name)(config, seed=number, input_shape=IDS.shape)
         model.params = jax.tree_util.tree_map(partial(shaken, np.random.RandomState(number)), model.params)
         model.save_pretrained(HERE / head)
@@ -59,7 +60,7 @@ def main() -> None:
     values = np.linspace(-3, 700, 30, dtype=np.float32).reshape(5, 6)
     row = np.linspace(-3, 60, 6, dtype=np.float32)
     kinds = ("float16", "float32", "float64", "int8", "int32", "int64", "bool", "complex64")
-    tree = {"types": {kind: row.astype(kind) for kind in kinds}}
+    tree: dict[str, Any] = {"types": {kind: row.astype(kind) for kind in kinds}}
     tree["types"]["bfloat16"] = np.asarray(jax.numpy.asarray(row).astype("bfloat16"))
     tree |= {"pieces": values, "scalar": np.float32(2.5), "complex": 1 + 2j, "number": 7, "none": values[:0]}
     tree |= {"zero_d": np.asarray(3.0), "half_pieces": np.asarray(jax.numpy.asarray(values * 7, jax.numpy.bfloat16))}

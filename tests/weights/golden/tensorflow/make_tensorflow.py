@@ -13,14 +13,16 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import torch
 import transformers
 from transformers import BigBirdConfig, BigBirdForPreTraining, BigBirdForQuestionAnswering
-from transformers.models.big_bird.modeling_big_bird import load_tf_weights_in_big_bird
+from transformers.models.big_bird.modeling_big_bird import load_tf_weights_in_big_bird  # type: ignore[attr-defined]  # gone from transformers 5
 
 HERE = Path(__file__).resolve().parent
 V, P, T, D, F, N = 36, 32, 2, 16, 24, 2
@@ -121,10 +123,10 @@ def save(folder: str, tensors: dict[str, np.ndarray], *, slots: bool = False, sh
     (HERE / folder / "checkpoint").unlink()
 
 
-def given(array: np.ndarray):
+def given(array: np.ndarray) -> Callable[..., tf.Tensor]:
     """Initializes a variable, or the part of it that a partitioner asks for."""
 
-    def initialize(shape, dtype=None, partition_info=None):
+    def initialize(shape: Sequence[int], dtype: Any = None, partition_info: Any = None) -> tf.Tensor:
         start = partition_info.var_offset if partition_info is not None else [0] * array.ndim
         place = tuple(slice(begin, begin + length) for begin, length in zip(start, shape, strict=True))
         return tf.constant(array[place], dtype=dtype)
