@@ -144,9 +144,10 @@ def tiny_names_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Pa
 @pytest.fixture(scope="session")
 def tiny_classify_model(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
     """A tiny random model with three labels."""
-    task = {"type": "classify", "problem": "single", "window": 64, "overlap": 16, "labels": ["blue", "green", "red"]}
+    labels = ["blue", "green", "red"]
+    task = {"type": "classify", "problem": "single", "window": 64, "overlap": 16, "labels": labels}
     folder = tmp_path_factory.mktemp("models") / "tiny-classify"
-    return write_labeller(folder, tiny_qa_model, "BigBirdForSequenceClassification", task, task["labels"])
+    return write_labeller(folder, tiny_qa_model, "BigBirdForSequenceClassification", task, labels)
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def test_an_error_says_where_and_what_to_do() -> None:
 
 def test_a_library_that_is_not_there_is_named_with_the_extra_that_brings_it() -> None:
     with pytest.raises(UsageError) as caught, needs_extra("train"):
-        import no_such_library  # noqa: F401
+        import no_such_library  # type: ignore[import-not-found]  # noqa: F401
     assert str(caught.value) == "no_such_library is not installed; pip install 'bigbird-cli[train]'"
 
 

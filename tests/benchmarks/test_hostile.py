@@ -117,7 +117,7 @@ def test_every_group_is_sampled() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_sample_of_hostile_inputs_ends_as_it_should(repository: Path, group: str) -> None:
-    command = [sys.executable, repository / "benchmarks" / "hostile.py", group, "-n", "25", "--show"]
+    command: list[str | Path] = [sys.executable, repository / "benchmarks" / "hostile.py", group, "-n", "25", "--show"]
     environment = os.environ | {"PYTHONPATH": str(repository)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -142,7 +142,7 @@ def test_the_delimiter_is_told_by_the_first_lines(tmp_path: Path, name: str, con
     rows, remarks = told(write(tmp_path / name, content))
     assert len(rows[0]) == (1 if content.startswith("text\n") else 2)
     assert all("\ufeff" not in column for column in rows[0])
-    assert [words in remark for remark in remarks] == [True] * (words is not None)
+    assert [words is not None and words in remark for remark in remarks] == [True] * (words is not None)
 
 
 def test_a_torn_row_is_named_under_another_delimiter_too(tmp_path: Path) -> None:

@@ -162,7 +162,12 @@ def test_whole_files_replace_those_of_their_names_and_leave_the_others(
         (out / name).write_text("old")
     put: list[str] = []
     replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda path, target: put.append(path.name) or replace(path, target))
+
+    def noting(path: Path, target: Path) -> Path:
+        put.append(path.name)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", noting)
     with pytest.raises(RuntimeError), whole_files(out, n_bytes=1, last="b") as partial:
         _fail_half_way(partial)
     assert put == []

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,11 +61,14 @@ def test_an_error_stands_where_it_stands_in_the_whole(size: int, data: st.DataOb
 def test_a_value_far_longer_than_a_piece_is_parsed_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
     n_blocks = 1000
     stream = JsonStream(pieces(json.dumps(["x" * 100 * n_blocks]), 100), "a.json")
-    parsed = []
+    parsed: list[int] = []
     raw_decode = stream._decoder.raw_decode
-    monkeypatch.setattr(
-        stream._decoder, "raw_decode", lambda text, at: parsed.append(len(text)) or raw_decode(text, at)
-    )
+
+    def noting(text: str, at: int) -> tuple[Any, int]:
+        parsed.append(len(text))
+        return raw_decode(text, at)
+
+    monkeypatch.setattr(stream._decoder, "raw_decode", noting)
     [value] = stream.items()
     assert len(value) == 100 * n_blocks
     assert len(parsed) <= 12
