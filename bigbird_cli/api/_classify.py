@@ -36,6 +36,8 @@ class Evidence(TypedDict):
 
     start: int
     end: int
+    page: NotRequired[str]
+    """On which it begins, by the document's own label; of a document with pages."""
     score: float
 
 
@@ -150,7 +152,7 @@ class ZeroShotResult(Result[Match, ClassifyRecord]):
             "scores": {self.labels[i]: found.scores[i] for i in order},
             "none_score": found.none_score,
             "combine": self.combine,
-            "evidence": {"start": start, "end": end, "score": score},
+            "evidence": {"start": start, "end": end, **self.location(start), "score": score},
             "source": self.request.name,
             "id": self.request.id,
             "receipt": self.receipt,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, NotRequired, TypedDict, Unpack, cast, overload
 
 from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, requests_of
 from bigbird_cli.api.reader import DEFAULT_NER_MODEL, Reader, ReadingOptions, open_reader
@@ -25,6 +25,8 @@ class MentionRecord(TypedDict):
     text: str
     start: int
     end: int
+    page: NotRequired[str]
+    """On which it begins, by the document's own label; of a document with pages."""
     score: float
     """Mean probability of its words' tags."""
 
@@ -36,6 +38,7 @@ class EntityRecord(TypedDict):
     type: str
     start: int
     end: int
+    page: NotRequired[str]
     score: float
 
 
@@ -99,7 +102,14 @@ class NERResult(Result[NERPrediction, NERRecord]):
     def entities(self) -> list[EntityRecord]:
         """The entities that are wanted, in reading order."""
         return [
-            {"text": entity.text, "type": entity.type, "start": entity.start, "end": entity.end, "score": entity.score}
+            {
+                "text": entity.text,
+                "type": entity.type,
+                "start": entity.start,
+                "end": entity.end,
+                **self.location(entity.start),
+                "score": entity.score,
+            }
             for entity in self.prediction.entities
             if entity.score >= self.min_score and (self.types is None or entity.type in self.types)
         ]
@@ -247,8 +257,12 @@ def _name(found: Sequence[EntityRecord]) -> NameRecord:
         "type": found[0]["type"],
         "count": len(found),
         "score": sum(entity["score"] for entity in found) / len(found),
-        "mentions": [
-            {"text": entity["text"], "start": entity["start"], "end": entity["end"], "score": entity["score"]}
-            for entity in found
-        ],
+        "mentions": [_mention(entity) for entity in found],
     }
+
+
+def _mention(entity: EntityRecord) -> MentionRecord:
+    """An entity without its type, which its name has."""
+    mention = entity.copy()
+    del mention["type"]  # type: ignore[misc]
+    return cast(MentionRecord, mention)

@@ -11,7 +11,7 @@ import numpy as np
 from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, reject_tables, text_of
 from bigbird_cli.api.reader import DEFAULT_QA_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read
-from bigbird_cli.api.requests import FailedRecord, Names, Receipt, Request, Result
+from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
@@ -26,6 +26,8 @@ class Mention(TypedDict):
 
     start: int
     end: int
+    page: NotRequired[str]
+    """On which it begins, by the document's own label; of a document with pages, as everywhere."""
 
 
 class AnswerRecord(TypedDict):
@@ -39,6 +41,7 @@ class AnswerRecord(TypedDict):
     """Probability of all its mentions together."""
     mentions: list[Mention]
     """In reading order."""
+    page: NotRequired[str]
 
 
 class QARecord(TypedDict):
@@ -49,6 +52,7 @@ class QARecord(TypedDict):
     start: int | None
     end: int | None
     """Of its likeliest mention, in characters."""
+    page: NotRequired[str]
     score: float
     """Probability of the best answer, of all its mentions together, given or not."""
     no_answer_score: float
@@ -97,20 +101,35 @@ class QAResult(Result[QAPrediction, QARecord]):
         """The record that `--json` writes of a prediction; raises the error of a question that failed."""
         prediction, request = self.prediction, self.request
         found = prediction.answer
-        several: _Answers = {"answers": [_answer(span) for span in prediction.spans]} if self.top_k > 1 else {}
+        at: Location = self.location(found.start) if found else {}
+        several: _Answers = {"answers": [self._answer(span) for span in prediction.spans]} if self.top_k > 1 else {}
         return {
             "answer": found.text if found else None,
             "start": found.start if found else None,
             "end": found.end if found else None,
+            **at,
             "score": prediction.score,
             "no_answer_score": prediction.no_answer_score,
-            "mentions": _mentions(found) if found else [],
+            "mentions": self._mentions(found) if found else [],
             "context": request.name,
             "question": request.second or "",
             "id": request.id,
             **several,
             "receipt": self.receipt,
         }
+
+    def _answer(self, span: Span) -> AnswerRecord:
+        return {
+            "answer": span.text,
+            "start": span.start,
+            "end": span.end,
+            **self.location(span.start),
+            "score": span.score,
+            "mentions": self._mentions(span),
+        }
+
+    def _mentions(self, span: Span) -> list[Mention]:
+        return [{"start": start, "end": end, **self.location(start)} for start, end in span.mentions]
 
 
 @overload
@@ -245,17 +264,3 @@ def _of_row(row: Row, questions: Sequence[str]) -> Iterator[Request]:
             yield Request(document, question, name, row)
     except DataError as error:
         yield Request(FailedDocument(row.where, error), id=name, row=row)
-
-
-def _answer(span: Span) -> AnswerRecord:
-    return {
-        "answer": span.text,
-        "start": span.start,
-        "end": span.end,
-        "score": span.score,
-        "mentions": _mentions(span),
-    }
-
-
-def _mentions(span: Span) -> list[Mention]:
-    return [{"start": start, "end": end} for start, end in span.mentions]

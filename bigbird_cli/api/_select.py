@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, NotRequired, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class SentenceRecord(TypedDict):
     text: str
     start: int
     end: int
+    page: NotRequired[str]
+    """On which it begins, by the document's own label; of a document with pages."""
     score: float
     """Its share of the support: those of all sentences of the document add up to 1."""
 
@@ -67,7 +69,13 @@ class SelectResult(Result[Selection, SelectRecord]):
         """The record that `--json` writes of a prediction; raises the error of a document that failed."""
         return {
             "sentences": [
-                {"text": found.text, "start": found.start, "end": found.end, "score": found.score}
+                {
+                    "text": found.text,
+                    "start": found.start,
+                    "end": found.end,
+                    **self.location(found.start),
+                    "score": found.score,
+                }
                 for found in self.prediction.sentences
             ],
             "query": self.query,

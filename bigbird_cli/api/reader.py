@@ -1,6 +1,6 @@
 """An open model with its task, and how it is to read: what every reading call opens first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -89,11 +89,11 @@ class Reader(Generic[T]):
     def predictor(self) -> Predictor:
         return self.opened.predictor(self.task.head)
 
-    def receipt(self, coverage: Coverage) -> Receipt:
+    def receipt(self, coverage: Coverage, unread: Sequence[str] = ()) -> Receipt:
         """What was read of a document, and by what."""
         config = self.opened.folder.config
         is_full = self.predictor.attention != "block_sparse" or coverage.longest_input <= config.full_attention_limit
-        return {
+        receipt: Receipt = {
             "tokens": coverage.n_tokens,
             "read": coverage.n_read,
             "unknown": coverage.n_unknown,
@@ -103,6 +103,9 @@ class Reader(Generic[T]):
             "attention": "full" if is_full else "block_sparse",
             "device": self.predictor.device,
         }
+        if unread:
+            receipt["unread"] = list(unread)
+        return receipt
 
 
 def open_reader(kind: type[T], model: str | Path, *, what: str, options: ReadingOptions, **settings: Any) -> Reader[T]:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Required, TypedDict, TypeVar
+from typing import Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdError, ErrorRecord
@@ -61,6 +61,15 @@ class Receipt(TypedDict):
     attention: str
     """full, or block_sparse."""
     device: str
+    unread: NotRequired[list[str]]
+    """What the document's file holds besides, and no reader made text of: "page 3", "attachment plan.pdf"."""
+
+
+class Location(TypedDict, total=False):
+    """Where something begins in the pages of its document; empty where the document has none."""
+
+    page: str
+    """What the document calls the page: "12", "iv"."""
 
 
 class Names(TypedDict, total=False):
@@ -104,6 +113,12 @@ class Result(ABC, Generic[P, D]):
     def receipt(self) -> Receipt:
         """What was read of the document; raises the error of a request that failed."""
         return self._outcome()[1]
+
+    def location(self, start: int) -> Location:
+        """The page on which the character at an offset of the document stands."""
+        document = self.request.document
+        page = document.page_at(start) if isinstance(document, Document) else None
+        return {} if page is None else {"page": page}
 
     def _outcome(self) -> tuple[P, Receipt]:
         if isinstance(self.outcome, BigBirdError):

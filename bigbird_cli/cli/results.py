@@ -17,6 +17,7 @@ from bigbird_cli.text.sentences import sentence_around
 if TYPE_CHECKING:
     from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, SelectResult, ZeroShotResult
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
+    from bigbird_cli.api._select import SentenceRecord
     from bigbird_cli.tasks.qa.spans import Span
 
 SURE = 0.5
@@ -78,7 +79,8 @@ class Answers(Drawing):
         else:
             for rank, span in enumerate(self._shown(prediction.spans)):
                 self._print(self._in_sentence(request.text, span.start, span.end, span.score))
-                at = f"characters {span.start}-{span.end} of {request.name}"
+                page = result.location(span.start).get("page")
+                at = f"{_on_page(page)}characters {span.start}-{span.end} of {request.name}"
                 n_others = len(span.mentions) - 1
                 others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
                 is_unsure = not rank and span.score < SURE
@@ -171,8 +173,12 @@ class Entities(Drawing):
             yield line.append(f"  {name['score']:.2f}  {shown}{more}" + ("" if is_sure else "  unsure"), style="dim")
 
 
-def _characters(mention: "EntityRecord | MentionRecord") -> str:
-    return f"{mention['start']}-{mention['end']}"
+def _characters(found: "EntityRecord | MentionRecord | SentenceRecord") -> str:
+    return f"{_on_page(found.get('page'))}{found['start']}-{found['end']}"
+
+
+def _on_page(page: str | None) -> str:
+    return "" if page is None else f"page {visible(page)}, "
 
 
 class Labels(Drawing):
@@ -210,7 +216,9 @@ class Labels(Drawing):
         if record["receipt"]["windows"] > 1:
             facts = [f"{record['combine']} of {record['receipt']['windows']:,} windows"]
             if evidence := record.get("evidence"):
-                facts.append(f"most at characters {evidence['start']}-{evidence['end']}")
+                facts.append(
+                    f"most at {_on_page(evidence.get('page'))}characters {evidence['start']}-{evidence['end']}"
+                )
             self._print_facts(*facts)
         self._print_receipt(record["receipt"])
 
@@ -225,12 +233,22 @@ class Sentences(Drawing):
         for sentence in record["sentences"]:
             line = Text(f"{sentence['score']:6.1%}  ", style="dim")
             line.append(shortened(_flat(sentence["text"])), style="bold" if sentence["score"] >= SURE else "default")
-            self._print(line.append(f"  {sentence['start']}-{sentence['end']}", style="dim"))
+            self._print(line.append(f"  {_characters(sentence)}", style="dim"))
         self._print_receipt(record["receipt"])
 
 
 def _flat(text: str) -> str:
     return visible(re.sub(r"\s+", " ", text))
+
+
+_UNREAD = 3
+"""Parts of a document that were not read and are named."""
+
+
+def _shortened(unread: Sequence[str]) -> str:
+    n_more = len(unread) - _UNREAD
+    named = ", ".join(map(shortened, unread[:_UNREAD]))
+    return named + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
 def _facts(receipt: "Receipt") -> list[str]:
@@ -240,6 +258,8 @@ def _facts(receipt: "Receipt") -> list[str]:
     ]
     if receipt["truncated"]:
         parts.append("truncated")
+    if unread := receipt.get("unread"):
+        parts.append(f"not read: {_shortened(unread)}")
     if receipt["unknown"]:
         parts.append(f"{receipt['unknown']:,} unknown to the vocabulary")
     parts.append(f"{receipt['attention']} attention on {receipt['device']}")

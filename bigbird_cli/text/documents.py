@@ -2,6 +2,7 @@
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,11 @@ class Document:
     pages: tuple[Page, ...] = ()
     sections: tuple[Section, ...] = ()
     unread: tuple[str, ...] = ()
+
+    def page_at(self, offset: int) -> str | None:
+        """The label of the page on which a character stands; None in a document without pages."""
+        number = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
+        return self.pages[max(0, number)].label if self.pages else None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
 from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import Document
+from bigbird_cli.text.formats.paged import Page
 
 COVERAGE = Coverage(n_tokens=9, n_read=9, n_unknown=0, n_windows=1, longest_input=12)
 RECEIPT: Receipt = {
@@ -68,3 +69,15 @@ def test_names_and_labels_that_are_weak_are_called_unsure(capsys: pytest.Capture
         prediction = ClassPrediction("a.txt", ("a",), None, scores, "mean", COVERAGE)
         Labels().show(ClassifyResult(request, (prediction, RECEIPT)))
         assert ("unsure" in capsys.readouterr().out) == is_unsure
+
+
+def test_an_answer_is_shown_with_its_page_and_what_was_not_read_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    span = Span("lamp", 4, 8, 0.9, ((4, 8),))
+    document = Document("a.pdf", "The lamp was lit.", pages=(Page("iv", 0),))
+    unread = [f"page {number}" for number in range(5)]
+    receipt: Receipt = {**RECEIPT, "unread": unread}
+    prediction = QAPrediction("a", span, (span,), 0.1, COVERAGE)
+    Answers().show(QAResult(Request(document, "what?"), (prediction, receipt)))
+    shown = capsys.readouterr().out
+    assert "page iv, characters 4-8 of a.pdf" in shown
+    assert "not read: page 0, page 1, page 2 and 2 more" in shown
