@@ -1,9 +1,9 @@
-"""Claim: labels named at call time are told without training, and the probabilities mean what they say.
+"""Claim: labels named at call time are predicted without training, and the probabilities mean what they say.
 
     BIGBIRD_DATA=FOLDER python benchmarks/classify_quality.py --model classify-mini --model runs/minilm-bigbird
 
-FOLDER holds nltk, mini-newsgroups and imdb unpacked side by side. Of each set, at most 200 texts (seed 0) are told by
-labels with descriptions, one of which is always right (closed=True):
+FOLDER holds nltk, mini-newsgroups and imdb unpacked side by side. Of each set, at most 200 texts (seed 0) are given one
+of its labels, each with a description; one of them is always right (closed=True):
 
     qc              questions of TREC's test part, 6 kinds of answer
     subjectivity    sentences on films, an opinion or the plot
@@ -14,7 +14,7 @@ labels with descriptions, one of which is always right (closed=True):
 probability of the label given is from the share of right ones, over ten bins of equal width (Guo et al., 2017).
 
 Of qc and newsgroups each text is read again with every second label alone, and may be none of them: "right of half" is
-the accuracy where the right label is there, "none of half" the share told so where it is not.
+the accuracy where the right label is there, "none of half" the share that is given none where it is not.
 """
 
 import argparse
@@ -38,7 +38,7 @@ sys.path.insert(0, str(ROOT))
 MOST = 200
 BINS = 10
 
-Told = tuple[str, str]
+Labelled = tuple[str, str]
 """A text and its label."""
 
 KINDS = {
@@ -97,13 +97,13 @@ class Result:
     seconds_a_text: float
 
 
-def questions(data: Path) -> list[Told]:
+def questions(data: Path) -> list[Labelled]:
     with zipfile.ZipFile(data / "nltk/qc.zip") as archive:
         lines = archive.read("qc/test.txt").decode("latin-1").splitlines()
     return [(text, kind.partition(":")[0]) for kind, _, text in (line.partition(" ") for line in lines) if text]
 
 
-def sentences(data: Path) -> list[Told]:
+def sentences(data: Path) -> list[Labelled]:
     with zipfile.ZipFile(data / "nltk/subjectivity.zip") as archive:
         return [
             (line, view)
@@ -112,17 +112,17 @@ def sentences(data: Path) -> list[Told]:
         ]
 
 
-def posts(data: Path) -> list[Told]:
+def posts(data: Path) -> list[Labelled]:
     files = [file for group in GROUPS for file in sorted((data / "mini-newsgroups").rglob(f"{group}/*"))]
     return [(_post(file.read_text(encoding="latin-1")), file.parent.name) for file in files]
 
 
-def reviews(data: Path) -> list[Told]:
+def reviews(data: Path) -> list[Labelled]:
     files = [file for side in SIDES for file in sorted((data / "imdb").rglob(f"{side}/*.txt"))]
     return [(file.read_text(encoding="utf-8"), file.parent.name) for file in files]
 
 
-SETS: dict[str, tuple[Callable[[Path], list[Told]], dict[str, tuple[str, str]]]] = {
+SETS: dict[str, tuple[Callable[[Path], list[Labelled]], dict[str, tuple[str, str]]]] = {
     "qc": (questions, KINDS),
     "subjectivity": (sentences, VIEWS),
     "newsgroups": (posts, GROUPS),
@@ -133,8 +133,8 @@ SETS: dict[str, tuple[Callable[[Path], list[Told]], dict[str, tuple[str, str]]]]
 def calibration_error(confidence: Sequence[float], right: Sequence[bool]) -> float:
     """Expected calibration error in percent, over bins of equal width, each weighted by its members."""
     sure, was_right = np.asarray(confidence), np.asarray(right, dtype=float)
-    places = np.minimum((sure * BINS).astype(int), BINS - 1)
-    members = [places == place for place in np.unique(places)]
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    members = [bins == each for each in np.unique(bins)]
     return 100 * sum(abs(float((was_right[each] - sure[each]).sum())) for each in members) / len(sure)
 
 
@@ -144,36 +144,36 @@ def measure(model: str, name: str, data: Path) -> Result:
 
     read, labels = SETS[name]
     texts = read(data)
-    told = random.Random(0).sample(texts, min(MOST, len(texts)))
+    sample = random.Random(0).sample(texts, min(MOST, len(texts)))
     described = dict(labels.values())
     key_of = {label: key for key, (label, _) in labels.items()}
     bb.classify("warm", labels=described, model=model, closed=True)
     began = time.perf_counter()
-    records = [bb.classify(text, labels=described, model=model, closed=True) for text, _ in told]
+    records = [bb.classify(text, labels=described, model=model, closed=True) for text, _ in sample]
     seconds = time.perf_counter() - began
-    right = [key_of[record["label"]] == gold for record, (_, gold) in zip(records, told, strict=True)]
-    there, away = measure_half(model, told, labels) if len(labels) > 2 else (None, None)
+    right = [key_of[record["label"]] == gold for record, (_, gold) in zip(records, sample, strict=True)]
+    there, away = measure_half(model, sample, labels) if len(labels) > 2 else (None, None)
     return Result(
         model=model,
         set=name,
-        n=len(told),
+        n=len(sample),
         labels=len(labels),
-        majority=100 * max(Counter(gold for _, gold in told).values()) / len(told),
+        majority=100 * max(Counter(gold for _, gold in sample).values()) / len(sample),
         accuracy=100 * float(np.mean(right)),
         error=calibration_error([record["score"] for record in records], right),
         right_of_half=there,
         none_of_half=away,
-        seconds_a_text=seconds / len(told),
+        seconds_a_text=seconds / len(sample),
     )
 
 
-def measure_half(model: str, told: Sequence[Told], labels: dict[str, tuple[str, str]]) -> tuple[float, float]:
+def measure_half(model: str, sample: Sequence[Labelled], labels: dict[str, tuple[str, str]]) -> tuple[float, float]:
     """Leave every second label away: in percent, right where the right one is there, and none where it is not."""
     import bigbird_cli as bb
 
     half = dict(list(labels.items())[::2])
     outcomes: dict[bool, list[bool]] = {True: [], False: []}
-    for text, gold in told:
+    for text, gold in sample:
         label = bb.classify(text, labels=dict(half.values()), model=model)["label"]
         outcomes[gold in half].append(label == (half[gold][0] if gold in half else None))
     return 100 * float(np.mean(outcomes[True])), 100 * float(np.mean(outcomes[False]))

@@ -12,7 +12,7 @@ Positions: passages of a real text are read alone at position 0, then with their
 in their place in the whole text (those that begin within 4 passages of the depth), under the block-sparse attention of
 the converted model. "cosine" is the mean over passages between the mean hidden states at 0 and at the depth. "found" is
 the share of passages whose nearest neighbour among all passages at position 0 is themselves: it says whether a passage
-is still told from the others.
+is still distinguished from the others.
 """
 
 import argparse
@@ -77,11 +77,11 @@ def row(name: str, source: Path, out: Path, options: dict[str, str]) -> str:
     return f"| {name} | {size / 1e6:,.0f} MB | {found['seconds']:.1f} | {ratio:.2f} x{verdict} |"
 
 
-def n_bytes(place: Path) -> int:
+def n_bytes(path: Path) -> int:
     """Bytes of a model folder or of a checkpoint's files."""
-    if place.is_dir():
-        return sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-    return sum(file.stat().st_size for file in place.parent.glob(f"{place.name}*"))
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 
 
 def conversions(folder: Path, sources: list[Path]) -> list[str]:
@@ -126,8 +126,8 @@ def positions(encoder: Path, text: Path, folder: Path) -> list[str]:
             home = model(passages).last_hidden_state.mean(1)
             whole = model(torch.from_numpy(ids)[None]).last_hidden_state[0]
             for depth in DEPTHS:
-                places = torch.arange(depth, depth + PASSAGE)[None]
-                alone = model(passages, position_ids=places.expand_as(passages)).last_hidden_state.mean(1)
+                positions = torch.arange(depth, depth + PASSAGE)[None]
+                alone = model(passages, position_ids=positions.expand_as(passages)).last_hidden_state.mean(1)
                 near = [n for n, start in enumerate(starts) if abs(start - depth) <= 4 * PASSAGE]
                 inside = torch.stack([whole[starts[n] : starts[n] + PASSAGE].mean(0) for n in near])
                 own = torch.arange(len(home))

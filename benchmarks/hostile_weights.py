@@ -154,8 +154,8 @@ def count(format_name: str, n_files: int) -> tuple[Counter[str], float, float]:
     from bigbird_cli.weights.sources import open_source
 
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as place:
-        source, files = write_model_in(format_name, Path(place) / "model")
+    with tempfile.TemporaryDirectory() as folder:
+        source, files = write_model_in(format_name, Path(folder) / "model")
         before = {n: a.copy() for n, a in open_source(source, pickle_io=open_pickles()).tensors.items()}
         contents = {file: file.read_bytes() for file in files}
         caught: list[str] = []

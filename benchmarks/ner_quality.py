@@ -103,13 +103,13 @@ def spacy(python: str, pipeline: str) -> Find:
             check=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-        told = json.loads(done.stdout)
-        return [[(start, end, type_) for start, end, type_ in spans] for spans in told["found"]], told["seconds"]
+        found = json.loads(done.stdout)
+        return [[(start, end, type_) for start, end, type_ in spans] for spans in found["found"]], found["seconds"]
 
     return find
 
 
-def judge(rows: Sequence[Row], found: Sequence[Sequence[Span]]) -> dict[str, tuple[int, int, int]]:
+def count(rows: Sequence[Row], found: Sequence[Sequence[Span]]) -> dict[str, tuple[int, int, int]]:
     """By the set's own type: how many entities are gold, found, and right.
 
     Args:
@@ -165,7 +165,7 @@ def run(systems: dict[str, Find], tests: dict[str, list[Row]]) -> list[Result]:
         n_words = sum(len(text.split()) for text in texts)
         for name, find in systems.items():
             found, seconds = find(texts)
-            counts = judge(rows, found)
+            counts = count(rows, found)
             results.append(
                 Result(
                     name,
@@ -176,11 +176,11 @@ def run(systems: dict[str, Find], tests: dict[str, list[Row]]) -> list[Result]:
                     round(n_words / seconds),
                 )
             )
-            print(told(results[-1]), flush=True)
+            print(summary(results[-1]), flush=True)
     return results
 
 
-def told(result: Result) -> str:
+def summary(result: Result) -> str:
     """One line for a reader."""
     types = ", ".join(f"{type_} {f1}" for type_, f1 in result.f1_by_type.items())
     return (

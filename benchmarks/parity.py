@@ -47,7 +47,7 @@ ENCODED = 40
 """Tokens of the other text that cross-attention reads."""
 NEW = 3
 """Tokens that are read behind a cache."""
-CLOSED = -1e4
+MASKED_SCORE = -1e4
 """Scores below are those of tokens that cannot be an answer, about -1e6, where float32 has steps of 0.06."""
 IS_4 = transformers.__version__.startswith("4.")
 """5.x takes no head_mask, and its cross-attention neither masks nor caches the encoder's states."""
@@ -301,7 +301,7 @@ def largest_difference(got: Any, want: Any, is_token: Tensor) -> float:
     want = want[tuple(slice(n_tokens if n == n_tokens else None) for n in got.shape)]
     if got.shape != want.shape:
         return float("inf")
-    gap = tokens_only(got, is_token).clamp(min=CLOSED) - tokens_only(want, is_token).clamp(min=CLOSED)
+    gap = tokens_only(got, is_token).clamp(min=MASKED_SCORE) - tokens_only(want, is_token).clamp(min=MASKED_SCORE)
     return float(gap.abs().max())
 
 

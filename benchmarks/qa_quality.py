@@ -218,7 +218,7 @@ def measure(
         device: auto, cpu, cuda:N or mps.
         threads: processor threads.
         quantize: int8, or None.
-        progress: told every so often how far it is.
+        progress: called every so often with how far it is.
 
     Returns:
         The scores, and for each question what was asked, wanted and answered.
@@ -243,7 +243,7 @@ def measure(
         quantize=quantize,
     )
     rows: list[dict[str, Any]] = []
-    told = start
+    reported = start
     for case, result in zip(cases, results, strict=True):
         if result.error is not None:
             raise SystemExit(f"{part}, {case.question!r}: {result.error.problem}")
@@ -266,9 +266,9 @@ def measure(
                 "read_whole": record["receipt"]["read"] == record["receipt"]["tokens"],
             }
         )
-        if progress is not None and time.perf_counter() - told > 15:
-            told = time.perf_counter()
-            progress(f"{part}: {len(rows)} of {len(cases)} questions, {told - start:.0f} s")
+        if progress is not None and time.perf_counter() - reported > 15:
+            reported = time.perf_counter()
+            progress(f"{part}: {len(rows)} of {len(cases)} questions, {reported - start:.0f} s")
     if not all(row["read_whole"] for row in rows):
         raise SystemExit(f"{part}: a document was not read whole")
     return _result(part, window, cases, rows, time.perf_counter() - start), rows

@@ -213,9 +213,9 @@ def steps(folder: Path) -> Iterator[str]:
                 shutil.rmtree(out / "checkpoints" / f"step-{later}")
             done += run(folder, finetune(folder, "stopped", *settings, "--resume", "auto")).returncode == 0
             largest = max(largest, compared(folder, f"whole-{workers}", "stopped", 40))
-            told, expected = losses(folder, "stopped"), losses(folder, f"whole-{workers}")
-            others += sum(told.get(n) != loss for n, loss in expected.items())
-            wrong += len(told) != 40
+            found, expected = losses(folder, "stopped"), losses(folder, f"whole-{workers}")
+            others += sum(found.get(n) != loss for n, loss in expected.items())
+            wrong += len(found) != 40
         yield f"| {workers} | 39 | {done} | {largest} | {others} | {wrong} |"
 
 
@@ -236,10 +236,10 @@ def processes(folder: Path) -> Iterator[str]:
             run(folder, finetune(folder, f"mixed-{dropout}", *settings, *more, "--resume", "auto"))
         expected = losses(folder, f"one-{dropout}")
         for name, out in (("2 processes", f"two-{dropout}"), ("1, 2, then 1", f"mixed-{dropout}")):
-            told = losses(folder, out)
-            assert told.keys() == expected.keys(), "a step was taken twice or never"
-            largest = max(abs(told[n] - loss) / loss for n, loss in expected.items())
-            yield f"| {name} | {dropout} | {len(told)} | {largest:.1e} |"
+            found = losses(folder, out)
+            assert found.keys() == expected.keys(), "a step was taken twice or never"
+            largest = max(abs(found[n] - loss) / loss for n, loss in expected.items())
+            yield f"| {name} | {dropout} | {len(found)} | {largest:.1e} |"
 
 
 def signals(folder: Path, number: int, seed: int) -> Iterator[str]:
@@ -327,7 +327,7 @@ def cost(folder: Path) -> Iterator[str]:
     model(input_ids=ids, labels=ids).loss.backward()
     step = time.perf_counter() - begun
     weights = {f"model.{name}": tensor.detach().numpy() for name, tensor in model.state_dict().items()}
-    tensors = {f"{room}.{name}": array for room in ("exp_avg", "exp_avg_sq") for name, array in weights.items()}
+    tensors = {f"{moment}.{name}": array for moment in ("exp_avg", "exp_avg_sq") for name, array in weights.items()}
     seconds = []
     for number in range(3):
         begun = time.perf_counter()

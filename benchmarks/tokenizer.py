@@ -1,11 +1,11 @@
-"""Claim: our tokenizers give one and the same ids for a line, at exact places, faster than transformers' fast one.
+"""Claim: our tokenizers give one and the same ids for a line, at exact offsets, faster than transformers' fast one.
 
     BIGBIRD_DATA=FOLDER python benchmarks/tokenizer.py --vocab spiece.model
     ... --slow PYTHON      also compare with transformers' slow tokenizer, which a Python with transformers 4.44 has
 
 Lines come from every text file under FOLDER (txt, json, jsonl, tsv, csv, xml, parquet, no suffix), cut at 500
 characters and drawn without repetition, and a tenth more are made: random Unicode, and pieces of the vocabulary in
-random order, special ones among them. BigBirdTokenizer's ids are what the others are held against. A place is wrong
+random order, special ones among them. BigBirdTokenizer's ids are what the others are held against. An offset is wrong
 where the text that a token's offsets say is not the piece's own.
 
 Every tenth batch is timed: the contenders read it in turn, so that all meet the same machine. MB are of UTF-8.
@@ -164,7 +164,7 @@ def contenders(vocabulary: Path, folder: Path) -> tuple[dict[str, Read], Any, An
     return readers, slow, documents
 
 
-def wrong_places(line: str, ids: Sequence[int], spans: Sequence[tuple[int, int]], slow: Any) -> int:
+def wrong_offsets(line: str, ids: Sequence[int], spans: Sequence[tuple[int, int]], slow: Any) -> int:
     """How many tokens of a line do not stand where their offsets say; ids without the frame of special tokens."""
     wrong = end = 0
     for number, token, (start, stop) in zip(ids, slow.convert_ids_to_tokens(ids), spans, strict=True):
@@ -236,7 +236,7 @@ def compare(lines: Sequence[str], n_real: int, readers: dict[str, Read], slow: A
         read_bytes += timed * sum(len(line.encode()) for line in batch)
         rows = slow(batch, return_offsets_mapping=True)
         for line, ids, spans in zip(batch, rows["input_ids"], rows["offset_mapping"], strict=True):
-            misplaced[SLOW] += wrong_places(line, ids[1:-1], spans[1:-1], slow)
+            misplaced[SLOW] += wrong_offsets(line, ids[1:-1], spans[1:-1], slow)
         for name, read in readers.items():
             start = time.perf_counter()
             got = read(batch)
@@ -248,8 +248,8 @@ def compare(lines: Sequence[str], n_real: int, readers: dict[str, Read], slow: A
                 different[name] += ids != expected
         for line in batch:
             tokens = documents.encode(line, newline="keep")
-            places = list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
-            misplaced[DOCUMENTS] += wrong_places(separated(line, "keep"), tokens.ids.tolist(), places, slow)
+            offsets = list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True))
+            misplaced[DOCUMENTS] += wrong_offsets(separated(line, "keep"), tokens.ids.tolist(), offsets, slow)
 
     import tokenizers
     import transformers

@@ -269,9 +269,11 @@ def modelling() -> type[unittest.TestCase]:
             self.check("BigBirdForMultipleChoice", config=config, expected=expected, labels=common.ids_tensor([B], 4))
 
         def test_own_questions(self) -> None:
-            place = common.ids_tensor([B], 2)
+            positions = common.ids_tensor([B], 2)
             expected = {"start_logits": (B, S), "end_logits": (B, S), "loss": ()}
-            self.check("BigBirdForQuestionAnswering", expected=expected, start_positions=place, end_positions=place)
+            self.check(
+                "BigBirdForQuestionAnswering", expected=expected, start_positions=positions, end_positions=positions
+            )
 
         def test_own_decoder(self) -> None:
             config = self.model_tester.get_config()

@@ -45,7 +45,7 @@ class ErrorRecord(TypedDict):
 class BigBirdError(Exception):
     """A failure that a user can cause and mend; the command line shows it without a traceback.
 
-    Long values and parts are shortened here, with their lengths told, so that whoever raises need not.
+    Long values and parts are shortened here, with their lengths given, so that whoever raises need not.
 
     Args:
         problem: what is wrong, with the values in it.
@@ -67,9 +67,9 @@ class BigBirdError(Exception):
         super().__init__(self.problem, self.where, self.fix)
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        location = f"{self.where}: " if self.where else ""
         remedy = f"; {self.fix}" if self.fix else ""
-        return f"{place}{self.problem}{remedy}"
+        return f"{location}{self.problem}{remedy}"
 
     def to_dict(self) -> ErrorRecord:
         """The error ready for JSON."""
@@ -110,7 +110,7 @@ class ResourceError(BigBirdError):
 
 
 class DivergedError(BigBirdError):
-    """Training left the realm of finite numbers."""
+    """A loss, a gradient or a weight in training is not finite."""
 
     exit_code = 6
 
@@ -125,7 +125,7 @@ class BigBirdWarning(UserWarning):
     """Something a user should know, that stops nothing; shortened as errors are."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(shortened(message, most=2 * LONGEST_PART))  # its place and remedy stand in it
+        super().__init__(shortened(message, most=2 * LONGEST_PART))  # its location and remedy stand in it
 
 
 class NewWeightsWarning(BigBirdWarning):

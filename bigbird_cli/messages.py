@@ -11,7 +11,7 @@ _WORD = re.compile(r"\S+")
 _LINE_END = re.compile(r"[ \t]*[\r\n]\s*")
 
 LONGEST_PART = 300
-"""Characters of a message's part: the problem, the place, or the remedy."""
+"""Characters of a message's part: the problem, the location, or the remedy."""
 
 _LONGEST_VALUE = 80
 """Characters of a quoted value or a word inside a message."""
@@ -26,7 +26,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, *, most: int = LONGEST_PART) -> str:
-    """The text on one line with long values and words, then all of it, cut in the middle and their lengths told.
+    """The text on one line with long values and words, then all of it, cut in the middle and their lengths given.
 
     Args:
         text: words of ours with values of a user's in them.
@@ -58,10 +58,10 @@ def _cut(text: str, most: int) -> str:
     return f"{_middle_cut(text, most - len(length) - 1)} {length}"
 
 
-def _middle_cut(text: str, room: int) -> str:
-    """The start and the end of a text, `room` characters with the sign between them."""
-    end = (room - 1) // 2
-    return f"{text[: room - 1 - end]}…{text[len(text) - end :]}"
+def _middle_cut(text: str, length: int) -> str:
+    """The start and the end of a text, `length` characters with the sign between them."""
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"
 
 
 def _length(n_characters: int) -> str:

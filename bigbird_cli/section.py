@@ -60,15 +60,15 @@ def wanted(error: ErrorDetails) -> str:
 def complaint(error: ValidationError) -> str:
     """What to say of the first thing that is wrong in a section: setting, value, and what it must be."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
+    setting = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {place}"
+        return f"there is no setting {setting}"
     if first["type"] == "value_error":  # a validator of ours, which names the values
-        told = first["msg"].removeprefix("Value error, ")
-        return f"{place}: {told}" if place else told
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{setting}: {message}" if setting else message
     if first["type"] == "missing":
-        return f"{place} is missing"
-    return f"{place} is {first['input']!r}; it must be {wanted(first)}"
+        return f"{setting} is missing"
+    return f"{setting} is {first['input']!r}; it must be {wanted(first)}"
 
 
 def _as_tuple(value: object) -> object:

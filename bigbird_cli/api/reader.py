@@ -56,7 +56,7 @@ class ReadingOptions(TypedDict, total=False):
     revision: str | None
     """Branch, tag or commit of a hub model."""
     on_progress: Callable[[ReadingEvent], None] | None
-    """Is told how far reading has come, now and then, from another thread too where there is one."""
+    """Called with how far reading has come, now and then, from another thread too where there is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Reader(Generic[T]):
         newline: the tokenizer's rule for line breaks.
         batch_size: windows read together at most.
         read_ahead: whether a thread reads and tokenises what comes next while the model computes.
-        on_progress: is told how far reading has come.
+        on_progress: called with how far reading has come.
     """
 
     opened: "_Opened"

@@ -67,7 +67,7 @@ def tokenize_all(
 ) -> Iterator[tuple[Document, Report] | FailedDocument]:
     """`tokenize` each document when it is asked for; one that could not be read is given back in its place.
 
-    `on_progress` is told how far a long one has come.
+    `on_progress` is called with how far a long one has come.
     """
     rule = newline_of(newline)
     tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
@@ -109,7 +109,7 @@ def train_tokenizer(
         byte_fallback: give each byte a piece, so that no text is unknown.
         text_field: the corpus is JSON lines, and this field holds the text; None for plain text, and "text" in *.jsonl.
         sample_mb: megabytes to learn from at most, drawn at random; None for 50, without words for 15.
-        on_progress: is told every few megabytes, and when learning begins.
+        on_progress: called every few megabytes, and when learning begins.
 
     Raises:
         UsageError: out is occupied, an option has an impossible value, or vocab_size does not suit the corpus.

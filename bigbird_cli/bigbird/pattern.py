@@ -160,8 +160,8 @@ def _special_candidates(n_blocks: int, block_size: int, n_window: int) -> list[n
     if 2 * block_size < SPECIAL_REACH:
         last = SPECIAL_REACH // block_size - 1
     reach = np.arange(1, min(last, n_blocks - 2) + 1, dtype=np.int32)
-    beside = n_window // 2
-    return [reach[np.abs(reach - row) > beside] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
+    n_aside = n_window // 2
+    return [reach[np.abs(reach - row) > n_aside] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
 
 
 def _draw_head_by_head(
@@ -181,11 +181,11 @@ def _draw_row_by_row(
     drawn = np.empty((n_heads, n_blocks - 2, n_random), dtype=np.int32)
     if n_random == 0:
         return drawn
-    reach, beside = 2 * n_random + n_window + 2, n_window // 2
+    reach, n_aside = 2 * n_random + n_window + 2, n_window // 2
     for row in range(1, n_blocks - 1):
         allowed = np.ones(reach, dtype=bool)
         allowed[[0, -1]] = False
-        allowed[max(row - beside, 0) : row + beside + 1] = False
+        allowed[max(row - n_aside, 0) : row + n_aside + 1] = False
         # The plan was meant for sequences that end with the reach: row 1 and the row before its end leave out each
         # other's neighbour, so that the pattern is the same read from either side.
         if row == 1:
@@ -292,17 +292,17 @@ def _causal_rows(n_blocks: int, block_size: int, n_heads: int, n_random: int, la
         seed=layer,
         n_window=n_window,
     )
-    beside = n_window // 2
+    n_aside = n_window // 2
     all_before = fewest_blocks(n_random, n_window) - 1
-    key_blocks = np.full((n_heads, n_blocks, max(all_before, beside + 2 + n_random)), -1, dtype=np.int32)
+    key_blocks = np.full((n_heads, n_blocks, max(all_before, n_aside + 2 + n_random)), -1, dtype=np.int32)
     for block in range(n_blocks):
         if block < all_before:
             key_blocks[:, block, : block + 1] = np.arange(block, -1, -1)
             continue
         drawn = random[:, min(block, planned - 2) - 1]
-        key_blocks[:, block, : beside + 1] = np.arange(block, block - beside - 1, -1)
-        key_blocks[:, block, beside + 1] = 0
-        key_blocks[:, block, beside + 2 : beside + 2 + n_random] = np.where(drawn < block - beside, drawn, -1)
+        key_blocks[:, block, : n_aside + 1] = np.arange(block, block - n_aside - 1, -1)
+        key_blocks[:, block, n_aside + 1] = 0
+        key_blocks[:, block, n_aside + 2 : n_aside + 2 + n_random] = np.where(drawn < block - n_aside, drawn, -1)
     return _fillers_last(key_blocks)
 
 

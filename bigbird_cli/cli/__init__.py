@@ -8,7 +8,7 @@ __getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
 
 def main() -> None:
-    """Run the command line: the door of the `bigbird` script."""
+    """Run the command line: the entry point of the `bigbird` script."""
     from bigbird_cli.cli import signals
 
     signals.listen()

@@ -197,7 +197,7 @@ def document_inputs(files: Sequence[str], *, skipped: SkippedFiles, example: str
 
     Args:
         files: what the user named; none for standard input.
-        skipped: is told of the files of folders that are not read.
+        skipped: called with the files of folders that are not read.
         example: a row as it should be, for errors.
     """
     if not files:

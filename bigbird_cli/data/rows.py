@@ -121,8 +121,8 @@ def read_rows(
 
     Args:
         source: a file: JSON (a list of objects, one object, or `{"data": [...]}`), JSON lines, CSV or TSV with the
-            columns' names in the first line, by which another delimiter than the suffix says is found out and told in a
-            warning; Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
+            columns' names in the first line, by which another delimiter than the suffix says is found out and named in
+            a warning; Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
             Or a folder: its files of those kinds in the order of their names. Or a data set of the Hugging Face hub,
             streamed: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`.
         split: of a data set of the hub whose source names none.
@@ -265,8 +265,8 @@ def _separated(file: File) -> Iterator[Row | DataError]:
     said = _SAID.fullmatch(lines[0].rstrip("\r\n"))
     delimiter = said[1] if said else _delimiter(lines, usual)
     if delimiter != usual:
-        told = f"{DELIMITERS.get(delimiter, repr(delimiter))} separate the columns of this {file.suffix} file"
-        warnings.warn(BigBirdWarning(f"{file.name}: {told}"), stacklevel=2)
+        message = f"{DELIMITERS.get(delimiter, repr(delimiter))} separate the columns of this {file.suffix} file"
+        warnings.warn(BigBirdWarning(f"{file.name}: {message}"), stacklevel=2)
     if (delimiter, file.suffix) == ("\t", ".tsv"):
         yield from _tsv(file)
     else:

@@ -48,7 +48,7 @@ def decoded(stream: BinaryIO, name: str) -> Iterator[str]:
     """A UTF-8 stream in blocks of bounded size, every character kept.
 
     Raises:
-        DataError: it is no text in UTF-8; told at its first bytes, or at the first wrong one.
+        DataError: it is no text in UTF-8; raised at its first bytes, or at the first wrong one.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     n_bytes = n_lines = 0

@@ -14,7 +14,7 @@ from pydantic import model_validator
 from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.section import Overlap
 from bigbird_cli.tasks.base import Feature, FeatureList
-from bigbird_cli.tasks.language import LanguageFeature, LanguageTask, Piece, Run, Tape, packed, runs_of
+from bigbird_cli.tasks.language import LanguageFeature, LanguageTask, Piece, TokenRun, TokenStream, packed, runs_of
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
 
@@ -49,21 +49,21 @@ class CausalLanguageModelling(LanguageTask):
 
     def encode(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> FeatureList:
         """Cut texts into windows that overlap; each token of the text is a target once, separators are not."""
-        tape, capacity = Tape(runs_of(examples, tokenizer)), self.window - 1
+        stream, capacity = TokenStream(runs_of(examples, tokenizer)), self.window - 1
         features: list[Feature] = []
         n_context = 0
-        while (run := tape.take(capacity)) is not None:
+        while (run := stream.read(capacity)) is not None:
             is_target = (run.ids != tokenizer.sep_id) & (np.arange(len(run)) >= n_context)
             if len(run) > n_context:
                 features.append(_feature(run, tokenizer, len(features), is_target=is_target))
             n_context = min(self.overlap, len(run) - 1)
             if len(run) < capacity:
                 break
-            tape.give_back(run.part(len(run) - n_context, len(run)))
+            stream.push_back(run.part(len(run) - n_context, len(run)))
         return FeatureList(features)
 
 
-def _feature(run: Run, tokenizer: Tokenizer, number: int, *, is_target: np.ndarray) -> Feature:
+def _feature(run: TokenRun, tokenizer: Tokenizer, number: int, *, is_target: np.ndarray) -> Feature:
     """`[CLS] run`; `is_target` is bool (n,), which of the run's tokens are predicted."""
     labels = np.where(is_target, run.ids, IGNORED)
     return LanguageFeature(

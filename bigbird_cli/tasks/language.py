@@ -37,7 +37,7 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class TokenRun:
     """Some tokens of the stream.
 
     Attributes:
@@ -56,8 +56,8 @@ class Run:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def part(self, start: int, stop: int) -> "Run":
-        return Run(self.ids[start:stop], self.word_starts[start:stop], self.characters[start:stop], self.name)
+    def part(self, start: int, stop: int) -> "TokenRun":
+        return TokenRun(self.ids[start:stop], self.word_starts[start:stop], self.characters[start:stop], self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ class LanguageDecoder:
         return self._sums
 
 
-def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = True) -> Iterator[Run]:
+def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = True) -> Iterator[TokenRun]:
     """Tokenise pieces, with a separator before each document but the first."""
     is_first = True
     for piece in pieces:
@@ -193,7 +193,7 @@ def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = 
         n_tokens = len(document)
         if separated and piece.begins and not is_first:
             one = np.ones(1, dtype=np.uint8)
-            yield Run(np.array([tokenizer.sep_id], dtype=np.int32), one, np.zeros(1, dtype=np.int32), piece.name)
+            yield TokenRun(np.array([tokenizer.sep_id], dtype=np.int32), one, np.zeros(1, dtype=np.int32), piece.name)
         is_first = False
         if not n_tokens:
             continue
@@ -203,17 +203,17 @@ def runs_of(pieces: Iterable[Piece], tokenizer: Tokenizer, *, separated: bool = 
         ends = document.tokens.ends.astype(np.int64)
         characters = np.diff(np.maximum.accumulate(ends), prepend=0)
         ids = document.tokens.ids.astype(np.int32)
-        yield Run(ids, word_starts, np.where(ids == tokenizer.unk_id, 0, characters).astype(np.int32), piece.name)
+        yield TokenRun(ids, word_starts, np.where(ids == tokenizer.unk_id, 0, characters).astype(np.int32), piece.name)
 
 
-class Tape:
+class TokenStream:
     """A stream of tokens, from which any number is taken at a time."""
 
-    def __init__(self, runs: Iterable[Run]) -> None:
+    def __init__(self, runs: Iterable[TokenRun]) -> None:
         self._runs = iter(runs)
-        self._held: Run | None = None
+        self._held: TokenRun | None = None
 
-    def take(self, n_tokens: int) -> Run | None:
+    def read(self, n_tokens: int) -> TokenRun | None:
         """The next tokens, at most so many; None at the end."""
         held = [] if self._held is None else [self._held]
         while sum(map(len, held)) < n_tokens and (run := next(self._runs, None)) is not None:
@@ -224,21 +224,21 @@ class Tape:
         self._held = whole.part(n_tokens, len(whole)) if len(whole) > n_tokens else None
         return whole.part(0, n_tokens)
 
-    def give_back(self, run: Run) -> None:
+    def push_back(self, run: TokenRun) -> None:
         """Put tokens back in front of the others."""
         if len(run):
             self._held = run if self._held is None else _joined([run, self._held])
 
 
-def packed(runs: Iterable[Run], n_tokens: int) -> Iterator[Run]:
+def packed(runs: Iterable[TokenRun], n_tokens: int) -> Iterator[TokenRun]:
     """Cut a stream of tokens into runs of n_tokens; the last may be shorter."""
-    tape = Tape(runs)
-    while (run := tape.take(n_tokens)) is not None:
+    stream = TokenStream(runs)
+    while (run := stream.read(n_tokens)) is not None:
         yield run
 
 
-def _joined(runs: Sequence[Run]) -> Run:
-    return Run(
+def _joined(runs: Sequence[TokenRun]) -> TokenRun:
+    return TokenRun(
         np.concatenate([run.ids for run in runs]),
         np.concatenate([run.word_starts for run in runs]),
         np.concatenate([run.characters for run in runs]),

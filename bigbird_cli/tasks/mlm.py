@@ -25,8 +25,8 @@ from bigbird_cli.tasks.language import (
     LanguageFeature,
     LanguageTask,
     Piece,
-    Run,
-    Tape,
+    TokenRun,
+    TokenStream,
     ordinary_ids,
     packed,
     runs_of,
@@ -117,10 +117,10 @@ class MaskedLanguageModelling(LanguageTask):
 
     def _pairs(self, pieces: Iterable[Piece], tokenizer: Tokenizer) -> Iterator[Feature]:
         capacity, number, index = self.window - 3, 0, 0
-        pool: list[tuple[int, Run]] = []  # a document's number, and a part of it
+        pool: list[tuple[int, TokenRun]] = []  # a document's number, and a part of it
         for index, document in enumerate(_documents(pieces), start=1):
-            tape = Tape(runs_of(document, tokenizer, separated=False))
-            while (chunk := tape.take(capacity)) is not None:
+            stream = TokenStream(runs_of(document, tokenizer, separated=False))
+            while (chunk := stream.read(capacity)) is not None:
                 rng = np.random.default_rng([_PAIRING, number])
                 n_first = max(1, len(chunk) // 2)
                 if len(chunk) >= 2 * SHORTEST_PART:
@@ -128,7 +128,7 @@ class MaskedLanguageModelling(LanguageTask):
                 first, second, label = chunk.part(0, n_first), chunk.part(n_first, len(chunk)), 0
                 others = [run for origin, run in pool if origin != index]
                 if others and (not len(second) or rng.random() < 0.5):
-                    tape.give_back(second)
+                    stream.push_back(second)
                     second, label = others[int(rng.integers(len(others)))].part(0, capacity - n_first), 1
                 _keep(pool, (index, first if label or not len(second) else second), rng)
                 yield _feature([first, second], tokenizer, number, label=label)
@@ -169,7 +169,7 @@ class MaskedLanguageModelling(LanguageTask):
         return hidden, targets
 
 
-def _feature(runs: Sequence[Run], tokenizer: Tokenizer, number: int, *, label: int | None = None) -> Feature:
+def _feature(runs: Sequence[TokenRun], tokenizer: Tokenizer, number: int, *, label: int | None = None) -> Feature:
     """`[CLS] run [SEP]`, or with a second one `[CLS] run [SEP] run [SEP]`; what a cut leaves of a word is a word."""
     ids, starts, characters, types = [tokenizer.cls_id], [1], [0], [0]
     for kind, run in enumerate(runs):
@@ -203,7 +203,7 @@ def _documents(pieces: Iterable[Piece]) -> Iterator[Iterator[Piece]]:
         yield document
 
 
-def _keep(pool: list[tuple[int, Run]], part: tuple[int, Run], rng: np.random.Generator) -> None:
+def _keep(pool: list[tuple[int, TokenRun]], part: tuple[int, TokenRun], rng: np.random.Generator) -> None:
     """Add a part to a pool; where that is full, one of the document that has most parts in it leaves."""
     pool.append(part)
     if len(pool) > POOL:

@@ -148,8 +148,8 @@ class Run:
         checkpoint = weights * (3 if run.ema is None else 4)
         there = sum(file.stat().st_size for file in (self._out / CHECKPOINTS).rglob("*.safetensors"))
         best = weights + SMALL_FILES
-        room = (run.keep + 1) * checkpoint + 2 * best - there
-        require_space(self._out, n_bytes=max(room, checkpoint + best))
+        needed = (run.keep + 1) * checkpoint + 2 * best - there
+        require_space(self._out, n_bytes=max(needed, checkpoint + best))
 
     def _metrics(self) -> MetricsFile:
         folder = self._out if self._peers.is_rank_zero else None
@@ -247,8 +247,8 @@ class Run:
             return False
         if best is None:
             return True
-        falls = metric in self._job.task.lower_is_better
-        return scores[metric] < best[metric] if falls else scores[metric] > best[metric]
+        lower_is_better = metric in self._job.task.lower_is_better
+        return scores[metric] < best[metric] if lower_is_better else scores[metric] > best[metric]
 
     def _keep_best(self, scores: dict[str, float] | None) -> None:
         job = self._job

@@ -35,7 +35,7 @@ def redocred(folder: Path) -> Iterator[Row]:
         tags = ["O"] * len(tokens)
         mentions = [mention for entity in article["vertexSet"] for mention in entity]
         for mention in sorted(mentions, key=lambda each: each["pos"][0] - each["pos"][1]):  # the longest first
-            first, last = (starts[mention["sent_id"]] + place for place in mention["pos"])
+            first, last = (starts[mention["sent_id"]] + index for index in mention["pos"])
             if any(tag != "O" for tag in tags[first:last]):
                 continue  # a mention inside another, or told twice
             tags[first:last] = [f"B-{mention['type']}"] + [f"I-{mention['type']}"] * (last - first - 1)
@@ -115,11 +115,11 @@ SETS: dict[str, tuple[Callable[[Path], Iterator[Row]], str, int, int | None]] = 
     "imdb": (imdb, "imdb", 250, 2000),
     "newsgroups": (newsgroups, "mini-newsgroups", 300, None),
 }
-"""Name -> reader, folder, documents to judge by, documents to learn from at most."""
+"""Name -> reader, folder, documents to evaluate on, documents to learn from at most."""
 
 
 def split(rows: Sequence[Row], *, n_dev: int, n_train: int | None) -> tuple[list[Row], list[Row]]:
-    """Draw the documents to judge by, and those to learn from; the questions of one text stay together."""
+    """Draw the documents to evaluate on, and those to learn from; the questions of one text stay together."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.pop("group", row["id"]), []).append(row)
@@ -142,14 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SETS, default=list(SETS), metavar="NAME")
     options = parser.parse_args(arguments)
     for name in options.only:
-        read, place, n_dev, n_train = SETS[name]
-        if not (options.sets / place).is_dir():
-            print(f"{name}: there is no folder {options.sets / place}", file=sys.stderr)
+        read, folder, n_dev, n_train = SETS[name]
+        if not (options.sets / folder).is_dir():
+            print(f"{name}: there is no folder {options.sets / folder}", file=sys.stderr)
             return 3
-        train, dev = split(list(read(options.sets / place)), n_dev=n_dev, n_train=n_train)
+        train, dev = split(list(read(options.sets / folder)), n_dev=n_dev, n_train=n_train)
         write(train, options.out / name / "train.jsonl")
         write(dev, options.out / name / "dev.jsonl")
-        print(f"{name}: {len(train):,} rows to learn from, {len(dev):,} to judge by", file=sys.stderr)
+        print(f"{name}: {len(train):,} rows to learn from, {len(dev):,} to evaluate on", file=sys.stderr)
     return 0
 
 

@@ -29,17 +29,17 @@ ROW = {
 
 
 def test_a_type_that_gold_allows_is_right_and_titles_and_articles_do_not_count(bench: ModuleType) -> None:
-    counts = bench.judge([ROW], [[(0, 7, "PERSON"), (12, 19, "FAC")]])
+    counts = bench.count([ROW], [[(0, 7, "PERSON"), (12, 19, "FAC")]])
     assert counts == {"PERSON": (1, 1, 1), "GPE|LOC|FAC": (1, 1, 1)}
 
 
 def test_what_a_set_leaves_open_is_not_counted(bench: ModuleType) -> None:
-    counts = bench.judge([ROW], [[(23, 29, "DATE"), (36, 40, "PERSON"), (8, 11, "ORG")]])
+    counts = bench.count([ROW], [[(23, 29, "DATE"), (36, 40, "PERSON"), (8, 11, "ORG")]])
     assert counts == {"PERSON": (1, 0, 0), "GPE|LOC|FAC": (1, 0, 0)}
 
 
 def test_a_wrong_type_counts_under_the_type_that_was_found(bench: ModuleType) -> None:
-    counts = bench.judge([ROW], [[(16, 19, "PERSON"), (4, 7, "LOC")]])
+    counts = bench.count([ROW], [[(16, 19, "PERSON"), (4, 7, "LOC")]])
     assert counts == {"PERSON": (1, 1, 0), "GPE|LOC|FAC": (1, 1, 0)}
     assert bench.scores(counts.values()) == (0.0, 0.0, 0.0)
 

@@ -129,7 +129,7 @@ def stream(
     def continuation(rows_G: Tensor) -> Iterator[Tensor]:
         pick: Pick = functools.partial(torch.argmax, dim=-1)
         if generators is not None:
-            pick = functools.partial(draw, shaping=shaping, generators=[generators[row] for row in rows_G.tolist()])
+            pick = functools.partial(sample, shaping=shaping, generators=[generators[row] for row in rows_G.tolist()])
         return _continue(
             model,
             input_ids[rows_G, : int(lengths_B[rows_G[0]])].long(),
@@ -192,7 +192,7 @@ def keep_top_p(scores_GV: Tensor, p: float) -> Tensor:
     return scores_GV.masked_fill(~is_kept_GV.scatter(1, order_GV, is_kept_GV), -torch.inf)
 
 
-def draw(scores_GV: Tensor, *, shaping: Shaping, generators: Sequence[torch.Generator]) -> Tensor:
+def sample(scores_GV: Tensor, *, shaping: Shaping, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw a token (G,) for each row, with the row's own generator."""
     rows = zip(shaping.probabilities(scores_GV), generators, strict=True)
     return torch.cat([torch.multinomial(row_V, 1, generator=generator) for row_V, generator in rows])

@@ -442,10 +442,10 @@ def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnEmpty) 
         yield _joined([(words, tags) for words, tags in sentences], document.name, document.where, notes)
     warn_of_empty(len(empty), file.name)
     if first is not None:
-        _refuse_header(first, tags, file)
+        _reject_header(first, tags, file)
 
 
-def _refuse_header(first: conll.Token, tags: Mapping[str, int], file: File) -> None:
+def _reject_header(first: conll.Token, tags: Mapping[str, int], file: File) -> None:
     """DataError where the first tag of a file stands there alone, unmarked, and all others are marked."""
     others = [read_tag(tag) for tag in tags if tag not in (OUTSIDE, first.tag)]
     is_odd = first.tag != OUTSIDE and tags[first.tag] == 1 and not read_tag(first.tag).marked

@@ -118,12 +118,12 @@ def iterate_examples(
         raise DataError(first_bad.problem + more, where=first_bad.where, fix=first_bad.fix)
     if not seen:
         raise DataError("the file holds no questions", where=str(source), fix=SHAPE_HINT)
-    _refuse_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
+    _reject_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
     warn_of_empty(n_empty, source)
     return n_bad
 
 
-def _refuse_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str, offline: bool) -> None:
+def _reject_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str, offline: bool) -> None:
     """Raise DataError if an id was read twice; what was read is read again to say which."""
     numbers, counts = np.unique(np.frombuffer(seen, dtype=np.int64), return_counts=True)
     if len(numbers) == len(seen):
@@ -186,7 +186,9 @@ def _article(row: Row) -> Iterator[_Row | EmptyValue]:
             yield _row(qa, paragraph, row.file, inner, f"{row.key}.paragraphs[{p}].qas[{q}]")
 
 
-def _row(fields: Mapping[str, Any], around: Mapping[str, Any], name: str, where: str, place: str) -> _Row | EmptyValue:
+def _row(
+    fields: Mapping[str, Any], around: Mapping[str, Any], name: str, where: str, default_id: str
+) -> _Row | EmptyValue:
     """A question, its context in `around`; or the error that one of the two is empty."""
     id_ = fields.get("id")
     if id_ is not None:
@@ -198,7 +200,7 @@ def _row(fields: Mapping[str, Any], around: Mapping[str, Any], name: str, where:
         if is_empty(at.get(key, "?")):
             return EmptyValue(f"the {key} is empty", where=where, fix=FILL)
         texts.append(_field(at, key, str, where))
-    return _Row(place if id_ is None else str(id_), texts[1], texts[0], fields, where)
+    return _Row(default_id if id_ is None else str(id_), texts[1], texts[0], fields, where)
 
 
 def _field(value: Mapping[str, Any], key: str, kind: type | UnionType, where: str) -> Any:

@@ -90,8 +90,8 @@ class Archive:
             raise DataError(f"{what} is damaged: {error or type(error).__name__}", where=self._name, fix=_FIX) from None
 
 
-def part_of(href: str, *, beside: str) -> str:
+def part_of(href: str, *, relative_to: str) -> str:
     """The name of the part that a reference in another part means."""
     path = unquote(href.split("#", 1)[0])
-    base = "" if path.startswith("/") else posixpath.dirname(beside)
+    base = "" if path.startswith("/") else posixpath.dirname(relative_to)
     return posixpath.normpath(posixpath.join(base, path.lstrip("/")))

@@ -105,7 +105,7 @@ def _related(archive: Archive, part: str, name: str) -> dict[str, list[str]]:
     def start(tag: str, attributes: dict[str, str]) -> None:
         if tag.endswith("Relationship") and attributes.get("TargetMode") != "External" and "Target" in attributes:
             kind = attributes.get("Type", "").rsplit("/", 1)[-1]
-            found.setdefault(kind, []).append(part_of(attributes["Target"], beside=part))
+            found.setdefault(kind, []).append(part_of(attributes["Target"], relative_to=part))
 
     if path in archive:
         with archive.open(path) as stream:
@@ -114,7 +114,7 @@ def _related(archive: Archive, part: str, name: str) -> dict[str, list[str]]:
 
 
 class _Listener:
-    """Is told of a part's elements, those of Word named "w:…" and others by their local name."""
+    """Called with a part's elements, those of Word named "w:…" and others by their local name."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None: ...
 

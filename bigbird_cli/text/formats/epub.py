@@ -117,7 +117,7 @@ def _package(archive: Archive, name: str) -> str:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if _local(tag) == "rootfile" and "full-path" in attributes:
-            found.append(part_of(attributes["full-path"], beside=""))
+            found.append(part_of(attributes["full-path"], relative_to=""))
 
     with archive.open(_CONTAINER) as stream:
         parse_xml(stream, where=f"{name}, {_CONTAINER}", start=start)
@@ -136,7 +136,7 @@ def _spine(archive: Archive, package: str, name: str) -> tuple[dict[str, _Item],
         nonlocal contents
         match _local(tag):
             case "item":
-                part = part_of(attributes.get("href", ""), beside=package)
+                part = part_of(attributes.get("href", ""), relative_to=package)
                 item = _Item(part, attributes.get("media-type", ""), attributes.get("properties", ""))
                 items[attributes.get("id", "")] = item
             case "spine":
@@ -166,7 +166,7 @@ def _titles(archive: Archive, items: dict[str, _Item], contents: str, name: str)
                 is_label = True
         target = attributes.get("href" if _local(tag) == "a" else "src")
         if target and _local(tag) in ("a", "content"):
-            targets.append(part_of(target, beside=nav.part))
+            targets.append(part_of(target, relative_to=nav.part))
 
     def end(tag: str) -> None:
         nonlocal is_label
@@ -197,7 +197,7 @@ def _locked(archive: Archive, name: str) -> set[str]:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if _local(tag) == "cipherreference":
-            locked.add(part_of(attributes.get("URI", ""), beside=""))
+            locked.add(part_of(attributes.get("URI", ""), relative_to=""))
 
     if _ENCRYPTION in archive:
         with archive.open(_ENCRYPTION) as stream:

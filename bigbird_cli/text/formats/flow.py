@@ -51,7 +51,7 @@ class Flow:
         self._begins_list = False
 
     def start(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
-        """An element begins; gives whether it is read: of one that is not, neither content nor end is to be told."""
+        """An element begins; gives whether it is read: of one that is not, neither content nor end is to be given."""
         if tag in _NOT_TEXT or _is_hidden(attributes):
             return False
         if "pagebreak" in (attributes.get("epub:type") or "") or attributes.get("role") == "doc-pagebreak":

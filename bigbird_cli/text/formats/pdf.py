@@ -162,23 +162,23 @@ def _listen(output: IO[bytes], answer: _Answer, name: str) -> None:
             if len(line) == _LONGEST_ANSWER:
                 raise DataError(f"page {len(answer.pages) + 1:,} has more text than a page may have", where=name)
             break
-        told: dict[str, Any] = json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
         asked = time.monotonic()
-        if "done" in told:
+        if "done" in reply:
             return
-        if error := told.get("error"):
+        if error := reply.get("error"):
             raise _failure(error, name)
-        if "outline" in told:
-            n_pages = told["pages"]
+        if "outline" in reply:
+            n_pages = reply["pages"]
             if n_pages > _MOST_PAGES:
                 raise DataError(f"it says that it has {n_pages:,} pages", where=name, fix=_REPAIR)
-            answer.outline = [(title, page, height) for title, page, height in told["outline"]]
+            answer.outline = [(title, page, height) for title, page, height in reply["outline"]]
         else:
-            lines = [_line(*parts) for parts in told["lines"]]
+            lines = [_line(*parts) for parts in reply["lines"]]
             n_characters += sum(len(line.text) for line in lines)
             if n_characters > LONGEST:
                 reject_length(name)
-            answer.pages.append(_Page(told["label"], [line for line in lines if line.text], told["images"]))
+            answer.pages.append(_Page(reply["label"], [line for line in lines if line.text], reply["images"]))
     at = f"at page {len(answer.pages) + 1:,} of {n_pages:,}" if n_pages else "at its beginning"
     problem = f"takes more than {PAGE_SECONDS} s" if time.monotonic() - asked >= PAGE_SECONDS else "breaks down"
     raise DataError(
@@ -225,15 +225,15 @@ def _without_running_heads(pages: list[_Page]) -> list[_Page]:
             if (j, line) in (by_height[0], by_height[-1]) and _ALONE.sub("", line.text) == page.label:
                 dropped.add((i, j))
             standing[_DIGITS.sub("#", line.text), round(line.bottom)].append((i, j))
-    for places in standing.values():
-        if len(places) < _OFTEN:
+    for lines in standing.values():
+        if len(lines) < _OFTEN:
             continue
-        numbers = [[int(digits) for digits in _DIGITS.findall(pages[i].lines[j].text)[:2]] for i, j in places]
-        steps = {number[0] - i for number, (i, _) in zip(numbers, places, strict=True) if number}
-        if len({pages[i].lines[j].text for i, j in places}) == 1:
-            dropped.update(places[1:])
+        numbers = [[int(digits) for digits in _DIGITS.findall(pages[i].lines[j].text)[:2]] for i, j in lines]
+        steps = {number[0] - i for number, (i, _) in zip(numbers, lines, strict=True) if number}
+        if len({pages[i].lines[j].text for i, j in lines}) == 1:
+            dropped.update(lines[1:])
         elif len(steps) == 1:
-            dropped.update(places)
+            dropped.update(lines)
     return [
         page._replace(lines=[line for j, line in enumerate(page.lines) if (i, j) not in dropped])
         for i, page in enumerate(pages)

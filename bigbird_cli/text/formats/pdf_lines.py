@@ -182,20 +182,20 @@ def _segments(words: list[str], boxes: Sequence[tuple[float, ...]], turn: int) -
     """
     placed = [_placed(box, turn) for box in boxes]
     middle = len(placed) // 2  # most words are of the line's own size, and not raised
-    bottom = sorted(place[2] for place in placed)[middle]
-    height = sorted(place[3] - place[2] for place in placed)[middle] or 1.0
+    bottom = sorted(box[2] for box in placed)[middle]
+    height = sorted(box[3] - box[2] for box in placed)[middle] or 1.0
     gaps = [after[0] - before[1] for before, after in pairwise(placed)]
     usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else math.inf
     if len(gaps) > 1 and max(gaps) < min(_EVEN * min(gaps), _WIDEST * height):
         gaps = [0.0] * len(gaps)  # a line that is spaced out to its column's width
     segments: list[list[Any]] = [[words[0], placed[0][0], placed[0][1]]]
-    for word, place, gap in zip(words[1:], placed[1:], gaps, strict=True):
+    for word, box, gap in zip(words[1:], placed[1:], gaps, strict=True):
         if gap > _WIDE_GAP * height or (gap > _GAP * height and gap > 2 * usual):
-            segments.append([word, place[0], place[1]])
+            segments.append([word, box[0], box[1]])
         else:
             text, left, right = segments[-1]
             # to the left where the text runs from right to left
-            segments[-1] = [f"{text} {word}", min(left, place[0]), max(right, place[1])]
+            segments[-1] = [f"{text} {word}", min(left, box[0]), max(right, box[1])]
     return segments, bottom, bottom + height
 
 

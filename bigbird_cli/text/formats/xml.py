@@ -33,9 +33,9 @@ def parse_xml(
     Args:
         stream: the document's bytes.
         where: what to call it in errors.
-        start: is told the name and attributes of each element that begins.
-        end: is told the name of each that ends.
-        data: is told text.
+        start: called with the name and attributes of each element that begins.
+        end: called with the name of each that ends.
+        data: called with text.
         namespaces: give names as "namespace local", for formats whose programs choose their prefixes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The one door to tokenizers: a model folder's vocabulary, whatever its format, behind one interface."""
+"""Opens tokenizers: a model folder's vocabulary, whatever its format, behind one interface."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -54,7 +54,7 @@ def mix(trained: Path, start: Path, out: Path, *, share: float) -> None:
     write_tensor_file(out / WEIGHTS, mixed)
 
 
-def judge(folder: Path, rows: Sequence[dict]) -> list[WindowSums]:
+def score(folder: Path, rows: Sequence[dict]) -> list[WindowSums]:
     """Compare every row's text with its labels."""
     task = ZeroShot.model_validate(json.loads((folder / TASK).read_text(encoding="utf-8")))
     tokenizer = load_tokenizer(folder)
@@ -67,43 +67,43 @@ def judge(folder: Path, rows: Sequence[dict]) -> list[WindowSums]:
     predictor = open_backend().open_predictor(open_folder(folder), head=ZeroShot.head)
     for feature, outputs in predictor.predict(features, batch_size=BATCH_SIZE):
         decoder.add(feature, outputs)
-    judged = []
+    scored = []
     for number, row in enumerate(rows):
         right = row["labels"][row["label"]]
-        place = None if right == NONE else examples[number].labels.index(right)
-        judged.append(WindowSums(row["source"], decoder.cosines(number)[1], place))
-    return judged
+        index = None if right == NONE else examples[number].labels.index(right)
+        scored.append(WindowSums(row["source"], decoder.cosines(number)[1], index))
+    return scored
 
 
-def accuracies(judged: Sequence[WindowSums]) -> dict[str, float]:
+def accuracies(scored: Sequence[WindowSums]) -> dict[str, float]:
     """By source, the share of texts nearest to their own label, of those that have one."""
     right = defaultdict(list)
-    for each in judged:
+    for each in scored:
         if each.right is not None:
             right[each.source].append(int(each.cosines.argmax()) == each.right)
     return {source: float(np.mean(found)) for source, found in right.items()}
 
 
-def calibrated(task: ZeroShot, judged: Sequence[WindowSums]) -> ZeroShot:
+def calibrated(task: ZeroShot, scored: Sequence[WindowSums]) -> ZeroShot:
     """The task with its calibration as it fits best, each source weighing the same."""
     counts: dict[str, int] = defaultdict(int)
-    for each in judged:
+    for each in scored:
         counts[each.source] += 1
-    weights = np.array([1 / counts[each.source] for each in judged])
+    weights = np.array([1 / counts[each.source] for each in scored])
 
     def of_one(values: np.ndarray) -> float:
         scale, none = values
         losses = []
-        for each in judged:
+        for each in scored:
             logits = np.append(scale * each.cosines, none)
-            place = len(logits) - 1 if each.right is None else each.right
-            losses.append(np.logaddexp.reduce(logits) - logits[place])
+            index = len(logits) - 1 if each.right is None else each.right
+            losses.append(np.logaddexp.reduce(logits) - logits[index])
         return float(np.average(losses, weights=weights))
 
     def of_several(values: np.ndarray) -> float:
         scale, bias = values
         losses = []
-        for each in judged:
+        for each in scored:
             signs = np.where(np.arange(len(each.cosines)) == each.right, -1.0, 1.0)
             losses.append(np.logaddexp(0, signs * (scale * each.cosines + bias)).mean())
         return float(np.average(losses, weights=weights))
@@ -127,11 +127,11 @@ def main() -> None:
     found: dict[float, list[WindowSums]] = {}
     for share in options.share or [1.0]:
         mix(options.trained, options.start, options.out, share=share)
-        found[share] = judge(options.out, rows)
+        found[share] = score(options.out, rows)
         by_source = accuracies(found[share])
         means[share] = float(np.mean(list(by_source.values())))
-        told = ", ".join(f"{source} {100 * value:.1f}" for source, value in sorted(by_source.items()))
-        print(f"share {share}: mean {100 * means[share]:.1f}; {told}", flush=True)
+        by_name = ", ".join(f"{source} {100 * value:.1f}" for source, value in sorted(by_source.items()))
+        print(f"share {share}: mean {100 * means[share]:.1f}; {by_name}", flush=True)
     taken = min(share for share, mean in means.items() if mean >= max(means.values()) - MAY_COST)
     mix(options.trained, options.start, options.out, share=taken)
     settings = json.loads((options.out / TASK).read_text(encoding="utf-8"))

@@ -172,8 +172,8 @@ def bias(folder: Path, *, dev: bool, rng: random.Random) -> Iterator[Row]:
             text = " ".join("".join(p.itertext()) for p in article.iter("p"))
             right, wrong = (BIASED, BALANCED) if truth[article.get("id")] else (BALANCED, BIASED)
             for piece in list(pieces(text, rng, least=80))[:3]:
-                told = worded([right, wrong], rng)
-                yield choice(tidy(piece), told[0], told[1:], source="bias", rng=rng, none=0)
+                named = worded([right, wrong], rng)
+                yield choice(tidy(piece), named[0], named[1:], source="bias", rng=rng, none=0)
 
 
 def whole_news(folder: Path, *, rng: random.Random) -> Iterator[Row]:
@@ -181,9 +181,9 @@ def whole_news(folder: Path, *, rng: random.Random) -> Iterator[Row]:
     for article in _news(folder)[::10]:
         text = " ".join("".join(p.itertext()) for p in article.iter("p"))
         if len(text.split()) >= LEAST_WORDS:
-            told = dict(zip(KINDS, worded(list(KINDS.values()), rng), strict=True))
-            wrong = [label for kind, label in told.items() if kind != "news"]
-            yield choice(tidy(text), told["news"], wrong, source="whole news", rng=rng)
+            named = dict(zip(KINDS, worded(list(KINDS.values()), rng), strict=True))
+            wrong = [label for kind, label in named.items() if kind != "news"]
+            yield choice(tidy(text), named["news"], wrong, source="whole news", rng=rng)
 
 
 def hash_of(text: str) -> int:
@@ -193,16 +193,16 @@ def hash_of(text: str) -> int:
 
 def _either(text: str, right: tuple[Label, ...], wrong: tuple[Label, ...], rng: random.Random) -> Row:
     pair = rng.randrange(len(right))
-    told = worded([right[pair], wrong[pair]], rng)
-    return choice(tidy(text), told[0], told[1:], source="opinion", rng=rng, none=0)
+    named = worded([right[pair], wrong[pair]], rng)
+    return choice(tidy(text), named[0], named[1:], source="opinion", rng=rng, none=0)
 
 
 def _one_of(texts: list[str], right: str, labels: dict[str, Label], source: str, rng: random.Random) -> Iterator[Row]:
     names = list(labels)
     for text in texts:
-        told = dict(zip(names, worded([labels[name] for name in names], rng), strict=True))
-        wrong = [told[name] for name in names if name != right]
-        yield choice(tidy(text), told[right], wrong, source=source, rng=rng)
+        named = dict(zip(names, worded([labels[name] for name in names], rng), strict=True))
+        wrong = [named[name] for name in names if name != right]
+        yield choice(tidy(text), named[right], wrong, source=source, rng=rng)
 
 
 def _sentences(text: str) -> list[str]:

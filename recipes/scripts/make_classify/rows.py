@@ -44,15 +44,15 @@ def worded(labels: Sequence[Label], rng: random.Random) -> list[str]:
     """Name labels of one choice in one manner: bare, described, or described alone."""
     described = all(each.descriptions for each in labels)
     manner = rng.choice(("name", "both", "both", "description") if described else ("name",))
-    told = []
+    written = []
     for each in labels:
         name = rng.choice(each.names)
         if manner == "name":
-            told.append(name)
+            written.append(name)
         else:
             description = rng.choice(each.descriptions)
-            told.append(f"{name}: {description}" if manner == "both" else description)
-    return told
+            written.append(f"{name}: {description}" if manner == "both" else description)
+    return written
 
 
 def choice(

@@ -171,8 +171,8 @@ def _agenda(meeting: dict) -> Iterator[tuple[str, list[str]]]:
 
 def _one_of(text: str, right: str, labels: dict, source: str, rng: random.Random) -> Row:
     names = list(labels)
-    told = dict(zip(names, worded([labels[name] for name in names], rng), strict=True))
-    return choice(tidy(text), told[right], [told[name] for name in names if name != right], source=source, rng=rng)
+    named = dict(zip(names, worded([labels[name] for name in names], rng), strict=True))
+    return choice(tidy(text), named[right], [named[name] for name in names if name != right], source=source, rng=rng)
 
 
 def _strings(cell: str) -> Sequence[str]:

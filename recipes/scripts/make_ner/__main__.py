@@ -69,13 +69,13 @@ def main() -> None:
             words[source] += _n_words(rows)
     for name, (rows, _) in gold.items():
         tagged = given.tagged / f"{name}.jsonl"
-        told = [informed(*both) for both in zip(rows, read(tagged), strict=True)] if tagged.exists() else rows
+        known = [informed(*both) for both in zip(rows, read(tagged), strict=True)] if tagged.exists() else rows
         n_dev = GOLD_DEV.get(name, 0)
-        dev += told[len(told) - n_dev :]
+        dev += known[len(known) - n_dev :]
         for _time in range(GOLD_TIMES[name]):
-            for group in grouped(told[: len(told) - n_dev], luck):
+            for group in grouped(known[: len(known) - n_dev], luck):
                 train += of_lengths([group], luck)
-        words[name] += GOLD_TIMES[name] * _n_words(told[: len(told) - n_dev])
+        words[name] += GOLD_TIMES[name] * _n_words(known[: len(known) - n_dev])
     lists = [found for row in luck.sample(train, len(train) // 20) if (found := listed(row, luck))]
     train = [as_met(row, luck) for row in train] + lists
     luck.shuffle(train)

@@ -47,7 +47,7 @@ def main() -> None:
         decoder = mild.decoder(examples, tokenizer)
         for feature, output in predicted:
             decoder.add(feature, output)
-        scores, is_right = judged(mild, examples, decoder.finish())
+        scores, is_right = scored(mild, examples, decoder.finish())
         if not len(scores):
             parser.error(f"the model finds no name in {given.dev} of which its rows tell whether it is right")
         errors[temperature] = calibration_error(scores, is_right)
@@ -62,7 +62,7 @@ def main() -> None:
         path.write_text(json.dumps({**settings, "temperature": best}, indent=2) + "\n", encoding="utf-8")
 
 
-def judged(
+def scored(
     task: NamedEntities, examples: list[NERExample], predictions: list[NERPrediction]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the entities of which the examples tell whether they are right, and whether they are."""

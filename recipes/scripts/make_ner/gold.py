@@ -345,8 +345,8 @@ def _detokenised(row: Row) -> Row:
         at = found.end()
     pieces.append(text[at:])
 
-    def moved(place: int) -> int:
-        return place - sum(n for end, n in cuts if end <= place)
+    def moved(offset: int) -> int:
+        return offset - sum(n for end, n in cuts if end <= offset)
 
     return {
         **row,

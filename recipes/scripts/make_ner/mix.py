@@ -180,16 +180,16 @@ _SENTENCE = re.compile(r"(?<=[.!?][\"”’)\s])\s*(?=[A-Z\"“(])|\n+")
 def shorter(row: Row, n_characters: int) -> Iterator[Row]:
     """A row in parts of about so many characters, cut between sentences, never in an entity."""
     begin = 0
-    places = [found.end() for found in _SENTENCE.finditer(row["text"])]
-    for place in [*places, len(row["text"])]:
-        is_end = place == len(row["text"])
-        if (place - begin >= n_characters or is_end) and place > begin:
-            if not is_end and any(s < place < e for s, e, _ in row["entities"]):
+    ends = [found.end() for found in _SENTENCE.finditer(row["text"])]
+    for end in [*ends, len(row["text"])]:
+        is_end = end == len(row["text"])
+        if (end - begin >= n_characters or is_end) and end > begin:
+            if not is_end and any(s < end < e for s, e, _ in row["entities"]):
                 continue
-            piece = part(row, begin, place)
+            piece = part(row, begin, end)
             if piece["text"].strip():
                 yield piece
-            begin = place
+            begin = end
 
 
 # text as it is met

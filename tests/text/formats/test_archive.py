@@ -89,4 +89,4 @@ def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_references_name_parts(href: str, beside: str, part: str) -> None:
-    assert part_of(href, beside=beside) == part
+    assert part_of(href, relative_to=beside) == part
