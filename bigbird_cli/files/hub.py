@@ -4,6 +4,7 @@ Models, tokenizers and data sets are looked up by `look_up` alone, which says wi
 cannot be said.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from bigbird_cli.errors import BigBirdWarning, ModelError
+from bigbird_cli.files.whole import replace_file
 
 SECONDS: Final = 5.0
 """How long the hub may take to say what it has."""
@@ -163,6 +165,7 @@ def fetch_model(
         raise ModelError(
             f"the download failed ({_first_line(error)})", where=name, fix="try again; what came is kept"
         ) from error
+    _remember(Path(fetched), revision or "main")
     return Path(fetched)
 
 
@@ -184,6 +187,16 @@ def _cached(name: str, files: Sequence[str], *, revision: str | None, cache_dir:
     except Exception:  # several kinds, by what the cache lacks
         return None
     return Path(folder)
+
+
+def _remember(snapshot: Path, revision: str) -> None:
+    """Let the cache find a commit by the branch or tag that named it; it keeps no name of what is fetched by commit."""
+    if snapshot.parent.name != "snapshots" or snapshot.name == revision:
+        return
+    ref = snapshot.parents[1] / "refs" / revision
+    with contextlib.suppress(OSError):  # a cache that cannot be written serves this time alone
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(ref, snapshot.name.encode())
 
 
 def _within(seconds: float, call: Callable[[], _T]) -> _T:

@@ -175,6 +175,27 @@ def test_the_commit_that_was_looked_up_is_fetched(asked: list[str], monkeypatch:
     assert asked == []
 
 
+@pytest.mark.parametrize("revision", [None, "v1", "refs/pr/4"])
+def test_what_was_fetched_once_is_found_offline_by_the_same_name(revision: str | None, tmp_path: Path) -> None:
+    def download(name: str, *, revision: str, cache_dir: Path, **_: object) -> str:
+        snapshot = cache_dir / f"models--{name.replace('/', '--')}" / "snapshots" / revision
+        snapshot.mkdir(parents=True, exist_ok=True)
+        (snapshot / "config.json").touch()
+        return str(snapshot)
+
+    files = [SimpleNamespace(rfilename="config.json")]
+    options: dict[str, Any] = {"files": ["config.json"], "suggestion": "", "revision": revision, "cache_dir": tmp_path}
+    for commit in ("a" * 40, "b" * 40):
+        found = SimpleNamespace(sha=commit, siblings=files)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("HF_HUB_OFFLINE", raising=False)
+            patch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, found=found, **__: found)
+            patch.setattr(huggingface_hub, "snapshot_download", download)
+            snapshot = fetch_model("me/it", **options)
+        assert snapshot.name == commit
+        assert fetch_model("me/it", offline=True, **options) == snapshot
+
+
 def test_the_hubs_settings_leave_the_others_alone() -> None:
     settings = {"revision": None, "token": "t", "local_files_only": True, "offline": True, "hidden_size": 8}
     assert hub_options(settings) == {"token": "t", "offline": True}
