@@ -133,17 +133,23 @@ class NewWeightsWarning(BigBirdWarning):
 
 
 @contextmanager
-def needs_extra(extra: str) -> Iterator[None]:
+def needs_extra(extra: str, *, where: str | None = None, kind: "type[BigBirdError]" = UsageError) -> Iterator[None]:
     """Import a library that only some uses need: `with needs_extra("train"): import sklearn`.
 
+    Args:
+        extra: the name under which it is installed with this package.
+        where: what asks for it.
+        kind: of the error, DataError where one document of several needs the library.
+
     Raises:
-        UsageError: it is not installed; the error says how to get it.
+        BigBirdError: it is not installed; the error says how to get it.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         library = (error.name or "a library").partition(".")[0]
-        raise UsageError(f"{library} is not installed", fix=f"pip install 'bigbird-cli[{extra}]'") from None
+        fix = f"pip install 'bigbird-cli[{extra}]'"
+        raise kind(f"{library} is not installed", where=where, fix=fix) from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

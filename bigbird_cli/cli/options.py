@@ -57,18 +57,6 @@ Model = Annotated[
         **MODEL,
     ),
 ]
-TrainedModel = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME",
-        parser=name,
-        autocompletion=completion.model_folders,
-        help="Run or model folder, or name on the hub.",
-        **MODEL,
-    ),
-]
 Files = Annotated[
     list[str] | None,
     typer.Argument(

@@ -154,13 +154,13 @@ def file_rows(file: File, example: str = _EXAMPLE, *, source: str | Path = "") -
         yield replace(whole, key=f"{within}:{row.key}") if within else whole
 
 
-def rows_and_errors(file: File, example: str = _EXAMPLE) -> Iterator[Row | DataError]:
+def rows_and_errors(file: File) -> Iterator[Row | DataError]:
     """Read the rows of one file, see `read_rows`; a broken one becomes an error in its turn, and the others are read.
 
     What cannot be read on from, such as a comma that is missing between two objects of a list, is the last.
     """
     try:
-        for row in _file_rows(file, example):
+        for row in _file_rows(file, _EXAMPLE):
             yield row if isinstance(row, DataError) else _whole_or_error(row)
     except DataError as error:
         yield error

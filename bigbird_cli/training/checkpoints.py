@@ -18,7 +18,7 @@ _AS_WRITTEN: Final = ConfigDict(strict=True, extra="forbid")
 
 
 @dataclass
-class Window:
+class LogSums:
     """Sums since the last logged step."""
 
     __pydantic_config__ = _AS_WRITTEN
@@ -45,7 +45,7 @@ class Progress:
     """Of all steps and evaluations, those before a resumption included."""
     stale: NonNegativeInt = 0
     """Evaluations since the best one."""
-    window: Window = field(default_factory=Window)
+    window: LogSums = field(default_factory=LogSums)
 
     def forget_best(self) -> None:
         """Choose the best model anew."""

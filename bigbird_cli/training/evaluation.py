@@ -30,17 +30,17 @@ def evaluate(
 ) -> dict[str, float] | None:
     """Score the model on examples, by the way that `predict` goes; None when a signal came meanwhile.
 
-    Every process computes its share of the features; that of rank zero scores them all for everybody.
+    Every process computes its part of the features; that of rank zero scores them all for everybody.
     """
     decoder = task.decoder(dev.examples, tokenizer) if peers.is_rank_zero else None
     features = iter(dev.features)
     while ahead := list(islice(features, LOOK_AHEAD * BATCH_SIZE * peers.size)):
-        share = ahead[peers.rank :: peers.size]
-        predicted = engine.predict(share, batch_size=BATCH_SIZE, stop=lambda: stop.caught is not None)
-        shares = peers.all_gather([outputs for _, outputs in predicted])
+        own = ahead[peers.rank :: peers.size]
+        predicted = engine.predict(own, batch_size=BATCH_SIZE, stop=lambda: stop.caught is not None)
+        outputs_by_rank = peers.all_gather([outputs for _, outputs in predicted])
         if peers.all_reduce([float(stop.caught is not None)], "max")[0]:
             return None
         if decoder is not None:
             for i, feature in enumerate(ahead):
-                decoder.add(feature, shares[i % peers.size][i // peers.size])
+                decoder.add(feature, outputs_by_rank[i % peers.size][i // peers.size])
     return peers.on_rank_zero(lambda: dict(task.score(decoder.finish(), dev.examples)) if decoder else {})

@@ -20,7 +20,7 @@ from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
 from bigbird_cli.files.folders import require_space
 from bigbird_cli.files.names import WEIGHTS
 from bigbird_cli.training.batching import seeded, split
-from bigbird_cli.training.checkpoints import Progress, Window, open_checkpoint, save
+from bigbird_cli.training.checkpoints import LogSums, Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import evaluate
 from bigbird_cli.training.job import Job
 from bigbird_cli.training.run_folder import MetricsFile, write_best_model
@@ -186,24 +186,24 @@ class Run:
         seconds = time.perf_counter() - started
         progress.step = step
         progress.seconds += seconds
-        window = progress.window
-        window.loss += result.loss
-        window.n_steps += 1
-        window.n_tokens += result.n_tokens
-        window.n_padded += result.n_padded
-        window.seconds += seconds
+        sums = progress.window
+        sums.loss += result.loss
+        sums.n_steps += 1
+        sums.n_tokens += result.n_tokens
+        sums.n_padded += result.n_padded
+        sums.seconds += seconds
         self._paces.append(seconds)
         if step % job.recipe.run.log_every and not self._is_last(step):
             return None
-        progress.window = Window()
+        progress.window = LogSums()
         return Step(
             step=step,
             n_steps=job.n_steps,
             epoch=job.loader.epoch(step),
-            loss=window.loss / window.n_steps,
+            loss=sums.loss / sums.n_steps,
             lr=job.recipe.optim.lr * share,
-            tokens_per_second=window.n_tokens / window.seconds,
-            padding=1 - window.n_tokens / window.n_padded,
+            tokens_per_second=sums.n_tokens / sums.seconds,
+            padding=1 - sums.n_tokens / sums.n_padded,
             grad_norm=result.grad_norm,
             eta_seconds=self._eta(),
             memory_mb=self._engine.peak_memory(),

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bigbird_cli.errors import UsageError
+from bigbird_cli.errors import needs_extra
 from bigbird_cli.files.whole import check_no_link
 
 
@@ -51,9 +51,5 @@ class ScalarWriter:
 
 def require_tensorboard() -> None:
     """UsageError where TensorBoard is not installed."""
-    try:
+    with needs_extra("tensorboard", where="run.tensorboard"):
         import tensorboard  # noqa: F401 - whether it is there
-    except ImportError:
-        raise UsageError(
-            "TensorBoard is not installed", where="run.tensorboard", fix="pip install 'bigbird-cli[tensorboard]'"
-        ) from None

@@ -164,14 +164,6 @@ class TagHabits:
         return illegal[self.scheme]
 
 
-def detect_scheme(sequences: Iterable[Sequence[str]]) -> Scheme:
-    """Tell the scheme of tag sequences; "iob2" where nothing speaks against it."""
-    habits = TagHabits()
-    for tags in sequences:
-        habits.add(tags)
-    return habits.scheme
-
-
 def scheme_of_names(names: Sequence[str]) -> Scheme:
     """How to read the outputs of a model of which only the tags' names are known.
 

@@ -4,13 +4,13 @@ import codecs
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, needs_extra
 from bigbird_cli.files.file_types import START, check_plain_text
 from bigbird_cli.files.streams import TO_UTF8
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.flow import Flow
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
-from bigbird_cli.text.formats.source import EXTRA, read_whole
+from bigbird_cli.text.formats.source import read_whole
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
@@ -159,8 +159,6 @@ def _check_bounds(page: str, name: str) -> None:
 
 
 def _parser() -> "type[LexborHTMLParser]":
-    try:
+    with needs_extra("documents", kind=DataError):
         from selectolax.lexbor import LexborHTMLParser
-    except ImportError:
-        raise DataError("selectolax, which reads HTML, is not installed", fix=EXTRA) from None
     return LexborHTMLParser

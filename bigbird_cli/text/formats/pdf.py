@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import IO, Any, BinaryIO, Final, NamedTuple
 
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, needs_extra
 from bigbird_cli.files.streams import LONGEST
 from bigbird_cli.processes import python_command, python_environment
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder, reject_length
 from bigbird_cli.text.formats.pdf_layout import Line, mean_size, reading_order
-from bigbird_cli.text.formats.source import EXTRA, copy_whole, reject_other_kinds
+from bigbird_cli.text.formats.source import copy_whole, reject_other_kinds
 
 _PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
 PAGE_SECONDS: Final = 60
@@ -103,8 +103,9 @@ def read_pdf(stream: BinaryIO, name: str, /) -> PagedText:
         DataError: it is no PDF, or is damaged, locked with a password, beyond all bounds, or nothing but scans; or
             the library for PDFs is not installed.
     """
-    if importlib.util.find_spec("pypdfium2") is None:
-        raise DataError("pypdfium2, which reads PDFs, is not installed", fix=EXTRA)
+    with needs_extra("documents", kind=DataError):
+        if importlib.util.find_spec("pypdfium2") is None:  # another process imports it
+            raise ModuleNotFoundError(name="pypdfium2")
     with _on_disk(stream, name) as file:
         reject_other_kinds(file, name, wanted="a PDF document", starts=(b"%PDF-",))
         answer = _ask(file, name)

@@ -11,9 +11,6 @@ from bigbird_cli.files.file_types import START, file_type
 from bigbird_cli.files.streams import LONGEST
 from bigbird_cli.text.formats.paged import reject_length
 
-EXTRA: Final = "pip install 'bigbird-cli[documents]'"
-"""What to do where a library is missing that a format needs."""
-
 MOST_BYTES: Final = 1 << 31
 """Bytes of a pipe that is copied to be read, at most."""
 

@@ -154,12 +154,3 @@ class BigBirdTokenizerFast(BigBirdTokenizer):
             "model_input_names": self.model_input_names,
             "tokenizer_class": "PreTrainedTokenizerFast",
         }
-
-
-def write_tokenizer_json(spiece_model: str | Path, path: str | Path) -> None:
-    """Write the tokenizer.json of a spiece.model with BigBird's special tokens, for programs that read only that.
-
-    Raises:
-        ModelError: the file is no sentencepiece model, or of a kind that tokenizer.json does not reproduce.
-    """
-    replace_file(Path(path), BigBirdTokenizerFast(spiece_model).tokenizer_json().encode())

@@ -16,7 +16,6 @@ from bigbird_cli.tasks.ner.tags import (
     TagHabits,
     TagSpan,
     count_spans,
-    detect_scheme,
     legal_tags,
     likeliest_tags,
     read_tag,
@@ -101,7 +100,9 @@ def test_a_tag_is_a_mark_and_a_type() -> None:
 @pytest.mark.parametrize("outside", ["o", "0", "-", "_"])
 def test_other_ways_to_write_outside_are_outside(outside: str) -> None:
     assert spans_of([outside, "B-X", outside, outside]) == [("X", 1, 2)]
-    assert detect_scheme([[outside, "B-X", "I-X", outside]]) == "iob2"
+    habits = TagHabits()
+    habits.add([outside, "B-X", "I-X", outside])
+    assert habits.scheme == "iob2"
 
 
 def test_lower_case_marks_are_marks() -> None:
@@ -208,7 +209,6 @@ def test_the_scheme_of_sequences_is_told(scheme: str, n_illegal: int, sequences:
     for tags in sequences:
         habits.add(tags.split())
     assert (habits.scheme, habits.n_illegal) == (scheme, n_illegal)
-    assert detect_scheme(tags.split() for tags in sequences) == scheme
 
 
 @given(spans_and_length(), st.sampled_from(["iob2", "bioes"]))

@@ -115,6 +115,6 @@ def test_odd_pages_take_no_time(page: str) -> None:
 
 def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
-    with pytest.raises(DataError, match="selectolax, which reads HTML, is not installed") as error:
+    with pytest.raises(DataError, match="selectolax is not installed") as error:
         read("<p>text")
     assert error.value.fix == "pip install 'bigbird-cli[documents]'"

@@ -380,6 +380,6 @@ def test_a_page_without_end_is_an_error(program: Path, monkeypatch: pytest.Monke
 
 def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(DataError, match="pypdfium2, which reads PDFs, is not installed") as error:
+    with pytest.raises(DataError, match="pypdfium2 is not installed") as error:
         read("")
     assert error.value.fix == "pip install 'bigbird-cli[documents]'"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken
 
 from bigbird_cli.errors import BigBirdWarning, ModelError
-from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast, write_tokenizer_json
+from bigbird_cli.text.huggingface.bigbird_tokenizer_fast import BigBirdTokenizerFast
 from bigbird_cli.text.tokenizers.spiece_file import (
     NORMAL,
     UNKNOWN,
@@ -177,7 +177,7 @@ def test_transformers_conversion_is_read_with_the_slow_tokenizers_ids(tmp_path: 
 def test_a_vocabulary_with_real_scores_keeps_its_ids(tmp_path: Path) -> None:
     _train(tmp_path, vocab_size=300, user_defined_symbols=["[CLS]", "[SEP]", "[MASK]"], pad_id=3)
     slow = BigBirdTokenizer(tmp_path / "spiece.model")
-    write_tokenizer_json(tmp_path / "spiece.model", tmp_path / "tokenizer.json")
+    BigBirdTokenizerFast(tmp_path / "spiece.model").save_pretrained(tmp_path)
     fast = BigBirdTokenizerFast(tokenizer_file=tmp_path / "tokenizer.json")
     library = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     assert len({slow.sp_model.get_score(number) for number in range(300)}) > 100
@@ -189,7 +189,7 @@ def test_a_vocabulary_with_real_scores_keeps_its_ids(tmp_path: Path) -> None:
 def test_bytes_of_unknown_characters_keep_their_ids(tmp_path: Path) -> None:
     _train(tmp_path, vocab_size=500, byte_fallback=True, user_defined_symbols=["[CLS]", "[SEP]", "[MASK]"], pad_id=3)
     slow = BigBirdTokenizer(tmp_path / "spiece.model")
-    write_tokenizer_json(tmp_path / "spiece.model", tmp_path / "tokenizer.json")
+    BigBirdTokenizerFast(tmp_path / "spiece.model").save_pretrained(tmp_path)
     fast = BigBirdTokenizerFast(tokenizer_file=tmp_path / "tokenizer.json")
     library = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     for text in ["é漢😀 the light", *PROBES]:
@@ -203,7 +203,7 @@ def test_pieces_with_a_space_inside_are_not_cut(tmp_path: Path) -> None:
     pieces = [Piece("<unk>", 0.0, UNKNOWN), *(Piece(name) for name in names[:7])]
     pieces += [Piece(name, 0.0, USER_DEFINED) for name in names[7:]]
     (tmp_path / "spiece.model").write_bytes(spiece_bytes(Spiece(pieces)))
-    write_tokenizer_json(tmp_path / "spiece.model", tmp_path / "tokenizer.json")
+    BigBirdTokenizerFast(tmp_path / "spiece.model").save_pretrained(tmp_path)
     library = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     slow = BigBirdTokenizer(tmp_path / "spiece.model")
     assert "▁a▁b" in slow.tokenize("a b")
@@ -236,8 +236,7 @@ def test_a_vocabulary_that_the_library_would_read_otherwise_is_refused(
 ) -> None:
     _train(tmp_path, vocab_size=200, **options)
     with pytest.raises(ModelError, match=reason):
-        write_tokenizer_json(tmp_path / "spiece.model", tmp_path / "tokenizer.json")
-    assert not (tmp_path / "tokenizer.json").exists()
+        BigBirdTokenizerFast(tmp_path / "spiece.model").tokenizer_json()
     with pytest.raises(ModelError, match=reason):
         BigBirdTokenizerFast(tmp_path / "spiece.model").save_pretrained(tmp_path / "out")
     assert not (tmp_path / "out").exists()
