@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.files.hub import HubError, NotOnHubError, is_offline, look_up, offline_variable
+from bigbird_cli.files.hub import HubError, NotOnHubError, Repository, is_offline, look_up, offline_variable
 
 PREFIX = "hub:"
 _NAME = re.compile(
@@ -62,18 +62,14 @@ def rows(source: str, split: str, *, offline: bool) -> Iterator[dict[str, Any]]:
 
 
 def revision_of(source: str, *, offline: bool) -> str:
-    """The commit of a hub data set's files: the one that its source names, else the newest; HubDataError without it."""
+    """The revision of a hub data set that its source names, else its newest commit; HubDataError without one."""
     hub = parse_name(source)
     if hub.revision is not None:
         return hub.revision
-    _look_up(hub, source, offline=offline)
-    with library_errors(source, "this data set cannot be found", _FIX):
-        from datasets import load_dataset_builder
-
-        return str(load_dataset_builder(hub.name, hub.config).hash)
+    return str(_look_up(hub, source, offline=offline).commit)
 
 
-def _look_up(hub: HubName, source: str, *, offline: bool) -> None:
+def _look_up(hub: HubName, source: str, *, offline: bool) -> Repository:
     """HubDataError where nothing may be looked up, or the hub has no such data set, or cannot be asked.
 
     `datasets` itself would try for half a minute, and aloud.
@@ -87,7 +83,7 @@ def _look_up(hub: HubName, source: str, *, offline: bool) -> None:
             fix="fetch its files and name those",
         )
     try:
-        look_up(hub.name, kind="dataset", revision=hub.revision)
+        return look_up(hub.name, kind="dataset", revision=hub.revision)
     except NotOnHubError as error:
         raise HubDataError(str(error), where=source, fix="check its name") from error
     except HubError as error:

@@ -417,6 +417,15 @@ def test_a_hub_that_cannot_be_asked_is_told_in_one_line_and_soon(
             assert caught.value.problem == f"the Hugging Face hub cannot be reached {words}"
 
 
+def test_the_newest_commit_of_a_data_set_is_the_one_that_the_hub_says(
+    hub_answers: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # nothing but its name is needed
+    hub_answers(lambda: SimpleNamespace(sha="c0", siblings=[]))
+    assert hub.revision_of("hub:squad#plain:train", offline=False) == "c0"
+    assert hub.revision_of("hub:squad@v1", offline=False) == "v1"
+
+
 def test_the_hub_is_streamed_by_name_config_revision_and_split(
     hub_answers: Callable[[Callable[[], object]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
