@@ -34,3 +34,9 @@ TrainingCommand = Literal["pretrain", "finetune"]
 
 ScheduleShape = Literal["linear", "cosine", "constant"]
 """How the learning rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""
+
+OnBad = Literal["error", "skip"]
+"""What to do about a row that cannot be learnt from: stop, or leave it out."""
+
+DocumentsAre = Literal["file", "line", "paragraph"]
+"""What of a plain text file is one document."""

@@ -72,7 +72,7 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
 
 pretrain = _command(
     "pretrain",
-    """Train a language model on texts, as a recipe says: to tell hidden words, or the next one.
+    """Train a language model on texts, as a recipe says: to predict masked words, or the next one.
 
     \b
     Examples:

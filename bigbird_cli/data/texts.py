@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal
 
+from bigbird_cli.choices import DocumentsAre
 from bigbird_cli.data import hub, rows
 from bigbird_cli.files.find import warn_of_skipped
 from bigbird_cli.files.packed import File, files_in
@@ -35,7 +35,7 @@ def read_texts(
     source: str | Path,
     *,
     column: str = "text",
-    documents: Literal["file", "line", "paragraph"] = "file",
+    documents: DocumentsAre = "file",
     skip_null: bool = False,
     offline: bool = False,
 ) -> Iterator[Text]:
@@ -71,7 +71,7 @@ def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool) -> It
             yield Text(row.where, (piece for piece, _ in _pieces([text])))
 
 
-def _plain(file: File, documents: Literal["file", "line", "paragraph"]) -> Iterator[Text]:
+def _plain(file: File, documents: DocumentsAre) -> Iterator[Text]:
     with file.open() as stream:
         blocks = blocks_of_text(stream, file.name, suffix=file.suffix)
         pieces = _numbered(blocks if documents == "file" else _with_line_feeds(blocks), documents)
@@ -108,7 +108,7 @@ def _joined(pieces: Iterable[str]) -> Iterator[str]:
         yield "".join(held)
 
 
-def _numbered(blocks: Iterable[str], documents: Literal["file", "line", "paragraph"]) -> Iterator[tuple[int, str]]:
+def _numbered(blocks: Iterable[str], documents: DocumentsAre) -> Iterator[tuple[int, str]]:
     """Pieces, each with the line in which its document begins.
 
     White space before a document's first word is passed over, so that a document of white space alone has no piece.

@@ -22,18 +22,17 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
+from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, ModelError
 from bigbird_cli.section import Section
 from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window
-
-OnEmpty = Literal["error", "skip"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -217,7 +216,7 @@ def check_same_ids(predictions: Sequence[Any], examples: Sequence[Any], kind: st
         raise ValueError("there is nothing to score")
 
 
-def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Path, on_empty: OnEmpty) -> Iterator[T]:
+def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Path, on_empty: OnBad) -> Iterator[T]:
     """Make an example of each row or file; with on_empty "skip" a warning counts those without a text or a label.
 
     Raises:
@@ -263,7 +262,7 @@ class TaskSection(Section):
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
 
-    on_empty: OnEmpty = "error"
+    on_empty: OnBad = "error"
     """What to do about a row whose text or label is null, NaN or empty: stop, or leave the row out."""
 
     @property

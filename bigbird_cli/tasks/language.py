@@ -8,11 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from bigbird_cli.bigbird.heads import IGNORED
+from bigbird_cli.choices import DocumentsAre
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, finite_output
@@ -95,7 +96,7 @@ class LanguageTask(TaskSection):
     text_column: str = "text"
     """Field of the text, where the data are rows."""
 
-    documents: Literal["file", "line", "paragraph"] = "file"
+    documents: DocumentsAre = "file"
     """What is a document in plain text: a file, a line, or what stands between blank lines."""
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Piece]:

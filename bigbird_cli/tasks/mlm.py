@@ -47,7 +47,7 @@ _EVALUATION, _PAIRING = 0x6D6C6D, 0x6E7370
 
 
 class MaskedLanguageModelling(LanguageTask):
-    """Tell hidden words."""
+    """Predict hidden words."""
 
     type: Literal["mlm"] = "mlm"
     """The task's name."""

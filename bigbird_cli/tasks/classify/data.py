@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.find import is_left_out
 from bigbird_cli.files.streams import read_text
 from bigbird_cli.files.surrogates import check_text
-from bigbird_cli.tasks.base import OnEmpty, examples_of
+from bigbird_cli.tasks.base import examples_of
 
 if TYPE_CHECKING:
     from bigbird_cli.tasks.classify.problems import Problem
@@ -55,7 +56,7 @@ class Columns:
 
 
 def read_examples(
-    source: str | Path, columns: Columns, problem: "Problem", *, on_empty: OnEmpty = "error", offline: bool = False
+    source: str | Path, columns: Columns, problem: "Problem", *, on_empty: OnBad = "error", offline: bool = False
 ) -> Iterator[LabelledText]:
     """Read rows, or a folder that has one subfolder of text files a label, one text after the other.
 

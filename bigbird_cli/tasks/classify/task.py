@@ -35,7 +35,7 @@ MOST_GRADES = 10
 
 
 class Classification(ReadingTask, ScoredTask):
-    """Tell what a document is: one of several labels, any of several, or a number."""
+    """Classify a document: one of several labels, any of several, or a number."""
 
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"mse", "mean_absolute_error"})
     n_special: ClassVar[int] = 3

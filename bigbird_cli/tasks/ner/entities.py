@@ -15,6 +15,7 @@ from itertools import chain, groupby, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeGuard
 
+from bigbird_cli.choices import OnBad
 from bigbird_cli.data import conll
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
@@ -23,7 +24,7 @@ from bigbird_cli.files.json import json_kind, parse_json
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import decode_bytes, text_lines
 from bigbird_cli.files.surrogates import check_values
-from bigbird_cli.tasks.base import OnEmpty, examples_of, warn_of_empty
+from bigbird_cli.tasks.base import examples_of, warn_of_empty
 from bigbird_cli.tasks.ner.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
@@ -119,7 +120,7 @@ class _Notes:
 
 
 def read_examples(
-    source: str | Path, columns: Columns, *, on_empty: OnEmpty = "error", offline: bool = False
+    source: str | Path, columns: Columns, *, on_empty: OnBad = "error", offline: bool = False
 ) -> Iterator[NERExample]:
     """Read texts with entities, one after the other.
 
@@ -179,7 +180,7 @@ _Read = tuple[NERExample, list[GoldEntity]]
 
 
 def _examples(
-    source: str | Path, columns: Columns, notes: _Notes, on_empty: OnEmpty, *, offline: bool
+    source: str | Path, columns: Columns, notes: _Notes, on_empty: OnBad, *, offline: bool
 ) -> Iterator[_Read]:
     if is_hub(source):
         yield from _from_rows(read_rows(source, offline=offline, example=ROW_EXAMPLE), source, columns, notes, on_empty)
@@ -209,7 +210,7 @@ def _holds_lists(file: File) -> bool:
 
 
 def _from_rows(
-    rows: Iterable[Row], source: str | Path, columns: Columns, notes: _Notes, on_empty: OnEmpty
+    rows: Iterable[Row], source: str | Path, columns: Columns, notes: _Notes, on_empty: OnBad
 ) -> Iterator[_Read]:
     rows = iter(rows)
     first = next(rows, None)
@@ -419,7 +420,7 @@ def _elsewhere(quoted: Any, text: str, start: int, end: int, where: str) -> Data
 # words with tags
 
 
-def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnEmpty) -> Iterator[_Read]:
+def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnBad) -> Iterator[_Read]:
     word = _number(columns.words, "words_column")
     tag = _number(columns.tags, "tags_column")
     first: conll.Token | None = None

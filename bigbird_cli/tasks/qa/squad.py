@@ -6,14 +6,15 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.json import json_kind
-from bigbird_cli.tasks.base import OnEmpty, warn_of_empty
+from bigbird_cli.tasks.base import warn_of_empty
 
 SHAPE_HINT = 'give SQuAD JSON ({"data": [{"paragraphs": [...]}]}) or rows of {"context", "question", "answers", "id"}'
 
@@ -52,8 +53,8 @@ class QAExample:
 def read_examples(
     source: str | Path,
     *,
-    on_bad_answer: Literal["error", "skip"] = "error",
-    on_empty: OnEmpty = "error",
+    on_bad_answer: OnBad = "error",
+    on_empty: OnBad = "error",
     offline: bool = False,
 ) -> tuple[list[QAExample], int]:
     """Read every question at once, see `iterate_examples`; gives the examples and how many were left out."""
@@ -69,8 +70,8 @@ def read_examples(
 def iterate_examples(
     source: str | Path,
     *,
-    on_bad_answer: Literal["error", "skip"] = "error",
-    on_empty: OnEmpty = "error",
+    on_bad_answer: OnBad = "error",
+    on_empty: OnBad = "error",
     offline: bool = False,
 ) -> Generator[QAExample, None, int]:
     """Read questions one after the other; of a file of any size one row is held, of SQuAD JSON one article.

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
+from bigbird_cli.choices import OnBad
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature
@@ -66,7 +67,7 @@ class QuestionAnswering(ReadingTask, ScoredTask):
     """How far they fall first with the number of a document's windows: the odds are divided by it to this power. With 0
     windows add up, with 1 they are averaged."""
 
-    on_bad_answer: Literal["error", "skip"] = "error"
+    on_bad_answer: OnBad = "error"
     """What to do about a gold answer that is not where it is said to be, or a training question longer than
     max_question_tokens: stop, or leave the question out."""
 
