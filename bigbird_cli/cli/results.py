@@ -16,6 +16,7 @@ from bigbird_cli.text.sentences import sentence_around
 
 if TYPE_CHECKING:
     from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, SelectResult, ZeroShotResult
+    from bigbird_cli.api._classify import ClassifyRecord
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
     from bigbird_cli.api._select import SentenceRecord
     from bigbird_cli.tasks.qa.spans import Span
@@ -191,28 +192,10 @@ class Labels(Drawing):
         """Write one result: the document, its label with the likeliest others, and what of the document was read."""
         record = result.record()
         self._heading(record["source"])
-        scores, given = record["scores"], record.get("labels", [record["label"]])
-        if "none_score" in record and record["label"] is None:
-            given = []
-        if record["label"] is None and given:
+        if record["label"] is None and not {"labels", "none_score"} & record.keys():  # a regression's number
             self._print(Text(f"{record['score']:.4g}", style="bold"))
         else:
-            if not given:
-                none = f"none of these  {record['none_score']:6.1%}" if record.get("none_score") else "no label"
-                self._print(Text(none, style="yellow"))
-            best = sorted(scores, key=lambda name: -scores[name])
-            is_close = "labels" not in record and len(best) > 1 and scores[best[1]] >= CLOSE * scores[best[0]]
-            is_sure = scores[best[0]] >= SURE and not is_close
-            shown = [name for i, name in enumerate(best) if name in given or i < self.MOST]
-            width = max(len(shortened(name)) for name in shown)
-            for name in shown:
-                line = Text(f"{shortened(name):{width}}", style="bold" if name in given else "")
-                line.append(f"  {scores[name]:6.1%}  ", style="dim")
-                colour = "green" if is_sure else "yellow"
-                line.append("█" * round(20 * scores[name]), style=colour if name in given else "dim")
-                if name == record["label"] and not is_sure:
-                    line.append("  unsure", style="dim")
-                self._print(line)
+            self._print_labels(record)
         if record["receipt"]["windows"] > 1:
             facts = [f"{record['combine']} of {record['receipt']['windows']:,} windows"]
             if evidence := record.get("evidence"):
@@ -221,6 +204,27 @@ class Labels(Drawing):
                 )
             self._print_facts(*facts)
         self._print_receipt(record["receipt"])
+
+    def _print_labels(self, record: "ClassifyRecord") -> None:
+        """A line for each label that is given or among the likeliest; first, where none is given, that."""
+        label, scores = record["label"], record["scores"]
+        given = record.get("labels", [] if label is None else [label])
+        if not given:
+            none = f"none of these  {record['none_score']:6.1%}" if record.get("none_score") else "no label"
+            self._print(Text(none, style="yellow"))
+        best = sorted(scores, key=lambda name: -scores[name])
+        is_close = "labels" not in record and len(best) > 1 and scores[best[1]] >= CLOSE * scores[best[0]]
+        is_sure = scores[best[0]] >= SURE and not is_close
+        shown = [name for i, name in enumerate(best) if name in given or i < self.MOST]
+        width = max(len(shortened(name)) for name in shown)
+        for name in shown:
+            line = Text(f"{shortened(name):{width}}", style="bold" if name in given else "")
+            line.append(f"  {scores[name]:6.1%}  ", style="dim")
+            colour = "green" if is_sure else "yellow"
+            line.append("█" * round(20 * scores[name]), style=colour if name in given else "dim")
+            if name == label and not is_sure:
+                line.append("  unsure", style="dim")
+            self._print(line)
 
 
 class Sentences(Drawing):
