@@ -278,8 +278,7 @@ def _read_group(
 
     def finished(index: int, request: Request) -> R:
         prediction = gathered.prediction(index)
-        unread = () if isinstance(request.document, FailedDocument) else request.document.unread
-        return result(request, (prediction, reader.receipt(prediction.coverage, unread)))
+        return result(request, (prediction, reader.receipt(prediction.coverage, request.unread)))
 
     requests = [entry.request for entry in group]
     gathered = decoder([str(request.name if request.id is None else request.id) for request in requests])

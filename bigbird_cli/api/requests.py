@@ -45,6 +45,11 @@ class Request:
         """The document's pages; none where it has none, or could not be had."""
         return self.document.pages if isinstance(self.document, Document) else ()
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What the document's file holds besides, and no reader made text of; nothing where it could not be had."""
+        return self.document.unread if isinstance(self.document, Document) else ()
+
 
 class Receipt(TypedDict):
     """What was read of a document, and by what."""
