@@ -46,7 +46,7 @@ def tokenize(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH",
+            metavar="FILE",
             parser=options.name,
             help=f"Text files, folders of them ({patterns(READERS)}; with --train *.jsonl too), or - for standard "
             "input.",
