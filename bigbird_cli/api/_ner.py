@@ -1,6 +1,5 @@
 """`bigbird ner` as plain Python calls: the names in documents of any length."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bigbird_cli.api.requests import FailedRecord, Names, Receipt, Result
 from bigbird_cli.errors import UsageError, nearest
 from bigbird_cli.tasks.ner.decoding import NERPrediction
 from bigbird_cli.tasks.ner.entity_types import DESCRIPTIONS
+from bigbird_cli.tasks.ner.names import plain_name
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.documents import Document
 
@@ -216,10 +216,6 @@ def _checked_types(types: Sequence[str], of_model: Sequence[str]) -> frozenset[s
     return frozenset(types)
 
 
-_BESIDE = re.compile(r"^(?:the|an?) (?=.)|['\u2019]s?$")
-"""What stands beside a name and is none of it: an article before it, a possessive behind."""
-
-
 def together(entities: Sequence[EntityRecord]) -> list[NameRecord]:
     """Names, each with its mentions: entities of one type that read alike.
 
@@ -233,7 +229,7 @@ def together(entities: Sequence[EntityRecord]) -> list[NameRecord]:
     """
     mentions: dict[tuple[str, str], list[EntityRecord]] = {}
     for entity in entities:
-        plain = _BESIDE.sub("", " ".join(entity["text"].split()).casefold())
+        plain = plain_name(entity["text"])
         mentions.setdefault((entity["type"], plain), []).append(entity)
     fuller: dict[str, set[str]] = {}
     for type_, plain in mentions:

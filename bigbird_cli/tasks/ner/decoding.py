@@ -5,6 +5,7 @@ no entity is cut or found twice where windows meet. At a blank line one sequence
 vocabulary does not see it, but a heading's name is not that of the text below.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from bigbird_cli.tasks.base import Feature, finite_output
 from bigbird_cli.tasks.ner.entities import GoldEntity
+from bigbird_cli.tasks.ner.names import plain_name
 from bigbird_cli.tasks.ner.tags import Legal, Scheme, TagDecoder, legal_tags, spans_of
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, source_of
 from bigbird_cli.tasks.words import Units, paragraphs_of, units_of
@@ -47,6 +49,29 @@ class NERPrediction:
     coverage: Coverage
     seams: tuple[tuple[int, int], ...] = ()
     n_unalignable: int = 0
+
+
+def consistent(entities: Sequence[Entity], retype_below: float) -> list[Entity]:
+    """Let the mentions of a name agree on its type: one that is seldom said of it gives way to the one said most.
+
+    Args:
+        entities: of one document.
+        retype_below: a type whose scores add up to less than this share of those of the name's main type gives way; 0
+            leaves all types, 1 leaves one a name.
+    """
+    if not retype_below:
+        return list(entities)
+    names = [plain_name(entity.text) for entity in entities]
+    scores: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for name, entity in zip(names, entities, strict=True):
+        scores[name][entity.type] += entity.score
+    agreed = []
+    for name, entity in zip(names, entities, strict=True):
+        by_type = scores[name]
+        main = max(by_type, key=by_type.__getitem__)
+        gives_way = by_type[entity.type] < retype_below * by_type[main]
+        agreed.append(entity._replace(type=main) if gives_way else entity)
+    return agreed
 
 
 def owned_tokens(owned: range) -> range:
@@ -141,6 +166,7 @@ class EntityDecoder:
         tags: names of the model's outputs, in their order.
         scheme: what order of tags is legal.
         temperature: what logits are divided by.
+        retype_below: as `consistent` takes it, in each document.
         gold: each document's gold entities, to count those that no unit boundaries fit.
     """
 
@@ -151,6 +177,7 @@ class EntityDecoder:
         tags: Sequence[str],
         scheme: Scheme,
         temperature: float = 1.0,
+        retype_below: float = 0.0,
         gold: Sequence[Sequence[GoldEntity]] | None = None,
     ) -> None:
         self._gathered: Gatherer[None] = Gatherer(names)  # the windows that were read: their outputs are not kept
@@ -158,6 +185,7 @@ class EntityDecoder:
         self._tags = list(tags)
         self._legal = legal_tags(tags, scheme)
         self._temperature = temperature
+        self._retype_below = retype_below
         self._gold = gold
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
@@ -208,8 +236,9 @@ class EntityDecoder:
         units = progress.units
         while progress.waiting:  # windows before these were not read
             self._advance(progress, min(progress.waiting))
+        entities = [entity for run in progress.runs for entity in self._entities(progress.document, units, run)]
         progress.found = _Found(
-            entities=tuple(entity for run in progress.runs for entity in self._entities(progress.document, units, run)),
+            entities=tuple(consistent(entities, self._retype_below)),
             seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in progress.runs for i in run.seams),
             n_unalignable=0 if self._gold is None else count_unalignable(self._gold[example], units),
         )

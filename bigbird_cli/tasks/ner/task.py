@@ -27,7 +27,7 @@ from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
 from bigbird_cli.tasks.ner.decoding import EntityDecoder, NERPrediction, count_unalignable, owned_tokens
-from bigbird_cli.tasks.ner.entities import UNUSUAL_FIX, Columns, NERExample, read_examples
+from bigbird_cli.tasks.ner.entities import UNUSUAL_FIX, Columns, GoldEntity, NERExample, read_examples
 from bigbird_cli.tasks.ner.scores import score
 from bigbird_cli.tasks.ner.tags import (
     OUTSIDE,
@@ -94,6 +94,10 @@ class NamedEntities(ReadingTask, ScoredTask):
 
     temperature: Amount = 1.0
     """What the model's scores are divided by before they are probabilities; fit it on data that taught nothing."""
+
+    retype_below: float = Field(default=0.0, ge=0.0, le=1.0)
+    """A mention takes the type that its name mostly has in the document, where its own type has less than this share of
+    that one's scores; 0 leaves every mention the type that was found for it."""
 
     @model_validator(mode="after")
     def _tags_fit_a_number(self) -> Self:
@@ -271,17 +275,21 @@ class NamedEntities(ReadingTask, ScoredTask):
     def decoder(self, examples: Sequence[NERExample], tokenizer: Tokenizer) -> EntityDecoder:
         """Open a decoder for the features of these examples, which also counts the gold that nobody can find."""
         del tokenizer
-        return EntityDecoder(
-            [example.id for example in examples],
-            tags=self.output_tags,
-            scheme=self.scheme,
-            temperature=self.temperature,
-            gold=[example.entities for example in examples],
-        )
+        return self._decoder([example.id for example in examples], gold=[example.entities for example in examples])
 
     def decoder_for(self, names: Sequence[str]) -> EntityDecoder:
         """Open a decoder for the features of documents of these names, which need not be examples."""
-        return EntityDecoder(names, tags=self.output_tags, scheme=self.scheme, temperature=self.temperature)
+        return self._decoder(names)
+
+    def _decoder(self, names: Sequence[str], *, gold: Sequence[Sequence[GoldEntity]] | None = None) -> EntityDecoder:
+        return EntityDecoder(
+            names,
+            tags=self.output_tags,
+            scheme=self.scheme,
+            temperature=self.temperature,
+            retype_below=self.retype_below,
+            gold=gold,
+        )
 
     def blank(self, name: str, coverage: Coverage) -> NERPrediction:
         """A prediction without entities."""
