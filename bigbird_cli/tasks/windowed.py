@@ -38,6 +38,8 @@ class Coverage:
         n_unknown: how many of them are the unknown token.
         n_windows: model inputs that were read.
         longest_input: tokens of the longest of them, special tokens and a second text included.
+        spans: start and end of each window that was read, in characters of the document and in reading order;
+            neighbours overlap.
     """
 
     n_tokens: int
@@ -45,6 +47,7 @@ class Coverage:
     n_unknown: int
     n_windows: int
     longest_input: int
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def source_of(feature: Feature) -> WindowSource:
@@ -88,12 +91,14 @@ class Gathered(Generic[V]):
     @property
     def coverage(self) -> Coverage:
         """How much of the document was read."""
+        read = self.windows
         return Coverage(
             n_tokens=len(self.document),
-            n_read=n_covered(self.windows),
+            n_read=n_covered(read),
             n_unknown=self.document.unknown,
-            n_windows=len(self.values),
+            n_windows=len(read),
             longest_input=self.longest_input,
+            spans=tuple(self.document.characters(window) for window in read if window.stop),
         )
 
 

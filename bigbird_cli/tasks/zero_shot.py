@@ -57,6 +57,7 @@ class Match:
         evidence: start and end of the passage that speaks most for the likeliest label, and that label's score were it
             the whole text.
         coverage: how much of the text was read.
+        window_scores: of each window in `coverage.spans`, what `scores` would be were it the whole text.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Match:
     none_score: float
     evidence: tuple[int, int, float]
     coverage: Coverage
+    window_scores: tuple[tuple[float, ...], ...] = ()
 
 
 class ZeroShot(ReadingTask, ScoredTask):
@@ -330,4 +332,5 @@ class MatchDecoder:
             none_score=float(none),
             evidence=(*gathered.document.span(start, stop - 1), float(probs_WL[deciding, best])),
             coverage=gathered.coverage,
+            window_scores=tuple(map(tuple, probs_WL.tolist())),
         )

@@ -21,6 +21,7 @@ from bigbird_cli.text.readers import READERS, read_plain, reader_of
 from bigbird_cli.text.spans import widen
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
+from bigbird_cli.text.windows import Window
 
 _AT_ONCE = 1 << 16
 """Tokens whose offsets are Python's numbers at a time, which take ten times their memory."""
@@ -93,6 +94,10 @@ class EncodedDocument:
         starts, ends = self.tokens.starts, self.tokens.ends
         for i in range(0, len(self), _AT_ONCE):
             yield from zip(starts[i : i + _AT_ONCE].tolist(), ends[i : i + _AT_ONCE].tolist(), strict=True)
+
+    def characters(self, window: Window) -> tuple[int, int]:
+        """Give the characters start..end of a window's tokens, white space at its ends included."""
+        return int(self.tokens.starts[window.start]), int(self.tokens.ends[window.stop - 1])
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Give the characters start..end of tokens first..last (both included), without white space at the ends."""

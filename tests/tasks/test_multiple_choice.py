@@ -1,6 +1,7 @@
 """Multiple choice: rows, windows common to all choices, their scores combined, accuracy."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,8 @@ def test_a_choices_score_is_the_mean_over_all_tokens(tokenizer: Tokenizer) -> No
     assert prediction.scores == pytest.approx((np.exp(mean) / np.exp(mean).sum()).tolist())
     assert prediction.choice == mean.argmax()
     longest = max(len(feature) for feature in features)
-    assert prediction.coverage == Coverage(33, 33, n_unknown=0, n_windows=len(features), longest_input=longest)
+    coverage = replace(prediction.coverage, spans=())
+    assert coverage == Coverage(33, 33, n_unknown=0, n_windows=len(features), longest_input=longest)
 
 
 def test_wrong_outputs_are_refused(tokenizer: Tokenizer) -> None:

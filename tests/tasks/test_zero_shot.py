@@ -124,6 +124,7 @@ def test_windows_are_averaged_and_the_one_that_speaks_most_for_the_label_is_the_
     start, end, score = found.evidence
     assert text[start:end].startswith("in the tower")
     assert score > found.scores[1]
+    assert [scores[1] == score for scores in found.window_scores] == [False] + [True] * (n_windows - 1)
     loudest = matched(TASK.model_copy(update={"combine": "max"}), tokenizer, text, places)
     assert loudest.scores == pytest.approx([0.5, 0.5])
 

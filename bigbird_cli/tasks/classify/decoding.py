@@ -32,6 +32,8 @@ class ClassPrediction:
         scores: by label: probabilities that add up to 1, or one probability each; of a regression the value.
         combine: how the windows' logits were made one.
         coverage: how much of the document was read.
+        window_scores: of each window in `coverage.spans`, what `scores` would be, in their order, were it the whole
+            document.
     """
 
     id: str
@@ -40,6 +42,7 @@ class ClassPrediction:
     scores: dict[str, float]
     combine: str
     coverage: Coverage
+    window_scores: tuple[tuple[float, ...], ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -81,7 +84,9 @@ class ClassDecoder:
             logits_L = gathered.mean(logits_WL)
         else:
             logits_L = logits_WL.max(axis=0) if task.combine == "max" else logits_WL[0]
-        found = task.kind.decode(logits_L, task.names, threshold=task.threshold)
+        found, *of_windows = (
+            task.kind.decode(each_L, task.names, threshold=task.threshold) for each_L in (logits_L, *logits_WL)
+        )
         return ClassPrediction(
             id=self._gathered.names[example],
             labels=found.labels,
@@ -89,4 +94,5 @@ class ClassDecoder:
             scores=found.scores,
             combine=task.combine,
             coverage=gathered.coverage,
+            window_scores=tuple(tuple(window.scores.values()) for window in of_windows),
         )

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -561,7 +562,16 @@ def test_windows_are_combined_before_the_softmax(tokenizer: Tokenizer, combine: 
     expected = np.exp(logits) / np.exp(logits).sum()
     assert list(prediction.scores.values()) == pytest.approx(expected.tolist())
     assert prediction.combine == combine
-    assert prediction.coverage == Coverage(n_tokens=20, n_read=20, n_unknown=0, n_windows=2, longest_input=14)
+    coverage = replace(prediction.coverage, spans=())
+    assert coverage == Coverage(n_tokens=20, n_read=20, n_unknown=0, n_windows=2, longest_input=14)
+
+
+def test_each_window_is_also_scored_as_if_it_were_the_document(tokenizer: Tokenizer) -> None:
+    logits_WL = [[4.0, -1.0, 0.0], [0.0, 3.0, 0.0]]
+    prediction = combined(TASK, of("lamp " * 20, "red"), logits_WL, tokenizer)
+    alone = [combined(TASK, of("lamp", "red"), [logits], tokenizer) for logits in logits_WL]
+    assert prediction.window_scores == tuple(tuple(each.scores.values()) for each in alone)
+    assert len(prediction.coverage.spans) == 2
 
 
 def test_several_labels_are_those_above_the_threshold(tokenizer: Tokenizer) -> None:

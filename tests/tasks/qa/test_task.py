@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -425,7 +426,8 @@ def test_the_receipt_counts_what_was_read() -> None:
     [whole] = decoder.finish()
     n_tokens = len(LETTERS.encode(context))
     longest = max(len(feature) for feature in features)
-    assert whole.coverage == Coverage(n_tokens, n_tokens, n_unknown=60, n_windows=len(features), longest_input=longest)
+    coverage = replace(whole.coverage, spans=())
+    assert coverage == Coverage(n_tokens, n_tokens, n_unknown=60, n_windows=len(features), longest_input=longest)
     assert (part.coverage.n_read, part.coverage.n_windows) == (source_of(features[-2]).window.stop, len(features) - 1)
 
 
