@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict, Unpack, overload
 
 import numpy as np
 
-from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, reject_pairs, requests_of
+from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, requests_of
 from bigbird_cli.api.labels import labels_of
 from bigbird_cli.api.reader import DEFAULT_LABELS_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read, reject_second
@@ -60,6 +60,8 @@ class ClassifyRecord(TypedDict):
     source: str
     """Where the document came from."""
     id: Any
+    fields: NotRequired[dict[str, Any]]
+    """The other columns of its row, as everywhere."""
     receipt: Receipt
     labels: NotRequired[list[str]]
     """Where several may be right: all that are given."""
@@ -111,6 +113,7 @@ class ClassifyResult(Result[ClassPrediction, ClassifyRecord]):
             "combine": prediction.combine,
             "source": self.request.name,
             "id": self.request.id,
+            **self.fields(),  # type: ignore[typeddict-item]  # they hold no other key
             "receipt": self.receipt,
         }
         if self.is_multi:
@@ -155,6 +158,7 @@ class ZeroShotResult(Result[Match, ClassifyRecord]):
             "evidence": {"start": start, "end": end, **self.location(start), "score": score},
             "source": self.request.name,
             "id": self.request.id,
+            **self.fields(),  # type: ignore[typeddict-item]  # they hold no other key
             "receipt": self.receipt,
         }
         if self.is_multi:
@@ -288,11 +292,7 @@ def _with_labels(
     columns = (column,) if column else (task.text_column, "text")
     return read(
         reader,
-        requests_of(
-            reject_pairs(inputs, _BESIDE_LABELS, fix="leave it out", id_=task.id_column),
-            text=columns,
-            id_=task.id_column,
-        ),
+        requests_of(inputs, text=columns, id_=task.id_column, no_pair=(_BESIDE_LABELS, "leave it out")),
         decoder=lambda names: task.decoder_for(names, embeddings()),
         result=partial(ZeroShotResult, labels=tuple(labels), combine=task.combine, is_multi=task.multi, top_k=top_k),
         encode_second=reject_second,
@@ -337,10 +337,11 @@ def _with_own_labels(
     if pair is not None:
         check_asked({pair: "pair"}, reader, lambda text: task.encode_pair(text, reader.tokenizer))
     requests = requests_of(
-        inputs if takes_pairs else reject_pairs(inputs, _TRAINED_WITHOUT, fix=_NO_PAIR, id_=task.id_column),
+        inputs,
         text=(column,) if column else (task.text_column, "text"),
         second=(task.pair_column or "pair", "pair") if takes_pairs else (),
         id_=task.id_column,
+        no_pair=None if takes_pairs else (_TRAINED_WITHOUT, _NO_PAIR),
     )
     return read(
         reader,

@@ -65,6 +65,8 @@ class NERRecord(TypedDict, total=False):
     source: str
     """Where the document came from."""
     id: Any
+    fields: dict[str, Any]
+    """The other columns of its row, as everywhere."""
     receipt: Receipt
 
 
@@ -118,7 +120,7 @@ class NERResult(Result[NERPrediction, NERRecord]):
         """The record that `--json` writes of a prediction; raises the error of a document that failed."""
         found = self.entities()
         record: NERRecord = {"names": together(found)} if self.group else {"entities": found}
-        return {**record, "source": self.request.name, "id": self.request.id, "receipt": self.receipt}
+        return {**record, "source": self.request.name, "id": self.request.id, **self.fields(), "receipt": self.receipt}
 
 
 @overload

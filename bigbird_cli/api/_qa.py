@@ -14,6 +14,7 @@ from bigbird_cli.api.reading import check_asked, read
 from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.files.json import as_json
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.text.documents import Document, FailedDocument
@@ -65,6 +66,8 @@ class QARecord(TypedDict):
     id: Any
     answers: NotRequired[list[AnswerRecord]]
     """With top_k above 1: best first, no two sharing a character."""
+    fields: NotRequired[dict[str, Any]]
+    """The other columns of the context's row, as everywhere."""
     receipt: Receipt
 
 
@@ -115,6 +118,7 @@ class QAResult(Result[QAPrediction, QARecord]):
             "question": request.second or "",
             "id": request.id,
             **several,
+            **self.fields(),
             "receipt": self.receipt,
         }
 
@@ -256,11 +260,12 @@ def questions_on(inputs: Iterable[Input | None], questions: Sequence[str]) -> It
 
 
 def _of_row(row: Row, questions: Sequence[str]) -> Iterator[Request]:
-    name = row.fields.get("id")
-    own = "question" in row.fields or not questions
+    used = ("context", "question", "id")
+    asked: Sequence[str | None] = questions
     try:
-        document = Document(row.where, text_of(row, "context", example=_EXAMPLE))
-        for question in [text_of(row, "question", example=_EXAMPLE)] if own else questions:
-            yield Request(document, question, name, row)
+        document: Document | FailedDocument = Document(row.where, text_of(row, "context", example=_EXAMPLE))
+        if "question" in row.fields or not questions:
+            asked = [text_of(row, "question", example=_EXAMPLE)]
     except DataError as error:
-        yield Request(FailedDocument(row.where, error), id=name, row=row)
+        document, asked = FailedDocument(row.where, error), [None]
+    yield from (Request(document, question, as_json(row.fields.get("id")), row, used) for question in asked)

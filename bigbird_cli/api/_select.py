@@ -39,6 +39,8 @@ class SelectRecord(TypedDict):
     source: str
     """Where the document came from."""
     id: Any
+    fields: NotRequired[dict[str, Any]]
+    """The other columns of its row, as everywhere."""
     receipt: Receipt
 
 
@@ -81,6 +83,7 @@ class SelectResult(Result[Selection, SelectRecord]):
             "query": self.query,
             "source": self.request.name,
             "id": self.request.id,
+            **self.fields(),
             "receipt": self.receipt,
         }
 

@@ -8,7 +8,7 @@ from bigbird_cli.api.requests import Request
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, Row, is_empty, rows_and_errors
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
 from bigbird_cli.files.find import OnSkipped, warn_of_skipped
-from bigbird_cli.files.json import json_kind
+from bigbird_cli.files.json import as_json, json_kind
 from bigbird_cli.files.packed import File
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.text.documents import Document, FailedDocument, read_documents
@@ -73,6 +73,7 @@ def requests_of(
     text: Sequence[str],
     second: Sequence[str] = (),
     id_: str = "id",
+    no_pair: tuple[str, str] | None = None,
 ) -> Iterator[Request | None]:
     """Make requests of documents and rows; requests, and None, are passed on.
 
@@ -81,38 +82,30 @@ def requests_of(
         text: where a row's text stands: in the first of these columns that it has.
         second: where its second text stands, if it has one.
         id_: the column of a row's name, which may be called "id" too.
+        no_pair: why a second text in "pair" would go unread, and what to do: it is an error of its row.
     """
     for each in reject_tables(inputs, text):
         if isinstance(each, Row):
-            yield _of_row(each, text, second, id_)
+            yield _of_row(each, text, second, id_, no_pair)
         else:
             yield each if each is None or isinstance(each, Request) else Request(each)
 
 
-def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str) -> Request:
+def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str, no_pair: tuple[str, str] | None) -> Request:
     example = f'{{"{text[0]}": ..., "id": ...}}'
-    name = _id_of(row, id_)
-    other = first_of(second, row)
+    column, name = first_of(text, row) or text[0], first_of((id_, "id"), row)
+    other = first_of(("pair",) if no_pair else second, row)
+    asked: str | None = None
     try:
-        document = Document(row.where, text_of(row, first_of(text, row) or text[0], example=example))
-        return Request(document, None if other is None else text_of(row, other, example=example), name, row)
+        if no_pair and not is_empty(row.fields.get("pair")):
+            problem, fix = no_pair
+            raise DataError(problem, where=row.where, fix=fix)
+        document: Document | FailedDocument = Document(row.where, text_of(row, column, example=example))
+        asked = text_of(row, other, example=example) if other and not no_pair else None
     except DataError as error:
-        return Request(FailedDocument(row.where, error), id=name, row=row)
-
-
-def _id_of(row: Row, column: str) -> object:
-    """Its owner's name for a row."""
-    return row.fields.get(column, row.fields.get("id"))
-
-
-def reject_pairs(inputs: Iterable[Input | None], problem: str, *, fix: str, id_: str) -> Iterator[Input | None]:
-    """Put an error in the place of each row that has a second text in its "pair", which would go unread."""
-    for each in inputs:
-        if isinstance(each, Row) and not is_empty(each.fields.get("pair")):
-            error = DataError(problem, where=each.where, fix=fix)
-            yield Request(FailedDocument(each.where, error), id=_id_of(each, id_), row=each)
-        else:
-            yield each
+        document = FailedDocument(row.where, error)
+    used = tuple(each for each in (column, other, name) if each is not None)
+    return Request(document, asked, as_json(row.fields[name]) if name else None, row, used)
 
 
 def first_of(columns: Sequence[str], row: Row) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdError, ErrorRecord
+from bigbird_cli.files.json import as_json
 from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.formats.paged import Page
 
@@ -23,12 +24,20 @@ class Request:
         second: a second text beside it: a question, or the second of a pair; None where there is none.
         id: its owner's name for the request; given back as it is.
         row: the row that the document stands in; None where it is a file or a text.
+        used: the columns of the row that the request was made of.
     """
 
     document: Document | FailedDocument
     second: str | None = None
     id: Any = None
     row: Row | None = None
+    used: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What else stands in the row, as JSON can write it; nothing where there is no row."""
+        others = self.row.fields.items() if self.row else ()
+        return {column: as_json(value) for column, value in others if column not in self.used}
 
     @property
     def name(self) -> str:
@@ -77,6 +86,13 @@ class Location(TypedDict, total=False):
     """What the document calls the page: "12", "iv"."""
 
 
+class Fields(TypedDict, total=False):
+    """What passes from a row into its record; empty where there is nothing."""
+
+    fields: dict[str, Any]
+    """The row's other columns: those that the request was not made of."""
+
+
 class Names(TypedDict, total=False):
     """How a record names its request: a question by its context and itself, other requests by their source."""
 
@@ -90,6 +106,7 @@ class FailedRecord(Names):
 
     error: Required[ErrorRecord]
     id: Required[Any]
+    fields: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,10 @@ class Result(ABC, Generic[P, D]):
         page = document.page_at(start) if isinstance(document, Document) else None
         return {} if page is None else {"page": page}
 
+    def fields(self) -> Fields:
+        """What passes from the request's row into the record."""
+        return {"fields": fields} if (fields := self.request.fields) else {}
+
     def _outcome(self) -> tuple[P, Receipt]:
         if isinstance(self.outcome, BigBirdError):
             raise self.outcome
@@ -142,4 +163,5 @@ class Result(ABC, Generic[P, D]):
         """The record that `--json` writes, of a request that failed too."""
         if self.error is None:
             return self.record()
-        return {"error": self.error.to_dict(), **self.names(), "id": self.request.id}
+        failed: FailedRecord = {"error": self.error.to_dict(), **self.names(), "id": self.request.id, **self.fields()}
+        return failed

@@ -1,9 +1,11 @@
 """JSON as it may come from outside: one object, a row a line, or the settings in a file; errors say what and where."""
 
+import base64
 import codecs
 import json
 import math
 from collections.abc import Iterable, Iterator
+from datetime import date, time
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -125,6 +127,22 @@ def parse_json(text: str) -> Any:
 def json_decoder() -> json.JSONDecoder:
     """A decoder with the rules of `parse_json`, for a text that holds more than one value."""
     return json.JSONDecoder(parse_constant=_no_constant, parse_float=_float, parse_int=_int)
+
+
+def as_json(value: Any) -> Any:
+    """A value of a table as JSON can write it: times as ISO 8601 has them, numbers that are none as null, bytes in
+    base64, and what else JSON has no form of, such as decimals, as a string."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): as_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(each) for each in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def json_kind(value: object) -> str:
