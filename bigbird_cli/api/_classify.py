@@ -10,6 +10,7 @@ import numpy as np
 
 from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, requests_of
 from bigbird_cli.api.labels import labels_of
+from bigbird_cli.api.options import column_of
 from bigbird_cli.api.reader import DEFAULT_LABELS_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read, reject_second
 from bigbird_cli.api.requests import FailedRecord, Names, Receipt, Request, Result
@@ -75,7 +76,7 @@ class ClassifyOptions(ReadingOptions, total=False):
     names to descriptions; or a Path to a file of them. None for a model that was trained with labels of its own."""
     pair: str | None
     """A second text beside each document that has none of its own, for a model that was trained on pairs."""
-    text_column: str | None
+    column: str | None
     """The column of a row's text; None for that of training, else "text"."""
     multi: bool
     """Any number of the given labels may be right, rather than one of them."""
@@ -254,7 +255,7 @@ def _with_labels(
     inputs: Iterable[Input | None], labels: Mapping[str, str], model: str | Path, options: ClassifyOptions
 ) -> Iterator[ZeroShotResult]:
     """Compare documents with labels that are embedded once."""
-    column, combine = options.pop("text_column", None), options.pop("combine", None)
+    column, combine = column_of(options), options.pop("combine", None)
     multi, closed, top_k = options.pop("multi", False), options.pop("closed", False), options.pop("top_k", None)
     threshold = options.pop("threshold", None)
     if options.pop("pair", None) is not None:
@@ -303,7 +304,7 @@ def _with_own_labels(
     inputs: Iterable[Input | None], model: str | Path, options: ClassifyOptions
 ) -> Iterator[ClassifyResult]:
     """Classify documents with the labels that a model was trained on."""
-    column, pair = options.pop("text_column", None), options.pop("pair", None)
+    column, pair = column_of(options), options.pop("pair", None)
     threshold, combine = options.pop("threshold", None), options.pop("combine", None)
     reader = open_reader(
         Classification,

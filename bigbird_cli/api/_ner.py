@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict, Unpack, cast, overload
 
 from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, requests_of
+from bigbird_cli.api.options import column_of
 from bigbird_cli.api.reader import DEFAULT_NER_MODEL, Reader, ReadingOptions, open_reader
 from bigbird_cli.api.reading import read, reject_second
 from bigbird_cli.api.requests import FailedRecord, Names, Receipt, Result
@@ -73,7 +74,7 @@ class NERRecord(TypedDict, total=False):
 class NEROptions(ReadingOptions, total=False):
     """What the calls for named entities take."""
 
-    text_column: str | None
+    column: str | None
     """The column of a row's text; None for that of training, else "text"."""
     types: Sequence[str] | None
     """Of entities that are wanted, such as PERSON; None for all that the model knows, see `entity_types`."""
@@ -173,7 +174,7 @@ def ner_all(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    column, types = options.pop("text_column", None), options.pop("types", None)
+    column, types = column_of(options), options.pop("types", None)
     min_score, group = options.pop("min_score", 0.0), options.pop("group", False)
     if not 0 <= min_score <= 1:
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")

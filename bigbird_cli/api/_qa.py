@@ -8,7 +8,17 @@ from typing import Any, NotRequired, TypedDict, Unpack, overload
 
 import numpy as np
 
-from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, reject_tables, text_of
+from bigbird_cli.api.inputs import (
+    Input,
+    Several,
+    Source,
+    document_of,
+    first_of,
+    inputs_of,
+    is_single,
+    reject_tables,
+    text_of,
+)
 from bigbird_cli.api.reader import DEFAULT_QA_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read
 from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
@@ -138,11 +148,16 @@ class QAResult(Result[QAPrediction, QARecord]):
 
 @overload
 def answer(
-    context: str | Document, question: str, *, model: str | Path = ..., **options: Unpack[QAOptions]
+    context: str | Document,
+    question: str,
+    *,
+    model: str | Path = ...,
+    column: str | None = ...,
+    **options: Unpack[QAOptions],
 ) -> QARecord: ...
 @overload
 def answer(
-    context: Path, question: str, *, model: str | Path = ..., **options: Unpack[QAOptions]
+    context: Path, question: str, *, model: str | Path = ..., column: str | None = ..., **options: Unpack[QAOptions]
 ) -> QARecord | list[QARecord | FailedRecord]: ...
 @overload
 def answer(
@@ -150,17 +165,19 @@ def answer(
     question: list[str] | tuple[str, ...],
     *,
     model: str | Path = ...,
+    column: str | None = ...,
     **options: Unpack[QAOptions],
 ) -> list[QARecord | FailedRecord]: ...
 @overload
 def answer(
-    context: Several, question: str, *, model: str | Path = ..., **options: Unpack[QAOptions]
+    context: Several, question: str, *, model: str | Path = ..., column: str | None = ..., **options: Unpack[QAOptions]
 ) -> list[QARecord | FailedRecord]: ...
 def answer(
     context: Source | Several,
     question: str | list[str] | tuple[str, ...],
     *,
     model: str | Path = DEFAULT_QA_MODEL,
+    column: str | None = None,
     **options: Unpack[QAOptions],
 ) -> QARecord | list[QARecord | FailedRecord]:
     """Answer one question about one document, or several about several.
@@ -170,6 +187,7 @@ def answer(
             Document; or a list of these. A string is always a text.
         question: a question or a list of them, asked of each document, and of each row that has no "question".
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        column: the column of a row's text; None for "context", else "text".
         **options: see QAOptions and ReadingOptions.
 
     Returns:
@@ -181,7 +199,7 @@ def answer(
     questions = [question] if isinstance(question, str) else list(question)
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", where="question", fix='ask something, such as "Who signed?"')
-    requests = questions_on(inputs_of(context, argument="context"), questions)
+    requests = questions_on(inputs_of(context, argument="context"), questions, column=column)
     results = list(answer_all(requests, model=model, asked=dict.fromkeys(questions, "question"), **options))
     if len(results) == 1 and is_single(context) and isinstance(question, str):
         return results[0].record()
@@ -245,25 +263,31 @@ def answer_all(
     )
 
 
-def questions_on(inputs: Iterable[Input | None], questions: Sequence[str]) -> Iterator[Request | None]:
+def questions_on(
+    inputs: Iterable[Input | None], questions: Sequence[str], *, column: str | None = None
+) -> Iterator[Request | None]:
     """Ask every question of every document, document by document; of a row its own question, if it has one.
 
-    Requests, such as those of rows that are broken, and None are passed on.
+    Args:
+        inputs: what to read; requests, such as those of rows that are broken, and None are passed on.
+        questions: asked of each document.
+        column: the column of a row's text; None for "context", else "text".
     """
-    for each in reject_tables(inputs, ("context",)):
+    columns = (column,) if column else ("context", "text")
+    for each in reject_tables(inputs, columns):
         if each is None or isinstance(each, Request):
             yield each
         elif isinstance(each, Row):
-            yield from _of_row(each, questions)
+            yield from _of_row(each, columns, questions)
         else:
             yield from (Request(each, question) for question in questions)
 
 
-def _of_row(row: Row, questions: Sequence[str]) -> Iterator[Request]:
-    used = ("context", "question", "id")
+def _of_row(row: Row, columns: Sequence[str], questions: Sequence[str]) -> Iterator[Request]:
+    used = (first_of(columns, row) or columns[0], "question", "id")
     asked: Sequence[str | None] = questions
     try:
-        document: Document | FailedDocument = Document(row.where, text_of(row, "context", example=_EXAMPLE))
+        document: Document | FailedDocument = document_of(row, columns, example=_EXAMPLE)
         if "question" in row.fields or not questions:
             asked = [text_of(row, "question", example=_EXAMPLE)]
     except DataError as error:

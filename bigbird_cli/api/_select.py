@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict, Unpack, overload
 import numpy as np
 
 from bigbird_cli.api.inputs import Input, Several, Source, inputs_of, is_single, requests_of
+from bigbird_cli.api.options import column_of
 from bigbird_cli.api.reader import DEFAULT_LABELS_MODEL, Reader, ReadingOptions, open_reader
 from bigbird_cli.api.reading import read, reject_second
 from bigbird_cli.api.requests import FailedRecord, Names, Receipt, Result
@@ -49,7 +50,7 @@ class SelectOptions(ReadingOptions, total=False):
 
     top_k: int
     """Sentences to give, 3 by default."""
-    text_column: str | None
+    column: str | None
     """The column of a row's text; None for "text"."""
 
 
@@ -152,7 +153,7 @@ def select_all(
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
-    top_k, column = options.pop("top_k", 3), options.pop("text_column", None)
+    top_k, column = options.pop("top_k", 3), column_of(options)
     if top_k < 1:
         raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
     if options.get("on_long", "window") != "window":

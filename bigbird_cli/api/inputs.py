@@ -1,8 +1,9 @@
 """Texts, files, folders and rows, as users give them, as requests."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bigbird_cli.api.requests import Request
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, Row, is_empty, rows_and_errors
@@ -100,7 +101,7 @@ def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str, no_p
         if no_pair and not is_empty(row.fields.get("pair")):
             problem, fix = no_pair
             raise DataError(problem, where=row.where, fix=fix)
-        document: Document | FailedDocument = Document(row.where, text_of(row, column, example=example))
+        document: Document | FailedDocument = document_of(row, text, example=example)
         asked = text_of(row, other, example=example) if other and not no_pair else None
     except DataError as error:
         document = FailedDocument(row.where, error)
@@ -113,6 +114,15 @@ def first_of(columns: Sequence[str], row: Row) -> str | None:
     return next((column for column in columns if column in row.fields), None)
 
 
+def document_of(row: Row, columns: Sequence[str], *, example: str) -> Document:
+    """The document that a row holds, in the first of these columns that it has; DataError as of `text_of`."""
+    column = first_of(columns, row)
+    if column is None:
+        fix = _column_meant(columns[0], row.fields) or f"write {example}"
+        raise DataError(_lacks(columns[0], row), where=row.where, fix=fix)
+    return Document(row.where, text_of(row, column, example=example))
+
+
 def text_of(row: Row, column: str, *, example: str) -> str:
     """The text of a row's column.
 
@@ -122,9 +132,7 @@ def text_of(row: Row, column: str, *, example: str) -> str:
     if column not in row.fields:
         near = nearest(column, row.fields)
         raise DataError(
-            f"the row has no {column!r}; it has {', '.join(map(repr, row.fields)) or 'nothing'}",
-            where=row.where,
-            fix=f"did you mean {near!r}?" if near else f"write {example}",
+            _lacks(column, row), where=row.where, fix=f"did you mean {near!r}?" if near else f"write {example}"
         )
     value = row.fields[column]
     if not isinstance(value, str):
@@ -135,6 +143,18 @@ def text_of(row: Row, column: str, *, example: str) -> str:
         raise DataError(f"{column!r} is empty", where=row.where, fix="give it a text")
     check_text(value, f"{column!r}", row.where)
     return value
+
+
+def _lacks(column: str, row: Row) -> str:
+    return f"the row has no {column!r}; it has {', '.join(map(repr, row.fields)) or 'nothing'}"
+
+
+def _column_meant(column: str, fields: Mapping[str, Any]) -> str | None:
+    """Which column holds the text, where none is called as it should be: one of a like name, else the longest text."""
+    if near := nearest(column, fields):
+        return f'did you mean column="{near}"?'
+    texts = {name: len(value) for name, value in fields.items() if isinstance(value, str)}
+    return f'name the column of the text: column="{max(texts, key=texts.__getitem__)}"' if texts else None
 
 
 def failed_row(error: DataError, *, where: str) -> Request:
@@ -153,7 +173,7 @@ def reject_tables(inputs: Iterable[Input | None], columns: Sequence[str]) -> Ite
             error = DataError(
                 f"the table has no column {columns[0]!r}; it has {', '.join(map(repr, each.fields)) or 'none'}",
                 where=each.file,
-                fix=f"call the column of the text {columns[0]!r}, or name another where the command has --text-column",
+                fix=_column_meant(columns[0], each.fields) or f"give the table a column {columns[0]!r}",
             )
             yield failed_row(error, where=each.file)
 

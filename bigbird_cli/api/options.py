@@ -1,8 +1,9 @@
 """Options that several calls take, checked alike, and errors about settings in the words of a call."""
 
 import re
+import warnings
 from collections.abc import Sequence
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -27,6 +28,17 @@ def choice(value: str, names: Sequence[C], where: str) -> C:
     near = nearest(str(value), map(str, names))
     hint = f"did you mean {near}?" if near else f"use one of {', '.join(map(str, names))}"
     raise UsageError(f"there is no {value!r}", where=where, fix=hint)
+
+
+def column_of(options: Any) -> str | None:
+    """The column that options of a call name, taken out of them; `text_column` was its name, for one release more."""
+    if "text_column" in options:
+        warnings.warn(
+            DeprecationWarning("text_column is called column; the former name goes with the next release"), stacklevel=4
+        )
+    former: str | None = options.pop("text_column", None)
+    column: str | None = options.pop("column", None)
+    return column or former
 
 
 def within(value: float, bounds: Bounds, where: str) -> None:

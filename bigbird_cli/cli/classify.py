@@ -58,7 +58,6 @@ def classify(
             **options.INPUT,
         ),
     ] = None,
-    text_column: options.TextColumn = None,
     multi: Annotated[
         bool, typer.Option("--multi", help="Any number of the labels may be right, not one.", **options.OUTPUT)
     ] = False,
@@ -125,7 +124,7 @@ def classify(
         labels=labels_file if labels is None else labels,
         model=model,
         pair=pair,
-        text_column=text_column,
+        column=shared.column,
         multi=multi,
         closed=closed,
         top_k=top_k,

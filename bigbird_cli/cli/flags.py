@@ -1,6 +1,7 @@
 """Python's arguments by the names of options: errors come from calls, and a terminal's user gave options."""
 
 import re
+import shlex
 
 FLAGS = {
     **{
@@ -9,8 +10,9 @@ FLAGS = {
             "algorithm",
             "batch_size",
             "block_size",
-            "closed",
             "character_coverage",
+            "closed",
+            "column",
             "combine",
             "config",
             "context",
@@ -36,7 +38,6 @@ FLAGS = {
             "revision",
             "sample_mb",
             "split",
-            "text_column",
             "text_field",
             "threads",
             "threshold",
@@ -52,9 +53,14 @@ FLAGS = {
 }
 """The option of each argument that a call may complain about."""
 
-_GIVEN = re.compile(rf"(?<![\w.-])({'|'.join(FLAGS)})=(\"?)(\w*)\2")
+_GIVEN = re.compile(rf"(?<![\w.-])({'|'.join(FLAGS)})=(?:\"([^\"]*)\"|(\w*))")
 
 
 def as_options(text: str) -> str:
     """Words about arguments, such as `on_long="window"`, as words about options: `--on-long window`."""
-    return _GIVEN.sub(lambda found: f"{FLAGS[found[1]]} {found[3]}".removesuffix(" True").rstrip(), text)
+    return _GIVEN.sub(_as_option, text)
+
+
+def _as_option(found: re.Match[str]) -> str:
+    value = found[3] if found[2] is None else shlex.quote(found[2])
+    return f"{FLAGS[found[1]]} {value}".removesuffix(" True").rstrip()

@@ -14,7 +14,6 @@ _EXAMPLE = '{"text": ..., "id": ...}'
 def ner(
     files: options.Files = None,
     model: options.Model = "ner-mini",
-    text_column: options.TextColumn = None,
     types: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +76,7 @@ def ner(
     results = api.ner_all(
         inputs,
         model=model,
-        text_column=text_column,
+        column=shared.column,
         types=None if types is None else [name for name in map(str.strip, types.split(",")) if name],
         min_score=min_score,
         group=drawing.on_terminal and not shared.as_json if group is None else group,

@@ -67,16 +67,18 @@ Files = Annotated[
         **INPUT,
     ),
 ]
-TextColumn = Annotated[
+Column = Annotated[
     str | None,
     typer.Option(
-        "--text-column",
+        "--column",
         metavar="NAME",
         parser=text,
-        help="Column of a row that holds its text.  [default: as trained]",
+        help="Column of a row that holds its text; the others pass into its record.  [default: as trained, else text]",
         **INPUT,
     ),
 ]
+TextColumn = Annotated[str | None, typer.Option("--text-column", parser=text, hidden=True, **INPUT)]
+"""The former name of --column, for one release more."""
 Window = Annotated[
     int | None,
     typer.Option(

@@ -19,7 +19,7 @@ _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 _FIX = "name a text file, or - for standard input"
 
 
-@reads_documents()
+@reads_documents(without=frozenset({"text_column"}))
 def qa(
     files: options.Files = None,
     context: Annotated[
@@ -110,7 +110,7 @@ def qa(
 
     progress = ReadingProgress(quiet=shared.quiet)
     results = api.answer_all(
-        _requests(paths, [question for question, _ in asked], skipped),
+        _requests(paths, [question for question, _ in asked], shared.column, skipped),
         model=model,
         asked=dict(asked),
         top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
@@ -157,9 +157,11 @@ def _check_questions(paths: Sequence[str]) -> None:
     raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
 
 
-def _requests(paths: Sequence[str], asked: Sequence[str], skipped: reading.SkippedFiles) -> "Iterator[Request | None]":
+def _requests(
+    paths: Sequence[str], asked: Sequence[str], column: str | None, skipped: reading.SkippedFiles
+) -> "Iterator[Request | None]":
     from bigbird_cli.api import questions_on, read_inputs
 
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
     found = read_inputs(paths, on_skipped=skipped) if paths else reading.read_stdin(_EXAMPLE, as_text=as_text)
-    yield from questions_on(found, asked)
+    yield from questions_on(found, asked, column=column)

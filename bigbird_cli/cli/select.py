@@ -21,7 +21,6 @@ def select(
     ],
     files: options.Files = None,
     model: options.Model = "classify-mini",
-    text_column: options.TextColumn = None,
     top_k: Annotated[
         int,
         typer.Option("--top-k", "-k", help="Sentences to give.", **options.number(bounds.TOGETHER), **options.OUTPUT),
@@ -55,7 +54,7 @@ def select(
         inputs,
         query,
         model=model,
-        text_column=text_column,
+        column=shared.column,
         top_k=top_k,
         **shared.reading(progress),
     )

@@ -2,24 +2,28 @@
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from bigbird_cli.cli import options
+from bigbird_cli.errors import BigBirdWarning
 
 if TYPE_CHECKING:
     from bigbird_cli.api import ReadingOptions
     from bigbird_cli.cli.progress import ReadingProgress
 
-_OUTPUT = frozenset({"as_json", "quiet", "debug"})
-"""Options of the command line alone; the others are those of the api's calls, by the same names."""
+_OWN = frozenset({"column", "text_column", "as_json", "quiet", "debug"})
+"""Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
 
 @dataclass(frozen=True)
 class Shared:
     """What was given of the shared options; in the order in which help shows them."""
 
+    column: options.Column = None
+    text_column: options.TextColumn = None
     window: options.Window = None
     overlap: options.Overlap = None
     on_long: options.OnLong = "window"
@@ -35,7 +39,7 @@ class Shared:
 
     def reading(self, progress: "ReadingProgress") -> "ReadingOptions":
         """The options of an api's call, which tells the progress how far it has come."""
-        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OUTPUT}
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN}
         return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
 
 
@@ -47,6 +51,10 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
         @functools.wraps(command)
         def run(**values: Any) -> None:
             given = {name: values.pop(name) for name in names}
+            if given.get("text_column") is not None:
+                message = "--text-column is called --column; the former name goes with the next release"
+                warnings.warn(BigBirdWarning(message), stacklevel=2)
+                given["column"] = given["column"] or given["text_column"]
             command(**values, shared=Shared(**given))
 
         own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]

@@ -190,40 +190,79 @@ def test_the_columns_of_training_are_the_default(invoke: Any, reviews: Path, tmp
     assert [each.get("label") for each in again] == [each.get("label") for each in found]
 
 
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as the suffix says."""
+    if path.suffix == ".parquet":
+        from pyarrow import Table, parquet
+
+        parquet.write_table(Table.from_pylist(rows), path)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(rows))
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        lines = [list(rows[0]), *(map(str, row.values()) for row in rows)]
+        path.write_text("\n".join({".csv": ",", ".tsv": "\t"}[path.suffix].join(line) for line in lines))
+
+
 @pytest.mark.parametrize("suffix", [".tsv", ".jsonl", ".json", ".parquet"])
 def test_every_kind_of_table_gives_a_record_a_row(suffix: str, reviews: Path, tmp_path: Path) -> None:
     rows = [{"review": "ada lit it", "title": "the lamp", "number": n} for n in range(3)]
     path = tmp_path / f"new{suffix}"
-    if suffix == ".parquet":
-        from pyarrow import Table, parquet
-
-        parquet.write_table(Table.from_pylist(rows), path)
-    elif suffix == ".json":
-        path.write_text(json.dumps(rows))
-    elif suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    else:
-        path.write_text("\n".join(["\t".join(rows[0]), *("\t".join(map(str, row.values())) for row in rows)]))
+    write_table(path, rows)
     found = bb.classify(path, model=reviews)
     assert [str(record["id"]) for record in found] == ["0", "1", "2"]
     [same] = classify_all([Row(rows[0] | {"text": "not this"}, "row")], model=reviews)
     assert found[0]["scores"] == pytest.approx(same.record()["scores"], abs=1e-6)
 
 
-def test_another_column_may_be_named_and_a_missing_one_is_told_once(
+def test_a_table_without_the_column_is_told_once_with_the_one_that_may_be_meant(
     invoke: Any, tiny_qa_model: Path, tiny_ner_model: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "new.csv").write_text("body\nada lit it\nbel lit it\n")
+    (tmp_path / "new.csv").write_text("day,the body\n7,ada lit it\n8,bel lit it\n")
     (tmp_path / "a.txt").write_text("ada lit it")
     result = invoke("ner", "new.csv", "a.txt", "-m", tiny_ner_model, "--json")
     found = records(result.stdout)
     assert [("error" in record) for record in found] == [True, False]
     assert found[0]["error"]["where"] == "new.csv"
-    assert "no column 'text'; it has 'body'" in found[0]["error"]["problem"]
-    named = records(invoke("ner", "new.csv", "--text-column", "body", "-m", tiny_ner_model, "--json").stdout)
-    assert [("error" in record) for record in named] == [False, False]
-    asked = invoke("qa", "new.csv", "-q", "who?", "-m", tiny_qa_model)
-    assert (asked.exit_code, asked.stderr.count("✗")) == (3, 1)
+    assert "no column 'text'; it has 'day', 'the body'" in found[0]["error"]["problem"]
+    assert found[0]["error"]["fix"] == "name the column of the text: --column 'the body'"
+    asked = invoke("qa", "new.csv", "-q", "who?", "-m", tiny_qa_model, "--column", "body")
+    assert (asked.exit_code, asked.stderr.count("\u2717")) == (3, 1)
+    assert "did you mean --column 'the body'?" in asked.stderr
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".json", ".parquet"])
+@pytest.mark.parametrize("command", ["qa", "ner", "classify", "select"])
+def test_every_command_takes_another_column_of_every_kind_of_table(
+    command: str, suffix: str, invoke: Any, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    write_table(tmp_path / f"new{suffix}", [{"body": "ada lit it", "day": "7"}, {"body": "bel lit it", "day": "8"}])
+    model = request.getfixturevalue({"qa": "tiny_qa_model", "ner": "tiny_ner_model"}.get(command, "tiny_label_model"))
+    asked = {"qa": ("-q", "who?"), "classify": ("--labels", "lamp,sea"), "select": ("-q", "who?")}.get(command, ())
+    result = invoke(command, f"new{suffix}", "--column", "body", "-m", model, *asked, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [record["fields"] for record in records(result.stdout)] == [{"day": "7"}, {"day": "8"}]
+
+
+def test_the_former_name_of_the_column_warns_and_does_as_before(
+    invoke: Any, tiny_ner_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("body\nada lit it\n")
+    result = invoke("ner", "new.csv", "--text-column", "body", "-m", tiny_ner_model, "--json")
+    assert result.exit_code == 0
+    assert "--text-column is called --column" in result.stderr
+    assert "--text-column" not in invoke("ner", "--help").stdout
+    with pytest.warns(DeprecationWarning, match="text_column is called column"):
+        found = bb.ner(tmp_path / "new.csv", model=tiny_ner_model, text_column="body")
+    assert "error" not in found[0]
+
+
+def test_a_question_is_asked_of_text_where_there_is_no_context(tiny_qa_model: Path, tmp_path: Path) -> None:
+    write_table(tmp_path / "new.jsonl", [{"text": "ada lit it"}, {"context": "ada lit it", "text": "ada"}])
+    first, second = bb.answer(tmp_path / "new.jsonl", "who?", model=tiny_qa_model)
+    assert first["receipt"] == second["receipt"]
+    assert ("fields" in first, second["fields"]) == (False, {"text": "ada"})
 
 
 def test_names_are_found_in_tables_too(invoke: Any, tiny_ner_model: Path, tmp_path: Path) -> None:

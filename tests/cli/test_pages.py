@@ -119,6 +119,7 @@ def test_options_have_the_names_that_errors_give_them() -> None:
             "raise window=, or lower overlap= and max_answer_tokens=",
             "raise --window, or lower --overlap and --max-answer-tokens",
         ),
+        ('did you mean column="the text"?', "did you mean --column 'the text'?"),
         ("write optim.window=3 or my-window=3", "write optim.window=3 or my-window=3"),
     ],
 )

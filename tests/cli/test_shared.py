@@ -25,7 +25,7 @@ def test_the_calls_take_every_shared_option_that_is_not_the_command_lines() -> N
 
 @pytest.mark.parametrize(
     ("command", "missing"),
-    [(qa, set()), (ner, set()), (classify, set()), (select, {"window", "overlap", "on_long"})],
+    [(qa, {"text_column"}), (ner, set()), (classify, set()), (select, {"window", "overlap", "on_long"})],
     ids=["qa", "ner", "classify", "select"],
 )
 def test_a_command_that_reads_has_the_shared_options(command: Callable[..., None], missing: set[str]) -> None:
