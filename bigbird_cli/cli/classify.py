@@ -132,6 +132,5 @@ def classify(
         combine=combine,
         **shared.reading(progress),
     )
-    reading.show_results(
-        results, drawing.show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress
-    )
+    writers = shared.writers(drawing)
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from bigbird_cli.cli.visible import json_parts
 from bigbird_cli.messages import visible
+from bigbird_cli.report.json_lines import json_parts
 
 
 def write_json(record: object) -> None:

@@ -82,18 +82,17 @@ def ner(
         group=drawing.on_terminal and not shared.as_json if group is None else group,
         **shared.reading(progress),
     )
-    reading.show_results(
-        results, drawing.show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress
-    )
+    writers = shared.writers(drawing)
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)
 
 
 def _list_types(model: str, *, offline: bool, as_json: bool) -> None:
     from bigbird_cli import api
     from bigbird_cli.cli.console import write_json
-    from bigbird_cli.cli.results import EntityTypes
+    from bigbird_cli.cli.results import show_types
 
     types = api.entity_types(model, offline=offline)
     if as_json:
         write_json(types)
     else:
-        EntityTypes().show(types)
+        show_types(types)

@@ -118,8 +118,8 @@ def qa(
         no_answer_threshold=no_answer_threshold,
         **shared.reading(progress),
     )
-    show = Answers(most=top_k).show
-    reading.show_results(results, show, named=paths, skipped=skipped, as_json=shared.as_json, progress=progress)
+    writers = shared.writers(Answers(most=top_k))
+    reading.show_results(results, writers, named=paths, skipped=skipped, progress=progress)
 
 
 def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:

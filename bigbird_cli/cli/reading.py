@@ -2,13 +2,15 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import typer
 
 from bigbird_cli.cli.flags import as_options
-from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
+from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, UsageError
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.files.find import Skipped
     from bigbird_cli.files.json_stream import JsonStream
+    from bigbird_cli.report.writer import Writer
 
 STDIN = "standard input"
 
@@ -38,21 +41,19 @@ class SkippedFiles:
 
 def show_results(
     results: "Iterable[R]",
-    show: "Callable[[R], None]",
+    writers: "Sequence[Writer[R]]",
     *,
     named: Sequence[str],
     skipped: SkippedFiles,
-    as_json: bool,
     progress: "ReadingProgress",
 ) -> None:
-    """Show results as they come, failed ones as errors, and end with the code that they ask for.
+    """Give results to writers as they come, show the errors of failed ones, and end with the code that they ask for.
 
     Args:
         results: from one of the api's calls.
-        show: draws one for reading; it is not called where JSON is wanted.
+        writers: take each result, failed ones too.
         named: the paths that the documents come from; none for standard input.
         skipped: the files that were found and not read; counted at the end.
-        as_json: write records as JSON lines, failed ones too.
         progress: shows how far reading has come, which the api's call tells it.
 
     Raises:
@@ -60,7 +61,7 @@ def show_results(
         DataError: there was no request.
     """
     from bigbird_cli.cli.boundary import show_error
-    from bigbird_cli.cli.console import say, write_json
+    from bigbird_cli.cli.console import say
 
     n_done, codes = 0, []
     with progress:
@@ -69,12 +70,13 @@ def show_results(
                 if result.error is not None:
                     codes.append(result.error.exit_code)
                     show_error(result.error)
+                    result = replace(result, outcome=_in_options(result.error))
                 else:
                     n_done += 1
-                if as_json:
-                    write_json(_in_options(result.to_dict()))
-                elif result.error is None:
-                    show(result)
+                for writer in writers:
+                    writer.write(result)
+    for writer in writers:
+        writer.finish()
     if skipped.n_files:
         failed = f"{len(codes):,} failed, " if codes else ""
         say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=progress.quiet)
@@ -84,12 +86,13 @@ def show_results(
         raise DataError("there is nothing to read", where=", ".join(named) or STDIN, fix="name a file that holds some")
 
 
-def _in_options(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record whose error, if it has one, speaks of options, as what is shown does."""
-    if "error" not in record:
-        return record
-    error = {name: as_options(value) if isinstance(value, str) else value for name, value in record["error"].items()}
-    return {**record, "error": error}
+def _in_options(error: BigBirdError) -> BigBirdError:
+    """An error that speaks of options, as what is shown does."""
+    spoken = copy(error)
+    spoken.problem = as_options(error.problem)
+    spoken.where = as_options(error.where) if error.where else error.where
+    spoken.fix = as_options(error.fix) if error.fix else error.fix
+    return spoken
 
 
 def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input | None]":

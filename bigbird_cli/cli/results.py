@@ -3,19 +3,21 @@
 import re
 import sys
 import zlib
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.padding import Padding
 from rich.text import Text
 
 from bigbird_cli.cli.console import Output
 from bigbird_cli.messages import shortened, visible
+from bigbird_cli.report.writer import Writer
 from bigbird_cli.text.sentences import sentence_around
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, SelectResult, ZeroShotResult
+    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, Result, SelectResult, ZeroShotResult
     from bigbird_cli.api._classify import ClassifyRecord
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
     from bigbird_cli.api._select import SentenceRecord
@@ -28,14 +30,33 @@ CLOSE = 0.5
 """A runner-up that is at least this times as likely as the best is shown beside it."""
 
 
-class Drawing:
+R = TypeVar("R", bound="Result[Any, Any]")
+
+
+def _output() -> Output:
+    return Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+class Drawing(Writer[R]):
     """Draws results on standard output: a heading each, lines below it, and what of the document was read."""
 
     def __init__(self) -> None:
-        self.out = Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+        self.out = _output()
         self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
         self.on_terminal = self.out.is_terminal
         self.n_shown = 0
+
+    def write(self, result: R) -> None:
+        """Draw a result; of a failed one the error is told elsewhere."""
+        if result.error is None:
+            self.show(result)
+
+    @abstractmethod
+    def show(self, result: R) -> None:
+        """Draw a result that has a prediction."""
+
+    def finish(self) -> None:
+        """Do nothing: each drawing is whole by itself."""
 
     def _heading(self, heading: str) -> None:
         if self.n_shown:
@@ -58,7 +79,7 @@ class Drawing:
         self.out.file.flush()
 
 
-class Answers(Drawing):
+class Answers(Drawing["QAResult"]):
     """Draws the results of `bigbird qa`.
 
     Args:
@@ -115,18 +136,16 @@ def _colour(type_: str) -> str:
     return COLOURS[zlib.crc32(type_.encode()) % len(COLOURS)]
 
 
-class EntityTypes(Drawing):
-    """Shows the types of names that a model finds."""
-
-    def show(self, descriptions: Mapping[str, str]) -> None:
-        """Write a line for each type."""
-        width = max(map(len, descriptions), default=0)
-        for type_, description in descriptions.items():
-            line = Text(f"{visible(type_):{width}}  ", style=_colour(type_))
-            self.out.print(line.append(description, style="default"))
+def show_types(descriptions: Mapping[str, str]) -> None:
+    """Write the types of names that a model finds, a line each."""
+    out = _output()
+    width = max(map(len, descriptions), default=0)
+    for type_, description in descriptions.items():
+        line = Text(f"{visible(type_):{width}}  ", style=_colour(type_))
+        out.print(line.append(description, style="default"))
 
 
-class Entities(Drawing):
+class Entities(Drawing["NERResult"]):
     """Draws the results of `bigbird ner`."""
 
     MOST = 4
@@ -182,7 +201,7 @@ def _on_page(page: str | None) -> str:
     return "" if page is None else f"page {visible(page)}, "
 
 
-class Labels(Drawing):
+class Labels(Drawing["ClassifyResult | ZeroShotResult"]):
     """Draws the results of `bigbird classify`."""
 
     MOST = 5
@@ -227,7 +246,7 @@ class Labels(Drawing):
             self._print(line)
 
 
-class Sentences(Drawing):
+class Sentences(Drawing["SelectResult"]):
     """Draws the results of `bigbird select`."""
 
     def show(self, result: "SelectResult") -> None:

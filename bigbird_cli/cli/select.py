@@ -58,5 +58,5 @@ def select(
         top_k=top_k,
         **shared.reading(progress),
     )
-    show = Sentences().show
-    reading.show_results(results, show, named=files or [], skipped=skipped, as_json=shared.as_json, progress=progress)
+    writers = shared.writers(Sentences())
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)

@@ -2,17 +2,21 @@
 
 import functools
 import inspect
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigbird_cli.cli import options
 from bigbird_cli.errors import BigBirdWarning
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ReadingOptions
+    from bigbird_cli.api import ReadingOptions, Result
     from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.report.writer import Writer
+
+R = TypeVar("R", bound="Result[Any, Any]")
 
 _OWN = frozenset({"column", "text_column", "as_json", "quiet", "debug"})
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
@@ -41,6 +45,12 @@ class Shared:
         """The options of an api's call, which tells the progress how far it has come."""
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN}
         return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
+
+    def writers(self, drawing: "Writer[R]") -> "list[Writer[R]]":
+        """What takes the results: lines of JSON where they are asked for, else the drawing."""
+        from bigbird_cli.report.json_lines import JsonLines
+
+        return [JsonLines(sys.stdout) if self.as_json else drawing]
 
 
 def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Callable[..., None]]:

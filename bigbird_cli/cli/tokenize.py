@@ -277,7 +277,7 @@ def _sources(paths: Sequence[str]) -> Sequence[str]:
 
 def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
     """A document's record; what has a value for each token is made when it is written."""
-    from bigbird_cli.cli.visible import AT_ONCE
+    from bigbird_cli.report.json_lines import AT_ONCE
 
     tokens = report.tokens
     stretches = [slice(first, first + AT_ONCE) for first in range(0, len(tokens), AT_ONCE)]
@@ -295,7 +295,7 @@ def _record(name: str, report: "Report", shape: str) -> dict[str, Any]:
 
 
 def _show(name: str, report: "Report", shape: str) -> None:
-    from bigbird_cli.cli.visible import AT_ONCE
+    from bigbird_cli.report.json_lines import AT_ONCE
 
     if shape == "counts":
         typer.echo(f"{len(report.tokens)}\t{visible(name)}")

@@ -3,9 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from bigbird_cli.messages import OBEYED
+from bigbird_cli.report.writer import Writer
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import Result
 
 AT_ONCE = 1 << 14
 """Elements of a list that are written at once."""
@@ -50,3 +54,24 @@ def _stretches(values: list[Any]) -> Iterator[list[Any]]:
 
 def _escape_json(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
+
+
+class JsonLines(Writer["Result[Any, Any]"]):
+    """Writes one JSON object a line, flushed as each is ready.
+
+    Args:
+        stream: where to; it is left open.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, result: "Result[Any, Any]") -> None:
+        """Write the record of a result."""
+        for part in json_parts(result.to_dict()):
+            self._stream.write(part)
+        self._stream.write("\n")
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """Do nothing: each line is whole by itself."""

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.cli import visible as visible_module
-from bigbird_cli.cli.visible import json_parts, to_json
 from bigbird_cli.messages import visible
+from bigbird_cli.report import json_lines
+from bigbird_cli.report.json_lines import json_parts, to_json
 
 
 @given(st.text(st.characters(codec=None), max_size=50))
@@ -23,7 +23,7 @@ def test_shown_text_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     "record", [{}, {"a": []}, {"a": [1], "b": [[1, 2]] * 7, "é\x7f": {"c": [1] * 9}}, [1] * 9, "x"]
 )
 def test_a_line_in_parts_is_the_line(record: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visible_module, "AT_ONCE", 3)
+    monkeypatch.setattr(json_lines, "AT_ONCE", 3)
     assert "".join(json_parts(record)) == to_json(record)
 
 

@@ -1,0 +1,24 @@
+"""What a command gives its results to: a terminal, a table, a page, lines of JSON."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import Result
+
+R = TypeVar("R", bound="Result[Any, Any]", contravariant=True)
+
+
+class Writer(ABC, Generic[R]):
+    """Takes results in the order of their requests, failed ones too."""
+
+    @abstractmethod
+    def write(self, result: R) -> None:
+        """Take the next result."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Take note that there are no more: what is written is whole now.
+
+        It is not called where the run was stopped, or failed as a whole.
+        """
