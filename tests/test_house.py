@@ -26,7 +26,7 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"recipe"},
     {"tasks"},
     {"data"},
-    {"bigbird", "scoring", "text"},
+    {"bigbird", "scoring", "search", "text"},
     {"files"},
     {"section", "errors", "events", "processes"},
     {"bounds", "choices", "messages"},
@@ -51,6 +51,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "sentencepiece": {"text"},
     "sklearn": {"tasks"},
     "scipy": {"tasks"},
+    "bm25s": {"search"},
     "tensorboard": {"training"},
     "huggingface_hub": {"files"},
 }

@@ -22,6 +22,7 @@ from bigbird_cli.api.inputs import (
 from bigbird_cli.api.reader import DEFAULT_QA_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read
 from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
+from bigbird_cli.api.skimming import choosing
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.json import as_json
@@ -67,7 +68,7 @@ class QARecord(TypedDict):
     score: float
     """Probability of the best answer, of all its mentions together, given or not."""
     no_answer_score: float
-    """Adds up to 1 with the scores of all answers."""
+    """Adds up to 1 with the scores of all answers: that nothing which was read is an answer."""
     mentions: list[Mention]
     """In reading order."""
     context: str
@@ -90,6 +91,10 @@ class QAOptions(ReadingOptions, total=False):
     """Tokens of an answer at most; None for the model's own setting, as in the next."""
     no_answer_threshold: float | None
     """No answer is given when its probability is above this."""
+    skim: int | None
+    """Windows to read of a document for each question: those that are likeliest to hold the answer; None (the default)
+    reads all. What is not read says nothing: all scores are those of a document that consists of what was read, and
+    no_answer_score is the probability that none of *that* is an answer. The receipt tells."""
 
 
 class _Answers(TypedDict, total=False):
@@ -237,6 +242,10 @@ def answer_all(
     top_k = options.pop("top_k", 1)
     if top_k < 1:
         raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
+    skim = options.pop("skim", None)
+    choose = None if skim is None else choosing(skim)
+    if skim is not None and options.get("on_long", "window") != "window":
+        raise UsageError("windows are chosen among all of a document", where="on_long", fix="leave it out, or skim")
     most, threshold = options.pop("max_answer_tokens", None), options.pop("no_answer_threshold", None)
     reader = open_reader(
         QuestionAnswering,
@@ -260,6 +269,7 @@ def answer_all(
         decoder=partial(task.decoder_for, n_best=top_k),
         result=partial(QAResult, top_k=top_k),
         encode_second=encode,
+        choose=choose,
     )
 
 

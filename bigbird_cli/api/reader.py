@@ -89,8 +89,8 @@ class Reader(Generic[T]):
     def predictor(self) -> Predictor:
         return self.opened.predictor(self.task.head)
 
-    def receipt(self, coverage: Coverage, unread: Sequence[str] = ()) -> Receipt:
-        """What was read of a document, and by what."""
+    def receipt(self, coverage: Coverage, unread: Sequence[str] = (), *, chosen: int | None = None) -> Receipt:
+        """What was read of a document, and by what; `chosen` is how many windows were to be, if not all."""
         config = self.opened.folder.config
         is_full = self.predictor.attention != "block_sparse" or coverage.longest_input <= config.full_attention_limit
         receipt: Receipt = {
@@ -98,11 +98,13 @@ class Reader(Generic[T]):
             "read": coverage.n_read,
             "unknown": coverage.n_unknown,
             "windows": coverage.n_windows,
-            "truncated": coverage.n_read < coverage.n_tokens,
+            "truncated": coverage.n_read < coverage.n_tokens if chosen is None else coverage.n_windows < chosen,
             "model": self.opened.name,
             "attention": "full" if is_full else "block_sparse",
             "device": self.predictor.device,
         }
+        if chosen is not None:
+            receipt["skimmed"] = True
         if unread:
             receipt["unread"] = list(unread)
         return receipt

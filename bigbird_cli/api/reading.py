@@ -60,6 +60,9 @@ ResultOf = Callable[[Request, tuple[P, Receipt] | BigBirdError], R]
 EncodeSecond = Callable[[str | None], np.ndarray | None]
 """Ids of a second text, None for none; DataError where there may be none, or must be one."""
 
+Choose = Callable[[Request, EncodedDocument, np.ndarray | None, list[Window]], list[Window]]
+"""Chooses the windows to read, in reading order, among those of a request's document beside its second text's ids."""
+
 
 def read(
     reader: Reader[T],
@@ -68,6 +71,7 @@ def read(
     decoder: Callable[[Sequence[str]], RequestDecoder[P]],
     result: ResultOf[P, R],
     encode_second: EncodeSecond,
+    choose: Choose | None = None,
 ) -> Iterator[R]:
     """Read requests lazily, each document whole, and give their results in their order.
 
@@ -80,13 +84,15 @@ def read(
         decoder: opens a decoder for requests of these names.
         result: makes a result of a request, and of its prediction and receipt, or its error.
         encode_second: ids of a request's second text.
+        choose: chooses the windows that are read where a document is not to be read whole.
 
     Raises:
         ModelError: the model cannot be used.
         ResourceError: memory did not suffice.
     """
     progress = _Progress(reader.on_progress)
-    groups = _groups(requests, reader, encode_second, result, progress)
+    planner = _Planner(reader, encode_second, progress, choose)
+    groups = _groups(requests, reader, planner, result, progress)
     try:
         for group in prefetched(groups) if reader.read_ahead else groups:
             yield from _read_group(group, reader, decoder, result, progress)
@@ -144,6 +150,7 @@ class _Planned:
     document: EncodedDocument
     second: np.ndarray | None
     plan: list[Window]
+    is_skimmed: bool = False
 
     @property
     def n_second(self) -> int:
@@ -158,12 +165,11 @@ class _Planned:
 def _groups(
     requests: Iterable[Request | None],
     reader: Reader[T],
-    encode_second: EncodeSecond,
+    planner: "_Planner[T]",
     result: ResultOf[P, R],
     progress: _Progress,
 ) -> Iterator[list[_Planned | R]]:
     """Tokenise documents, and gather the requests that are read together; one that cannot be read is a result."""
-    planner = _Planner(reader, encode_second, progress)
     group: list[_Planned | R] = []
     n_windows = n_tokens = 0
     for request in requests:
@@ -190,8 +196,10 @@ def _groups(
 class _Planner(Generic[T]):
     """Tokenises the documents of requests and plans their windows; the last document is kept for the next request."""
 
-    def __init__(self, reader: Reader[T], encode_second: EncodeSecond, progress: _Progress) -> None:
-        self._reader, self._encode_second, self._progress = reader, encode_second, progress
+    def __init__(
+        self, reader: Reader[T], encode_second: EncodeSecond, progress: _Progress, choose: Choose | None
+    ) -> None:
+        self._reader, self._encode_second, self._progress, self._choose = reader, encode_second, progress, choose
         self._document: EncodedDocument | None = None
         self._has_warned = False
 
@@ -200,7 +208,8 @@ class _Planner(Generic[T]):
         document = self._tokenized(request)
         second = self._encode_second(request.second)
         plan = self._windows(document, 0 if second is None else len(second))
-        planned = _Planned(request, document, second, plan)
+        chosen = plan if self._choose is None else self._choose(request, document, second, plan)
+        planned = _Planned(request, document, second, chosen, is_skimmed=len(chosen) < len(plan))
         self._warn_of_cost(planned)
         return planned
 
@@ -276,9 +285,11 @@ def _read_group(
                     entry.document, window, owned, reader.tokenizer, example=index, second=entry.second
                 )
 
-    def finished(index: int, request: Request) -> R:
-        prediction = gathered.prediction(index)
-        return result(request, (prediction, reader.receipt(prediction.coverage, request.unread)))
+    def finished(index: int, entry: _Planned) -> R:
+        prediction, request = gathered.prediction(index), entry.request
+        chosen = len(entry.plan) if entry.is_skimmed else None
+        receipt = reader.receipt(prediction.coverage, request.unread, chosen=chosen)
+        return result(request, (prediction, receipt))
 
     requests = [entry.request for entry in group]
     gathered = decoder([str(request.name if request.id is None else request.id) for request in requests])
@@ -293,7 +304,7 @@ def _read_group(
                 feature, outputs = next(predicted)
             except KeyboardInterrupt:
                 if n_done:
-                    yield finished(index, entry.request)
+                    yield finished(index, entry)
                 raise
             if feature.example != index:
                 continue  # of a request that failed after this window was read ahead
@@ -307,7 +318,7 @@ def _read_group(
             n_done += 1
             progress.window_read(entry, feature, n_done)
         else:
-            yield finished(index, entry.request)
+            yield finished(index, entry)
 
 
 def check_asked(texts: Mapping[str, str], reader: Reader[T], encode: Callable[[str], np.ndarray]) -> None:

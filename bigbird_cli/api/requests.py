@@ -71,6 +71,9 @@ class Receipt(TypedDict):
     """Tokens that the vocabulary does not know, and characters that have no token."""
     windows: int
     truncated: bool
+    """What was to be read was not read to its end: as the caller wanted it, or stopped it."""
+    skimmed: NotRequired[bool]
+    """True where only the windows likeliest to hold the answer were read; absent where all were."""
     model: str
     attention: str
     """full, or block_sparse."""

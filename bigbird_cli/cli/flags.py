@@ -37,6 +37,7 @@ FLAGS = {
             "resume",
             "revision",
             "sample_mb",
+            "skim",
             "split",
             "text_field",
             "threads",

@@ -76,6 +76,16 @@ def qa(
             **options.OUTPUT,
         ),
     ] = None,
+    skim: Annotated[
+        int | None,
+        typer.Option(
+            "--skim",
+            help="Read of each document only the N windows likeliest to hold the answer; --skim 8 of a book takes"
+            " seconds.  [default: read all]",
+            **options.number(bounds.COUNT),
+            **options.INPUT,
+        ),
+    ] = None,
     *,
     shared: Shared,
 ) -> None:
@@ -90,6 +100,7 @@ def qa(
     Examples:
       bigbird qa article.txt --question "Who signed the lease?"
       bigbird qa contracts/ --questions questions.txt --json
+      bigbird qa book.txt --question "Who built the lighthouse?" --skim 8
       cat article.txt | bigbird qa --question "When was it built?" --top-k 3
       bigbird qa --json < rows.jsonl
     """
@@ -116,6 +127,7 @@ def qa(
         top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
+        skim=skim,
         **shared.reading(progress),
     )
     writers = shared.writers(Answers(most=top_k))

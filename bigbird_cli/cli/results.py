@@ -279,6 +279,8 @@ def _facts(receipt: "Receipt") -> list[str]:
     parts = [
         f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {windows:,} window{'' if windows == 1 else 's'}"
     ]
+    if receipt.get("skimmed"):
+        parts.append("skimmed")
     if receipt["truncated"]:
         parts.append("truncated")
     if unread := receipt.get("unread"):

@@ -1,0 +1,38 @@
+"""BM25 over passages of token numbers: which of them hold the words of a question, the rare ones above all.
+
+Source: Robertson and Zaragoza, 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3; computed by
+bm25s (Lù, 2024, arXiv:2407.03618). Tokens are a model's own, so pieces of words stand for what a stemmer would find.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from bm25s import BM25  # type: ignore[import-untyped]
+from bm25s.tokenization import Tokenized  # type: ignore[import-untyped]
+
+SATURATION, LENGTH_SHARE = 1.2, 0.75
+"""BM25's k1 and b."""
+
+
+class WordIndex:
+    """Passages that questions are compared with.
+
+    Args:
+        passages: one or more, token numbers (n,) each; not all of them empty.
+    """
+
+    def __init__(self, passages: Sequence[np.ndarray]) -> None:
+        self._vocabulary = np.unique(np.concatenate(passages))
+        ids = [np.searchsorted(self._vocabulary, passage) for passage in passages]
+        self._index = BM25(method="lucene", k1=SATURATION, b=LENGTH_SHARE, auto_compile=False)
+        self._index.index(
+            Tokenized(ids=ids, vocab={i: i for i in range(len(self._vocabulary))}),
+            create_empty_token=False,
+            show_progress=False,
+        )
+
+    def scores(self, question: np.ndarray) -> np.ndarray:
+        """How like a question, token numbers (m,), each passage is: (n passages,), 0 where they share no token."""
+        known = np.intersect1d(question, self._vocabulary)
+        found: np.ndarray = self._index.get_scores_from_ids(np.searchsorted(self._vocabulary, known))
+        return found
