@@ -56,6 +56,17 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """The finished model was scored on data.test."""
+
+    step: int
+    """After which it was the best model."""
+    scores: dict[str, float]
+    seconds: float
+    metric: str
+
+
+@dataclass(frozen=True)
 class Saved:
     """A whole checkpoint stands at `path`."""
 
@@ -91,7 +102,7 @@ class Checked:
     n_steps: int
 
 
-Event = Started | Step | Evaluated | Saved | Finished
+Event = Started | Step | Evaluated | Scored | Saved | Finished
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.table import Column
 from rich.text import Text
 
 from bigbird_cli.cli.console import Errors, duration, write_json
-from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
+from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Scored, Started, Step
 from bigbird_cli.messages import visible
 
 
@@ -65,6 +65,9 @@ class RunProgress:
             self.last_score = f" · {event.metric} {event.scores[event.metric]:.4g}"
             scores = _scores(event.scores, event.metric)
             self._say(f"step {event.step:,}: {scores} ({duration(event.seconds)}){best}")
+        elif isinstance(event, Scored):
+            scores = _scores(event.scores, event.metric)
+            self._say(f"data.test, by the model of step {event.step:,}: {scores} ({duration(event.seconds)})")
         elif isinstance(event, Saved):
             self._say(f"step {event.step:,}: saved {event.path}")
         elif isinstance(event, Finished):

@@ -1,6 +1,7 @@
 """What a recipe may say."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -58,6 +59,15 @@ Sources = Annotated[
     BeforeValidator(_as_tuple, json_schema_input_type=str | list[str]),
 ]
 """One source or several."""
+
+
+_SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+
+
+def share_of(source: str | None) -> float | None:
+    """The share of the training documents that a source names, such as 0.1 for 10%; None where it names data."""
+    found = _SHARE.fullmatch(source or "")
+    return float(found[1]) / 100 if found else None
 
 
 class ModelSection(Section):
@@ -118,7 +128,11 @@ class DataSection(Section):
     hub:NAME#CONFIG:SPLIT."""
 
     dev: Source | None = None
-    """Examples that the best model is chosen by; without them the last one is kept."""
+    """Examples that the best model is chosen by; without them the last one is kept. A share of the training documents,
+    such as 10%, is drawn by the seed and not learnt from: whole documents, of each label as many as it has."""
+
+    test: Source | None = None
+    """Examples that the finished model is scored on, once; or a share, as of dev."""
 
     max_examples: Count | None = None
     """Read at most so many training examples, for trials."""
@@ -139,6 +153,21 @@ class DataSection(Section):
     cache: Annotated[Path | None, FREE] = None
     """Folder for prepared training data, which a second run takes as it is; by default BIGBIRD_CACHE or
     ~/.cache/bigbird."""
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """What of the training documents is kept for dev and for test, each 0 to 1."""
+        return share_of(self.dev) or 0.0, share_of(self.test) or 0.0
+
+    @model_validator(mode="after")
+    def _most_is_learnt_from(self) -> Self:
+        for name, source in (("dev", self.dev), ("test", self.test)):
+            share = share_of(source)
+            if share is not None and not 0 < share <= 0.5:
+                raise ValueError(f"{name} is {source}; a share is above 0 % and 50 % at most")
+            if share is not None and self.streaming:
+                raise ValueError(f"{name} is a share, and a stream cannot be shared out: name files, or hub:NAME:SPLIT")
+        return self
 
 
 def _usual_micro_batch(settings: dict[str, Any]) -> int:

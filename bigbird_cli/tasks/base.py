@@ -160,6 +160,10 @@ class Task(Protocol):
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
         """Read examples one after the other; raises DataError that says where something is wrong."""
 
+    def document_of(self, example: Any) -> tuple[str, Any]:
+        """The document of an example, which no two parts of the data may share, and its label, of which each part is to
+        have as many as the others; labels of one task can be sorted."""
+
     def fit_labels(self, examples: Iterable[Any]) -> Self:
         """The task with what it must know of its training data beforehand, such as its labels."""
 

@@ -116,6 +116,10 @@ class LanguageTask(TaskSection):
             for number, part in enumerate(text.parts):
                 yield Piece(text.name, part, begins=number == 0)
 
+    def document_of(self, example: Piece) -> tuple[str, str]:
+        """The name of the document; all are alike."""
+        return example.name, ""
+
     def decoder(self, examples: Sequence[Piece], tokenizer: Tokenizer) -> "LanguageDecoder":
         """Open a decoder for the features of these texts."""
         del examples, tokenizer

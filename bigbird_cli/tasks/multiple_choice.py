@@ -99,6 +99,10 @@ class MultipleChoice(WindowedTask, ScoredTask):
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
 
+    def document_of(self, example: Question) -> tuple[str, str]:
+        """The context; questions are all alike."""
+        return example.context, ""
+
     def training_features(self, examples: Iterable[Question], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn questions into their windows, each with the number of the right choice.
 

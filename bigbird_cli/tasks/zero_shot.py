@@ -131,6 +131,10 @@ class ZeroShot(ReadingTask, ScoredTask):
         rows = read_rows(source, offline=offline, example=_EXAMPLE)
         yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
 
+    def document_of(self, example: TextWithLabels) -> tuple[str, str]:
+        """The text and its right label."""
+        return example.text, example.labels[example.label]
+
     def training_features(self, examples: Iterable[TextWithLabels], tokenizer: Tokenizer) -> Iterator[Feature]:
         """Turn examples into their windows, each with all labels behind it.
 

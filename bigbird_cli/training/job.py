@@ -1,8 +1,9 @@
 """A recipe with everything it names opened: model, tokenizer, training data, dev data."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from bigbird_cli.backend import Compute, Engine, Peers, StartModel, open_backend
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
-from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.recipe.schema import Recipe, share_of
 from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.evaluation import DevSet
 from bigbird_cli.training.fitting import fit_head
 from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, StreamLoader, preparing
+from bigbird_cli.training.parts import Parts, draw_parts, number_of
 from bigbird_cli.training.schedule import Schedule
 from bigbird_cli.training.start import open_vocabulary, start_folder, start_model
 from bigbird_cli.training.tensorboard import require_tensorboard
@@ -45,6 +47,7 @@ class Job:
     new_head: str | None
     n_examples: int | None
     dev: DevSet | None
+    test: DevSet | None
     data: dict[str, str]
 
     @property
@@ -88,28 +91,40 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     keys = _source_keys(recipe, offline=offline)  # before anything is read
     with start_folder(recipe.model, offline=offline) as folder:
         tokenizer = open_vocabulary(recipe.model, folder)
-        task: Task = recipe.task.fit_labels(_examples(recipe, offline=offline))
+        parts = _parts(recipe, offline=offline)
+        # a label whose only document is not learnt from is still one that the model may be asked for
+        known = _examples(
+            recipe, Parts(recipe.seed), offline=offline, most=None if any(data.shares) else data.max_examples
+        )
+        task: Task = recipe.task.fit_labels(known)
         if data.streaming and task.head_fit is not None:
             raise RecipeError(
                 "a linear classifier is fitted to all examples at once",
                 where="data.streaming",
                 fix="set it to false, or task.classifier to layers",
             )
-        dev = _dev_set(recipe, task, tokenizer, offline=offline)
-        if data.dev is not None:
+        dev = _dev_set(recipe, task, tokenizer, parts, offline=offline)
+        if data.dev is not None and not share_of(data.dev):
             check_unchanged([data.dev], keys["dev data"], offline=offline)
+        test = None
+        if data.test is not None:
+            examples = list(_evaluated(recipe, data.test, parts.test, offline=offline))
+            test = DevSet(examples=examples, features=task.encode(examples, tokenizer))
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
         prepared = None
+        read = partial(_examples, recipe, parts, offline=offline, most=data.max_examples)
         if not data.streaming:
             key = _features_key(recipe, task, folder, source=keys["training data"])
-            prepared = _prepared(recipe, task, tokenizer, key, keys["training data"], cache=cache, offline=offline)
+            prepared = _prepared(
+                recipe, task, tokenizer, key, keys["training data"], read, cache=cache, offline=offline
+            )
             keys["training data"] = key
             if task.head_fit is not None:
                 fit_head(engine, task.head_fit, prepared, peers)
-    loader = _open_loader(recipe, task, tokenizer, prepared, offline=offline)
-    evaluated = None if dev is None else dev.features
-    _check_lengths(recipe, engine, [each.lengths for each in (prepared, evaluated) if each is not None])
+    loader = _open_loader(recipe, task, tokenizer, prepared, read)
+    evaluated = [each.features for each in (dev, test) if each is not None]
+    _check_lengths(recipe, engine, [each.lengths for each in (prepared, *evaluated) if each is not None])
     new_head = None
     if recipe.model.start is not None and engine.head_is_new:
         has_labels = bool(HEADS[task.head].label_parameters)
@@ -123,6 +138,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         new_head=new_head,
         n_examples=None if prepared is None else prepared.n_examples,
         dev=dev,
+        test=test,
         data=keys,
     )
 
@@ -149,19 +165,29 @@ def _open_engine(recipe: Recipe, start: StartModel, tokenizer: Tokenizer, *, com
 def _features_key(recipe: Recipe, task: Task, folder: Path, *, source: str) -> str:
     """The name of what the task makes of training data whose own name is `source`, by the tokenizer in a folder."""
     settings: dict[str, Any] = {"task": _settings(task), "max_examples": recipe.data.max_examples}
+    if any(recipe.data.shares):
+        settings["parts"] = [*recipe.data.shares, recipe.seed]
     if recipe.model.added_tokens:  # beside the folder's files
         settings["added_tokens"] = list(recipe.model.added_tokens)
     return content_key(source, settings=settings, tokenizer=folder)
 
 
 def _prepared(
-    recipe: Recipe, task: Task, tokenizer: Tokenizer, key: str, source: str, *, cache: Path, offline: bool
+    recipe: Recipe,
+    task: Task,
+    tokenizer: Tokenizer,
+    key: str,
+    source: str,
+    read: Callable[[], Iterator[Any]],
+    *,
+    cache: Path,
+    offline: bool,
 ) -> FeatureFile:
     """The training features on disk, made where the cache lacks them."""
     train = recipe.data.train
 
     def unchanged_features() -> Iterator[Feature]:
-        yield from task.training_features(_examples(recipe, offline=offline), tokenizer)
+        yield from task.training_features(read(), tokenizer)
         check_unchanged(train, source, offline=offline)  # else the cache would have a wrong name
 
     prepared = FeatureFile.cached(key, unchanged_features, folder=cache)
@@ -171,14 +197,14 @@ def _prepared(
 
 
 def _open_loader(
-    recipe: Recipe, task: Task, tokenizer: Tokenizer, prepared: FeatureFile | None, *, offline: bool
+    recipe: Recipe, task: Task, tokenizer: Tokenizer, prepared: FeatureFile | None, read: Callable[[], Iterator[Any]]
 ) -> Loader:
     data, optim = recipe.data, recipe.optim
     prepare = preparing(task, tokenizer)
     loader: Loader
     if prepared is None:
         loader = StreamLoader(
-            lambda: task.training_features(_examples(recipe, offline=offline), tokenizer),
+            lambda: task.training_features(read(), tokenizer),
             prepare,
             seed=recipe.seed,
             batch_size=optim.batch_size,
@@ -191,27 +217,51 @@ def _open_loader(
     return AheadLoader(loader, workers=data.workers) if data.workers else loader
 
 
-def _examples(recipe: Recipe, *, offline: bool) -> Iterator[Any]:
-    """The training examples, one after the other."""
+def _examples(recipe: Recipe, parts: Parts, *, offline: bool, most: int | None) -> Iterator[Any]:
+    """The training examples, one after the other, without those that are kept for dev and test."""
 
     def all_of_them() -> Iterator[Any]:
         for source in recipe.data.train:
             found = False
             for example in recipe.task.read(source, offline=offline):
                 found = True
-                yield example
+                if parts.is_learnt(recipe.task.document_of(example)[0]):
+                    yield example
             if not found:
                 raise _nothing_in(source)
 
-    return islice(all_of_them(), recipe.data.max_examples)
+    return islice(all_of_them(), most)
 
 
-def _dev_set(recipe: Recipe, task: Task, tokenizer: Tokenizer, *, offline: bool) -> DevSet | None:
+def _parts(recipe: Recipe, *, offline: bool) -> Parts:
+    """The documents that are kept for dev and test; none where other data is named."""
+    dev, test = recipe.data.shares
+    if not dev and not test:
+        return Parts(recipe.seed)
+    examples = _examples(recipe, Parts(recipe.seed), offline=offline, most=None)
+    try:
+        return draw_parts(examples, recipe.task.document_of, dev=dev, test=test, seed=recipe.seed)
+    except DataError as error:
+        raise DataError(error.problem, where=error.where or ", ".join(recipe.data.train), fix=error.fix) from None
+
+
+def _evaluated(recipe: Recipe, source: str, drawn: frozenset[int], *, offline: bool) -> Iterator[Any]:
+    """The examples of a source; where it is a share, those of the training documents that were drawn."""
+    if share_of(source) is None:
+        yield from recipe.task.read(source, offline=offline)
+        return
+    for example in _examples(recipe, Parts(recipe.seed), offline=offline, most=None):
+        if number_of(recipe.task.document_of(example)[0], recipe.seed) in drawn:
+            yield example
+
+
+def _dev_set(recipe: Recipe, task: Task, tokenizer: Tokenizer, parts: Parts, *, offline: bool) -> DevSet | None:
     if recipe.data.dev is None:
         if recipe.run.patience is not None:
             raise RecipeError("run.patience needs data.dev", where="run.patience", fix="name a dev set, or remove it")
         return None
-    examples = list(islice(task.read(recipe.data.dev, offline=offline), recipe.data.max_dev_examples))
+    found = _evaluated(recipe, recipe.data.dev, parts.dev, offline=offline)
+    examples = list(islice(found, recipe.data.max_dev_examples))
     if not examples:
         raise _nothing_in(recipe.data.dev)
     dev = DevSet(examples=examples, features=task.encode(examples, tokenizer))
@@ -224,7 +274,8 @@ def _source_keys(recipe: Recipe, *, offline: bool) -> dict[str, str]:
     data = recipe.data
     return {
         "training data": size_key(data.train) if data.streaming else source_key(data.train, offline=offline),
-        "dev data": "" if data.dev is None else source_key([data.dev], offline=offline),
+        # a share is another where the training data or the recipe is
+        "dev data": "" if data.dev is None or share_of(data.dev) else source_key([data.dev], offline=offline),
     }
 
 

@@ -14,19 +14,22 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from bigbird_cli.backend import EngineState, MicroBatch, Peers, StepResult
 from bigbird_cli.errors import BigBirdWarning, DivergedError
-from bigbird_cli.events import Evaluated, Event, Finished, Saved, Step
+from bigbird_cli.events import Evaluated, Event, Finished, Saved, Scored, Step
 from bigbird_cli.files.folders import require_space
 from bigbird_cli.files.names import WEIGHTS
 from bigbird_cli.training.batching import seeded, split
 from bigbird_cli.training.checkpoints import LogSums, Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import evaluate
 from bigbird_cli.training.job import Job
-from bigbird_cli.training.run_folder import MetricsFile, write_best_model
+from bigbird_cli.training.run_folder import MetricsFile, add_test_scores, write_best_model
 from bigbird_cli.training.signals import StopSignals
 from bigbird_cli.weights.checkpoint import CHECKPOINTS, set_aside_lost_run
-from bigbird_cli.weights.store import SMALL_FILES
+from bigbird_cli.weights.int8 import dequantized
+from bigbird_cli.weights.store import SMALL_FILES, read_tensors
 
 
 class Run:
@@ -85,6 +88,7 @@ class Run:
                 if event is not None:
                     metrics.write("step", asdict(event))
                     yield event
+            yield from self._test(metrics, stop)
         yield Finished(
             step=progress.step,
             best_scores=progress.best_scores,
@@ -239,6 +243,24 @@ class Run:
         progress.seconds += self._eval_seconds
         event = Evaluated(step=progress.step, scores=scores, best=best, seconds=self._eval_seconds, metric=job.metric)
         metrics.write("evaluated", asdict(event))
+        yield event
+
+    def _test(self, metrics: MetricsFile, stop: StopSignals) -> Iterator[Event]:
+        """Score the best model, as the run folder holds it, on the test set."""
+        job, progress = self._job, self._progress
+        if job.test is None:
+            return
+        started = time.perf_counter()
+        kept: dict[str, np.ndarray] = {}
+        self._peers.on_rank_zero(lambda: kept.update(dequantized(read_tensors(self._out), where=str(self._out))))
+        self._engine.assign(self._peers.broadcast(kept))
+        scores = evaluate(self._engine, job.task, job.tokenizer, job.test, stop=stop, peers=self._peers)
+        if scores is None:
+            return
+        step = progress.step if progress.best_step is None else progress.best_step
+        event = Scored(step=step, scores=scores, seconds=time.perf_counter() - started, metric=job.metric)
+        metrics.write("scored", asdict(event))
+        self._peers.on_rank_zero(lambda: add_test_scores(self._out, scores))
         yield event
 
     def _is_best(self, scores: dict[str, float]) -> bool:

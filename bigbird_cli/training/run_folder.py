@@ -140,10 +140,24 @@ def model_card(recipe: Recipe, *, step: int, n_steps: int, scores: Mapping[str, 
         f"| dev data | {f'`{recipe.data.dev}`' if recipe.data.dev else 'none'} |",
         f"| weights | {recipe.run.save_precision} |",
     ]
+    if recipe.data.test:
+        lines.insert(-1, f"| test data | `{recipe.data.test}` |")
     if scores is not None:
-        lines += ["", "## Scores on the dev data", "", "| measure | value |", "|---|---|"]
-        lines += [f"| {name} | {value:.4g} |" for name, value in scores.items()]
+        lines += ["", *_table_of("dev", scores)]
     return "\n".join(lines) + "\n"
+
+
+def add_test_scores(run: Path, scores: Mapping[str, float]) -> None:
+    """Let the card of a run's model say how it did on the test data."""
+    card = (run / CARD).read_text(encoding="utf-8")
+    title, *rows = _table_of("test", scores)
+    before = card.partition(title)[0].rstrip("\n")
+    replace_file(run / CARD, "\n".join([before, "", title, *rows, ""]).encode())
+
+
+def _table_of(part: str, scores: Mapping[str, float]) -> list[str]:
+    rows = [f"| {name} | {value:.4g} |" for name, value in scores.items()]
+    return [f"## Scores on the {part} data", "", "| measure | value |", "|---|---|", *rows]
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -73,7 +73,7 @@ def read_examples(
         DataError: something cannot be used, or a folder holds both kinds; the error says where.
     """
     path = Path(source)
-    if path.is_dir() and (folders := _label_folders(path)):
+    if path.is_dir() and (folders := label_folders(path)):
         if not problem.folders_are_labels:
             raise DataError(
                 "a folder for each label gives one label a text", where=str(path), fix="set task.problem to single"
@@ -111,7 +111,7 @@ def _is_text(file: Path) -> bool:
     return file.is_file() and not is_left_out(file.name)
 
 
-def _label_folders(path: Path) -> Sequence[Path]:
+def label_folders(path: Path) -> Sequence[Path]:
     """The subfolders of texts of a folder; none where it holds rows. DataError where it holds both."""
     inside = [each for each in path.iterdir() if not is_left_out(each.name)]
     folders = [

@@ -22,7 +22,7 @@ from bigbird_cli.choices import Combine
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
-from bigbird_cli.tasks.classify.data import Columns, LabelledText, read_examples
+from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText, read_examples
 from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
 from bigbird_cli.tasks.classify.problems import PROBLEMS, Problem, names_of
 from bigbird_cli.tasks.metrics import length_groups
@@ -145,6 +145,10 @@ class Classification(ReadingTask, ScoredTask):
             self.text_column, self.pair_column, self.label_column, self.id_column, separator=self.label_separator
         )
         return read_examples(source, columns, self.kind, on_empty=self.on_empty, offline=offline)
+
+    def document_of(self, example: LabelledText) -> tuple[str, Label]:
+        """The text and its label."""
+        return example.text, example.label
 
     def fit_labels(self, examples: Iterable[LabelledText]) -> Self:
         """The task with the labels of these examples, sorted, unless it has labels.

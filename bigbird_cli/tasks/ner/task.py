@@ -167,6 +167,10 @@ class NamedEntities(ReadingTask, ScoredTask):
         )
         return read_examples(source, columns, on_empty=self.on_empty, offline=offline)
 
+    def document_of(self, example: NERExample) -> tuple[str, str]:
+        """The text; all are alike."""
+        return example.text, ""
+
     def fit_labels(self, examples: Iterable[NERExample]) -> Self:
         """The task with the types of these examples as labels, sorted, unless it has labels.
 

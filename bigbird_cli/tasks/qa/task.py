@@ -89,6 +89,10 @@ class QuestionAnswering(ReadingTask, ScoredTask):
                 BigBirdWarning(f"{source}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
             )
 
+    def document_of(self, example: QAExample) -> tuple[str, str]:
+        """The context; questions are all alike."""
+        return example.context, ""
+
     def encode_question(self, question: str, tokenizer: Tokenizer, *, where: str | None = None) -> np.ndarray:
         """Tokenise a question.
 
