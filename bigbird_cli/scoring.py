@@ -153,9 +153,9 @@ def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return shares
 
 
-def mean_of(column: int) -> Metric:
-    """The mean of a column in percent; the first column counts."""
-    return lambda sums: share(sums[..., column], sums[..., 0])
+def mean_of(column: int, *, of: int = 0) -> Metric:
+    """The mean of a column in percent, over what another column counts."""
+    return lambda sums: share(sums[..., column], sums[..., of])
 
 
 N_BINS = 10

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.json import json_kind
@@ -26,7 +27,8 @@ from bigbird_cli.tasks.base import (
     finite_output,
 )
 from bigbird_cli.tasks.metrics import length_groups
-from bigbird_cli.tasks.windowed import Coverage, Gatherer, ScoredTask, WindowedTask, pack
+from bigbird_cli.tasks.outcomes import LabelOutcome, LabelOutcomes, about, first_with
+from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, ScoredTask, pack, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import owned_sums
@@ -64,7 +66,7 @@ class ChoicePrediction:
     coverage: Coverage
 
 
-class MultipleChoice(WindowedTask, ScoredTask):
+class MultipleChoice(ReadingTask, ScoredTask):
     """Choose among several answers to a question on a text."""
 
     head: ClassVar[str] = "choices"
@@ -89,6 +91,11 @@ class MultipleChoice(WindowedTask, ScoredTask):
 
     id_column: str = "id"
     """Field of the row's name, if it has one."""
+
+    @classmethod
+    def for_model(cls, config: BigBirdConfig) -> Self:
+        """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them."""
+        return cls(**settings_for(config))
 
     def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Question]:
         """Read rows.
@@ -151,6 +158,21 @@ class MultipleChoice(WindowedTask, ScoredTask):
             scores[f"accuracy_{name}"] = 100 * float(right[members].mean())
             scores[f"total_{name}"] = float(len(members))
         return scores
+
+    def outcomes(self, predictions: Sequence[ChoicePrediction], examples: Sequence[Question]) -> LabelOutcomes:
+        """Put the letters of choices beside those of the right ones."""
+        documents = first_with([example.context for example in examples])
+        records: list[LabelOutcome] = []
+        for prediction, example, document in zip(predictions, examples, documents, strict=True):
+            records.append(
+                {
+                    **about(prediction, document=document, right=prediction.choice == example.label),
+                    "gold": _letter(example.label),
+                    "predicted": _letter(prediction.choice),
+                    "score": max(prediction.scores),
+                }
+            )
+        return LabelOutcomes(records)
 
     def _windows(
         self,
@@ -237,6 +259,11 @@ class MultipleChoice(WindowedTask, ScoredTask):
             where=row.where,
             fix=f"give a number from 0 to {len(choices) - 1}, a letter from A on, or a choice's text",
         )
+
+
+def _letter(choice: int) -> str:
+    """What a choice is called: A, B, ...; by its number where the letters are used up."""
+    return LETTERS[choice] if choice < len(LETTERS) else str(choice)
 
 
 class ChoiceDecoder:

@@ -17,6 +17,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Overlap, WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, WindowSource
+from bigbird_cli.tasks.outcomes import Outcomes
 from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, n_covered, owned_sums, windows
@@ -313,6 +314,10 @@ class ScoredTask(TaskSection):
     @abstractmethod
     def score(self, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, float]:
         """Measure predictions against the untouched gold of their examples."""
+
+    @abstractmethod
+    def outcomes(self, predictions: Sequence[Any], examples: Sequence[Any]) -> Outcomes[Any]:
+        """Put predictions beside the gold of their examples, as records of which more can be counted."""
 
     def score_names(self, examples: Sequence[Any], features: Features) -> list[str]:
         """Name the scores that `score` will give: some depend on the examples, and on their documents' lengths.

@@ -24,6 +24,7 @@ from bigbird_cli.tasks.base import (
     examples_of,
     finite_output,
 )
+from bigbird_cli.tasks.outcomes import LabelOutcome, LabelOutcomes, about, first_with
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, ScoredTask, pack, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -206,6 +207,22 @@ class ZeroShot(ReadingTask, ScoredTask):
             "confidence": 100 * float(np.mean([max(prediction.scores) for prediction in predictions])),
             "total": float(len(examples)),
         }
+
+    def outcomes(self, predictions: Sequence[Match], examples: Sequence[TextWithLabels]) -> LabelOutcomes:
+        """Put the likeliest labels beside the right ones."""
+        documents = first_with([example.text for example in examples])
+        records: list[LabelOutcome] = []
+        for prediction, example, document in zip(predictions, examples, documents, strict=True):
+            predicted = prediction.labels[0] if prediction.labels else None
+            records.append(
+                {
+                    **about(prediction, document=document, right=predicted == example.label),
+                    "gold": example.labels[example.label],
+                    "predicted": None if predicted is None else example.labels[predicted],
+                    "score": max(prediction.scores),
+                }
+            )
+        return LabelOutcomes(records)
 
     def probabilities(self, cosines_L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn cosines with L labels into their probabilities, and that of none of them.

@@ -16,7 +16,9 @@ from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText
 from bigbird_cli.tasks.classify.decoding import ClassPrediction
 from bigbird_cli.tasks.classify.linear import fit_logistic
+from bigbird_cli.tasks.classify.outcomes import LabelsOutcome, LabelsOutcomes, NumberOutcome, NumberOutcomes
 from bigbird_cli.tasks.classify.scores import number_scores, one_label_scores, several_labels_scores
+from bigbird_cli.tasks.outcomes import LabelOutcome, LabelOutcomes, Outcomes, about, first_with
 
 VALUE = "value"
 """Name of a regression's only output."""
@@ -80,6 +82,10 @@ class Problem(ABC):
     ) -> dict[str, float]:
         """Compare predictions with their examples' labels, see `tasks.classify.scores`."""
 
+    @abstractmethod
+    def outcomes(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> Outcomes[Any]:
+        """Put predictions beside their examples' labels."""
+
     def fit_head(
         self, embeddings_ND: np.ndarray, labels: Sequence[Any], examples: Sequence[int], *, n_labels: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -118,6 +124,20 @@ class OneLabel(Problem):
         return one_label_scores(
             [str(example.label) for example in examples], [str(prediction.label) for prediction in predictions]
         )
+
+    def outcomes(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> LabelOutcomes:
+        records: list[LabelOutcome] = []
+        for prediction, example, document in zip(predictions, examples, _documents(examples), strict=True):
+            right = prediction.label == example.label
+            records.append(
+                {
+                    **about(prediction, document=document, right=right),
+                    "gold": str(example.label),
+                    "predicted": prediction.label,
+                    "score": prediction.score,
+                }
+            )
+        return LabelOutcomes(records)
 
     def fit_head(
         self, embeddings_ND: np.ndarray, labels: Sequence[int], examples: Sequence[int], *, n_labels: int
@@ -176,6 +196,20 @@ class SeveralLabels(Problem):
             np.array([[prediction.scores[name] for name in names] for prediction in predictions]),
         )
 
+    def outcomes(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> LabelsOutcomes:
+        records: list[LabelsOutcome] = []
+        for prediction, example, document in zip(predictions, examples, _documents(examples), strict=True):
+            gold = list(names_of(example.label))
+            records.append(
+                {
+                    **about(prediction, document=document, right=set(prediction.labels) == set(gold)),
+                    "gold": gold,
+                    "predicted": list(prediction.labels),
+                    "scores": prediction.scores,
+                }
+            )
+        return LabelsOutcomes(records)
+
     def fit_head(
         self, embeddings_ND: np.ndarray, labels: Sequence[np.ndarray], examples: Sequence[int], *, n_labels: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -230,6 +264,15 @@ class OneNumber(Problem):
             np.array([prediction.value for prediction in predictions], dtype=np.float64),
         )
 
+    def outcomes(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> NumberOutcomes:
+        records: list[NumberOutcome] = []
+        for prediction, example, document in zip(predictions, examples, _documents(examples), strict=True):
+            gold, value = float(example.label), prediction.scores[VALUE]  # type: ignore[arg-type]
+            records.append(
+                {**about(prediction, document=document, right=value == gold), "gold": gold, "predicted": value}
+            )
+        return NumberOutcomes(records)
+
 
 PROBLEMS: dict[str, Problem] = {"single": OneLabel(), "multi": SeveralLabels(), "regression": OneNumber()}
 """By the name that a recipe's task.problem gives them."""
@@ -238,6 +281,10 @@ PROBLEMS: dict[str, Problem] = {"single": OneLabel(), "multi": SeveralLabels(), 
 def names_of(label: Label) -> tuple[str, ...]:
     """The names that a label is written with: itself, or each of several."""
     return label if isinstance(label, tuple) else (str(label),)
+
+
+def _documents(examples: Sequence[LabelledText]) -> list[int]:
+    return first_with([example.text for example in examples])
 
 
 def _indicators(named: Sequence[Iterable[str]], names: Sequence[str]) -> np.ndarray:

@@ -26,6 +26,7 @@ from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText, read_e
 from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
 from bigbird_cli.tasks.classify.problems import PROBLEMS, Problem, names_of
 from bigbird_cli.tasks.metrics import length_groups
+from bigbird_cli.tasks.outcomes import Outcomes
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -254,6 +255,10 @@ class Classification(ReadingTask, ScoredTask):
             scores[f"{metric}_{name}"] = part[metric]
             scores[f"total_{name}"] = float(len(members))
         return scores
+
+    def outcomes(self, predictions: Sequence[ClassPrediction], examples: Sequence[LabelledText]) -> Outcomes[Any]:
+        """Put labels or numbers beside the gold."""
+        return self.kind.outcomes(predictions, examples)
 
     def _windows(
         self,

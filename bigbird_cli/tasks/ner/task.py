@@ -28,6 +28,7 @@ from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
 from bigbird_cli.tasks.ner.decoding import EntityDecoder, NERPrediction, count_unalignable, owned_tokens
 from bigbird_cli.tasks.ner.entities import UNUSUAL_FIX, Columns, GoldEntity, NERExample, read_examples
+from bigbird_cli.tasks.ner.outcomes import NEROutcomes, outcomes
 from bigbird_cli.tasks.ner.scores import score
 from bigbird_cli.tasks.ner.tags import (
     OUTSIDE,
@@ -302,6 +303,10 @@ class NamedEntities(ReadingTask, ScoredTask):
     def score(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> dict[str, float]:
         """Compare entities with the untouched gold, see `tasks.ner.scores`; in percent."""
         return score(self, predictions, examples)
+
+    def outcomes(self, predictions: Sequence[NERPrediction], examples: Sequence[NERExample]) -> NEROutcomes:
+        """Put entities beside the gold ones, see `tasks.ner.outcomes`."""
+        return outcomes(self, predictions, examples)
 
     def _check_types(self, example: NERExample) -> None:
         known = {tag.type for tag in map(read_tag, self.output_tags) if tag.mark != OUTSIDE}

@@ -18,6 +18,7 @@ from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import encoding, scores
+from bigbird_cli.tasks.qa.outcomes import QAOutcomes, outcomes
 from bigbird_cli.tasks.qa.spans import QAPrediction, SpanDecoder
 from bigbird_cli.tasks.qa.squad import QAExample, iterate_examples
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
@@ -159,3 +160,7 @@ class QuestionAnswering(ReadingTask, ScoredTask):
     def score(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> dict[str, float]:
         """Measure predictions on the untouched gold texts, see `tasks.qa.scores`; in percent."""
         return scores.score(predictions, examples)
+
+    def outcomes(self, predictions: Sequence[QAPrediction], examples: Sequence[QAExample]) -> QAOutcomes:
+        """Put answers beside the gold ones."""
+        return outcomes(predictions, examples)
