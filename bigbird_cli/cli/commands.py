@@ -14,6 +14,7 @@ import typer
 
 from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import guarded
+from bigbird_cli.cli.cache import cache
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.ner import ner
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (qa, ner, classify, select, tokenize, pretrain, finetune, convert):
+for command in (qa, ner, classify, select, tokenize, pretrain, finetune, convert, cache):
     app.command(cls=Command)(guarded(command))
 
 Shell = Literal["auto", "bash", "zsh", "fish", "powershell", "pwsh"]

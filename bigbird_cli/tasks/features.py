@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
+from bigbird_cli.files.cache import cache_folder
 from bigbird_cli.files.whole import lock, open_plain
 from bigbird_cli.tasks.base import Feature
 
@@ -37,9 +38,8 @@ Load = Callable[[str, np.dtype], np.ndarray]
 
 
 def default_folder() -> Path:
-    """Where caches stand: $BIGBIRD_CACHE, else .cache/bigbird in the home folder; features in a folder of that."""
-    root = os.environ.get("BIGBIRD_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "bigbird") / "features"
+    """The folder of features in the cache."""
+    return cache_folder() / "features"
 
 
 class FeatureFile:
