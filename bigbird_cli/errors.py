@@ -2,7 +2,7 @@
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypedDict
 
@@ -95,6 +95,10 @@ class DataError(BigBirdError):
     """An input is missing, empty, undecodable, or does not hold what it should."""
 
     exit_code = 3
+
+
+Report = Callable[[DataError], None]
+"""Takes the error of a row that cannot be used, so that the others are read; without one it is raised."""
 
 
 class ModelError(BigBirdError):

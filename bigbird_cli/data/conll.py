@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bigbird_cli.data.rows import FILL, EmptyValue
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import text_lines
 
@@ -80,20 +80,27 @@ def file_sentences(
     word: int | None = None,
     tag: int | None = None,
     on_empty: Callable[[EmptyValue], None] | None = None,
+    report: Report | None = None,
 ) -> Iterator[Sentences]:
-    """Read the documents of one file, see `read_sentences`; on_empty takes the error of a line to be left out."""
+    """Read the documents of one file, see `read_sentences`; on_empty takes the error of a line to be left out, `report`
+    that of any other that cannot be used."""
     with file.open() as stream:
-        yield from _Reader(file, word, tag, on_empty).read(text_lines(stream, file.name))
+        yield from _Reader(file, word, tag, on_empty, report).read(text_lines(stream, file.name))
 
 
 class _Reader:
     """Reads one file; holds the present document."""
 
     def __init__(
-        self, file: File, word: int | None, tag: int | None, on_empty: Callable[[EmptyValue], None] | None
+        self,
+        file: File,
+        word: int | None,
+        tag: int | None,
+        on_empty: Callable[[EmptyValue], None] | None,
+        report: Report | None,
     ) -> None:
         self.file, self.word, self.tag = file.name, word, tag
-        self.on_empty = on_empty
+        self.on_empty, self.report = on_empty, report
         self.n_columns = 0
         self.has_tabs = False
         self.has_header = False
@@ -119,10 +126,13 @@ class _Reader:
                 self.begun = self.begun or number
                 try:
                     self.sentence.append(self._token(line, number))
-                except EmptyValue as error:
-                    if self.on_empty is None:
+                except DataError as error:
+                    if isinstance(error, EmptyValue) and self.on_empty is not None:
+                        self.on_empty(error)
+                    elif self.report is None:
                         raise
-                    self.on_empty(error)
+                    else:
+                        self.report(error)
                 found = True
         yield from self._end_document()
         if not found:

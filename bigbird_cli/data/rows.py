@@ -17,7 +17,7 @@ from typing import Any
 
 from bigbird_cli.data import hub
 from bigbird_cli.data.parquet import parquet_rows
-from bigbird_cli.errors import BigBirdWarning, DataError, nearest
+from bigbird_cli.errors import BigBirdWarning, DataError, Report, nearest
 from bigbird_cli.files.file_types import check_plain_text
 from bigbird_cli.files.find import patterns
 from bigbird_cli.files.json import json_kind, read_jsonl
@@ -115,7 +115,12 @@ def is_empty(value: Any) -> bool:
 
 
 def read_rows(
-    source: str | Path, *, split: str = "train", offline: bool = False, example: str = _EXAMPLE
+    source: str | Path,
+    *,
+    split: str = "train",
+    offline: bool = False,
+    example: str = _EXAMPLE,
+    report: Report | None = None,
 ) -> Iterator[Row]:
     """Read rows lazily.
 
@@ -128,6 +133,7 @@ def read_rows(
         split: of a data set of the hub whose source names none.
         offline: a name of the hub is an error, and nothing is looked up.
         example: a row as it should be, for errors.
+        report: takes the errors of broken rows.
 
     Yields:
         The rows, in order. ClassLabel numbers come as their names. There may be none: a list may be empty.
@@ -141,17 +147,22 @@ def read_rows(
             yield _whole(Row(fields, f"{name}[{number}]", name, f"{number}"))
         return
     for file in files_in(source, SUFFIXES):
-        yield from file_rows(file, example, source=source)
+        yield from file_rows(file, example, source=source, report=report)
 
 
-def file_rows(file: File, example: str = _EXAMPLE, *, source: str | Path = "") -> Iterator[Row]:
+def file_rows(
+    file: File, example: str = _EXAMPLE, *, source: str | Path = "", report: Report | None = None
+) -> Iterator[Row]:
     """Read the rows of one file, see `read_rows`; their keys name it below the source that it comes from."""
     within = file.name.removeprefix(str(Path(source))).lstrip(os.sep) if source else ""
     for row in _file_rows(file, example):
-        if isinstance(row, DataError):
-            raise row
-        whole = _whole(row)
-        yield replace(whole, key=f"{within}:{row.key}") if within else whole
+        whole = row if isinstance(row, DataError) else _whole_or_error(row)
+        if isinstance(whole, DataError):
+            if report is None:
+                raise whole
+            report(whole)
+            continue
+        yield replace(whole, key=f"{within}:{whole.key}") if within else whole
 
 
 def rows_and_errors(file: File) -> Iterator[Row | DataError]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bigbird_cli.choices import DocumentsAre
 from bigbird_cli.data import hub, rows
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.find import warn_of_skipped
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.text.readers import READERS, blocks_of_text
@@ -38,6 +39,7 @@ def read_texts(
     documents: DocumentsAre = "file",
     skip_null: bool = False,
     offline: bool = False,
+    report: Report | None = None,
 ) -> Iterator[Text]:
     """Read documents lazily; those of nothing but white space are passed over.
 
@@ -48,25 +50,34 @@ def read_texts(
         documents: what is a document in plain text: the whole file, each line, or what stands between blank lines.
         skip_null: pass over a row whose text is null or NaN, too.
         offline: a name of the hub is an error, and nothing is looked up.
+        report: takes the errors of rows that cannot be used.
 
     Raises:
         DataError: a file is missing or not UTF-8, a row is broken or lacks the column; it names the location.
     """
     if hub.is_hub(source):
-        yield from _row_texts(rows.read_rows(source, offline=offline), column, skip_null=skip_null)
+        yield from _row_texts(
+            rows.read_rows(source, offline=offline, report=report), column, skip_null=skip_null, report=report
+        )
         return
     for file in files_in(source, (*rows.SUFFIXES, *READERS), on_skipped=warn_of_skipped):
         if file.suffix in rows.SUFFIXES:
-            yield from _row_texts(rows.file_rows(file), column, skip_null=skip_null)
+            yield from _row_texts(rows.file_rows(file, report=report), column, skip_null=skip_null, report=report)
         else:
             yield from _plain(file, documents)
 
 
-def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool) -> Iterator[Text]:
+def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool, report: Report | None) -> Iterator[Text]:
     for row in found:
-        if skip_null and rows.is_empty(row.value(column, setting="task.text_column")):
+        try:
+            if skip_null and rows.is_empty(row.value(column, setting="task.text_column")):
+                continue
+            text = row.text(column, setting="task.text_column")
+        except DataError as error:
+            if report is None:
+                raise
+            report(error)
             continue
-        text = row.text(column, setting="task.text_column")
         if text.strip():
             yield Text(row.where, (piece for piece, _ in _pieces([text])))
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import EmptyValue
-from bigbird_cli.errors import BigBirdWarning, ModelError
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report
 from bigbird_cli.section import Section
 from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -157,8 +157,11 @@ class Task(Protocol):
     def main_metric(self) -> str:
         """The score by which the best model is kept."""
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Any]:
-        """Read examples one after the other; raises DataError that says where something is wrong."""
+    def read(self, source: str | Path, *, offline: bool = False, report: Report | None = None) -> Iterator[Any]:
+        """Read examples one after the other; raises DataError that says where something is wrong.
+
+        With `report` that takes the errors of single rows, and the others are read.
+        """
 
     def document_of(self, example: Any) -> tuple[str, Any]:
         """The document of an example, which no two parts of the data may share, and its label, of which each part is to
@@ -220,20 +223,31 @@ def check_same_ids(predictions: Sequence[Any], examples: Sequence[Any], kind: st
         raise ValueError("there is nothing to score")
 
 
-def examples_of(items: Iterable[S], make: Callable[[S], T], *, source: str | Path, on_empty: OnBad) -> Iterator[T]:
+def examples_of(
+    items: Iterable[S],
+    make: Callable[[S], T],
+    *,
+    source: str | Path,
+    on_empty: OnBad,
+    report: Report | None = None,
+) -> Iterator[T]:
     """Make an example of each row or file; with on_empty "skip" a warning counts those without a text or a label.
 
     Raises:
         EmptyValue: one lacks a text or a label, and on_empty is "error".
+        DataError: one cannot be used, and no `report` takes its error.
     """
     n_empty = 0
     for item in items:
         try:
             example = make(item)
-        except EmptyValue:
-            if on_empty == "error":
+        except DataError as error:
+            if isinstance(error, EmptyValue) and on_empty == "skip":
+                n_empty += 1
+            elif report is None:
                 raise
-            n_empty += 1
+            else:
+                report(error)
         else:
             yield example
     warn_of_empty(n_empty, source)

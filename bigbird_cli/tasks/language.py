@@ -15,6 +15,7 @@ import numpy as np
 from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.choices import DocumentsAre
 from bigbird_cli.data.texts import read_texts
+from bigbird_cli.errors import Report
 from bigbird_cli.section import WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, finite_output
 from bigbird_cli.tasks.words import units_of
@@ -99,7 +100,7 @@ class LanguageTask(TaskSection):
     documents: DocumentsAre = "file"
     """What is a document in plain text: a file, a line, or what stands between blank lines."""
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Piece]:
+    def read(self, source: str | Path, *, offline: bool = False, report: Report | None = None) -> Iterator[Piece]:
         """Read texts, long documents piece by piece.
 
         Raises:
@@ -111,6 +112,7 @@ class LanguageTask(TaskSection):
             documents=self.documents,
             skip_null=self.on_empty == "skip",
             offline=offline,
+            report=report,
         )
         for text in texts:
             for number, part in enumerate(text.parts):

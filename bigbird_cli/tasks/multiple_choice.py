@@ -16,7 +16,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import (
     Feature,
@@ -97,14 +97,14 @@ class MultipleChoice(ReadingTask, ScoredTask):
         """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them."""
         return cls(**settings_for(config))
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[Question]:
+    def read(self, source: str | Path, *, offline: bool = False, report: Report | None = None) -> Iterator[Question]:
         """Read rows.
 
         Raises:
             DataError: something cannot be used; the error says where.
         """
-        rows = read_rows(source, offline=offline, example=_EXAMPLE)
-        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
+        rows = read_rows(source, offline=offline, example=_EXAMPLE, report=report)
+        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty, report=report)
 
     def document_of(self, example: Question) -> tuple[str, str]:
         """The context; questions are all alike."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import Row, read_rows
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import (
     Feature,
@@ -123,14 +123,16 @@ class ZeroShot(ReadingTask, ScoredTask):
         """The task where one of the labels is always right."""
         return self.model_copy(update={"none_logit": None})
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[TextWithLabels]:
+    def read(
+        self, source: str | Path, *, offline: bool = False, report: Report | None = None
+    ) -> Iterator[TextWithLabels]:
         """Read rows.
 
         Raises:
             DataError: something cannot be used; the error says where.
         """
-        rows = read_rows(source, offline=offline, example=_EXAMPLE)
-        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty)
+        rows = read_rows(source, offline=offline, example=_EXAMPLE, report=report)
+        yield from examples_of(rows, self._example, source=source, on_empty=self.on_empty, report=report)
 
     def document_of(self, example: TextWithLabels) -> tuple[str, str]:
         """The text and its right label."""

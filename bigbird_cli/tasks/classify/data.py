@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.find import is_left_out
 from bigbird_cli.files.streams import read_text
 from bigbird_cli.files.surrogates import check_text
@@ -56,7 +56,13 @@ class Columns:
 
 
 def read_examples(
-    source: str | Path, columns: Columns, problem: "Problem", *, on_empty: OnBad = "error", offline: bool = False
+    source: str | Path,
+    columns: Columns,
+    problem: "Problem",
+    *,
+    on_empty: OnBad = "error",
+    offline: bool = False,
+    report: Report | None = None,
 ) -> Iterator[LabelledText]:
     """Read rows, or a folder that has one subfolder of text files a label, one text after the other.
 
@@ -68,6 +74,7 @@ def read_examples(
         problem: what a label is.
         on_empty: "skip" leaves out what lacks a text or a label, and warns of their number.
         offline: never ask the network.
+        report: takes the errors of rows and files that cannot be used.
 
     Raises:
         DataError: something cannot be used, or a folder holds both kinds; the error says where.
@@ -81,7 +88,7 @@ def read_examples(
         for folder in folders:
             check_text(folder.name, "the folder's name, which is a label,", str(path))
         files = [file for folder in folders for file in sorted(folder.iterdir()) if _is_text(file)]
-        yield from examples_of(files, _labelled_file, source=path, on_empty=on_empty)
+        yield from examples_of(files, _labelled_file, source=path, on_empty=on_empty, report=report)
         return
 
     def example(row: Row) -> LabelledText:
@@ -96,8 +103,8 @@ def read_examples(
 
     pair = f', "{columns.pair}": ...' if columns.pair else ""
     written = f'{{"{columns.text}": ...{pair}, "{columns.label}": {problem.example_label}}}'
-    rows = read_rows(source, offline=offline, example=written)
-    yield from examples_of(rows, example, source=source, on_empty=on_empty)
+    rows = read_rows(source, offline=offline, example=written, report=report)
+    yield from examples_of(rows, example, source=source, on_empty=on_empty, report=report)
 
 
 def _labelled_file(file: Path) -> LabelledText:

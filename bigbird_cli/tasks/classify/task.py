@@ -19,7 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Combine
-from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
 from bigbird_cli.section import Names
 from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
 from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText, read_examples
@@ -136,7 +136,9 @@ class Classification(ReadingTask, ScoredTask):
             raise ValueError("the task has no labels yet: see fit_labels")
         return names
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[LabelledText]:
+    def read(
+        self, source: str | Path, *, offline: bool = False, report: Report | None = None
+    ) -> Iterator[LabelledText]:
         """Read rows, or a folder that has one subfolder of text files a label, see `tasks.classify.data`.
 
         Raises:
@@ -145,7 +147,7 @@ class Classification(ReadingTask, ScoredTask):
         columns = Columns(
             self.text_column, self.pair_column, self.label_column, self.id_column, separator=self.label_separator
         )
-        return read_examples(source, columns, self.kind, on_empty=self.on_empty, offline=offline)
+        return read_examples(source, columns, self.kind, on_empty=self.on_empty, offline=offline, report=report)
 
     def document_of(self, example: LabelledText) -> tuple[str, Label]:
         """The text and its label."""

@@ -8,24 +8,26 @@ import re
 import warnings
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data import conll
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, file_rows, is_empty, read_rows
-from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.errors import BigBirdWarning, DataError, Report
 from bigbird_cli.files.json import json_kind, parse_json
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import decode_bytes, text_lines
 from bigbird_cli.files.surrogates import check_values
 from bigbird_cli.tasks.base import examples_of, warn_of_empty
 from bigbird_cli.tasks.ner.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
+
+T = TypeVar("T")
 
 ROW_EXAMPLE = '{"tokens": ["Ada", "left"], "tags": ["B-PER", "O"]}'
 SPAN_EXAMPLE = '{"text": "Ada left", "entities": [{"start": 0, "end": 3, "type": "PER"}]}'
@@ -120,7 +122,12 @@ class _Notes:
 
 
 def read_examples(
-    source: str | Path, columns: Columns, *, on_empty: OnBad = "error", offline: bool = False
+    source: str | Path,
+    columns: Columns,
+    *,
+    on_empty: OnBad = "error",
+    offline: bool = False,
+    report: Report | None = None,
 ) -> Iterator[NERExample]:
     """Read texts with entities, one after the other.
 
@@ -134,12 +141,13 @@ def read_examples(
             annotated with, and "unsure", a list of [start, end].
         on_empty: "skip" leaves out rows without a text, words or tags, and warns of their number.
         offline: never ask the network.
+        report: takes the errors of rows, lines and documents that cannot be used.
 
     Raises:
         DataError: something is not as it should be; the error says where.
     """
     notes = _Notes()
-    for example, given in _examples(source, columns, notes, on_empty, offline=offline):
+    for example, given in _examples(source, columns, notes, on_empty, report, offline=offline):
         entities = _trimmed(given, example.text, notes)
         kept = outermost(entities)
         notes.n_overlapping += len(entities) - len(kept)
@@ -180,23 +188,24 @@ _Read = tuple[NERExample, list[GoldEntity]]
 
 
 def _examples(
-    source: str | Path, columns: Columns, notes: _Notes, on_empty: OnBad, *, offline: bool
+    source: str | Path, columns: Columns, notes: _Notes, on_empty: OnBad, report: Report | None, *, offline: bool
 ) -> Iterator[_Read]:
     if is_hub(source):
-        yield from _from_rows(read_rows(source, offline=offline, example=ROW_EXAMPLE), source, columns, notes, on_empty)
+        rows = read_rows(source, offline=offline, example=ROW_EXAMPLE, report=report)
+        yield from _from_rows(rows, source, columns, notes, on_empty, report)
         return
     files = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
     annotated = {_text_beside(file) for file in files if file.suffix == BRAT}
     for file in files:
         if file.suffix == BRAT:
-            yield _brat(file, notes)
+            yield _brat(file, notes, report)
         elif file.suffix == ".txt" and annotated:
             notes.n_unannotated += file not in annotated
         elif file.suffix in ROW_SUFFIXES or (file.suffix == ".tsv" and _holds_lists(file)):
-            rows = file_rows(file, ROW_EXAMPLE, source=source)
-            yield from _from_rows(rows, source, columns, notes, on_empty)
+            rows = file_rows(file, ROW_EXAMPLE, source=source, report=report)
+            yield from _from_rows(rows, source, columns, notes, on_empty, report)
         else:
-            yield from _from_conll(file, columns, notes, on_empty)
+            yield from _from_conll(file, columns, notes, on_empty, report)
 
 
 # rows
@@ -210,7 +219,12 @@ def _holds_lists(file: File) -> bool:
 
 
 def _from_rows(
-    rows: Iterable[Row], source: str | Path, columns: Columns, notes: _Notes, on_empty: OnBad
+    rows: Iterable[Row],
+    source: str | Path,
+    columns: Columns,
+    notes: _Notes,
+    on_empty: OnBad,
+    report: Report | None,
 ) -> Iterator[_Read]:
     rows = iter(rows)
     first = next(rows, None)
@@ -220,11 +234,11 @@ def _from_rows(
     word, tag = _word_and_tag(first, columns)
     if word is None or tag is None:
         make = partial(_row, columns=columns, notes=notes)
-        yield from examples_of(found, make, source=source, on_empty=on_empty)
+        yield from examples_of(found, make, source=source, on_empty=on_empty, report=report)
     else:
         join = partial(_sentence, word=word, tag=tag, notes=notes)
         sentences = _sentences(found, _column(first, None, SENTENCE_COLUMNS))
-        yield from examples_of(sentences, join, source=source, on_empty=on_empty)
+        yield from examples_of(sentences, join, source=source, on_empty=on_empty, report=report)
 
 
 def _row(row: Row, columns: Columns, notes: _Notes) -> _Read:
@@ -420,14 +434,14 @@ def _elsewhere(quoted: Any, text: str, start: int, end: int, where: str) -> Data
 # words with tags
 
 
-def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnBad) -> Iterator[_Read]:
+def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnBad, report: Report | None) -> Iterator[_Read]:
     word = _number(columns.words, "words_column")
     tag = _number(columns.tags, "tags_column")
     first: conll.Token | None = None
     tags: Counter[str] = Counter()
     empty: list[DataError] = []
     skip = None if on_empty == "error" else empty.append
-    for document in conll.file_sentences(file, word=word, tag=tag, on_empty=skip):
+    for document in conll.file_sentences(file, word=word, tag=tag, on_empty=skip, report=report):
         sentences = [
             tuple(zip(*((token.word, token.tag) for token in each), strict=True)) for each in document.sentences
         ]
@@ -440,7 +454,9 @@ def _from_conll(file: File, columns: Columns, notes: _Notes, on_empty: OnBad) ->
         first = first or document.sentences[0][0]
         for _, found in sentences:
             tags.update(found)
-        yield _joined([(words, tags) for words, tags in sentences], document.name, document.where, notes)
+        yield from _reported(
+            report, partial(_joined, [(words, tags) for words, tags in sentences], document.name, document.where, notes)
+        )
     warn_of_empty(len(empty), file.name)
     if first is not None:
         _reject_header(first, tags, file)
@@ -495,26 +511,40 @@ def _joined(sentences: Sequence[tuple[Sequence[str], Sequence[str]]], id_: str, 
 _FRAGMENTS = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 
 
-def _brat(annotations: File, notes: _Notes) -> _Read:
+def _brat(annotations: File, notes: _Notes, report: Report | None) -> _Read:
     """A text and the entities (lines T...) of the .ann file beside it."""
     text = _text_of(_text_beside(annotations))
     entities: list[GoldEntity] = []
     for number, line in enumerate(_text_of(annotations).split("\n"), start=1):
         if not line.startswith("T"):
             continue  # relations, events, attributes, notes
-        where = f"{annotations.name}:{number}"
-        cells = line.rstrip("\r").split("\t")
-        match = _FRAGMENTS.fullmatch(cells[1]) if len(cells) > 1 else None
-        if match is None:
-            raise DataError("this is no entity", where=where, fix="write T1<tab>PER 0 3<tab>Ada")
-        bounds = [int(number[:20]) for number in re.findall(r"\d+", match[2])]  # far beyond any text all the same
-        entity = _span([min(bounds), max(bounds), match[1]], text, where)
-        if len(bounds) > 2:
-            notes.n_in_pieces += 1
-        elif len(cells) > 2 and _flat(cells[2]) != _flat(text[entity.start : entity.end]):
-            raise _elsewhere(cells[2], text, entity.start, entity.end, where)
-        entities.append(entity)
+        entities += _reported(report, partial(_brat_entity, line, text, f"{annotations.name}:{number}", notes))
     return NERExample(Path(annotations.name).stem, text, where=annotations.name), entities
+
+
+def _brat_entity(line: str, text: str, where: str, notes: _Notes) -> GoldEntity:
+    cells = line.rstrip("\r").split("\t")
+    match = _FRAGMENTS.fullmatch(cells[1]) if len(cells) > 1 else None
+    if match is None:
+        raise DataError("this is no entity", where=where, fix="write T1<tab>PER 0 3<tab>Ada")
+    bounds = [int(number[:20]) for number in re.findall(r"\d+", match[2])]  # far beyond any text all the same
+    entity = _span([min(bounds), max(bounds), match[1]], text, where)
+    if len(bounds) > 2:
+        notes.n_in_pieces += 1
+    elif len(cells) > 2 and _flat(cells[2]) != _flat(text[entity.start : entity.end]):
+        raise _elsewhere(cells[2], text, entity.start, entity.end, where)
+    return entity
+
+
+def _reported(report: Report | None, make: Callable[[], T]) -> list[T]:
+    """What is made, as a list of one; none where it cannot be, and `report` takes the error."""
+    try:
+        return [make()]
+    except DataError as error:
+        if report is None:
+            raise
+        report(error)
+        return []
 
 
 def _text_beside(annotations: File) -> File:

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import IGNORED
-from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, nearest
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
 from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
@@ -152,7 +152,7 @@ class NamedEntities(ReadingTask, ScoredTask):
             raise ValueError("the task has no labels yet: see fit_labels")
         return tag_names(self.labels, self.scheme)
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[NERExample]:
+    def read(self, source: str | Path, *, offline: bool = False, report: Report | None = None) -> Iterator[NERExample]:
         """Read CoNLL, rows or brat, see `tasks.ner.entities.read_examples`.
 
         Raises:
@@ -166,7 +166,7 @@ class NamedEntities(ReadingTask, ScoredTask):
             names=self.tags,
             partial=self.partial,
         )
-        return read_examples(source, columns, on_empty=self.on_empty, offline=offline)
+        return read_examples(source, columns, on_empty=self.on_empty, offline=offline, report=report)
 
     def document_of(self, example: NERExample) -> tuple[str, str]:
         """The text; all are alike."""

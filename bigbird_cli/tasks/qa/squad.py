@@ -12,7 +12,7 @@ import numpy as np
 
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.json import json_kind
 from bigbird_cli.tasks.base import warn_of_empty
 
@@ -73,6 +73,7 @@ def iterate_examples(
     on_bad_answer: OnBad = "error",
     on_empty: OnBad = "error",
     offline: bool = False,
+    report: Report | None = None,
 ) -> Generator[QAExample, None, int]:
     """Read questions one after the other; of a file of any size one row is held, of SQuAD JSON one article.
 
@@ -84,6 +85,7 @@ def iterate_examples(
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
         on_empty: "skip" leaves out questions that are empty, or on an empty context, and warns of their number.
         offline: a name of the hub is an error, and nothing is looked up.
+        report: takes the errors of questions that cannot be used; ids are then not compared.
 
     Yields:
         The examples in order.
@@ -98,22 +100,31 @@ def iterate_examples(
     seen = array("q")  # a number for each id: of millions of ids, these take little memory
     n_bad = 0
     n_empty = 0
-    first_bad: _BadAnswer | None = None
-    for row in _rows(source, offline=offline):
-        if isinstance(row, EmptyValue):
-            if on_empty == "error":
-                raise row
+    first_bad: BadAnswer | None = None
+    n_read = 0
+    for row in _rows(source, offline=offline, report=report):
+        n_read += 1
+        if isinstance(row, EmptyValue) and on_empty == "skip":
             n_empty += 1
             continue
         try:
+            if isinstance(row, DataError):
+                raise row
             answers = _answers(row.fields, row.context, row.where)
-        except _BadAnswer as error:
-            n_bad += 1
-            first_bad = first_bad or error
+        except DataError as error:
+            if isinstance(error, BadAnswer) and (report is None or on_bad_answer == "skip"):
+                n_bad += 1
+                first_bad = first_bad or error
+            elif report is None:
+                raise
+            else:
+                report(error)
             continue
         if first_bad is None or on_bad_answer == "skip":  # after an error the others are only counted
             seen.append(hash(row.id))
             yield QAExample(row.id, row.question, row.context, answers, row.where)
+    if report is not None and n_read:
+        return n_bad
     if first_bad is not None and on_bad_answer == "error":
         more = f" ({n_bad - 1} more questions of this file have such answers)" if n_bad > 1 else ""
         raise DataError(first_bad.problem + more, where=first_bad.where, fix=first_bad.fix)
@@ -145,12 +156,12 @@ def _reject_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str,
 def _is_good(row: "_Row") -> bool:
     try:
         _answers(row.fields, row.context, row.where)
-    except _BadAnswer:
+    except BadAnswer:
         return False
     return True
 
 
-class _BadAnswer(DataError):
+class BadAnswer(DataError):
     """An answer that is not where it is said to be: the one error that may be skipped."""
 
 
@@ -163,28 +174,47 @@ class _Row:
     where: str
 
 
-def _rows(source: str | Path, *, offline: bool) -> Iterator[_Row | EmptyValue]:
-    for row in read_rows(source, offline=offline, example=_ROW):
+def _rows(source: str | Path, *, offline: bool, report: Report | None = None) -> Iterator[_Row | DataError]:
+    """Questions; or, in their turn, the errors of those that cannot be used."""
+    for row in read_rows(source, offline=offline, example=_ROW, report=report):
         if "paragraphs" in row.fields:
             yield from _article(row)
         elif row.where == row.file and not row.fields.keys() & {"context", "question"}:
             raise DataError('an object without "data" is not a set of questions', where=row.where, fix=SHAPE_HINT)
         else:
-            yield _row(row.fields, row.fields, row.file, row.where, row.key)
+            yield _row_or_error(row.fields, row.fields, row.file, row.where, row.key)
 
 
-def _article(row: Row) -> Iterator[_Row | EmptyValue]:
+def _article(row: Row) -> Iterator[_Row | DataError]:
     """The questions of an entry of SQuAD's JSON."""
-    for p, paragraph in enumerate(_field(row.fields, "paragraphs", list, row.where)):
+    try:
+        paragraphs = _field(row.fields, "paragraphs", list, row.where)
+    except DataError as error:
+        yield error
+        return
+    for p, paragraph in enumerate(paragraphs):
         where = f"{row.where}.paragraphs[{p}]"
-        if not isinstance(paragraph, dict):
-            raise DataError(f"this is {json_kind(paragraph)}, not an object", where=where, fix=SHAPE_HINT)
-        _field(paragraph, "context", str | None, where)
-        for q, qa in enumerate(_field(paragraph, "qas", list, where)):
+        try:
+            if not isinstance(paragraph, dict):
+                raise DataError(f"this is {json_kind(paragraph)}, not an object", where=where, fix=SHAPE_HINT)
+            _field(paragraph, "context", str | None, where)
+            asked = _field(paragraph, "qas", list, where)
+        except DataError as error:
+            yield error
+            continue
+        for q, qa in enumerate(asked):
             inner = f"{where}.qas[{q}]"
-            if not isinstance(qa, dict):
-                raise DataError(f"this is {json_kind(qa)}, not an object", where=inner, fix=SHAPE_HINT)
-            yield _row(qa, paragraph, row.file, inner, f"{row.key}.paragraphs[{p}].qas[{q}]")
+            if isinstance(qa, dict):
+                yield _row_or_error(qa, paragraph, row.file, inner, f"{row.key}.paragraphs[{p}].qas[{q}]")
+            else:
+                yield DataError(f"this is {json_kind(qa)}, not an object", where=inner, fix=SHAPE_HINT)
+
+
+def _row_or_error(*of_row: Any) -> _Row | DataError:
+    try:
+        return _row(*of_row)
+    except DataError as error:
+        return error
 
 
 def _row(
@@ -280,7 +310,7 @@ def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
     if start is not None and (isinstance(start, bool) or not isinstance(start, int)):
         raise DataError(f'"answer_start" is {json_kind(start)}, not a whole number', where=where, fix=SHAPE_HINT)
     if not text.strip():
-        raise _BadAnswer("an answer has no text", where=where, fix="leave it out" + _OR_SKIP)
+        raise BadAnswer("an answer has no text", where=where, fix="leave it out" + _OR_SKIP)
     if start is None:
         return _found(text, context, where)
     if start >= 0 and context.startswith(text, start):
@@ -292,7 +322,7 @@ def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
         fix = "the answer stands nowhere in the context: correct its text"
     else:
         fix = f"correct answer_start: the nearest place where it stands is {nearest}"
-    raise _BadAnswer(
+    raise BadAnswer(
         f"the answer {text!r} is not at character {start} of its context; {found}", where=where, fix=fix + _OR_SKIP
     )
 
@@ -305,7 +335,7 @@ def _found(text: str, context: str, where: str) -> GoldAnswer:
     count = context.count(text)
     if count != 1:
         how_often = "nowhere" if not count else f"{count} times"
-        raise _BadAnswer(
+        raise BadAnswer(
             f"the answer {text!r} has no answer_start and stands {how_often} in its context",
             where=where,
             fix="add answer_start" + _OR_SKIP,

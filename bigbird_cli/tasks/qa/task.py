@@ -14,7 +14,7 @@ from pydantic import Field
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.choices import OnBad
-from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.errors import BigBirdWarning, DataError, Report
 from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import encoding, scores
@@ -76,14 +76,14 @@ class QuestionAnswering(ReadingTask, ScoredTask):
     """Share of the windows without the answer that training keeps, the same ones in every epoch. A question that the
     document does not answer keeps one at least."""
 
-    def read(self, source: str | Path, *, offline: bool = False) -> Iterator[QAExample]:
+    def read(self, source: str | Path, *, offline: bool = False, report: Report | None = None) -> Iterator[QAExample]:
         """Read SQuAD v1/v2 JSON or flat rows, one question after the other, see `tasks.qa.squad.iterate_examples`.
 
         Raises:
             DataError: the file cannot be used; the error says where.
         """
         n_skipped = yield from iterate_examples(
-            source, on_bad_answer=self.on_bad_answer, on_empty=self.on_empty, offline=offline
+            source, on_bad_answer=self.on_bad_answer, on_empty=self.on_empty, offline=offline, report=report
         )
         if n_skipped:
             warnings.warn(
