@@ -53,6 +53,7 @@ _HOMES = {
     "train_tokenizer": "bigbird_cli.api",
     "Document": "bigbird_cli.text.documents",
     "Request": "bigbird_cli.api",
+    "init": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "convert": "bigbird_cli.api",

@@ -32,6 +32,9 @@ Positions = Literal["tile", "interpolate"]
 TrainingCommand = Literal["pretrain", "finetune"]
 """The commands that train, each with a schema of its own."""
 
+TaskName = Literal["qa", "ner", "classify", "multiple_choice", "zero_shot", "mlm", "causal"]
+"""The tasks that recipes train."""
+
 ScheduleShape = Literal["linear", "cosine", "constant"]
 """How the learning rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
+    from bigbird_cli.api.drafting import Draft as Draft
+    from bigbird_cli.api.drafting import init as init
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
@@ -59,6 +61,7 @@ _HOMES = {
     "ClassifyResult": "bigbird_cli.api._classify",
     "DEFAULT_NER_MODEL": "bigbird_cli.api.reader",
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reader",
+    "Draft": "bigbird_cli.api.drafting",
     "FailedItem": "bigbird_cli.api._former",
     "FailedRecord": "bigbird_cli.api.requests",
     "NERRecord": "bigbird_cli.api._ner",
@@ -87,6 +90,7 @@ _HOMES = {
     "entities": "bigbird_cli.api._former",
     "entity_types": "bigbird_cli.api._ner",
     "finetune": "bigbird_cli.api.training",
+    "init": "bigbird_cli.api.drafting",
     "inspect_model": "bigbird_cli.api.conversion",
     "ner": "bigbird_cli.api._ner",
     "ner_all": "bigbird_cli.api._ner",

@@ -75,6 +75,8 @@ def workshop(
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     for part in ("train", "dev"):
         write_squad(tmp_path / "data" / f"{part}.json")
+    opinions = "".join(f'"it was a film of {n} hours",{("good", "bad")[n % 2]}\n' for n in range(20))
+    (tmp_path / "reviews.csv").write_text("text,label\n" + opinions)
     (tmp_path / "new.csv").write_text('id,text\n1,"Ada lit the lamp, again."\n')
     (tmp_path / "texts.jsonl").write_text(json.dumps({"text": ARTICLE, "id": 1}) + "\n")
     (tmp_path / "recipes").mkdir()
