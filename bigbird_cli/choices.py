@@ -43,3 +43,6 @@ OnBad = Literal["error", "skip"]
 
 DocumentsAre = Literal["file", "line", "paragraph"]
 """What of a plain text file is one document."""
+
+ScoredTaskName = Literal["qa", "ner", "classify", "multiple_choice", "zero_shot"]
+"""The tasks whose predictions are measured against gold."""

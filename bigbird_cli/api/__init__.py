@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api.conversion import inspect_model as inspect_model
     from bigbird_cli.api.drafting import Draft as Draft
     from bigbird_cli.api.drafting import init as init
+    from bigbird_cli.api.evaluating import Evaluation as Evaluation
+    from bigbird_cli.api.evaluating import evaluate as evaluate
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
@@ -62,6 +64,7 @@ _HOMES = {
     "DEFAULT_NER_MODEL": "bigbird_cli.api.reader",
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reader",
     "Draft": "bigbird_cli.api.drafting",
+    "Evaluation": "bigbird_cli.api.evaluating",
     "FailedItem": "bigbird_cli.api._former",
     "FailedRecord": "bigbird_cli.api.requests",
     "NERRecord": "bigbird_cli.api._ner",
@@ -89,6 +92,7 @@ _HOMES = {
     "convert": "bigbird_cli.api.conversion",
     "entities": "bigbird_cli.api._former",
     "entity_types": "bigbird_cli.api._ner",
+    "evaluate": "bigbird_cli.api.evaluating",
     "finetune": "bigbird_cli.api.training",
     "init": "bigbird_cli.api.drafting",
     "inspect_model": "bigbird_cli.api.conversion",

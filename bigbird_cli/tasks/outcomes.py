@@ -8,9 +8,10 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
+from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
 
 from bigbird_cli.scoring import Metric, Tally, mean_of, share
 
@@ -69,6 +70,9 @@ class Outcomes(ABC, Generic[O]):
     record: ClassVar[Any]
     """The type of a record."""
 
+    metric: ClassVar[str]
+    """The score that is given by length and position too."""
+
     def __init__(self, records: Sequence[O]) -> None:
         self.records = list(records)
 
@@ -88,8 +92,11 @@ class Outcomes(ABC, Generic[O]):
         """By what they say, probabilities (M,) that were given, and bool (M,) whether it is so."""
         return {}
 
-    def by_position(self) -> list[tuple[str, Tally]]:
-        """The same by where in its document stands what was to be found; nothing where that is nowhere."""
+    def by_position(self) -> list[tuple[str, int, Tally]]:
+        """Parts of documents, how much was to be found there, and its tally, whose first score is meant.
+
+        Nothing where what is to be found stands nowhere.
+        """
         return []
 
     def by_name(self) -> dict[str, list[NameScores]]:
@@ -169,6 +176,7 @@ class LabelOutcomes(Outcomes[LabelOutcome]):
 
     kind = "label"
     record = LabelOutcome
+    metric = "accuracy"
 
     def names(self) -> list[str]:
         found = {record["gold"] for record in self.records}

@@ -78,6 +78,7 @@ def workshop(
     opinions = "".join(f'"it was a film of {n} hours",{("good", "bad")[n % 2]}\n' for n in range(20))
     (tmp_path / "reviews.csv").write_text("text,label\n" + opinions)
     (tmp_path / "new.csv").write_text('id,text\n1,"Ada lit the lamp, again."\n')
+    (tmp_path / "colours.csv").write_text("text,colour\nthe sea,blue\nthe lamp,red\nthe sea of stone,blue\n")
     (tmp_path / "texts.jsonl").write_text(json.dumps({"text": ARTICLE, "id": 1}) + "\n")
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "squad.yaml").write_text(yaml.safe_dump(RECIPE))

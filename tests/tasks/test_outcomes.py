@@ -137,7 +137,7 @@ def test_questions_stand_where_their_answer_begins_and_share_their_document() ->
     outcomes = answers(np.random.default_rng(0))
     assert isinstance(outcomes, QAOutcomes)
     n_known = sum(bool(record["gold"]) for record in outcomes.records)
-    assert sum(len(tally) for _, tally in outcomes.by_position()) == n_known
+    assert sum(n for _, n, _ in outcomes.by_position()) == n_known
     assert len({record["document"] for record in outcomes.records}) == N // 2
 
 
@@ -146,9 +146,9 @@ def test_recall_is_counted_where_entities_stand() -> None:
     far = {**entity, "start": 90, "end": 93}
     about = {"id": "a", "document": 0, "tokens": 9, "windows": 1, "right": False, "characters": 100}
     outcomes = NEROutcomes([{**about, "gold": [entity, far], "predicted": [entity]}])  # type: ignore[typeddict-item]
-    assert [(name, tally.scores()) for name, tally in outcomes.by_position()] == [
-        ("0-20 %", {"recall": 100.0}),
-        ("80-100 %", {"recall": 0.0}),
+    assert [(name, n, tally.scores()) for name, n, tally in outcomes.by_position()] == [
+        ("0-20 %", 1, {"recall": 100.0}),
+        ("80-100 %", 1, {"recall": 0.0}),
     ]
 
 

@@ -23,6 +23,7 @@ class LabelsOutcomes(Outcomes[LabelsOutcome]):
 
     kind = "labels"
     record = LabelsOutcome
+    metric = "f1_micro"
 
     def names(self) -> list[str]:
         """All labels of the model."""
@@ -88,6 +89,7 @@ class NumberOutcomes(Outcomes[NumberOutcome]):
 
     kind = "number"
     record = NumberOutcome
+    metric = "mse"
 
     def tally(self, names: Sequence[str] | None = None) -> Tally:
         """Scores pearson, mse and mean_absolute_error, from sums of powers."""

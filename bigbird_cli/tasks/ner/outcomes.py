@@ -6,9 +6,10 @@ character with a gold one; each gold entity is found once, and each found one is
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
 
 from bigbird_cli.scoring import Metric, Tally, mean_of, share
 from bigbird_cli.tasks.ner.decoding import NERPrediction
@@ -60,6 +61,7 @@ class NEROutcomes(Outcomes[NEROutcome]):
 
     kind = "entities"
     record = NEROutcome
+    metric = "f1"
 
     def names(self) -> list[str]:
         """Types of gold or found entities."""
@@ -96,7 +98,7 @@ class NEROutcomes(Outcomes[NEROutcome]):
             is_right += [_span(each) in gold for each in record["predicted"]]
         return {"entity": (numbers_of(scores), np.array(is_right, dtype=bool))}
 
-    def by_position(self) -> list[tuple[str, Tally]]:
+    def by_position(self) -> list[tuple[str, int, Tally]]:
         """How many of the gold entities are found, by where they stand in their document."""
         n_parts = len(position_names())
         counts = np.zeros((len(self.records), 2 * n_parts))
@@ -107,7 +109,7 @@ class NEROutcomes(Outcomes[NEROutcome]):
                 row[part] += 1
                 row[n_parts + part] += _span(entity) in found
         return [
-            (name, Tally(counts, {"recall": mean_of(n_parts + part, of=part)}))
+            (name, int(counts[:, part].sum()), Tally(counts, {"recall": mean_of(n_parts + part, of=part)}))
             for part, name in enumerate(position_names())
             if counts[:, part].any()
         ]

@@ -1,9 +1,9 @@
 """What became of questions: their gold answers, what was answered, and how far it agrees by SQuAD's measures."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
+from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
 
 from bigbird_cli.scoring import Tally, mean_of
 from bigbird_cli.tasks.outcomes import Outcome, Outcomes, about, first_with, numbers_of, position_names, position_of
@@ -45,6 +45,7 @@ class QAOutcomes(Outcomes[QAOutcome]):
 
     kind = "answer"
     record = QAOutcome
+    metric = "f1"
 
     def tally(self, names: Sequence[str] | None = None) -> Tally:
         """Scores exact_match and f1; where questions have no answer, also those of questions that have, and that not.
@@ -57,7 +58,7 @@ class QAOutcomes(Outcomes[QAOutcome]):
         f1 = numbers_of(record["f1"] for record in self.records)
         has = self._has_answer().astype(np.float64)
         counts = np.column_stack([np.ones(len(f1)), exact, f1, has, exact * has, f1 * has, 1 - has, exact * (1 - has)])
-        metrics = {"exact_match": mean_of(1), "f1": mean_of(2)}
+        metrics = {"f1": mean_of(2), "exact_match": mean_of(1)}
         if not has.all():
             metrics |= {
                 "has_answer_exact_match": mean_of(4, of=3),
@@ -79,14 +80,18 @@ class QAOutcomes(Outcomes[QAOutcome]):
             found["no answer"] = (numbers_of(record["no_answer_score"] for record in self.records), ~has)
         return found
 
-    def by_position(self) -> list[tuple[str, Tally]]:
+    def by_position(self) -> list[tuple[str, int, Tally]]:
         """Questions by where their first gold answer begins in the document; those without one are in none."""
         tally = self.tally()
         rows: list[list[int]] = [[] for _ in position_names()]
         for i, record in enumerate(self.records):
             if record["gold"]:
                 rows[position_of(min(each["start"] for each in record["gold"]), record["characters"])].append(i)
-        return [(name, tally.of(found)) for name, found in zip(position_names(), rows, strict=True) if found]
+        return [
+            (name, len(found), tally.of(found).by([self.records[i]["document"] for i in found]))
+            for name, found in zip(position_names(), rows, strict=True)
+            if found
+        ]
 
     def gold(self, record: QAOutcome) -> str:
         return record["gold"][0]["text"] if record["gold"] else "no answer"

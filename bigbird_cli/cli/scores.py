@@ -1,0 +1,197 @@
+"""Evaluations drawn for reading: scores with their intervals, tables, bars, and a confusion matrix."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bigbird_cli.cli.console import Output
+from bigbird_cli.messages import shortened, visible
+
+if TYPE_CHECKING:
+    from bigbird_cli.api.evaluating import Evaluation, Part
+    from bigbird_cli.scoring import Reliability
+    from bigbird_cli.tasks.outcomes import Confusion, NameScores
+
+BAR = 20
+"""Characters of a bar of 100 %."""
+
+PIPE = 1_000
+"""Characters of a line where nobody sees where it ends."""
+
+MOST_NAMES = 40
+"""Labels or types in a table; of more, the most frequent ones."""
+
+WIDEST_MATRIX = 12
+"""Labels of a confusion matrix that is drawn; of more, the pairs that are confused most are listed."""
+
+MOST_PAIRS = 8
+
+
+class Scores:
+    """Draws on standard output; in a pipe without colour, and no line is cut or broken."""
+
+    def __init__(self) -> None:
+        self.out = Output(highlight=False, markup=False, emoji=False)
+        if not self.out.is_terminal:
+            self.out.width = PIPE
+
+    def heading(self, text: str) -> None:
+        """Begin a part."""
+        self.out.print()
+        self.out.print(Text(visible(text), style="bold"))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[RenderableType]]) -> None:
+        """Draw rows; a column whose name begins with < stands to the left, others to the right."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(columns))
+        table.add_column()
+        for name in columns:
+            is_left = name.startswith("<")
+            table.add_column(
+                name.removeprefix("<"), justify="left" if is_left else "right", no_wrap=not is_left, overflow="fold"
+            )
+        for row in rows:
+            table.add_row("", *row)
+        self.out.print(table)
+
+
+def show_evaluation(evaluation: "Evaluation") -> None:
+    """Draw all that an evaluation tells."""
+    draw = Scores()
+    counts = [f"{evaluation['examples']:,} examples"]
+    if evaluation["documents"] < evaluation["examples"]:
+        counts.append(f"{evaluation['documents']:,} documents")
+    counts.append(f"{evaluation['tokens']:,} tokens")
+    draw.out.print(Text(shortened(f"{evaluation['model']} on {evaluation['data']}"), style="bold"))
+    draw.out.print(Text(f"{evaluation['task']} · {' · '.join(counts)}", style="dim"))
+    _show_scores(draw, evaluation)
+    _show_parts(draw, "by length of the document", evaluation["by_length"])
+    _show_parts(draw, "by position in the document", evaluation["by_position"])
+    for how, names in evaluation["by_name"].items():
+        _show_names(draw, how, names)
+    if "confusion" in evaluation:
+        _show_confusion(draw, evaluation["confusion"])
+    for what, table in evaluation["calibration"].items():
+        show_reliability(draw, what, table)
+    if evaluation["mistakes"]:
+        draw.heading("surest mistakes")
+        rows = [
+            [f"{each['score']:.2f}", *map(shortened, (each["predicted"], each["gold"], each["id"]))]
+            for each in evaluation["mistakes"]
+        ]
+        draw.table(("score", "<predicted", "<gold", "<id"), rows)
+
+
+def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:
+    """The scores, the task's own first; what is given by length or name stands in tables of its own."""
+    scores, spans, first = evaluation["scores"], evaluation["intervals"], evaluation["metric"]
+    of_names = {each["name"] for names in evaluation["by_name"].values() for each in names}
+    shown = [name for name in scores if not name.endswith("_tokens") and not _ends_with(name, of_names)]
+    rows = []
+    for name in sorted(shown, key=lambda name: (name != first, name not in spans)):
+        low, high = spans.get(name, (None, None))
+        interval = "" if low is None else f"{low:.1f} – {high:.1f}"
+        value = f"{scores[name]:,.0f}" if scores[name].is_integer() and low is None else f"{scores[name]:.2f}"
+        rows.append((Text(name.replace("_", " "), style="bold" if name == first else ""), value, interval))
+    draw.out.print()
+    draw.table(("<", "", "95 %" if spans else ""), rows)
+
+
+def _ends_with(name: str, of_names: set[str]) -> bool:
+    kind, _, rest = name.partition("_")
+    return kind in ("precision", "recall", "f1", "total") and rest in of_names
+
+
+def _show_parts(draw: Scores, title: str, parts: "Sequence[Part]") -> None:
+    if not parts:
+        return
+    draw.heading(title)
+    metric = parts[0]["metric"].replace("_", " ")
+    is_share = metric != "mse"
+    rows = [
+        (
+            part["name"],
+            f"{part['examples']:,}",
+            f"{part['score']:.1f}" if is_share else f"{part['score']:.4g}",
+            f"{part['low']:.1f} – {part['high']:.1f}" if is_share else f"{part['low']:.4g} – {part['high']:.4g}",
+            bar(part["score"]) if is_share else "",
+        )
+        for part in parts
+    ]
+    draw.table(("<", "number", metric, "95 %", "<"), rows)
+
+
+def _show_names(draw: Scores, how: str, names: "Sequence[NameScores]") -> None:
+    draw.heading(how)
+    shown = sorted(names, key=lambda each: -each["total"])[:MOST_NAMES]
+    rows: list[list[RenderableType]] = [
+        [
+            shortened(each["name"]),
+            *(f"{value:.1f}" for value in (each["precision"], each["recall"], each["f1"])),
+            f"{each['total']:,}",
+            f"{each['predicted']:,}",
+            bar(each["f1"]),
+        ]
+        for each in sorted(shown, key=lambda each: each["name"])
+    ]
+    draw.table(("<", "precision", "recall", "f1", "gold", "predicted", "<f1"), rows)
+    if len(names) > len(shown):
+        draw.out.print(Text(f"  and {len(names) - len(shown):,} more, less frequent", style="dim"))
+
+
+def _show_confusion(draw: Scores, confusion: "Confusion") -> None:
+    labels, counts = confusion["labels"], confusion["counts"]
+    if len(labels) > WIDEST_MATRIX:
+        pairs = {
+            (gold, predicted): count
+            for gold, row in zip(labels, counts, strict=True)
+            for predicted, count in zip(labels, row, strict=True)
+            if count and gold != predicted
+        }
+        draw.heading("confused most")
+        most = sorted(pairs, key=lambda pair: -pairs[pair])[:MOST_PAIRS]
+        draw.table(("times", "<gold", "<predicted"), [[f"{pairs[pair]:,}", *map(shortened, pair)] for pair in most])
+        return
+    draw.heading("confusion matrix: a row for each gold label, a column for each predicted one")
+    rows: list[list[str | Text]] = []
+    for i, (label, row) in enumerate(zip(labels, counts, strict=True)):
+        total = max(1, sum(row))
+        cells = [
+            Text(
+                f"{count:,}",
+                style="bold green" if i == j else "red" if count / total >= 0.1 else "dim" if not count else "",
+            )
+            for j, count in enumerate(row)
+        ]
+        rows.append([f"{i + 1}", shortened(label), *cells])
+    draw.table(("", "<", *(f"{i + 1}" for i in range(len(labels)))), rows)
+
+
+def show_reliability(draw: Scores, what: str, table: "Reliability") -> None:
+    """Draw a reliability table, with the calibration error above it."""
+    draw.heading(f"calibration of the {what}: expected error {table['error']:.1f} %")
+    rows = [
+        (
+            f"{each['low']:.1f} – {each['high']:.1f}",
+            f"{each['count']:,}",
+            f"{each['confidence']:.2f}",
+            f"{each['right']:.2f}",
+            _compared(each["confidence"], each["right"]),
+        )
+        for each in table["bins"]
+    ]
+    draw.table(("score", "number", "mean score", "right", "<"), rows)
+
+
+def _compared(confidence: float, right: float) -> Text:
+    """A bar of what is right, in which a stroke stands at the mean score."""
+    filled, at = round(BAR * right), min(BAR - 1, int(BAR * confidence))
+    line = Text(("█" * filled).ljust(BAR, "·"), style="green" if abs(confidence - right) < 0.1 else "yellow")
+    return line[:at] + Text("│", style="bold") + line[at + 1 :]
+
+
+def bar(value: float) -> Text:
+    """A bar of a share in percent."""
+    return Text("█" * round(BAR * max(0.0, value) / 100), style="cyan")
