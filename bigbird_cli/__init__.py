@@ -56,6 +56,7 @@ _HOMES = {
     "init": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
+    "compare": "bigbird_cli.api",
     "evaluate": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "inspect_model": "bigbird_cli.api",

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api._select import SelectResult as SelectResult
     from bigbird_cli.api._select import select as select
     from bigbird_cli.api._select import select_all as select_all
+    from bigbird_cli.api.comparing import ComparedModels as ComparedModels
+    from bigbird_cli.api.comparing import compare as compare
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ClassifyRecord": "bigbird_cli.api._classify",
     "ClassifyResult": "bigbird_cli.api._classify",
+    "ComparedModels": "bigbird_cli.api.comparing",
     "DEFAULT_NER_MODEL": "bigbird_cli.api.reader",
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reader",
     "Draft": "bigbird_cli.api.drafting",
@@ -88,6 +91,7 @@ _HOMES = {
     "classes": "bigbird_cli.api._former",
     "classify": "bigbird_cli.api._classify",
     "classify_all": "bigbird_cli.api._classify",
+    "compare": "bigbird_cli.api.comparing",
     "compare_models": "bigbird_cli.api.conversion",
     "convert": "bigbird_cli.api.conversion",
     "entities": "bigbird_cli.api._former",

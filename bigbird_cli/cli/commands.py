@@ -16,6 +16,7 @@ from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.cache import cache
 from bigbird_cli.cli.classify import classify
+from bigbird_cli.cli.compare import compare
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.evaluate import evaluate
 from bigbird_cli.cli.init import init
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (qa, ner, classify, select, tokenize, init, pretrain, finetune, evaluate, convert, cache):
+for command in (qa, ner, classify, select, tokenize, init, pretrain, finetune, evaluate, compare, convert, cache):
     app.command(cls=Command)(guarded(command))
 
 Shell = Literal["auto", "bash", "zsh", "fish", "powershell", "pwsh"]

@@ -11,6 +11,7 @@ from bigbird_cli.cli.console import Output
 from bigbird_cli.messages import shortened, visible
 
 if TYPE_CHECKING:
+    from bigbird_cli.api.comparing import ComparedModels
     from bigbird_cli.api.evaluating import Evaluation, Part
     from bigbird_cli.scoring import Reliability
     from bigbird_cli.tasks.outcomes import Confusion, NameScores
@@ -82,6 +83,42 @@ def show_evaluation(evaluation: "Evaluation") -> None:
             for each in evaluation["mistakes"]
         ]
         draw.table(("score", "<predicted", "<gold", "<id"), rows)
+
+
+def show_comparison(compared: "ComparedModels", *, most: int) -> None:
+    """Draw how two models differ, and the examples that changed most."""
+    draw = Scores()
+    draw.out.print(Text.assemble(("A  ", "bold"), shortened(compared["a"])))
+    draw.out.print(Text.assemble(("B  ", "bold"), shortened(compared["b"])))
+    counts = f"{compared['examples']:,} examples · {compared['documents']:,} documents"
+    draw.out.print(Text(f"{counts} · {shortened(compared['data'])}" if compared["data"] else counts, style="dim"))
+    draw.out.print()
+    rows = [
+        (
+            each["name"].replace("_", " "),
+            f"{each['a']:.2f}",
+            f"{each['b']:.2f}",
+            Text(f"{each['difference']:+.2f}", style="bold" if each["significant"] else ""),
+            f"{each['low']:+.1f} – {each['high']:+.1f}",
+            f"{each['p']:.4f}",
+            Text("significant" if each["significant"] else "", style="green"),
+        )
+        for each in compared["scores"]
+    ]
+    draw.table(("<", "A", "B", "B - A", "95 %", "p", "<"), rows)
+    n_same = compared["examples"] - compared["better_a"] - compared["better_b"]
+    draw.heading(
+        f"A is better on {compared['better_a']:,} examples, B on {compared['better_b']:,}; on {n_same:,} they are equal"
+    )
+    shown = sorted(compared["changes"], key=lambda change: -abs(change["difference"]))[:most]
+    changed = [
+        [change["better"].upper(), *map(shortened, (change["a"], change["b"], change["gold"], change["id"]))]
+        for change in shown
+    ]
+    if changed:
+        draw.table(("<better", "<A", "<B", "<gold", "<id"), changed)
+    if len(compared["changes"]) > len(shown):
+        draw.out.print(Text(f"  and {len(compared['changes']) - len(shown):,} more; --json lists all", style="dim"))
 
 
 def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:

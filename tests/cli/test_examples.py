@@ -14,6 +14,7 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
+import bigbird_cli as bb
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.cli import app
@@ -88,6 +89,9 @@ def workshop(
     (tmp_path / "novels" / "a.txt").write_text(ARTICLE * 4)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "ner").symlink_to(tiny_ner_model)
+    (tmp_path / "runs" / "qa").symlink_to(tiny_qa_model)
+    for name in ("answers.jsonl", "others.jsonl"):
+        bb.evaluate(tiny_qa_model, tmp_path / "data" / "dev.json", predictions=tmp_path / name)
     (tmp_path / "runs" / "classify").symlink_to(tiny_classify_model)
     write_bert(tmp_path / "models" / "minilm")
     draw = random.Random(0)
