@@ -169,18 +169,26 @@ class ZeroShotResult(Result[Match, ClassifyRecord]):
 
 @overload
 def classify(
-    text: str | Document, *, model: str | Path | None = ..., **options: Unpack[ClassifyOptions]
+    text: str | Document,
+    *,
+    model: str | Path | None = ...,
+    encoding: str | None = ...,
+    **options: Unpack[ClassifyOptions],
 ) -> ClassifyRecord: ...
 @overload
 def classify(
-    text: Path, *, model: str | Path | None = ..., **options: Unpack[ClassifyOptions]
+    text: Path, *, model: str | Path | None = ..., encoding: str | None = ..., **options: Unpack[ClassifyOptions]
 ) -> ClassifyRecord | list[ClassifyRecord | FailedRecord]: ...
 @overload
 def classify(
-    text: Several, *, model: str | Path | None = ..., **options: Unpack[ClassifyOptions]
+    text: Several, *, model: str | Path | None = ..., encoding: str | None = ..., **options: Unpack[ClassifyOptions]
 ) -> list[ClassifyRecord | FailedRecord]: ...
 def classify(
-    text: Source | Several, *, model: str | Path | None = None, **options: Unpack[ClassifyOptions]
+    text: Source | Several,
+    *,
+    model: str | Path | None = None,
+    encoding: str | None = None,
+    **options: Unpack[ClassifyOptions],
 ) -> ClassifyRecord | list[ClassifyRecord | FailedRecord]:
     """Classify one document, or several.
 
@@ -189,6 +197,7 @@ def classify(
             these. A string is always a text.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub; with labels, None is
             classify-mini.
+        encoding: of files of plain text, HTML and rows, such as "cp1252"; None for UTF-8.
         **options: see ClassifyOptions and ReadingOptions.
 
     Returns:
@@ -198,7 +207,7 @@ def classify(
         BigBirdError: a single document failed; among several, the failed ones are records with an "error".
     """
     results: list[ClassifyResult | ZeroShotResult] = [
-        *classify_all(inputs_of(text, argument="text"), model=model, **options)
+        *classify_all(inputs_of(text, argument="text", encoding=encoding), model=model, **options)
     ]
     if len(results) == 1 and is_single(text):
         return results[0].record()

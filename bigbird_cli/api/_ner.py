@@ -125,15 +125,23 @@ class NERResult(Result[NERPrediction, NERRecord]):
 
 
 @overload
-def ner(text: str | Document, *, model: str | Path = ..., **options: Unpack[NEROptions]) -> NERRecord: ...
+def ner(
+    text: str | Document, *, model: str | Path = ..., encoding: str | None = ..., **options: Unpack[NEROptions]
+) -> NERRecord: ...
 @overload
 def ner(
-    text: Path, *, model: str | Path = ..., **options: Unpack[NEROptions]
+    text: Path, *, model: str | Path = ..., encoding: str | None = ..., **options: Unpack[NEROptions]
 ) -> NERRecord | list[NERRecord | FailedRecord]: ...
 @overload
-def ner(text: Several, *, model: str | Path = ..., **options: Unpack[NEROptions]) -> list[NERRecord | FailedRecord]: ...
 def ner(
-    text: Source | Several, *, model: str | Path = DEFAULT_NER_MODEL, **options: Unpack[NEROptions]
+    text: Several, *, model: str | Path = ..., encoding: str | None = ..., **options: Unpack[NEROptions]
+) -> list[NERRecord | FailedRecord]: ...
+def ner(
+    text: Source | Several,
+    *,
+    model: str | Path = DEFAULT_NER_MODEL,
+    encoding: str | None = None,
+    **options: Unpack[NEROptions],
 ) -> NERRecord | list[NERRecord | FailedRecord]:
     """Find the named entities of one document, or of several.
 
@@ -141,6 +149,7 @@ def ner(
         text: a text; a Path to a file, a folder, or a file of rows such as *.jsonl or *.csv; a Document; or a list of
             these. A string is always a text.
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        encoding: of files of plain text, HTML and rows, such as "cp1252"; None for UTF-8.
         **options: see NEROptions and ReadingOptions.
 
     Returns:
@@ -149,7 +158,7 @@ def ner(
     Raises:
         BigBirdError: a single document failed; among several, the failed ones are records with an "error".
     """
-    results = list(ner_all(inputs_of(text, argument="text"), model=model, **options))
+    results = list(ner_all(inputs_of(text, argument="text", encoding=encoding), model=model, **options))
     if len(results) == 1 and is_single(text):
         return results[0].record()
     return [result.to_dict() for result in results]

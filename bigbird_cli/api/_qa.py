@@ -158,11 +158,18 @@ def answer(
     *,
     model: str | Path = ...,
     column: str | None = ...,
+    encoding: str | None = ...,
     **options: Unpack[QAOptions],
 ) -> QARecord: ...
 @overload
 def answer(
-    context: Path, question: str, *, model: str | Path = ..., column: str | None = ..., **options: Unpack[QAOptions]
+    context: Path,
+    question: str,
+    *,
+    model: str | Path = ...,
+    column: str | None = ...,
+    encoding: str | None = ...,
+    **options: Unpack[QAOptions],
 ) -> QARecord | list[QARecord | FailedRecord]: ...
 @overload
 def answer(
@@ -171,11 +178,18 @@ def answer(
     *,
     model: str | Path = ...,
     column: str | None = ...,
+    encoding: str | None = ...,
     **options: Unpack[QAOptions],
 ) -> list[QARecord | FailedRecord]: ...
 @overload
 def answer(
-    context: Several, question: str, *, model: str | Path = ..., column: str | None = ..., **options: Unpack[QAOptions]
+    context: Several,
+    question: str,
+    *,
+    model: str | Path = ...,
+    column: str | None = ...,
+    encoding: str | None = ...,
+    **options: Unpack[QAOptions],
 ) -> list[QARecord | FailedRecord]: ...
 def answer(
     context: Source | Several,
@@ -183,6 +197,7 @@ def answer(
     *,
     model: str | Path = DEFAULT_QA_MODEL,
     column: str | None = None,
+    encoding: str | None = None,
     **options: Unpack[QAOptions],
 ) -> QARecord | list[QARecord | FailedRecord]:
     """Answer one question about one document, or several about several.
@@ -193,6 +208,7 @@ def answer(
         question: a question or a list of them, asked of each document, and of each row that has no "question".
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         column: the column of a row's text; None for "context", else "text".
+        encoding: of files of plain text, HTML and rows, such as "cp1252"; None for UTF-8.
         **options: see QAOptions and ReadingOptions.
 
     Returns:
@@ -204,7 +220,7 @@ def answer(
     questions = [question] if isinstance(question, str) else list(question)
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", where="question", fix='ask something, such as "Who signed?"')
-    requests = questions_on(inputs_of(context, argument="context"), questions, column=column)
+    requests = questions_on(inputs_of(context, argument="context", encoding=encoding), questions, column=column)
     results = list(answer_all(requests, model=model, asked=dict.fromkeys(questions, "question"), **options))
     if len(results) == 1 and is_single(context) and isinstance(question, str):
         return results[0].record()

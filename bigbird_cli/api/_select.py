@@ -91,21 +91,27 @@ class SelectResult(Result[Selection, SelectRecord]):
 
 @overload
 def select(
-    text: str | Document, query: str, *, model: str | Path = ..., **options: Unpack[SelectOptions]
+    text: str | Document,
+    query: str,
+    *,
+    model: str | Path = ...,
+    encoding: str | None = ...,
+    **options: Unpack[SelectOptions],
 ) -> SelectRecord: ...
 @overload
 def select(
-    text: Path, query: str, *, model: str | Path = ..., **options: Unpack[SelectOptions]
+    text: Path, query: str, *, model: str | Path = ..., encoding: str | None = ..., **options: Unpack[SelectOptions]
 ) -> SelectRecord | list[SelectRecord | FailedRecord]: ...
 @overload
 def select(
-    text: Several, query: str, *, model: str | Path = ..., **options: Unpack[SelectOptions]
+    text: Several, query: str, *, model: str | Path = ..., encoding: str | None = ..., **options: Unpack[SelectOptions]
 ) -> list[SelectRecord | FailedRecord]: ...
 def select(
     text: Source | Several,
     query: str,
     *,
     model: str | Path = DEFAULT_LABELS_MODEL,
+    encoding: str | None = None,
     **options: Unpack[SelectOptions],
 ) -> SelectRecord | list[SelectRecord | FailedRecord]:
     """Select the sentences of one document, or of several, that support a question or a statement best.
@@ -115,6 +121,7 @@ def select(
             these. A string is always a text.
         query: the question or statement.
         model: a sentence encoder: a model folder, a shipped model's name, or a name on the Hugging Face hub.
+        encoding: of files of plain text, HTML and rows, such as "cp1252"; None for UTF-8.
         **options: see SelectOptions and ReadingOptions.
 
     Returns:
@@ -123,7 +130,7 @@ def select(
     Raises:
         BigBirdError: a single document failed; among several, the failed ones are records with an "error".
     """
-    results = list(select_all(inputs_of(text, argument="text"), query, model=model, **options))
+    results = list(select_all(inputs_of(text, argument="text", encoding=encoding), query, model=model, **options))
     if len(results) == 1 and is_single(text):
         return results[0].record()
     return [result.to_dict() for result in results]

@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bigbird_cli.api.requests import Request
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, Row, is_empty, rows_and_errors
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
+from bigbird_cli.files.encodings import EncodingError, check_encoding
 from bigbird_cli.files.find import OnSkipped, warn_of_skipped
 from bigbird_cli.files.json import as_json, json_kind
-from bigbird_cli.files.packed import File
+from bigbird_cli.files.packed import File, files_and_errors
 from bigbird_cli.files.surrogates import check_text
-from bigbird_cli.text.documents import Document, FailedDocument, read_documents
+from bigbird_cli.text.documents import Document, FailedDocument, read_document, read_standard_input
 from bigbird_cli.text.readers import READERS
 
 _OBJECTS = (".json", *JSON_LINES)
@@ -38,26 +40,70 @@ def is_single(source: Source | Several) -> bool:
     return isinstance(source, str | Document) or (isinstance(source, Path) and not is_table(source))
 
 
-def read_inputs(paths: Iterable[str | Path], *, on_skipped: OnSkipped = warn_of_skipped) -> Iterator[Input]:
-    """Read files and folders of documents as `read_documents` does, and files of rows (`is_table`) row by row.
+def read_inputs(
+    paths: Iterable[str | Path], *, encoding: str | None = None, on_skipped: OnSkipped = warn_of_skipped
+) -> Iterator[Input]:
+    """Read documents one after the other, each when it is asked for, and files of rows (`is_table`) row by row.
 
-    A row that cannot be read becomes an error in its place, and the others are read.
+    What cannot be read, a file, a subfolder or a row, becomes an error in its place, and the others are read.
+
+    Args:
+        paths: files; folders and archives (*.zip), whose files of the kinds in READERS and of rows are read in the
+            order of their names, packed (*.gz, *.bz2, *.xz) or not, subfolders included, but for what `is_left_out`;
+            "-" for a document on standard input.
+        encoding: of plain text, HTML and rows; None for UTF-8, and what a page says itself.
+        on_skipped: is called with a folder's or an archive's files of other kinds.
+
+    Raises:
+        UsageError: there is no such encoding.
     """
+    check_encoding(encoding)
+    return (in_call(found, encoding) for found in _read_paths(paths, encoding, on_skipped))
+
+
+def _read_paths(paths: Iterable[str | Path], encoding: str | None, on_skipped: OnSkipped) -> Iterator[Input]:
     for path in paths:
-        if str(path) == "-" or not is_table(path) or Path(path).is_dir():
-            yield from read_documents([path], on_skipped=on_skipped)
+        if str(path) == "-":
+            yield read_standard_input(encoding=encoding)
             continue
-        for row in rows_and_errors(File(Path(path))):
-            yield failed_row(row, where=row.where or str(path)) if isinstance(row, DataError) else row
+        for file in files_and_errors(path, (*READERS, *SUFFIXES), encoding=encoding, on_skipped=on_skipped):
+            if isinstance(file, File) and file.suffix in SUFFIXES:
+                for row in rows_and_errors(file):
+                    yield failed_row(row, where=row.where or file.name) if isinstance(row, DataError) else row
+            else:
+                yield read_document(file)
 
 
-def inputs_of(source: Source | Several, *, argument: str) -> Iterator[Input]:
-    """Texts, documents, and what `read_inputs` finds in paths; `argument` is the source's name, for a warning."""
+def in_call(found: Input, encoding: str | None) -> Input:
+    """The same, where an encoding can be named: an error about what is not in its own says so."""
+    failed = found.document if isinstance(found, Request) else found
+    if not isinstance(failed, FailedDocument) or not isinstance(failed.error, EncodingError):
+        return found
+    failed = replace(failed, error=failed.error.in_call(encoding))
+    return replace(found, document=failed) if isinstance(found, Request) else failed
+
+
+def inputs_of(source: Source | Several, *, argument: str, encoding: str | None = None) -> Iterator[Input]:
+    """Texts, documents, and what `read_inputs` finds in paths.
+
+    Args:
+        source: what a call was given.
+        argument: its name, for a warning.
+        encoding: as of `read_inputs`.
+
+    Raises:
+        UsageError: there is no such encoding.
+    """
+    check_encoding(encoding)
+    return _inputs_of(source, argument, encoding)
+
+
+def _inputs_of(source: Source | Several, argument: str, encoding: str | None) -> Iterator[Input]:
     for each in [source] if isinstance(source, str | Path | Document) else source:
         if isinstance(each, Document):
             yield each
         elif isinstance(each, Path):
-            yield from read_inputs([each])
+            yield from read_inputs([each], encoding=encoding)
         else:
             is_name = len(each) < 256 and "\n" not in each and each.endswith((*READERS, *SUFFIXES))
             if is_name and Path(each).is_file():
@@ -90,6 +136,11 @@ def requests_of(
             yield _of_row(each, text, second, id_, no_pair)
         else:
             yield each if each is None or isinstance(each, Request) else Request(each)
+
+
+def documents_of(inputs: Iterable[Input], column: str) -> Iterator[Document | FailedDocument]:
+    """The documents of inputs, those of rows in a column, or why there is none."""
+    return (request.document for request in requests_of(inputs, text=(column,)) if request is not None)
 
 
 def _of_row(row: Row, text: Sequence[str], second: Sequence[str], id_: str, no_pair: tuple[str, str] | None) -> Request:

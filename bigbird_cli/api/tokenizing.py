@@ -6,12 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
+from bigbird_cli.api.inputs import Input, documents_of
 from bigbird_cli.api.options import choice, newline_of, within
 from bigbird_cli.api.reader import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.choices import Algorithm, Split
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Tokenizing
+from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.folders import remove_abandoned, whole_folder
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import CONFIG
@@ -57,9 +59,10 @@ def tokenize(
 
 
 def tokenize_all(
-    documents: Iterable[Document | FailedDocument],
+    documents: Iterable[Input],
     *,
     model: str | Path = DEFAULT_QA_MODEL,
+    column: str | None = None,
     newline: str | None = None,
     offline: bool = False,
     revision: str | None = None,
@@ -67,7 +70,11 @@ def tokenize_all(
 ) -> Iterator[tuple[Document, Report] | FailedDocument]:
     """`tokenize` each document when it is asked for; one that could not be read is given back in its place.
 
-    `on_progress` is called with how far a long one has come.
+    Args:
+        documents: documents, or rows, such as `read_inputs` finds.
+        model: as of `tokenize`, and so are newline, offline and revision.
+        column: the column of a row's text; None for "text".
+        on_progress: is called with how far a long one has come.
     """
     rule = newline_of(newline)
     tokenizer = _open_tokenizer(model, offline=offline, revision=revision)
@@ -79,7 +86,8 @@ def tokenize_all(
         return report_on(document.text, tokenizer, newline=rule, on_progress=on_tokens)
 
     return (
-        document if isinstance(document, FailedDocument) else (document, report(document)) for document in documents
+        document if isinstance(document, FailedDocument) else (document, report(document))
+        for document in documents_of(documents, column or "text")
     )
 
 
@@ -93,6 +101,7 @@ def train_tokenizer(
     character_coverage: float = CHARACTER_COVERAGE,
     byte_fallback: bool = False,
     text_field: str | None = None,
+    encoding: str | None = None,
     sample_mb: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> VocabularyReport:
@@ -108,6 +117,7 @@ def train_tokenizer(
         character_coverage: share of the corpus's characters, above 0 and up to 1, that the vocabulary has to know.
         byte_fallback: give each byte a piece, so that no text is unknown.
         text_field: the corpus is JSON lines, and this field holds the text; None for plain text, and "text" in *.jsonl.
+        encoding: of plain text, HTML and JSON lines; None for UTF-8.
         sample_mb: megabytes to learn from at most, drawn at random; None for 50, without words for 15.
         on_progress: called every few megabytes, and when learning begins.
 
@@ -116,6 +126,7 @@ def train_tokenizer(
         DataError: the corpus cannot be read, or holds no text.
         ResourceError: memory or disk did not suffice.
     """
+    check_encoding(encoding)
     if not 0 < character_coverage <= 1:
         raise UsageError(f"{character_coverage} is no share", where="character_coverage", fix="give 0.9995, or up to 1")
     within(vocab_size, VOCABULARY, "vocab_size")
@@ -130,7 +141,7 @@ def train_tokenizer(
     sources = [corpus] if isinstance(corpus, str | Path | Document) else corpus
     with whole_folder(out, n_bytes=100 * vocab_size) as partial:
         return train_vocabulary(
-            Corpus(sources, text_field=text_field),
+            Corpus(sources, text_field=text_field, encoding=encoding),
             partial,
             vocab_size=vocab_size,
             split=choice(split, get_args(Split), "split"),

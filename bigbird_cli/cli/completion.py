@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from bigbird_cli.files.encodings import encodings as encoding_names
 from bigbird_cli.files.names import CONFIG
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -26,6 +27,11 @@ def models(incomplete: str) -> list[str]:
 def model_folders(incomplete: str) -> list[str]:
     """Folders here; one with a model is named without a slash."""
     return list(_paths(incomplete))
+
+
+def encodings(incomplete: str) -> list[str]:
+    """Encodings of text."""
+    return list(_starting(encoding_names(), incomplete))
 
 
 def settings(incomplete: str) -> list[str]:

@@ -18,6 +18,7 @@ FLAGS = {
             "context",
             "device",
             "dtype",
+            "encoding",
             "labels",
             "max_answer_tokens",
             "max_positions",

@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import UnsupportedOperation
 from typing import BinaryIO, Literal
 
@@ -12,18 +12,25 @@ from bigbird_cli.errors import DataError
 
 _AT_ONCE = 1 << 16
 
-Form = Literal["lines", "values", "text"]
-"""Rows as JSON lines; rows as a JSON list, or as objects over several lines; or no rows at all."""
+Form = Literal["lines", "values", "text", "document"]
+"""Rows as JSON lines; rows as a JSON list, or as objects over several lines; a text; or a document of another kind."""
 
 
 class Lines:
     """The lines of a binary stream, one at a time, each as soon as it has come whole.
 
     Nothing else may read the stream.
+
+    Args:
+        stream: a pipe, mostly.
+        encoding: of its text, which comes as UTF-8; None where it is that.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, encoding: str | None = None) -> None:
         self._stream = stream
+        self._start = b""  # what has come, while nothing is taken
+        self._encoding = encoding
+        self._convert = _converter(encoding)
         self._whole: list[bytes] = []  # lines that have come, the next one last
         self._begun: list[bytes] = []  # parts of the line that has not come whole
         self._n_begun = 0
@@ -35,21 +42,34 @@ class Lines:
 
     def would_wait(self) -> bool:
         """Whether asking for the next line would wait for whoever writes; False where the system cannot tell."""
-        if self._whole or self._ended or self._source is None or sys.platform == "win32":
+        if self._whole or self._start or self._ended or self._source is None or sys.platform == "win32":
             return False
         return not select.select([self._source], [], [], 0)[0]
 
     def form(self) -> Form:
         """What the stream holds, as far as it has come when its first line has; nothing is taken."""
-        while not self._ended and not any(line.strip() for line in self._whole) and self._n_begun < _AT_ONCE:
-            self._read()
-        return form_of(self._held())
+        from bigbird_cli.files.file_types import file_type
+        from bigbird_cli.text.readers import suffix_of
+
+        while len(self._start) < _AT_ONCE and not _has_line(self._start) and (block := self._block()):
+            self._start += block
+        if suffix_of(self._start):
+            return "document"
+        kind = file_type(self._start)
+        return "text" if kind and not kind.encoding else form_of(_converter(self._encoding)(self._start))
+
+    def blocks(self) -> Iterator[bytes]:
+        """What has come and was not taken, as it came, and what comes next."""
+        if self._start:
+            yield self._start
+        while block := self._block():
+            yield block
 
     def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature is a stream's
         """What has come and was not taken, else what comes next; nothing at the end."""
-        if not self._whole and not self._begun and not self._ended:
+        while not self._whole and not self._begun and not self._ended:
             self._read()
-        held = self._held()
+        held = b"".join([*reversed(self._whole), *self._begun])
         self._whole, self._begun, self._n_begun = [], [], 0
         return held
 
@@ -63,25 +83,37 @@ class Lines:
             self._read()
         return self._whole.pop()
 
-    def _held(self) -> bytes:
-        return b"".join([*reversed(self._whole), *self._begun])
+    def _block(self) -> bytes:
+        return self._stream.read(_AT_ONCE) if self._source is None else os.read(self._source, _AT_ONCE)
 
     def _read(self) -> None:
         from bigbird_cli.files.streams import LONGEST
 
-        block = self._stream.read(_AT_ONCE) if self._source is None else os.read(self._source, _AT_ONCE)
-        *ended, rest = block.split(b"\n")
-        if not block:
-            self._ended = True
-            ended = [b""] if self._begun else []
+        block, self._start = self._start or self._block(), b""
+        self._ended = not block
+        *ended, rest = self._convert(block).split(b"\n")
         for line in ended:
-            self._whole.insert(0, b"".join([*self._begun, line, b"\n" if block else b""]))
+            self._whole.insert(0, b"".join([*self._begun, line, b"\n"]))
             self._begun, self._n_begun = [], 0
         if rest:
             self._begun.append(rest)
             self._n_begun += len(rest)
+        if self._ended and self._begun:
+            self._whole.insert(0, b"".join(self._begun))
+            self._begun = []
         if self._n_begun > LONGEST:
             raise DataError(f"a line goes on beyond {LONGEST // 1_000_000} MB", where="standard input")
+
+
+def _converter(encoding: str | None) -> Callable[[bytes], bytes]:
+    from bigbird_cli.files.transcoded import Transcoder
+
+    return Transcoder(encoding, "standard input").utf8 if encoding else bytes
+
+
+def _has_line(start: bytes) -> bool:
+    """Whether a line with something in it has come whole."""
+    return any(line.strip() for line in start.split(b"\n")[:-1])
 
 
 def form_of(start: bytes) -> Form:

@@ -79,6 +79,17 @@ Column = Annotated[
 ]
 TextColumn = Annotated[str | None, typer.Option("--text-column", parser=text, hidden=True, **INPUT)]
 """The former name of --column, for one release more."""
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        parser=name,
+        autocompletion=completion.encodings,
+        help="Of plain text, HTML and rows: cp1252, utf-16, shift_jis, ...  [default: UTF-8]",
+        **INPUT,
+    ),
+]
 Window = Annotated[
     int | None,
     typer.Option(

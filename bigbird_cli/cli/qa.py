@@ -121,7 +121,7 @@ def qa(
 
     progress = ReadingProgress(quiet=shared.quiet)
     results = api.answer_all(
-        _requests(paths, [question for question, _ in asked], shared.column, skipped),
+        _requests(paths, [question for question, _ in asked], shared, skipped),
         model=model,
         asked=dict(asked),
         top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
@@ -170,10 +170,14 @@ def _check_questions(paths: Sequence[str]) -> None:
 
 
 def _requests(
-    paths: Sequence[str], asked: Sequence[str], column: str | None, skipped: reading.SkippedFiles
+    paths: Sequence[str], asked: Sequence[str], shared: Shared, skipped: reading.SkippedFiles
 ) -> "Iterator[Request | None]":
     from bigbird_cli.api import questions_on, read_inputs
 
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
-    found = read_inputs(paths, on_skipped=skipped) if paths else reading.read_stdin(_EXAMPLE, as_text=as_text)
-    yield from questions_on(found, asked, column=column)
+    found = (
+        read_inputs(paths, encoding=shared.encoding, on_skipped=skipped)
+        if paths
+        else reading.read_stdin(_EXAMPLE, encoding=shared.encoding, as_text=as_text)
+    )
+    yield from questions_on(found, asked, column=shared.column)

@@ -95,47 +95,43 @@ def _in_options(error: BigBirdError) -> BigBirdError:
     return spoken
 
 
-def read_stdin(example: str, *, as_text: str | None = None) -> "Iterator[Input | None]":
-    """Standard input: rows, as JSON lines, a JSON list or JSON over several lines; if it is none of these, one text.
+def read_stdin(example: str, *, encoding: str | None = None, as_text: str | None = None) -> "Iterator[Input | None]":
+    """Standard input: rows, as JSON lines, a JSON list or JSON over several lines; or one document, mostly a text.
 
     Args:
         example: a row as it should be, for errors.
-        as_text: how to ask for it to be read as a text, where a text alone will not do.
+        encoding: of text; None for UTF-8.
+        as_text: how to ask for it to be read as a document, where a document alone will not do.
 
     Yields:
-        Rows, or the text, or what could not be read; None where the next row is not there yet.
+        Rows, or the document, or what could not be read; None where the next row is not there yet.
 
     Raises:
-        UsageError: it is no JSON, and a text will not do.
+        UsageError: it holds no rows, and a document will not do.
         DataError: it cannot be read.
     """
+    from bigbird_cli.api.inputs import in_call
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.files.streams import standard_input
 
     with standard_input() as stream:
-        lines = Lines(stream)
+        lines = Lines(stream, encoding=encoding)
         form = lines.form()
-        if form == "lines":
-            yield from _json_lines(lines, example)
-        elif form == "values":
-            yield from _json_values(lines, example)
-        else:
-            if as_text is not None:
-                raise UsageError("this is a text, not rows of JSON", where=STDIN, fix=as_text)
-            yield _one_text(lines)
+        if form in ("text", "document") and as_text is not None:
+            raise UsageError(f"this is a {form}, not rows of JSON", where=STDIN, fix=as_text)
+        read = {"lines": _json_lines, "values": _json_values}.get(form)
+        found = _one_document(lines, form, encoding) if read is None else read(lines, example)
+        yield from (None if each is None else in_call(each, encoding) for each in found)
 
 
-def _one_text(lines: "Lines") -> "Input":
-    from bigbird_cli.api.inputs import failed_row
-    from bigbird_cli.files.streams import read_stream
-    from bigbird_cli.text.documents import Document
+def _one_document(lines: "Lines", form: str, encoding: str | None) -> "Iterator[Input | None]":
+    from bigbird_cli.files.streams import stream_of
+    from bigbird_cli.text.documents import Document, read_standard_input
 
-    try:
-        text = read_stream(cast(BinaryIO, lines), STDIN)
-    except DataError as error:
-        return failed_row(error, where="-")
-    warnings.warn(BigBirdWarning(f"{STDIN} is no JSON: it is read as one text, as with -"), stacklevel=2)
-    return Document("-", text)
+    found = read_standard_input(stream_of(lines.blocks()), encoding=encoding)
+    if form == "text" and isinstance(found, Document):
+        warnings.warn(BigBirdWarning(f"{STDIN} is no JSON: it is read as one text, as with -"), stacklevel=2)
+    yield found
 
 
 def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
@@ -195,21 +191,29 @@ def reject_two_stdins(paths: Sequence[str]) -> None:
         raise UsageError("standard input can be read once only", where="-")
 
 
-def document_inputs(files: Sequence[str], *, skipped: SkippedFiles, example: str) -> "Iterator[Input | None]":
+def document_inputs(
+    files: Sequence[str], *, skipped: SkippedFiles, example: str, encoding: str | None
+) -> "Iterator[Input | None]":
     """Documents and rows: of files and folders, or of standard input.
 
     Args:
         files: what the user named; none for standard input.
         skipped: called with the files of folders that are not read.
         example: a row as it should be, for errors.
+        encoding: of text; None for UTF-8.
     """
     if not files:
         reject_terminal("name a text file, or - for standard input")
     reject_two_stdins(files)
-    return _inputs(files, skipped, example)
+    return _inputs(files, skipped, example, encoding)
 
 
-def _inputs(files: Sequence[str], skipped: SkippedFiles, example: str) -> "Iterator[Input | None]":
+def _inputs(
+    files: Sequence[str], skipped: SkippedFiles, example: str, encoding: str | None
+) -> "Iterator[Input | None]":
     from bigbird_cli.api import read_inputs
 
-    yield from read_inputs(files, on_skipped=skipped) if files else read_stdin(example)
+    if files:
+        yield from read_inputs(files, encoding=encoding, on_skipped=skipped)
+    else:
+        yield from read_stdin(example, encoding=encoding)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigbird_cli.cli import options
 from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.files.encodings import check_encoding
 
 if TYPE_CHECKING:
     from bigbird_cli.api import ReadingOptions, Result
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
-_OWN = frozenset({"column", "text_column", "as_json", "quiet", "debug"})
+_OWN = frozenset({"column", "text_column", "encoding", "as_json", "quiet", "debug"})
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
 
@@ -28,6 +29,7 @@ class Shared:
 
     column: options.Column = None
     text_column: options.TextColumn = None
+    encoding: options.Encoding = None
     window: options.Window = None
     overlap: options.Overlap = None
     on_long: options.OnLong = "window"
@@ -65,6 +67,7 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
                 message = "--text-column is called --column; the former name goes with the next release"
                 warnings.warn(BigBirdWarning(message), stacklevel=2)
                 given["column"] = given["column"] or given["text_column"]
+            check_encoding(given["encoding"])
             command(**values, shared=Shared(**given))
 
         own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]

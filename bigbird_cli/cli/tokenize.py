@@ -12,6 +12,7 @@ import typer
 from bigbird_cli import bounds, choices
 from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
+from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.find import patterns
 from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 from bigbird_cli.text.readers import READERS
@@ -27,7 +28,7 @@ _SHOWN = 8
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
-_READING = ("model", "ids", "counts", "newline", "offline")
+_READING = ("model", "ids", "counts", "column", "newline", "offline")
 _TRAINING = (
     "vocab_size",
     "out",
@@ -48,8 +49,8 @@ def tokenize(
         typer.Argument(
             metavar="FILE",
             parser=options.name,
-            help=f"Text files, folders of them ({patterns(READERS)}; with --train *.jsonl too), or - for standard "
-            "input.",
+            help=f"Text files, folders of them ({patterns(READERS)}), files of rows (*.jsonl, *.csv, ...; with "
+            "--train *.jsonl only), or - for standard input.",
             **options.INPUT,
         ),
     ] = None,
@@ -58,6 +59,8 @@ def tokenize(
     counts: Annotated[
         bool, typer.Option("--counts", help="Show only how many tokens each document has.", **options.OUTPUT)
     ] = False,
+    column: options.Column = None,
+    encoding: options.Encoding = None,
     newline: options.Newline = None,
     offline: options.Offline = False,
     train: Annotated[
@@ -133,7 +136,7 @@ def tokenize(
     standard error.
 
     With --train, learn a vocabulary in the layout of BigBird's own; every option from --vocab-size to --sample-mb is
-    for that. Text is UTF-8.
+    for that.
 
     \b
     Examples:
@@ -161,26 +164,33 @@ def tokenize(
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
             text_field=text_field,
+            encoding=encoding,
             sample_mb=sample_mb,
         )
         return
     if ids and counts:
         raise UsageError("--ids and --counts exclude each other", fix="leave one of them out")
     sources = _sources(paths or [])
+    check_encoding(encoding)
 
     from bigbird_cli import api
     from bigbird_cli.cli.boundary import show_error
     from bigbird_cli.cli.console import say, write_json
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.errors import DataError
-    from bigbird_cli.text.documents import FailedDocument, read_documents
+    from bigbird_cli.text.documents import FailedDocument
 
     shape = "counts" if counts else "ids" if ids else "pieces"
     n_documents = n_tokens = 0
     codes: list[int] = []
     with ReadingProgress(quiet=quiet) as progress:
         for done in api.tokenize_all(
-            read_documents(sources), model=model, newline=newline, offline=offline, on_progress=progress.show
+            api.read_inputs(sources, encoding=encoding),
+            model=model,
+            column=column,
+            newline=newline,
+            offline=offline,
+            on_progress=progress.show,
         ):
             with progress.paused():
                 if isinstance(done, FailedDocument):

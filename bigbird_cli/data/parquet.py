@@ -7,38 +7,42 @@ stops in the middle of a file from ending.
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bigbird_cli.data.hub import library_errors, with_names
 from bigbird_cli.errors import DataError
-from bigbird_cli.files.streams import file_errors
 
 _AT_ONCE = 64
 _BUFFER = 1 << 20
 
 
-def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a Parquet file; class labels that `datasets` wrote come as their names. DataError where it is damaged."""
-    with file_errors(path), path.open("rb"):
-        pass
-    with library_errors(str(path), "this Parquet file cannot be read", "fetch it again"):
+def parquet_rows(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """Read a Parquet file; class labels that `datasets` wrote come as their names.
+
+    Args:
+        stream: seekable.
+        name: what to call it in errors.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with library_errors(name, "this Parquet file cannot be read", "fetch it again"):
         from pyarrow.parquet import ParquetFile
 
-        file = ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
+        file = ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER)
         metadata = dict(file.schema_arrow.metadata or {})
         batches = file.iter_batches(batch_size=_AT_ONCE, use_threads=False)
     with file:
-        classes = _classes(metadata, str(path))
+        classes = _classes(metadata, name)
         numbers = itertools.count()
         while True:
-            with library_errors(str(path), "this Parquet file cannot be read", "fetch it again"):
+            with library_errors(name, "this Parquet file cannot be read", "fetch it again"):
                 batch = next(batches, None)
                 found = [] if batch is None else batch.to_pylist()
             if batch is None:
                 return
             for fields in found:
-                yield with_names(fields, classes, f"{path}[{next(numbers)}]")
+                yield with_names(fields, classes, f"{name}[{next(numbers)}]")
 
 
 def _classes(metadata: Mapping[bytes, bytes], where: str) -> dict[str, Sequence[str]]:

@@ -18,12 +18,13 @@ from typing import Any
 from bigbird_cli.data import hub
 from bigbird_cli.data.parquet import parquet_rows
 from bigbird_cli.errors import BigBirdWarning, DataError, Report, nearest
+from bigbird_cli.files.copies import seekable
 from bigbird_cli.files.file_types import check_plain_text
 from bigbird_cli.files.find import patterns
 from bigbird_cli.files.json import json_kind, read_jsonl
 from bigbird_cli.files.json_stream import JsonStream
 from bigbird_cli.files.packed import File, files_in
-from bigbird_cli.files.streams import TO_UTF8, byte_lines, text_blocks, text_lines
+from bigbird_cli.files.streams import byte_lines, text_blocks, text_lines, wrong_byte
 from bigbird_cli.files.surrogates import check_values
 
 JSON_LINES = (".jsonl", ".ndjson")
@@ -127,7 +128,7 @@ def read_rows(
     Args:
         source: a file: JSON (a list of objects, one object, or `{"data": [...]}`), JSON lines, CSV or TSV with the
             columns' names in the first line, by which another delimiter than the suffix says is found out and named in
-            a warning; Parquet; each but the last may be packed as .gz, .bz2, .xz, or in a .zip.
+            a warning; Parquet; each may be packed as .gz, .bz2, .xz, or in a .zip.
             Or a folder: its files of those kinds in the order of their names. Or a data set of the Hugging Face hub,
             streamed: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`.
         split: of a data set of the hub whose source names none.
@@ -189,10 +190,9 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
     if not start.strip():
         raise DataError("the file is empty", where=file.name, fix=f"give rows such as {example}")
     if start.startswith(_PARQUET_MAGIC):
-        if file.is_packed:
-            raise DataError("a packed Parquet file is not read", where=file.name, fix="unpack it; it is small already")
-        for number, fields in enumerate(parquet_rows(file.path)):
-            yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
+        with file.open() as stream, seekable(stream, file.name) as whole:
+            for number, fields in enumerate(parquet_rows(whole, file.name)):
+                yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
         return
     check_plain_text(start, file.name)
     if file.suffix in JSON_LINES:
@@ -214,14 +214,14 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
 def _start(file: File) -> bytes:
     """The first bytes of a file, up to one that is not white space."""
     start = b""
-    with file.open() as stream:
+    with file.open() if file.suffix == ".parquet" else file.open_text() as stream:
         while not start.strip() and (block := stream.read(4096)):
             start = block.removeprefix(b"\xef\xbb\xbf") if not start else block
     return start
 
 
 def _json_lines(file: File, example: str) -> Iterator[Row | DataError]:
-    with file.open() as stream:
+    with file.open_text() as stream:
         for number, fields in read_jsonl(byte_lines(stream, file.name), file.name, example=example):
             if isinstance(fields, DataError):
                 yield fields
@@ -231,7 +231,7 @@ def _json_lines(file: File, example: str) -> Iterator[Row | DataError]:
 
 def _json(file: File, example: str) -> Iterator[Row | DataError]:
     hint = f'give a list of rows, or {{"data": [...]}}, or a row a line; a row such as {example}'
-    with file.open() as stream:
+    with file.open_text() as stream:
         json = JsonStream(text_blocks(stream, file.name), file.name, hint=hint)
         if json.peek() == "[":
             yield from _items(json, file.name, "", example)
@@ -270,7 +270,7 @@ def _items(json: JsonStream, name: str, prefix: str, example: str) -> Iterator[R
 def _separated(file: File) -> Iterator[Row | DataError]:
     if csv.field_size_limit() < LONGEST_FIELD:
         csv.field_size_limit(LONGEST_FIELD)  # the whole process's; a document does not fit into Python's 131,072
-    with file.open() as stream:
+    with file.open_text() as stream:
         lines = list(islice(text_lines(stream, file.name, errors="surrogateescape"), _SAMPLED))
     usual = _USUAL[file.suffix]
     said = _SAID.fullmatch(lines[0].rstrip("\r\n"))
@@ -309,7 +309,7 @@ def _records(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 def _csv(file: File, delimiter: str, *, n_before: int = 0) -> Iterator[Row | DataError]:
     """Read the rows behind the first `n_before` lines."""
-    with file.open() as stream:
+    with file.open_text() as stream:
         text = islice(text_lines(stream, file.name, errors="surrogateescape"), n_before, None)
         lines = csv.reader(text, delimiter=delimiter, strict=True)
         begun = n_before + 1
@@ -338,7 +338,7 @@ def _csv(file: File, delimiter: str, *, n_before: int = 0) -> Iterator[Row | Dat
 
 def _tsv(file: File) -> Iterator[Row | DataError]:
     """A row a line; a field that is quoted from end to end is unquoted, any other `"` is text."""
-    with file.open() as stream:
+    with file.open_text() as stream:
         columns: list[str] = []
         for number, line in enumerate(text_lines(stream, file.name, errors="surrogateescape"), start=1):
             line = line.rstrip("\r\n")
@@ -383,13 +383,9 @@ def _row(columns: list[str], values: list[str], name: str, line: int) -> Row | D
 def _wrong_byte(values: Iterable[str], where: str) -> DataError | None:
     """What to say of values with a byte that is not UTF-8, read as a surrogate so that the other rows are read."""
     try:
-        "".join(values).encode("utf-8")
-    except UnicodeEncodeError as error:
-        return DataError(
-            f"the byte 0x{ord(error.object[error.start]) - 0xDC00:02x} is not UTF-8 text",
-            where=where,
-            fix=TO_UTF8,
-        )
+        "".join(values).encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeDecodeError as error:
+        return wrong_byte(error, where)
     return None
 
 

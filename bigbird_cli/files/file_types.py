@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.encodings import EncodingError
 
 START = 1 << 16
 """Bytes at the beginning of a file that tell its kind."""
@@ -17,22 +18,26 @@ class FileType(NamedTuple):
     Attributes:
         name: what to call it: "a PDF document".
         fix: how to make text of it.
+        encoding: of a text that is not in UTF-8; empty where it is none.
+        suffix: of documents that are read; empty of others.
     """
 
     name: str
     fix: str
+    encoding: str = ""
+    suffix: str = ""
 
 
 _PANDOC = "make text of it, for instance with pandoc -t plain FILE -o FILE.txt"
 _GIVE_TEXT = "give a text"
-_PDF = FileType("a PDF document", "give it the suffix .pdf")
-_WORD = FileType("a Word document (.docx)", "give it the suffix .docx")
+_PDF = FileType("a PDF document", "give it the suffix .pdf", suffix=".pdf")
+_WORD = FileType("a Word document (.docx)", "give it the suffix .docx", suffix=".docx")
 _OLD_OFFICE = FileType("an old Office document (.doc, .xls, .ppt)", "save it as .txt, for instance with antiword FILE")
 _IMAGE_FIX = "recognise its text first, for instance with tesseract FILE FILE"
 _OPEN_DOCUMENT = FileType("an OpenDocument file", _PANDOC)
 _WORKBOOK = FileType("an Excel workbook (.xlsx)", "save it as .csv")
 _SLIDES = FileType("a PowerPoint file (.pptx)", "save it as .txt")
-_EPUB = FileType("an e-book (.epub)", "give it the suffix .epub")
+_EPUB = FileType("an e-book (.epub)", "give it the suffix .epub", suffix=".epub")
 _ZIP = FileType("a zip archive", "unpack it with unzip FILE, and name its texts")
 _RTF = FileType("an RTF document", _PANDOC)
 _PARQUET = FileType("a Parquet file", "name it *.parquet where rows are read, or give the text of one of its columns")
@@ -91,6 +96,7 @@ _MAGIC: tuple[tuple[bytes, FileType], ...] = (
 _ZIPPED: tuple[tuple[bytes, FileType], ...] = (
     (b"mimetypeapplication/epub+zip", _EPUB),
     (b"mimetypeapplication/vnd.oasis.opendocument", _OPEN_DOCUMENT),
+    (b"META-INF/container.xml", _EPUB),
     (b"word/", _WORD),
     (b"xl/", _WORKBOOK),
     (b"ppt/", _SLIDES),
@@ -122,7 +128,8 @@ def file_type(start: bytes) -> FileType | None:
     if start[257:263] in (b"ustar\0", b"ustar "):
         return _TAR
     if encoding := _wide_encoding(start):
-        return FileType(f"text in {encoding}", f"convert it with iconv -f {encoding} -t UTF-8 FILE > FILE.txt")
+        fix = f"convert it with iconv -f {encoding} -t UTF-8 FILE > FILE.txt"
+        return FileType(f"text in {encoding}", fix, encoding.lower())
     if len(start) >= _ALL_NUL and not start.strip(b"\0"):
         return FileType("nothing but NUL bytes", _GIVE_TEXT)
     return None
@@ -130,8 +137,19 @@ def file_type(start: bytes) -> FileType | None:
 
 def check_plain_text(start: bytes, name: str) -> None:
     """Raise DataError if a file that begins with these bytes is known to be no plain text in UTF-8."""
+    check_any_text(start, name)
     if kind := file_type(start):
-        raise DataError(f"this is {kind.name}, not a text in UTF-8", where=name, fix=kind.fix)
+        raise EncodingError(_not_text(kind), where=name, fix=kind.fix, likely=kind.encoding)
+
+
+def check_any_text(start: bytes, name: str) -> None:
+    """Raise DataError if a file that begins with these bytes is known to be no plain text in any encoding."""
+    if (kind := file_type(start)) and not kind.encoding:
+        raise DataError(_not_text(kind), where=name, fix=kind.fix)
+
+
+def _not_text(kind: FileType) -> str:
+    return f"this is {kind.name}, not a text in UTF-8"
 
 
 def text_makers(names: Iterable[str]) -> list[str]:

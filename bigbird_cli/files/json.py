@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, NoReturn
 from bigbird_cli.errors import DataError, ModelError
 from bigbird_cli.files.file_types import START, check_plain_text
 from bigbird_cli.files.paths import cannot_be_read
-from bigbird_cli.files.streams import encoding_hint
+from bigbird_cli.files.streams import wrong_byte
 
 NUMBER_FIX: Final = "write null where a value is missing, and a number that is an id in quotes"
 """What to do about a number that JSON has not, or that is too large to be one."""
@@ -174,11 +174,7 @@ def _line_text(line: bytes, where: str) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode("utf-8")) + 1
-        raise DataError(
-            f"the byte 0x{line[error.start]:02x} at column {column} is not UTF-8 text",
-            where=where,
-            fix=encoding_hint(line),
-        ) from None
+        raise wrong_byte(error, where, f" at column {column}") from None
 
 
 def _no_constant(name: str) -> NoReturn:

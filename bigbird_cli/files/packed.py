@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.find import OnSkipped, Skipped, check_regular, find_files, is_left_out, patterns
 from bigbird_cli.files.streams import file_errors
+from bigbird_cli.files.transcoded import transcoded
 
 PACKED = (".gz", ".bz2", ".xz")
 ARCHIVE = ".zip"
@@ -27,10 +28,12 @@ class File:
     Attributes:
         path: where it stands on disk.
         member: its name in the archive at `path`; None for a file of its own.
+        encoding: of its text, if it is one; None for UTF-8.
     """
 
     path: Path
     member: str | None = None
+    encoding: str | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +68,43 @@ class File:
                 stream = cast(BinaryIO, stack.enter_context(lzma.LZMAFile(stream)))
             yield stream
 
+    @contextmanager
+    def open_text(self) -> Iterator[BinaryIO]:
+        """Open it as text in UTF-8, whatever its encoding."""
+        with self.open() as stream:
+            yield stream if self.encoding is None else transcoded(stream, self.encoding, self.name)
+
+
+def files_and_errors(
+    source: str | Path, suffixes: Sequence[str], *, encoding: str | None = None, on_skipped: OnSkipped | None = None
+) -> Iterator[File | DataError]:
+    """The files that a path names, and in the place of what cannot be read the reason.
+
+    Args:
+        source: as of `files_in`; it may be a pipe too, which is read once.
+        suffixes: as of `files_in`, and so is on_skipped.
+        encoding: of texts; None for UTF-8.
+    """
+    path = Path(source)
+    try:
+        # os.path: what may not be looked at is reported when it is opened
+        is_folder = os.path.isdir(path)  # noqa: PTH112
+        found: Sequence[Path | DataError] = (
+            find_files(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped) if is_folder else [path]
+        )
+    except DataError as error:
+        found = [error]
+    for each in found:
+        if isinstance(each, DataError):
+            yield each
+        elif each.suffix.lower() != ARCHIVE:
+            yield File(each, encoding=encoding)
+        else:
+            try:
+                yield from (File(each, name, encoding) for name in _members(each, suffixes, on_skipped))
+            except DataError as error:
+                yield error
+
 
 def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipped | None = None) -> Iterator[File]:
     """The files that a path names: itself; the members of an archive; or what a folder holds, in the order of names.
@@ -78,22 +118,15 @@ def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipp
     Raises:
         DataError: there is no such file, it cannot be read, or nothing of these kinds is in it.
     """
-    path = Path(source)
-    # os.path: what may not be looked at is reported when it is opened
-    if os.path.isdir(path):  # noqa: PTH112
-        files = find_files(path, (*suffixes, ARCHIVE), suffix_of=_suffix, on_skipped=on_skipped)
-        for file in files:
-            if isinstance(file, DataError):
-                raise file
-            yield from _members(file, suffixes, on_skipped) if file.suffix.lower() == ARCHIVE else [File(file)]
-    elif path.suffix.lower() == ARCHIVE:
-        yield from _members(path, suffixes, on_skipped)
-    else:
-        check_regular(path)
-        yield File(path)
+    for file in files_and_errors(source, suffixes, on_skipped=on_skipped):
+        if isinstance(file, DataError):
+            raise file
+        if file.path == Path(source):
+            check_regular(file.path)
+        yield file
 
 
-def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[File]:
+def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[str]:
     with file_errors(path), _packing_errors(str(path)), zipfile.ZipFile(path) as archive:
         names = sorted(
             entry.filename
@@ -105,7 +138,7 @@ def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) 
         raise _nothing(path, suffixes)
     if on_skipped is not None and len(wanted) < len(names):
         on_skipped(Skipped(path, tuple(sorted(set(names) - set(wanted))), tuple(suffixes)))
-    return [File(path, name) for name in wanted]
+    return wanted
 
 
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> BinaryIO:

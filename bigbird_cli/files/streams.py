@@ -1,18 +1,18 @@
 """Files, pipes and standard input as UTF-8: whole, in blocks, or line by line, every character kept."""
 
 import codecs
+import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from bigbird_cli.errors import DataError, nearest
+from bigbird_cli.files.encodings import EncodingError
 from bigbird_cli.files.file_types import START, check_plain_text, file_type
-
-TO_UTF8: Final = "convert the file to UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
-"""What to do about text in most other encodings."""
 
 LONGEST: Final = 1 << 28
 """Characters of a document, or bytes of a line of rows, at most: what has no end is not read until memory ends."""
@@ -35,13 +35,30 @@ def decode_bytes(data: bytes, name: str) -> str:
 
 def not_utf8(error: UnicodeDecodeError, name: str, *, n_bytes: int = 0, n_lines: int = 0) -> DataError:
     """What to say of bytes that are no UTF-8, n_bytes and n_lines of the same text having been good before them."""
-    data = error.object
-    line = n_lines + data.count(b"\n", 0, error.start) + 1
-    return DataError(
-        f"the byte 0x{data[error.start]:02x} at offset {n_bytes + error.start} (line {line}) is not UTF-8 text",
-        where=name,
-        fix=encoding_hint(data),
-    )
+    line = n_lines + error.object.count(b"\n", 0, error.start) + 1
+    return wrong_byte(error, name, f" at offset {n_bytes + error.start} (line {line})", in_any=f" in line {line}")
+
+
+def wrong_byte(error: UnicodeDecodeError, where: str, place: str = "", *, in_any: str | None = None) -> DataError:
+    """What to say of a byte that is not UTF-8.
+
+    Args:
+        error: what decoding said.
+        where: the file, or the row.
+        place: where the byte stands there, as the text is in UTF-8: " at offset 9".
+        in_any: the same whatever its encoding is; None for as it is in UTF-8.
+    """
+    data, start = error.object, error.start
+    problem = f"the byte 0x{data[start]:02x}{place} is not UTF-8 text"
+    kind = file_type(data[:START])
+    if kind and not kind.encoding:
+        return DataError(problem, where=where, fix=kind.fix)
+    if kind:
+        return EncodingError(problem, where=where, fix=kind.fix, likely=kind.encoding)
+    if b"\0" in data[:8192]:
+        return DataError(problem, where=where, fix="this looks like a binary file: give its text")
+    wrong = data[start : start + 3]
+    return EncodingError(problem, where=where, wrong=wrong, place=place if in_any is None else in_any)
 
 
 def decoded(stream: BinaryIO, name: str) -> Iterator[str]:
@@ -66,6 +83,40 @@ def decoded(stream: BinaryIO, name: str) -> Iterator[str]:
         yield text
         n_bytes += len(block)
         n_lines += text.count("\n")
+
+
+def stream_of(blocks: Iterable[bytes]) -> BinaryIO:
+    """Blocks, none of them empty, as a stream that goes forward only."""
+    return cast(BinaryIO, io.BufferedReader(_Blocks(blocks)))
+
+
+class _Blocks(io.RawIOBase):
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._held = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        held = self._held or memoryview(next(self._blocks, b""))
+        n_bytes = min(len(buffer), len(held))
+        buffer[:n_bytes], self._held = held[:n_bytes], held[n_bytes:]
+        return n_bytes
+
+
+def blocks_of(stream: BinaryIO) -> Iterator[bytes]:
+    """What is left of a stream, as it comes."""
+    while block := stream.read(_BLOCK):
+        yield block
+
+
+def begun(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The beginning of a stream, START bytes or all there are, and a stream of the whole."""
+    start = b""
+    while len(start) < START and (block := stream.read(START)):
+        start += block
+    return start, stream_of(chain(filter(None, [start]), blocks_of(stream)))
 
 
 def text_blocks(stream: BinaryIO, name: str) -> Iterator[str]:
@@ -187,11 +238,3 @@ def _nearby(path: Path) -> str | None:
     except OSError:
         return f"the folder {path.parent} is not there either" if not path.parent.exists() else None
     return f"did you mean {path.parent / match}?" if match else None
-
-
-def encoding_hint(data: bytes) -> str:
-    if kind := file_type(data[:START]):
-        return kind.fix
-    if b"\0" in data[:8192]:
-        return "this looks like a binary file: give its text"
-    return TO_UTF8

@@ -1,23 +1,21 @@
 """Files, folders and standard input as documents, and a document as tokens, encoded once."""
 
-import os
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from bigbird_cli.choices import Newline
 from bigbird_cli.errors import BigBirdError, DataError
-from bigbird_cli.files.find import OnSkipped, find_files, warn_of_skipped
-from bigbird_cli.files.streams import file_errors, standard_input
-from bigbird_cli.text.formats.paged import Page, PagedText, Section
-from bigbird_cli.text.readers import READERS, read_plain, reader_of
+from bigbird_cli.files.packed import File
+from bigbird_cli.files.streams import begun, standard_input
+from bigbird_cli.text.formats.paged import Page, Section
+from bigbird_cli.text.readers import reader_of, suffix_of
 from bigbird_cli.text.spans import widen
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
@@ -150,51 +148,39 @@ def why_empty(document: EncodedDocument) -> str:
     return "holds nothing but white space"
 
 
-def read_documents(
-    paths: Sequence[str | Path], *, stdin: BinaryIO | None = None, on_skipped: OnSkipped = warn_of_skipped
-) -> Iterator[Document | FailedDocument]:
-    """Read documents one after the other, each when it is asked for.
+def read_document(file: File | DataError) -> Document | FailedDocument:
+    """Read a file whole, or say why it could not be had: it is missing, empty, damaged, or not in its encoding.
 
-    Args:
-        paths: files; folders, whose files of the kinds in READERS are read in the order of their names, subfolders
-            included, but for what `is_left_out`; "-" for standard input.
-        stdin: binary stream for "-"; by default the process's own.
-        on_skipped: is called with a folder's files of other kinds.
-
-    Yields:
-        A Document for each text, or a FailedDocument with a DataError for one that is missing, empty, or not UTF-8, and
-        for a subfolder that cannot be read.
+    A file without a suffix is what it begins as, and so is a pipe.
     """
-    for path in paths:
-        try:
-            # os.path: what may not be looked at is reported when it is opened below
-            is_folder = str(path) != "-" and os.path.isdir(path)  # noqa: PTH112
-            files = find_files(Path(path), tuple(READERS), on_skipped=on_skipped) if is_folder else [path]
-        except DataError as error:
-            yield FailedDocument(str(path), error)
-            continue
-        for file in files:
-            if isinstance(file, DataError):  # a subfolder
-                yield FailedDocument(str(file.where), file)
-                continue
-            try:
-                yield _standard_input(stdin) if str(file) == "-" else _document(Path(file))
-            except DataError as error:
-                yield FailedDocument(str(file), error)
+    if isinstance(file, DataError):
+        return FailedDocument(str(file.where), file)
+    try:
+        with file.open() as stream:
+            if file.suffix:
+                return _read(stream, file.name, suffix=file.suffix, encoding=file.encoding)
+            return _read_unnamed(stream, file.name, encoding=file.encoding)
+    except DataError as error:
+        return FailedDocument(file.name, error)
 
 
-def _document(path: Path) -> Document:
-    with file_errors(path), path.open("rb") as stream:
-        return _filled(str(path), reader_of(path.suffix.lower())(stream, str(path)), where=str(path))
-
-
-def _standard_input(stdin: BinaryIO | None) -> Document:
+def read_standard_input(stream: BinaryIO | None = None, *, encoding: str | None = None) -> Document | FailedDocument:
+    """Read a document of standard input, of the kind that it begins as; by default the process's own."""
     where = "standard input"
-    with standard_input(stdin) as stream:
-        return _filled("-", read_plain(stream, where), where=where)
+    try:
+        with standard_input(stream) as given:
+            return replace(_read_unnamed(given, where, encoding=encoding), name="-")
+    except DataError as error:
+        return FailedDocument("-", error)
 
 
-def _filled(name: str, found: PagedText, *, where: str) -> Document:
+def _read_unnamed(stream: BinaryIO, where: str, *, encoding: str | None) -> Document:
+    start, whole = begun(stream)
+    return _read(whole, where, suffix=suffix_of(start), encoding=encoding)
+
+
+def _read(stream: BinaryIO, where: str, *, suffix: str, encoding: str | None) -> Document:
+    found = reader_of(suffix, encoding=encoding)(stream, where)
     if not found.text:
         raise DataError("the document is empty", where=where, fix="give a file with text in it")
-    return Document(name, found.text, found.pages, found.sections, found.unread)
+    return Document(where, found.text, found.pages, found.sections, found.unread)

@@ -385,10 +385,10 @@ def test_what_is_no_row_in_a_list_is_an_error_in_its_place(invoke: Any, tiny_qa_
 
 def test_no_text_on_standard_input_is_named(invoke: Any, tiny_qa_model: Path) -> None:
     for args in (("-q", "who?"), ("-q", "who?", "-")):
-        result = invoke("qa", *args, "-m", tiny_qa_model, stdin=b"%PDF-1.4\n1 0 obj\n")
+        result = invoke("qa", *args, "-m", tiny_qa_model, stdin=b"\x89PNG\r\n\x1a\n")
         assert result.exit_code == 3
         assert result.stderr.count("✗") == 1
-        assert "a PDF document" in result.stderr
+        assert "an image" in result.stderr
 
 
 def test_asked_questions_are_checked_though_no_item_comes(tiny_qa_model: Path) -> None:

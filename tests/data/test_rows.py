@@ -231,7 +231,7 @@ def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
         ("a.jsonl.xz", b"nothing of the kind", "the packed file is damaged", ""),
         ("a.jsonl.bz2", b"nothing of the kind", "the packed file is damaged", ""),
         ("a.zip", b"nothing of the kind", "the packed file is damaged", ""),
-        ("a.parquet.gz", gzip.compress(b"PAR1"), "a packed Parquet file is not read", ""),
+        ("a.parquet.gz", gzip.compress(b"PAR1"), "this Parquet file cannot be read", ""),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named_with_its_place(

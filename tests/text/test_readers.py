@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import reading
+from bigbird_cli.api import read_inputs, reading
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import patterns
-from bigbird_cli.text.documents import Document, EncodedDocument, encode_document, read_documents
+from bigbird_cli.text.documents import Document, EncodedDocument, encode_document, read_standard_input
 from bigbird_cli.text.formats.paged import Page, PagedText
 from bigbird_cli.text.readers import READERS
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
@@ -38,8 +38,8 @@ def paged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_new_kind_is_read_as_documents_and_in_corpora(paged: Path) -> None:
     text = "𝔸ne\fTwo\fThree"
-    with pytest.warns(BigBirdWarning, match=r"b\.other; only \*\.txt, .*, \*\.feeds are read"):
-        assert list(read_documents([paged])) == [Document(str(paged / "a.feeds"), text, PAGES)]
+    with pytest.warns(BigBirdWarning, match=r"b\.other; only \*\.txt, .*, \*\.feeds, .* are read"):
+        assert list(read_inputs([paged])) == [Document(str(paged / "a.feeds"), text, PAGES)]
     with pytest.warns(BigBirdWarning, match=r"b\.other"):
         assert list(Corpus([paged])) == ["𝔸ne Two Three"]
     with pytest.warns(BigBirdWarning, match=r"b\.other"):
@@ -48,7 +48,7 @@ def test_a_new_kind_is_read_as_documents_and_in_corpora(paged: Path) -> None:
 
 
 def test_pages_go_with_a_document_through_its_tokens(repository: Path, paged: Path) -> None:
-    [document] = read_documents([paged / "a.feeds"])
+    [document] = read_inputs([paged / "a.feeds"])
     assert isinstance(document, Document)
     tokenizer = load_tokenizer(repository / "bigbird_cli/pretrained/qa-mini")
     encoded = encode_document(document.text, tokenizer, pages=document.pages)
@@ -70,5 +70,5 @@ def test_the_pages_of_a_file_are_there_where_a_task_decodes(paged: Path, monkeyp
 
 def test_plain_text_has_no_pages_and_any_other_suffix_is_plain_text(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("one\ftwo")
-    assert list(read_documents([tmp_path / "a.log"])) == [Document(str(tmp_path / "a.log"), "one\ftwo", ())]
-    assert list(read_documents(["-"], stdin=io.BytesIO(b"one"))) == [Document("-", "one", ())]
+    assert list(read_inputs([tmp_path / "a.log"])) == [Document(str(tmp_path / "a.log"), "one\ftwo", ())]
+    assert read_standard_input(io.BytesIO(b"one")) == Document("-", "one", ())

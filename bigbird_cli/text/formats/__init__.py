@@ -33,8 +33,8 @@ def read_eml(stream: BinaryIO, name: str, /) -> PagedText:
     return eml.read_eml(stream, name)
 
 
-def read_html(stream: BinaryIO, name: str, /) -> PagedText:
+def read_html(stream: BinaryIO, name: str, /, *, encoding: str | None = None) -> PagedText:
     """See `html.read_html`."""
     from bigbird_cli.text.formats import html
 
-    return html.read_html(stream, name)
+    return html.read_html(stream, name, encoding=encoding)

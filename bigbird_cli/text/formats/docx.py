@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.copies import seekable
 from bigbird_cli.text.formats.archive import Archive, part_of
 from bigbird_cli.text.formats.blocks import Block, Blocks
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
-from bigbird_cli.text.formats.source import reject_other_kinds, seekable
+from bigbird_cli.text.formats.source import reject_other_kinds
 from bigbird_cli.text.formats.xml import parse_xml
 
 _WORD: Final = (

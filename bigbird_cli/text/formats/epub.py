@@ -3,11 +3,12 @@
 from typing import BinaryIO, Final, NamedTuple
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.files.copies import seekable
 from bigbird_cli.text.formats.archive import Archive, part_of
 from bigbird_cli.text.formats.flow import Flow
 from bigbird_cli.text.formats.html import decode_html, extract_html
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
-from bigbird_cli.text.formats.source import reject_other_kinds, seekable
+from bigbird_cli.text.formats.source import reject_other_kinds
 from bigbird_cli.text.formats.xml import NotWellFormedError, parse_xml
 
 _CONTAINER: Final = "META-INF/container.xml"

@@ -5,8 +5,8 @@ import re
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from bigbird_cli.errors import DataError, needs_extra
-from bigbird_cli.files.file_types import START, check_plain_text
-from bigbird_cli.files.streams import TO_UTF8
+from bigbird_cli.files.encodings import TO_UTF8, EncodingError
+from bigbird_cli.files.file_types import START, check_any_text, check_plain_text
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.flow import Flow
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
@@ -124,12 +124,12 @@ def decode_html(data: bytes, name: str, *, encoding: str | None = None) -> str:
         mark, encoding = marked
         data = data[len(mark) :] if encoding == "utf-8" else data
     else:
-        check_plain_text(data[:START], name)
+        (check_any_text if encoding else check_plain_text)(data[:START], name)
         encoding = encoding or _declared(data[:_HEAD]) or "utf-8"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(
+        raise EncodingError(
             f"the byte 0x{data[error.start]:02x} at offset {error.start} is not {encoding.upper()} text",
             where=name,
             fix=TO_UTF8 if encoding == "utf-8" else "let its head name the encoding that it is in",

@@ -15,11 +15,12 @@ from itertools import pairwise
 from typing import IO, Any, BinaryIO, Final, NamedTuple
 
 from bigbird_cli.errors import DataError, needs_extra
+from bigbird_cli.files.copies import copy_whole
 from bigbird_cli.files.streams import LONGEST
 from bigbird_cli.processes import python_command, python_environment
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder, reject_length
 from bigbird_cli.text.formats.pdf_layout import Line, mean_size, reading_order
-from bigbird_cli.text.formats.source import copy_whole, reject_other_kinds
+from bigbird_cli.text.formats.source import reject_other_kinds
 
 _PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
 PAGE_SECONDS: Final = 60

@@ -1,21 +1,12 @@
-"""A file to read: whole, or such that one may go back in it, and of the kind that its name promises."""
+"""A file to read: whole, and of the kind that its name promises."""
 
 import io
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, BinaryIO, Final
+from typing import BinaryIO
 
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.file_types import START, file_type
 from bigbird_cli.files.streams import LONGEST
 from bigbird_cli.text.formats.paged import reject_length
-
-MOST_BYTES: Final = 1 << 31
-"""Bytes of a pipe that is copied to be read, at most."""
-
-_IN_MEMORY = 1 << 24
-"""Bytes of a pipe that are kept in memory; more go to a temporary file."""
 
 
 def read_whole(stream: BinaryIO, name: str) -> bytes:
@@ -28,36 +19,6 @@ def read_whole(stream: BinaryIO, name: str) -> bytes:
     if len(data) > LONGEST:
         reject_length(name)
     return data
-
-
-@contextmanager
-def seekable(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """The stream itself, or a temporary copy of one that goes forward only; at its start."""
-    if stream.seekable():
-        stream.seek(0)
-        yield stream
-        return
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
-        copy_whole(stream, copy, name)
-        yield copy  # type: ignore[misc]  # a BinaryIO in all but name
-
-
-def copy_whole(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
-    """Copy a stream to a file that is then at its start.
-
-    Raises:
-        DataError: it goes on beyond MOST_BYTES.
-    """
-    n_bytes = 0
-    while block := stream.read(1 << 20):
-        n_bytes += len(block)
-        if n_bytes > MOST_BYTES:
-            raise DataError(
-                f"the file goes on beyond {MOST_BYTES // 1_000_000} MB", where=name, fix="split it into several"
-            )
-        copy.write(block)
-    copy.flush()
-    copy.seek(0)
 
 
 def reject_other_kinds(stream: BinaryIO, name: str, *, wanted: str, starts: tuple[bytes, ...]) -> None:

@@ -1,18 +1,20 @@
 """A corpus of any size as a stream of short passages, and a random sample of it that fits into memory."""
 
 import heapq
-import os
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.files.find import find_files, warn_of_skipped
+from bigbird_cli.files.encodings import EncodingError
+from bigbird_cli.files.find import warn_of_skipped
 from bigbird_cli.files.json import json_kind, read_jsonl
+from bigbird_cli.files.packed import files_and_errors
 from bigbird_cli.files.paths import empty_path
-from bigbird_cli.files.streams import byte_lines, file_errors, standard_input
+from bigbird_cli.files.streams import byte_lines, standard_input
 from bigbird_cli.files.surrogates import check_text
+from bigbird_cli.files.transcoded import transcoded
 from bigbird_cli.text.documents import Document
 from bigbird_cli.text.readers import READERS, blocks_of_text
 from bigbird_cli.text.tokenizers.tokens import separated
@@ -34,11 +36,12 @@ class Corpus:
     be read is a DataError, as what is learned from half a corpus would not show it.
 
     Args:
-        sources: paths of files; of folders, whose *.txt, *.md and *.jsonl files are read, subfolders included, as
-            `find_files` finds them; "-" for standard input; or documents. A *.jsonl file has a JSON object a line, any
-            other is plain text.
+        sources: paths of files; of folders and archives, whose files of the kinds in READERS and *.jsonl are read,
+            packed or not, as `files_and_errors` finds them; "-" for standard input; or documents. A *.jsonl file has a
+            JSON object a line, one of a kind that is not in READERS is plain text.
         text_field: the field of an object that holds the text; if given, everything but documents is read as JSON
             lines. None for "text" in *.jsonl files.
+        encoding: of plain text, HTML and JSON lines; None for UTF-8.
         stdin: binary stream for "-"; by default the process's own.
 
     Attributes:
@@ -47,11 +50,17 @@ class Corpus:
     """
 
     def __init__(
-        self, sources: Iterable[Source], *, text_field: str | None = None, stdin: BinaryIO | None = None
+        self,
+        sources: Iterable[Source],
+        *,
+        text_field: str | None = None,
+        encoding: str | None = None,
+        stdin: BinaryIO | None = None,
     ) -> None:
         self.n_bytes = self.n_lines = 0
         self._sources = sources
         self._text_field = text_field
+        self._encoding = encoding
         self._stdin = stdin
 
     def __iter__(self) -> Iterator[str]:
@@ -65,25 +74,23 @@ class Corpus:
             elif not str(source):
                 raise empty_path()
             else:
-                yield from self._read_path(Path(source))
-
-    def _read_path(self, path: Path) -> Iterator[str]:
-        # os.path: what may not be looked at is reported when it is opened below
-        files = (
-            find_files(path, (*READERS, JSONL), on_skipped=warn_of_skipped) if os.path.isdir(path) else [path]  # noqa: PTH112
-        )
-        for file in files:
-            if isinstance(file, DataError):
-                raise file
-            with file_errors(file), file.open("rb") as stream:
-                yield from self._read(stream, str(file), suffix=file.suffix.lower())
+                for file in files_and_errors(source, (*READERS, JSONL), on_skipped=warn_of_skipped):
+                    if isinstance(file, DataError):
+                        raise file
+                    with file.open() as stream:
+                        yield from self._read(stream, file.name, suffix=file.suffix)
 
     def _read(self, stream: BinaryIO, name: str, *, suffix: str) -> Iterator[str]:
-        if suffix == JSONL or self._text_field is not None:
-            for text in _rows(stream, name, self._text_field or _TEXT_FIELD):
-                yield from self._passages_of(text)
-        else:
-            yield from self._passages(self._counted(blocks_of_text(stream, name, suffix=suffix)))
+        try:
+            if suffix == JSONL or self._text_field is not None:
+                lines = stream if self._encoding is None else transcoded(stream, self._encoding, name)
+                for text in _rows(lines, name, self._text_field or _TEXT_FIELD):
+                    yield from self._passages_of(text)
+            else:
+                blocks = blocks_of_text(stream, name, suffix=suffix, encoding=self._encoding)
+                yield from self._passages(self._counted(blocks))
+        except EncodingError as error:
+            raise error.in_call(self._encoding) from None
 
     def _counted(self, blocks: Iterable[str]) -> Iterator[str]:
         for block in blocks:

@@ -64,7 +64,7 @@ def test_folders_give_their_texts_and_jsonl_rows_give_a_field(tmp_path: Path) ->
     (tmp_path / "b.jsonl").write_text('{"text": "b\\nb"}\n\n{"id": 1, "text": ""}\n')
     (tmp_path / "c.txt").write_text('{"text": "c"}')
     (tmp_path / "d.csv").write_text("d")
-    with pytest.warns(BigBirdWarning, match=r": 1 skipped: d\.csv; only \*\.txt, .*, \*\.jsonl are read"):
+    with pytest.warns(BigBirdWarning, match=r": 1 skipped: d\.csv; only \*\.txt, .*, \*\.jsonl, \*\.zip are read"):
         passages, corpus = read([tmp_path])
     assert passages == ["b\nb", '{"text": "c"}', "a\n"]
     assert corpus.n_lines == 4
