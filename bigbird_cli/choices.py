@@ -14,6 +14,9 @@ Quantize = Literal["int8"]
 Combine = Literal["mean", "max", "first"]
 """How the windows of a classified document are made one."""
 
+OutputFormat = Literal["text", "table", "json", "jsonl", "csv", "tsv"]
+"""How results are written: drawn for reading, or as data."""
+
 Split = Literal["whitespace", "none"]
 """Where a vocabulary's pieces end."""
 

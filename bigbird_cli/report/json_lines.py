@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from bigbird_cli.messages import OBEYED
-from bigbird_cli.report.writer import Writer
+from bigbird_cli.report.writer import Stream, Writer
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
@@ -63,7 +63,7 @@ class JsonLines(Writer["Result[Any, Any]"]):
         stream: where to; it is left open.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def write(self, result: "Result[Any, Any]") -> None:
@@ -75,3 +75,29 @@ class JsonLines(Writer["Result[Any, Any]"]):
 
     def finish(self) -> None:
         """Do nothing: each line is whole by itself."""
+
+
+class JsonArray(Writer["Result[Any, Any]"]):
+    """Writes one array of JSON objects, each in a line, flushed as it is ready.
+
+    Args:
+        stream: where to; it is left open.
+        is_begun: records stand there already.
+    """
+
+    def __init__(self, stream: Stream, *, is_begun: bool = False) -> None:
+        self._stream = stream
+        self._before = ",\n" if is_begun else "[\n"
+
+    def write(self, result: "Result[Any, Any]") -> None:
+        """Write the record of a result."""
+        self._stream.write(self._before)
+        for part in json_parts(result.to_dict()):
+            self._stream.write(part)
+        self._before = ",\n"
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """End the array."""
+        self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
+        self._stream.flush()

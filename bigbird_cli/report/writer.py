@@ -1,7 +1,7 @@
 """What a command gives its results to: a terminal, a table, a page, lines of JSON."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
@@ -22,3 +22,13 @@ class Writer(ABC, Generic[R]):
 
         It is not called where the run was stopped, or failed as a whole.
         """
+
+
+class Stream(Protocol):
+    """Where a writer's text goes: a standard stream, a file."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+
+    def flush(self) -> object:
+        """Take note that what all results so far have to say is written whole."""

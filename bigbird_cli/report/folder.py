@@ -1,0 +1,48 @@
+"""A folder of results: a file a document."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bigbird_cli.files.whole import replace_file
+from bigbird_cli.report.writer import Stream, Writer
+
+if TYPE_CHECKING:
+    from bigbird_cli.api import Request, Result
+
+R = TypeVar("R", bound="Result[Any, Any]")
+
+
+class Folder(Writer[R]):
+    """Writes a file a document, whole, once its results are there.
+
+    Args:
+        place: the path of a request's file.
+        writer: makes what writes into it.
+    """
+
+    def __init__(self, place: "Callable[[Request], Path]", writer: Callable[[Stream], Writer[R]]) -> None:
+        self._place = place
+        self._writer = writer
+        self._group: list[R] = []
+
+    def write(self, result: R) -> None:
+        """Take a result, and write the document before if this is of another."""
+        if self._group and self._group[-1].request.document is not result.request.document:
+            self.finish()
+        self._group.append(result)
+
+    def finish(self) -> None:
+        """Write the last document."""
+        if not self._group:
+            return
+        text = io.StringIO()
+        writer = self._writer(text)
+        for result in self._group:
+            writer.write(result)
+        writer.finish()
+        path = self._place(self._group[0].request)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.getvalue().encode())
+        self._group = []
