@@ -31,6 +31,7 @@ class Tab:
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Call the protocol and wait for the result; what else is told meanwhile goes to `events`."""
@@ -48,10 +49,11 @@ class Tab:
 
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file and wait until it is loaded."""
-        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url="about:blank")  # another fragment alone would load nothing
         self.events.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        loader = self.call("Page.navigate", url=path.resolve().as_uri() + fragment)["loaderId"]
+        loaded = {"loaderId": loader, "name": "load"}
+        while not any(event["params"].items() >= loaded.items() for event in self.events):
             self._receive()
         self.settle()
 
@@ -113,7 +115,7 @@ def browser(profile: Path) -> Iterator[Tab]:
     command = [CHROMIUM, *_FLAGS.split(), f"--user-data-dir={profile}", "about:blank"]
     process = subprocess.Popen(
         # the browser reads what it is to do from 3 and tells what came of it on 4
-        ["sh", "-c", f'exec "$@" 3<&{their_input} 4>&{their_output}', "sh", *command],
+        ["bash", "-c", f'exec "$@" 3<&{their_input} 4>&{their_output}', "bash", *command],
         pass_fds=(their_input, their_output),
         stderr=subprocess.DEVNULL,
     )

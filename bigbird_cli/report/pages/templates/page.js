@@ -28,6 +28,14 @@
       this.chunks = all(".chunk", article);
       this.chunkStarts = this.chunks.map((chunk) => Number(chunk.firstElementChild.dataset.at));
       this.marks = all("[data-k]:not(.unread)", article);
+      this.offsets = new WeakMap(); // of marks, and of a search's hits
+      this.blocks.forEach((block, n) => {
+        let offset = this.starts[n];
+        for (const node of block.childNodes) {
+          this.offsets.set(node, offset);
+          offset += node.textContent.length;
+        }
+      });
       this.firstMarks = this.marks.filter((mark) => mark.dataset.b !== "");
       this.byKey = new Map();
       for (const mark of this.firstMarks) {
@@ -50,10 +58,7 @@
 
     blockAt(offset) { return this.blocks[Text.before(this.starts, offset)]; }
 
-    offsetOf(target) {
-      const block = elementOf(target).closest("[data-at]");
-      return block ? Number(block.dataset.at) : 0;
-    }
+    offsetOf(target) { return this.offsets.get(target) ?? Number(target.dataset.at); }
 
     // the characters that stand between two heights of the window, by the chunks: what is not in sight has no layout
     inSight(top, bottom) {
@@ -140,7 +145,7 @@
     }
     show(target);
     tell();
-    draw();
+    draw(false);
   }
 
   function leave() {
@@ -258,6 +263,7 @@
         const range = new Range();
         range.setStart(...place(match.index, false));
         range.setEnd(...place(match.index + match[0].length, true));
+        text.offsets.set(range, Number(block.dataset.at) + match.index);
         found.push(range);
       }
     }
@@ -292,11 +298,12 @@
 
   // ---- where in the document
 
-  let map, isDrawing = false;
+  const TALL = 3; // pixels of the map that are counted together
+  let map, isDrawing = false, picture = null; // of what does not move when the text is scrolled
   const colours = new Map(); // of the looks of marks, until light or dark changes
 
   function colourOf(mark) {
-    const looks = mark.dataset.level ?? mark.className.replace(/ ?\b(t\d+|off|on|here)\b/g, "");
+    const looks = mark.dataset.level ?? /^\S+( h\d+)?/.exec(mark.className)[0];
     if (!colours.has(looks)) {
       const style = getComputedStyle(mark);
       colours.set(looks, mark.dataset.level ? style.backgroundColor : style.borderBottomColor);
@@ -304,7 +311,8 @@
     return colours.get(looks);
   }
 
-  function draw() {
+  function draw(isNew = true) {
+    if (isNew) picture = null;
     if (isDrawing) return;
     isDrawing = true;
     requestAnimationFrame(() => { isDrawing = false; paint(); });
@@ -313,36 +321,61 @@
   function paint() {
     if (!current || !map.clientHeight) return;
     const ratio = devicePixelRatio || 1, width = map.clientWidth, height = map.clientHeight;
-    map.width = width * ratio;
-    map.height = height * ratio;
-    const pen = map.getContext("2d");
-    pen.scale(ratio, ratio);
-    const style = getComputedStyle(map), y = (offset) => (offset / current.length) * height;
-    const tick = Math.max(1, Math.min(3, height / 300));
-    if (current.article.dataset.task === "classify") {
+    const y = (offset) => (offset / current.length) * height;
+    const canvas = (of) => {
+      of.width = width * ratio;
+      of.height = height * ratio;
+      const pen = of.getContext("2d");
+      pen.scale(ratio, ratio);
+      pen.fillStyle = getComputedStyle(map).color;
+      return pen;
+    };
+    if (!picture) {
+      picture = document.createElement("canvas");
+      paintStill(canvas(picture), width, height, y);
+    }
+    const pen = canvas(map);
+    pen.drawImage(picture, 0, 0, width, height);
+    const [top, bottom] = current.inSight(0, innerHeight);
+    pen.globalAlpha = 0.12;
+    pen.fillRect(0, y(top), width, Math.max(4, y(bottom) - y(top)));
+    pen.globalAlpha = 1;
+    if (at >= 0) pen.fillRect(0, y(current.offsetOf(targets[at])) - 1, width, 2);
+  }
+
+  function paintStill(pen, width, height, y) {
+    const ink = pen.fillStyle;
+    if (current.article.dataset.task === "classify" && !query) { // every passage by its weight
       current.firstMarks.forEach((mark, n, marks) => {
         pen.fillStyle = colourOf(mark);
         const top = y(current.offsetOf(mark)), next = marks[n + 1];
         pen.fillRect(0, top, width, (next ? y(current.offsetOf(next)) : height) - top + 1);
       });
-    } else {
-      for (const mark of query ? [] : targets) {
-        if (mark instanceof Range) continue;
-        pen.fillStyle = colourOf(mark);
-        pen.fillRect(width * 0.2, y(current.offsetOf(mark)), width * 0.6, tick);
+    } else { // how many there are, and of which colours
+      const rows = new Map();
+      let most = 1;
+      for (const target of targets) {
+        const n = Math.floor(y(current.offsetOf(target)) / TALL), colour = target instanceof Range ? ink : colourOf(target);
+        if (!rows.has(n)) rows.set(n, new Map());
+        const row = rows.get(n);
+        row.set(colour, (row.get(colour) ?? 0) + 1);
+        most = Math.max(most, [...row.values()].reduce((sum, count) => sum + count));
+      }
+      for (const [n, row] of rows) {
+        let x = 0.15 * width;
+        for (const [colour, count] of row) {
+          const long = (0.7 * width * count) / most;
+          pen.fillStyle = colour;
+          pen.fillRect(x, n * TALL, Math.max(1, long), TALL - 0.5);
+          x += long;
+        }
       }
     }
-    pen.fillStyle = style.color;
-    if (query) for (const hit of targets) pen.fillRect(width * 0.2, y(current.offsetOf(hit)), width * 0.6, tick);
     if (root.classList.contains("seams")) {
+      pen.fillStyle = ink;
       pen.globalAlpha = 0.5;
-      for (const seam of all(".seam", current.article)) pen.fillRect(0, y(current.offsetOf(seam)), width * 0.15, 1);
+      for (const seam of all(".seam", current.article)) pen.fillRect(0, y(current.offsetOf(seam)), 0.12 * width, 1);
     }
-    const [top, bottom] = current.inSight(0, innerHeight);
-    pen.globalAlpha = 0.12;
-    pen.fillRect(0, y(top), width, Math.max(4, y(bottom) - y(top)));
-    pen.globalAlpha = 1;
-    if (at >= 0) pen.fillRect(0, y(current.offsetOf(targets[at])) - 1, width, 3);
   }
 
   function jump(event) {
@@ -380,7 +413,7 @@
   function togglePanel() {
     const isOpen = current.article.classList.toggle("listing");
     one("[data-do='panel']").setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) one(".panel button, .panel a", current.article)?.focus();
+    if (isOpen) one(".panel button, .panel a", current.article)?.focus({ preventScroll: true });
   }
 
   function neighbour(by) {
@@ -455,8 +488,8 @@
     document.addEventListener("submit", (event) => { if (event.target.matches(".search")) event.preventDefault(); });
     map.addEventListener("pointerdown", jump);
     map.addEventListener("pointermove", jump);
-    addEventListener("scroll", draw, { passive: true });
-    addEventListener("resize", draw);
+    addEventListener("scroll", () => draw(false), { passive: true });
+    addEventListener("resize", () => draw());
     addEventListener("hashchange", route);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours.clear(); draw(); });
     route();
