@@ -109,6 +109,16 @@ Overlap = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.", **OUTPUT)]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        parser=path,
+        help="A page for a browser: the text with what was found in it, e.g. names.html",
+        **OUTPUT,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.", **RUNNING)]
 Threads = Annotated[
     int | None,

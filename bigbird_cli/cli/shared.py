@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
-_OWN = frozenset({"column", "text_column", "encoding", "as_json", "quiet", "debug"})
+_OWN = frozenset({"column", "text_column", "encoding", "as_json", "html", "quiet", "debug"})
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
 
@@ -39,6 +40,7 @@ class Shared:
     threads: options.Threads = None
     quantize: options.Quantize = None
     as_json: options.Json = False
+    html: options.Html = None
     offline: options.Offline = False
     quiet: options.Quiet = False
     debug: options.Debug = False  # the boundary reads it
@@ -49,10 +51,15 @@ class Shared:
         return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
 
     def writers(self, drawing: "Writer[R]") -> "list[Writer[R]]":
-        """What takes the results: lines of JSON where they are asked for, else the drawing."""
+        """What takes the results: lines of JSON and a page where they are asked for, else the drawing."""
         from bigbird_cli.report.json_lines import JsonLines
 
-        return [JsonLines(sys.stdout) if self.as_json else drawing]
+        writers: list[Writer[R]] = [JsonLines(sys.stdout)] if self.as_json else []
+        if self.html is not None:
+            from bigbird_cli.report.pages import PageWriter
+
+            writers.append(PageWriter(self.html, command=shlex.join(["bigbird", *sys.argv[1:]])))
+        return writers or [drawing]
 
 
 def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Callable[..., None]]:
