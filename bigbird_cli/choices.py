@@ -11,6 +11,9 @@ Newline = Literal["space", "keep"]
 Quantize = Literal["int8"]
 """How a model computes in fewer bits."""
 
+SkimBy = Literal["bm25", "sentences", "both"]
+"""What ranks windows of which only some are read: shared words, likeness of meaning, or both."""
+
 Combine = Literal["mean", "max", "first"]
 """How the windows of a classified document are made one."""
 

@@ -115,6 +115,15 @@ class Tokenizing:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """The sentences of a document are being embedded, to choose its windows by: so many are."""
+
+    name: str
+    n_done: int
+    n_sentences: int
+
+
+@dataclass(frozen=True)
 class WindowRead:
     """A window more of a document has gone through the model.
 
@@ -133,4 +142,4 @@ class WindowRead:
     n_tokens_in_all: int
 
 
-ReadingEvent = Tokenizing | WindowRead
+ReadingEvent = Tokenizing | Embedding | WindowRead

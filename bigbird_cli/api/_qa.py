@@ -23,6 +23,7 @@ from bigbird_cli.api.reader import DEFAULT_QA_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read
 from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
 from bigbird_cli.api.skimming import choosing
+from bigbird_cli.choices import SkimBy
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.json import as_json
@@ -95,6 +96,9 @@ class QAOptions(ReadingOptions, total=False):
     """Windows to read of a document for each question: those that are likeliest to hold the answer; None (the default)
     reads all. What is not read says nothing: all scores are those of a document that consists of what was read, and
     no_answer_score is the probability that none of *that* is an answer. The receipt tells."""
+    skim_by: SkimBy
+    """What ranks the windows: "bm25" (the default), the words that they share with the question; "sentences", what
+    their sentences mean to the shipped encoder, whose vectors of a document are kept for the next call; or "both"."""
 
 
 class _Answers(TypedDict, total=False):
@@ -259,9 +263,8 @@ def answer_all(
     if top_k < 1:
         raise UsageError(f"{top_k} is too few", where="top_k", fix="give 1 or more")
     skim = options.pop("skim", None)
-    choose = None if skim is None else choosing(skim)
-    if skim is not None and options.get("on_long", "window") != "window":
-        raise UsageError("windows are chosen among all of a document", where="on_long", fix="leave it out, or skim")
+    by = options.pop("skim_by", "bm25")
+    choose = None if skim is None else choosing(skim, by=by, options=options)
     most, threshold = options.pop("max_answer_tokens", None), options.pop("no_answer_threshold", None)
     reader = open_reader(
         QuestionAnswering,

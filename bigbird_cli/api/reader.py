@@ -212,7 +212,7 @@ class _Opened:
         return self._predictors[head]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # a model that reads, and the encoder that chooses what it reads
 def _opened(
     model: str,
     is_path: bool,

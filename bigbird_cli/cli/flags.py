@@ -39,6 +39,7 @@ FLAGS = {
             "revision",
             "sample_mb",
             "skim",
+            "skim_by",
             "split",
             "text_field",
             "threads",

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
 from bigbird_cli.cli.console import duration, say
-from bigbird_cli.events import ReadingEvent, Tokenizing, WindowRead
+from bigbird_cli.events import Embedding, ReadingEvent, Tokenizing, WindowRead
 from bigbird_cli.messages import visible
 
 
@@ -93,6 +93,9 @@ class ReadingProgress:
         if isinstance(event, Tokenizing):
             share = event.n_done / event.n_characters if event.n_characters else 1.0
             return f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+        if isinstance(event, Embedding):
+            share = event.n_done / event.n_sentences
+            return f"looking through · {share:.0%} of {event.n_sentences:,} sentences · {event.name}"
         parts = [f"{event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
         if event.n_windows_in_all > event.n_windows:
             parts.append(f"{event.n_done_in_all:,}/{event.n_windows_in_all:,} in all")

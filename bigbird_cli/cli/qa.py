@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bigbird_cli import bounds
+from bigbird_cli.choices import SkimBy
 from bigbird_cli.cli import options, reading
 from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import DataError, UsageError
@@ -86,6 +87,15 @@ def qa(
             **options.INPUT,
         ),
     ] = None,
+    skim_by: Annotated[
+        SkimBy,
+        typer.Option(
+            "--skim-by",
+            help="What ranks the windows: shared words; likeness of meaning, for which a document is looked through"
+            " once; or both.",
+            **options.INPUT,
+        ),
+    ] = "bm25",
     *,
     shared: Shared,
 ) -> None:
@@ -128,6 +138,7 @@ def qa(
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
         skim=skim,
+        skim_by=skim_by,
         **shared.reading(progress),
     )
     writers = shared.writers(Answers(most=top_k))

@@ -15,6 +15,7 @@ import yaml
 from safetensors.numpy import save_file
 
 import bigbird_cli as bb
+from bigbird_cli.api import reader
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.cli import app
@@ -58,7 +59,7 @@ def workshop(
     tiny_classify_model: Path,
     tiny_label_model: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+) -> Iterator[Path]:
     """A folder with the files that the examples name; the shipped models are tiny ones."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
@@ -99,7 +100,9 @@ def workshop(
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.txt").write_text("\n".join(words * 2))
     (tmp_path / "genome.txt").write_text("".join(draw.choices("ACGT", k=50_000)) + "\n")
-    return tmp_path
+    reader._opened.cache_clear()
+    yield tmp_path
+    reader._opened.cache_clear()  # no other test meets the tiny ones under the shipped ones' names
 
 
 def write_squad(path: Path) -> None:
