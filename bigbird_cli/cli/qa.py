@@ -126,6 +126,7 @@ def qa(
         _check_questions(paths)
 
     from bigbird_cli import api
+    from bigbird_cli.cli.hints import SkimHint
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Answers
 
@@ -139,7 +140,7 @@ def qa(
         no_answer_threshold=no_answer_threshold,
         skim=skim,
         skim_by=skim_by,
-        **shared.reading(progress),
+        **shared.reading(progress if skim else SkimHint(progress, n_questions=max(1, len(asked)))),
     )
     writers = shared.writers(Answers(most=top_k))
     reading.show_results(results, writers, named=paths, skipped=skipped, progress=progress)

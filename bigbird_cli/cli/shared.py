@@ -15,6 +15,7 @@ from bigbird_cli.files.encodings import check_encoding
 
 if TYPE_CHECKING:
     from bigbird_cli.api import ReadingOptions, Result
+    from bigbird_cli.cli.hints import SkimHint
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.report.writer import Writer
 
@@ -45,7 +46,7 @@ class Shared:
     quiet: options.Quiet = False
     debug: options.Debug = False  # the boundary reads it
 
-    def reading(self, progress: "ReadingProgress") -> "ReadingOptions":
+    def reading(self, progress: "ReadingProgress | SkimHint") -> "ReadingOptions":
         """The options of an api's call, which tells the progress how far it has come."""
         given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN}
         return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
