@@ -17,6 +17,7 @@ PACKAGE = REPOSITORY / "bigbird_cli"
 
 FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"cli"},
+    {"batch"},
     {"report"},
     {"api"},
     {"training"},
@@ -42,7 +43,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
     "yaml": {"recipe"},
     "datasets": {"data"},
-    "pyarrow": {"data"},
+    "pyarrow": {"batch", "data"},
     "rich": {"cli"},
     "typer": {"cli"},
     "jinja2": {"report"},
