@@ -10,61 +10,22 @@ same question is asked of a text twice as long, in a process of its own, and the
 import argparse
 import json
 import os
-import random
-import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bigbird_cli.tasks.qa.needles import NEEDLES, Needle, is_found, made_text, plant  # noqa: E402 - found by then
+
 WORDS = 60_000
 TEST_NOVELS = 10  # by file name, from the end
 MEBIBYTE = 1 << 20
-
-
-class Needle(NamedTuple):
-    """A fact, the question that asks for it, and its answer."""
-
-    fact: str
-    question: str
-    answer: str
-
-
-NEEDLES = [
-    Needle(*row)
-    for row in (
-        ("The lighthouse at Corran Point was built in 1873.", "When was the lighthouse at Corran Point built?", "1873"),
-        ("The vault in Eldham opens with the number 40917.", "What number opens the vault in Eldham?", "40917"),
-        ("Professor Ilse Varga discovered the comet Tamsin.", "Who discovered the comet Tamsin?", "Ilse Varga"),
-        ("The Kestrel Society meets in the town of Bramley.", "Where does the Kestrel Society meet?", "Bramley"),
-        (
-            "The violin of Anton Reszke is made of pear wood.",
-            "What is the violin of Anton Reszke made of?",
-            "pear wood",
-        ),
-        ("Lake Oswin is 212 metres deep.", "How deep is Lake Oswin?", "212 metres"),
-        ("The Dorset Mail was founded by Clara Penrose.", "Who founded the Dorset Mail?", "Clara Penrose"),
-        ("The ship Halcyon Star sank near Madeira.", "Where did the ship Halcyon Star sink?", "Madeira"),
-        ("The capital of the island of Sarnia is Port Leon.", "What is the capital of Sarnia?", "Port Leon"),
-        ("The treaty of Aldmoor was signed on 4 May 1791.", "When was the treaty of Aldmoor signed?", "4 May 1791"),
-        ("The Vintry Prize was won by the poet Omar Selim.", "Which poet won the Vintry Prize?", "Omar Selim"),
-        ("Mount Karsa was first climbed by Edda Nilsen.", "Who first climbed Mount Karsa?", "Edda Nilsen"),
-        ("The Tarn railway carries mostly slate.", "What does the Tarn railway mostly carry?", "slate"),
-        ("The bakery in Quill Lane has 36 ovens.", "How many ovens has the bakery in Quill Lane?", "36"),
-        ("The robot called Juniper speaks Portuguese.", "Which language does the robot Juniper speak?", "Portuguese"),
-        ("The director of the Ferrow Museum is Ruth Okafor.", "Who directs the Ferrow Museum?", "Ruth Okafor"),
-        ("The Bellman company has its offices in Trieste.", "Where are the Bellman company's offices?", "Trieste"),
-        ("The password of the Heron laboratory is saffron.", "What is the Heron laboratory's password?", "saffron"),
-        ("The bridge over the Wend is painted dark green.", "What colour is the bridge over the Wend?", "dark green"),
-        ("The Orrin telescope cost nine million dollars.", "How much did the Orrin telescope cost?", "nine million"),
-    )
-]
 
 
 def haystack(n_words: int, data: Path | None) -> str:
@@ -75,29 +36,7 @@ def haystack(n_words: int, data: Path | None) -> str:
         words += path.read_text(encoding="utf-8").split()
         if len(words) >= n_words:
             break
-    rng = random.Random(0)
-    while len(words) < n_words:
-        words += made_sentence(rng).split()
-    return " ".join(words[:n_words])
-
-
-def made_sentence(rng: random.Random) -> str:
-    """A sentence that says nothing, with names in it."""
-    name, other = rng.choices(["Ada", "Bruno", "Cecily", "Dunstan", "Edith", "Frank", "Greta", "Hugo"], k=2)
-    place = rng.choice(["the garden", "the station", "a narrow street", "the upper field", "the kitchen", "the river"])
-    deed = rng.choice(["spoke softly to", "waited for", "wrote again to", "laughed at", "remembered", "walked beside"])
-    when = rng.choice(["In the evening", "Before noon", "That winter", "Soon after", "On some days", "As so often"])
-    return f"{when} {name} {deed} {other} near {place}, and nothing more was said of it for a while."
-
-
-def plant(text: str, fact: str, depth: float) -> str:
-    """The text with a fact in it, at the first end of a sentence from a depth of 0 to 1 on."""
-    wanted = int(depth * len(text))
-    match = re.compile(r"[.!?][\"'”’)]*\s").search(text, wanted) if wanted else None
-    at = match.end() if match else (len(text) if wanted else 0)
-    head = text[:at]
-    gap = "" if not head or head[-1].isspace() else " "
-    return f"{head}{gap}{fact} {text[at:]}"
+    return " ".join([*words[:n_words], *made_text(n_words - len(words)).split()])
 
 
 def find_needles(
@@ -115,7 +54,6 @@ def find_needles(
         no_answer_score, read_whole and seconds.
     """
     from bigbird_cli import api
-    from bigbird_cli.tasks.qa.scores import normalise_answer
 
     rows = []
     for i, needle in enumerate(needles):
@@ -124,13 +62,12 @@ def find_needles(
         record = api.answer(plant(text, needle.fact, depth), needle.question, model=model, **options)
         assert isinstance(record, dict)
         receipt = record["receipt"]
-        answer = record["answer"] or ""
         row = {
             "depth": depth,
             "question": needle.question,
             "wanted": needle.answer,
             "answer": record["answer"],
-            "found": f" {normalise_answer(needle.answer)} " in f" {normalise_answer(answer)} ",
+            "found": is_found(needle.answer, record["answer"]),
             "score": record["score"],
             "no_answer_score": record["no_answer_score"],
             "tokens": receipt["tokens"],

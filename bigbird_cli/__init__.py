@@ -59,6 +59,7 @@ _HOMES = {
     "finetune": "bigbird_cli.api",
     "compare": "bigbird_cli.api",
     "evaluate": "bigbird_cli.api",
+    "find_needles": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "inspect_model": "bigbird_cli.api",
     "compare_models": "bigbird_cli.api",

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api.evaluating import Evaluation as Evaluation
     from bigbird_cli.api.evaluating import evaluate as evaluate
     from bigbird_cli.api.inputs import read_inputs as read_inputs
+    from bigbird_cli.api.needles import FoundNeedle as FoundNeedle
+    from bigbird_cli.api.needles import find_needles as find_needles
     from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
     from bigbird_cli.api.reader import ReadingOptions as ReadingOptions
@@ -70,6 +72,7 @@ _HOMES = {
     "Evaluation": "bigbird_cli.api.evaluating",
     "FailedItem": "bigbird_cli.api._former",
     "FailedRecord": "bigbird_cli.api.requests",
+    "FoundNeedle": "bigbird_cli.api.needles",
     "NERRecord": "bigbird_cli.api._ner",
     "NERResult": "bigbird_cli.api._ner",
     "QAItem": "bigbird_cli.api._former",
@@ -97,6 +100,7 @@ _HOMES = {
     "entities": "bigbird_cli.api._former",
     "entity_types": "bigbird_cli.api._ner",
     "evaluate": "bigbird_cli.api.evaluating",
+    "find_needles": "bigbird_cli.api.needles",
     "finetune": "bigbird_cli.api.training",
     "init": "bigbird_cli.api.drafting",
     "inspect_model": "bigbird_cli.api.conversion",

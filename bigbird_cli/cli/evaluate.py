@@ -5,12 +5,22 @@ from typing import Annotated
 
 import typer
 
+from bigbird_cli import bounds
 from bigbird_cli.cli import gold, options
+from bigbird_cli.errors import UsageError
 
 
 def evaluate(
     model: gold.Model,
-    data: gold.Data,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            parser=options.name,
+            help="Data with gold, as a recipe's data.dev: a file, a folder, or hub:NAME.  [not needed for --needles]",
+            **options.INPUT,
+        ),
+    ] = None,
     task: gold.Task = None,
     overrides: gold.Overrides = None,
     limit: gold.Limit = None,
@@ -24,6 +34,23 @@ def evaluate(
             **options.OUTPUT,
         ),
     ] = None,
+    needles: Annotated[
+        bool,
+        typer.Option(
+            "--needles",
+            help="Of qa: plant a fact at every 5 % of ever longer texts, and map which are found.",
+            **options.INPUT,
+        ),
+    ] = False,
+    longest: Annotated[
+        int,
+        typer.Option(
+            "--longest",
+            help="Tokens of the longest text for --needles.",
+            **options.number(bounds.COUNT),
+            **options.INPUT,
+        ),
+    ] = 8192,
     batch_size: options.BatchSize = 8,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -38,16 +65,23 @@ def evaluate(
     Any run folder, shipped model or BigBird of the Hugging Face hub, on any data of its task: qa, ner, classify,
     multiple_choice, zero_shot. Each document is read whole. Intervals are those of the bootstrap, 95 %.
 
+    With --needles, facts are planted in texts of 512, 1,024, ... tokens, which are the documents of DATA or sentences
+    made by chance, and asked for.
+
     \b
     Examples:
       bigbird evaluate qa-mini data/dev.json
       bigbird evaluate qa-mini data/dev.json --predictions answers.jsonl --json | jq .scores.f1
+      bigbird evaluate qa-mini --needles --longest 1024
       bigbird evaluate runs/classify colours.csv --set task.label_column=colour
     """
+    if data is None and not needles:
+        raise UsageError("there is no data to evaluate on", where="DATA", fix="name some, or ask for --needles")
+
     from bigbird_cli import api
     from bigbird_cli.cli.console import write_json
     from bigbird_cli.cli.progress import ReadingProgress
-    from bigbird_cli.cli.scores import show_evaluation
+    from bigbird_cli.cli.scores import show_evaluation, show_needles
 
     del debug  # the boundary's
     with ReadingProgress(quiet=quiet) as progress:
@@ -62,8 +96,13 @@ def evaluate(
             quantize=quantize,
             offline=offline,
         )
-        evaluation = api.evaluate(model, data, predictions=predictions, **settings)
+        if needles:
+            found = api.find_needles(model, data, longest=longest, **settings)
+        else:
+            evaluation = api.evaluate(model, data or "", predictions=predictions, **settings)
     if as_json:
-        write_json(evaluation)
+        write_json({"needles": found} if needles else evaluation)
+    elif needles:
+        show_needles(found)
     else:
         show_evaluation(evaluation)

@@ -13,6 +13,7 @@ from bigbird_cli.messages import shortened, visible
 if TYPE_CHECKING:
     from bigbird_cli.api.comparing import ComparedModels
     from bigbird_cli.api.evaluating import Evaluation, Part
+    from bigbird_cli.api.needles import FoundNeedle
     from bigbird_cli.scoring import Reliability
     from bigbird_cli.tasks.outcomes import Confusion, NameScores
 
@@ -29,6 +30,8 @@ WIDEST_MATRIX = 12
 """Labels of a confusion matrix that is drawn; of more, the pairs that are confused most are listed."""
 
 MOST_PAIRS = 8
+
+MOST_MISSED = 10
 
 
 class Scores:
@@ -119,6 +122,39 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
         draw.table(("<better", "<A", "<B", "<gold", "<id"), changed)
     if len(compared["changes"]) > len(shown):
         draw.out.print(Text(f"  and {len(compared['changes']) - len(shown):,} more; --json lists all", style="dim"))
+
+
+def show_needles(found: "Sequence[FoundNeedle]") -> None:
+    """Draw a map: a row for each length, a column for each depth."""
+    draw = Scores()
+    lengths, depths = sorted({each["tokens"] for each in found}), sorted({each["depth"] for each in found})
+    names = [f"{length:,}" for length in lengths]
+    margin = max(map(len, names))
+    cell = 2 if draw.out.width >= margin + 2 * len(depths) + 10 else 1
+    ends = "0 %".ljust(cell * len(depths) - len("100 %")) + "100 %"
+    draw.out.print(Text(f"{'tokens':>{margin}}  {ends}  found", style="dim"))
+    at = {(each["tokens"], each["depth"]): each for each in found}
+    for name, length in zip(names, lengths, strict=True):
+        row = [at[length, depth] for depth in depths]
+        line = Text(f"{name:>{margin}}  ")
+        for each in row:
+            sign, style = ("█", "green") if each["found"] else ("▒", "yellow") if each["refused"] else ("·", "red")
+            line.append(sign * cell, style=style)
+        draw.out.print(line.append(f"  {sum(each['found'] for each in row)} of {len(row)}"))
+    draw.out.print(Text("█ found   ▒ best answer, but refused   · missed", style="dim"))
+    if missed := [each for each in found if not each["found"]][:MOST_MISSED]:
+        draw.heading("not found")
+        rows = [
+            (
+                f"{each['tokens']:,}",
+                f"{each['depth']} %",
+                each["wanted"],
+                shortened("no answer" if each["answer"] is None else each["answer"]),
+                each["question"],
+            )
+            for each in missed
+        ]
+        draw.table(("tokens", "depth", "<wanted", "<answer", "<question"), rows)
 
 
 def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bigbird_cli.cli.scores import show_evaluation
+from bigbird_cli.cli.scores import show_evaluation, show_needles
 
 
 @pytest.fixture
@@ -74,3 +74,22 @@ def test_of_many_labels_the_most_confused_pairs_are_listed(capsys: pytest.Captur
     assert "confused most" in shown
     assert "7  label 3  label 5" in shown
     assert "9  label" not in shown
+
+
+def test_needles_are_drawn_as_a_map(capsys: pytest.CaptureFixture[str]) -> None:
+    about = {"question": "q?", "wanted": "w", "score": 0.5, "no_answer_score": 0.5}
+    found = [
+        {**about, "tokens": tokens, "depth": depth, "answer": "w" if depth == 0 else None, "found": depth == 0}
+        | {"refused": depth == 5}
+        for tokens in (512, 1024)
+        for depth in (0, 5, 10)
+    ]
+    show_needles(found)  # type: ignore[arg-type]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in lines[1:3]] == ["512  ██▒▒··  1 of 3", "1,024  ██▒▒··  1 of 3"]
+
+
+def test_without_data_there_is_nothing_to_evaluate(invoke: Any) -> None:
+    result = invoke("evaluate", "qa-mini")
+    assert result.exit_code == 2
+    assert "--needles" in result.stderr
