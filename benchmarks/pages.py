@@ -105,7 +105,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pages = {"bigbird": Path(folder, "bigbird.html")}
         command = [sys.executable, "-m", "bigbird_cli", "ner", str(given.book), "--html", str(pages["bigbird"])]
-        report("bigbird", words, measured([*command, "--quiet", "--threads", str(given.threads)], given.threads), pages["bigbird"])
+        command += ["--quiet", "--threads", str(given.threads)]
+        report("bigbird", words, measured(command, given.threads), pages["bigbird"])
         if given.spacy:
             pages["spacy"] = Path(folder, "spacy.html")
             command = [given.spacy, "-c", SPACY, str(given.book), str(pages["spacy"]), given.model]

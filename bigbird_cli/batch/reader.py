@@ -24,8 +24,9 @@ from bigbird_cli.batch.tasks import (
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError, nearest
 from bigbird_cli.files.json import as_json
+from bigbird_cli.files.packed import File
 from bigbird_cli.report.json_lines import to_json
-from bigbird_cli.text.documents import Document, FailedDocument, read_documents
+from bigbird_cli.text.documents import Document, FailedDocument, read_document
 
 SCHEMA = pa.schema(
     [
@@ -200,8 +201,7 @@ def _document(path: str) -> Document | FailedDocument:
     """The one document of a file; DataError where the path is that of no file."""
     if path == "-" or os.path.isdir(path):  # noqa: PTH112 - what may not be looked at is reported when it is opened
         raise DataError("this is no file, and each row is one document", where=path, fix="give each file a row")
-    [document] = read_documents([path])
-    return document
+    return read_document(File(Path(path)))
 
 
 def _row_of(result: Result[Any, Any]) -> dict[str, str | None]:

@@ -11,13 +11,14 @@ _MB = 10**6
 
 
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove everything that is kept.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove everything that is kept.", **options.RUNNING)] = False,
     limit: Annotated[
         int | None,
         typer.Option(
             "--limit",
             help="From now on keep no more than so many MB of documents; what was used least recently goes first.",
             **{**options.number(bounds.COUNT, least=0), "metavar": "MB"},
+            **options.RUNNING,
         ),
     ] = None,
     as_json: options.Json = False,
