@@ -51,6 +51,7 @@ _HOMES = {
     "tokenize": "bigbird_cli.api",
     "tokenize_all": "bigbird_cli.api",
     "train_tokenizer": "bigbird_cli.api",
+    "extract_text": "bigbird_cli.api",
     "write_results": "bigbird_cli.report.formats",
     "Document": "bigbird_cli.text.documents",
     "Request": "bigbird_cli.api",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.drafting import init as init
     from bigbird_cli.api.evaluating import Evaluation as Evaluation
     from bigbird_cli.api.evaluating import evaluate as evaluate
+    from bigbird_cli.api.extracting import extract_text as extract_text
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.needles import FoundNeedle as FoundNeedle
     from bigbird_cli.api.needles import find_needles as find_needles
@@ -100,6 +101,7 @@ _HOMES = {
     "entities": "bigbird_cli.api._former",
     "entity_types": "bigbird_cli.api._ner",
     "evaluate": "bigbird_cli.api.evaluating",
+    "extract_text": "bigbird_cli.api.extracting",
     "find_needles": "bigbird_cli.api.needles",
     "finetune": "bigbird_cli.api.training",
     "init": "bigbird_cli.api.drafting",

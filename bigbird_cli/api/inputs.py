@@ -138,7 +138,7 @@ def requests_of(
             yield each if each is None or isinstance(each, Request) else Request(each)
 
 
-def documents_of(inputs: Iterable[Input], column: str) -> Iterator[Document | FailedDocument]:
+def documents_of(inputs: Iterable[Input | None], column: str) -> Iterator[Document | FailedDocument]:
     """The documents of inputs, those of rows in a column, or why there is none."""
     return (request.document for request in requests_of(inputs, text=(column,)) if request is not None)
 

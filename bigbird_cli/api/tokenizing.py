@@ -59,7 +59,7 @@ def tokenize(
 
 
 def tokenize_all(
-    documents: Iterable[Input],
+    documents: Iterable[Input | None],
     *,
     model: str | Path = DEFAULT_QA_MODEL,
     column: str | None = None,

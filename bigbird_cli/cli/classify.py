@@ -112,7 +112,7 @@ def classify(
     if labels is not None and labels_file is not None:
         raise UsageError("labels are given twice", where="--labels-file", fix="write all of them into the file")
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE, encoding=shared.encoding)
+    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.progress import ReadingProgress

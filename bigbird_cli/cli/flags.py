@@ -19,6 +19,7 @@ FLAGS = {
             "device",
             "dtype",
             "encoding",
+            "extract_text",
             "labels",
             "limit",
             "longest",

@@ -66,7 +66,7 @@ def ner(
         _list_types(model, offline=shared.offline, as_json=shared.as_json)
         return
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE, encoding=shared.encoding)
+    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.progress import ReadingProgress

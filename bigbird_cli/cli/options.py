@@ -62,8 +62,8 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE",
         parser=name,
-        help=f"Text files, folders of them ({patterns(READERS)}), files of rows (*.jsonl, *.csv, ...), or - for "
-        "standard input.",
+        help=f"Documents ({patterns(READERS)}), files of rows (*.jsonl, *.csv, ...), packed too (.gz, .bz2, .xz, "
+        ".zip), folders of them, or - for standard input.",
         **INPUT,
     ),
 ]
@@ -88,6 +88,16 @@ Encoding = Annotated[
         autocompletion=completion.encodings,
         help="Of plain text, HTML and rows: cp1252, utf-16, shift_jis, ...  [default: UTF-8]",
         **INPUT,
+    ),
+]
+ExtractText = Annotated[
+    Path | None,
+    typer.Option(
+        "--extract-text",
+        metavar="DIR",
+        parser=path,
+        help="Write the text of each document there, to which offsets refer: DIR/lease.pdf.txt.",
+        **OUTPUT,
     ),
 ]
 Window = Annotated[

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +14,7 @@ from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import Request
+    pass
 
 _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 _FIX = "name a text file, or - for standard input"
@@ -124,6 +124,8 @@ def qa(
         reading.reject_terminal(_FIX)
     elif not asked:
         _check_questions(paths)
+    as_text = None if asked else 'ask something of it: --question "Who signed?"'
+    inputs = reading.document_inputs(paths, shared, skipped=skipped, example=_EXAMPLE, as_text=as_text)
 
     from bigbird_cli import api
     from bigbird_cli.cli.hints import SkimHint
@@ -132,7 +134,7 @@ def qa(
 
     progress = ReadingProgress(quiet=shared.quiet)
     results = api.answer_all(
-        _requests(paths, [question for question, _ in asked], shared, skipped),
+        api.questions_on(inputs, [question for question, _ in asked], column=shared.column),
         model=model,
         asked=dict(asked),
         top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
@@ -179,17 +181,3 @@ def _check_questions(paths: Sequence[str]) -> None:
     if len(paths) > 1 and not os.path.lexists(last) and re.search(r"[\s?]", last):
         raise UsageError("no question is asked", fix=f'did you mean --question "{last}"?')
     raise UsageError("no question is asked", fix='ask one with --question "..." or several with --questions FILE')
-
-
-def _requests(
-    paths: Sequence[str], asked: Sequence[str], shared: Shared, skipped: reading.SkippedFiles
-) -> "Iterator[Request | None]":
-    from bigbird_cli.api import questions_on, read_inputs
-
-    as_text = None if asked else 'ask something of it: --question "Who signed?"'
-    found = (
-        read_inputs(paths, encoding=shared.encoding, on_skipped=skipped)
-        if paths
-        else reading.read_stdin(_EXAMPLE, encoding=shared.encoding, as_text=as_text)
-    )
-    yield from questions_on(found, asked, column=shared.column)

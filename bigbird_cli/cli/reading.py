@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.inputs import Input
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.shared import Shared
     from bigbird_cli.files.find import Skipped
     from bigbird_cli.files.json_stream import JsonStream
     from bigbird_cli.report.writer import Writer
@@ -192,28 +193,33 @@ def reject_two_stdins(paths: Sequence[str]) -> None:
 
 
 def document_inputs(
-    files: Sequence[str], *, skipped: SkippedFiles, example: str, encoding: str | None
+    files: Sequence[str], shared: "Shared", *, skipped: SkippedFiles, example: str, as_text: str | None = None
 ) -> "Iterator[Input | None]":
     """Documents and rows: of files and folders, or of standard input.
 
     Args:
         files: what the user named; none for standard input.
+        shared: what was given of the shared options.
         skipped: called with the files of folders that are not read.
         example: a row as it should be, for errors.
-        encoding: of text; None for UTF-8.
+        as_text: as of `read_stdin`.
     """
     if not files:
         reject_terminal("name a text file, or - for standard input")
     reject_two_stdins(files)
-    return _inputs(files, skipped, example, encoding)
+    return _inputs(files, shared, skipped, example, as_text)
 
 
 def _inputs(
-    files: Sequence[str], skipped: SkippedFiles, example: str, encoding: str | None
+    files: Sequence[str], shared: "Shared", skipped: SkippedFiles, example: str, as_text: str | None
 ) -> "Iterator[Input | None]":
     from bigbird_cli.api import read_inputs
+    from bigbird_cli.api.extracting import TextFolder, extracted
 
-    if files:
-        yield from read_inputs(files, encoding=encoding, on_skipped=skipped)
-    else:
-        yield from read_stdin(example, encoding=encoding)
+    folder = None if shared.extract_text is None else TextFolder(shared.extract_text, files)
+    found: Iterator[Input | None] = (
+        read_inputs(files, encoding=shared.encoding, on_skipped=skipped)
+        if files
+        else read_stdin(example, encoding=shared.encoding, as_text=as_text)
+    )
+    return found if folder is None else extracted(found, folder)

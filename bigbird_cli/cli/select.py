@@ -43,7 +43,7 @@ def select(
       cat article.txt | bigbird select - --query "When was it built?"
     """
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], skipped=skipped, example=_EXAMPLE, encoding=shared.encoding)
+    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
     from bigbird_cli.cli.progress import ReadingProgress

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
-_OWN = frozenset({"column", "text_column", "encoding", "as_json", "html", "quiet", "debug"})
+_OWN = frozenset({"column", "text_column", "encoding", "extract_text", "as_json", "html", "quiet", "debug"})
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
 
@@ -32,6 +32,7 @@ class Shared:
     column: options.Column = None
     text_column: options.TextColumn = None
     encoding: options.Encoding = None
+    extract_text: options.ExtractText = None
     window: options.Window = None
     overlap: options.Overlap = None
     on_long: options.OnLong = "window"

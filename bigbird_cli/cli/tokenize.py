@@ -18,6 +18,7 @@ from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
 from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
+    from bigbird_cli.api.inputs import Input
     from bigbird_cli.cli.progress import Spinner
     from bigbird_cli.text.vocabulary.report import Report
     from bigbird_cli.text.vocabulary.train import Progress, VocabularyReport
@@ -28,7 +29,7 @@ _SHOWN = 8
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
-_READING = ("model", "ids", "counts", "column", "newline", "offline")
+_READING = ("model", "ids", "counts", "column", "extract_text", "newline", "offline")
 _TRAINING = (
     "vocab_size",
     "out",
@@ -61,6 +62,7 @@ def tokenize(
     ] = False,
     column: options.Column = None,
     encoding: options.Encoding = None,
+    extract_text: options.ExtractText = None,
     newline: options.Newline = None,
     offline: options.Offline = False,
     train: Annotated[
@@ -144,6 +146,7 @@ def tokenize(
       bigbird tokenize contracts/ --counts
       echo "The lease was signed." | bigbird tokenize --ids
       bigbird tokenize article.txt --json | jq .unknown_text
+      bigbird tokenize contracts/ --counts --extract-text texts/
       bigbird tokenize --train corpus/ --vocab-size 8000 --out vocabulary
       bigbird tokenize --train genome.txt --split none --vocab-size 4000 --out dna
     """
@@ -174,18 +177,20 @@ def tokenize(
     check_encoding(encoding)
 
     from bigbird_cli import api
+    from bigbird_cli.api.extracting import TextFolder, extracted
     from bigbird_cli.cli.boundary import show_error
     from bigbird_cli.cli.console import say, write_json
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.errors import DataError
     from bigbird_cli.text.documents import FailedDocument
 
+    inputs: Iterable[Input | None] = api.read_inputs(sources, encoding=encoding)
     shape = "counts" if counts else "ids" if ids else "pieces"
     n_documents = n_tokens = 0
     codes: list[int] = []
     with ReadingProgress(quiet=quiet) as progress:
         for done in api.tokenize_all(
-            api.read_inputs(sources, encoding=encoding),
+            inputs if extract_text is None else extracted(inputs, TextFolder(extract_text, sources)),
             model=model,
             column=column,
             newline=newline,

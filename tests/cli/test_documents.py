@@ -121,3 +121,31 @@ def test_tables_are_read_packed_too(tiny_ner_model: Path, tmp_path: Path) -> Non
             path.write_bytes(pack((tmp_path / name).read_bytes()))
             [record] = bb.ner(path, model=tiny_ner_model)
             assert (str(record["fields"]["day"]), "error" in record) == ("1", False)
+
+
+@pytest.mark.parametrize("command", ["qa", "ner", "classify", "select", "tokenize"])
+def test_offsets_hold_in_the_text_that_is_extracted(
+    command: str, invoke: Any, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    write(tmp_path / "deed.pdf", TEXT)
+    kind = {"ner": "tiny_ner_model", "classify": "tiny_label_model", "select": "tiny_label_model"}
+    model = request.getfixturevalue(kind.get(command, "tiny_qa_model"))
+    asked = {"qa": ("-q", "who?"), "classify": ("--labels", "lamp,sea"), "select": ("-q", "who?")}.get(command, ())
+    result = invoke(command, "deed.pdf", "-m", model, *asked, "--json", "--extract-text", "out")
+    assert result.exit_code == 0, result.stderr
+    text = (tmp_path / "out" / "deed.pdf.txt").read_bytes().decode()
+    assert TEXT in text
+    [record] = records(result.stdout)
+    for span in record.get("entities", record.get("sentences", [record])):
+        if found := span.get("answer", span.get("text")):
+            assert text[span["start"] : span["end"]] == found
+
+
+def test_standard_input_is_extracted_too_and_a_folder_among_the_documents_refused(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path
+) -> None:
+    args = ("qa", "-q", "who?", "-m", tiny_qa_model, "--extract-text")
+    assert invoke(*args, "out", stdin=DOCUMENTS[".docx"](TEXT)).exit_code == 0
+    assert (tmp_path / "out" / "standard-input.txt").read_text() == TEXT
+    refused = invoke(*args, "out", "out")
+    assert (refused.exit_code, refused.stderr.startswith("\u2717 --extract-text  the texts")) == (2, True)

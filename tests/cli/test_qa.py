@@ -97,7 +97,7 @@ def test_a_bad_row_becomes_a_record_and_its_neighbours_are_answered(invoke: Any,
     assert [record["id"] for record in got] == ["first", None, 3, *[None] * 6, {"any": "json"}]
     assert {record["error"]["exit_code"] for record in got[1:-1]} == {3}
     assert [record["error"]["where"] for record in got[1:-1]] == [f"standard input:{n}" for n in range(2, 10)]
-    assert got[3]["error"]["fix"] == "did you mean 'contexts'?"
+    assert got[3]["error"]["fix"] == "did you mean --column contexts?"
     assert result.stderr.count("✗") == 8
 
 
