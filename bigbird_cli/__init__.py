@@ -53,6 +53,7 @@ _HOMES = {
     "train_tokenizer": "bigbird_cli.api",
     "extract_text": "bigbird_cli.api",
     "write_results": "bigbird_cli.report.formats",
+    "merge_results": "bigbird_cli.report.merge",
     "Document": "bigbird_cli.text.documents",
     "Request": "bigbird_cli.api",
     "init": "bigbird_cli.api",

@@ -96,9 +96,11 @@ class ClassifyResult(Result[ClassPrediction, ClassifyRecord]):
 
     Attributes:
         is_multi: several labels may be right, and the record gives them.
+        labels: the model's; none of one that gives a number.
     """
 
     is_multi: bool = False
+    labels: tuple[str, ...] = ()
 
     def names(self) -> Names:
         """The source."""
@@ -357,7 +359,11 @@ def _with_own_labels(
         reader,
         requests if pair is None else _with_pair(requests, pair),
         decoder=task.decoder_for,
-        result=partial(ClassifyResult, is_multi=task.kind.has_threshold),
+        result=partial(
+            ClassifyResult,
+            is_multi=task.kind.has_threshold,
+            labels=() if task.kind.fixed_names else task.labels or (),
+        ),
         encode_second=encode,
     )
 

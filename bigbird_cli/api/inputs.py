@@ -1,8 +1,9 @@
 """Texts, files, folders and rows, as users give them, as requests."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,50 @@ def read_inputs(
         UsageError: there is no such encoding.
     """
     check_encoding(encoding)
-    return (in_call(found, encoding) for found in _read_paths(paths, encoding, on_skipped))
+    return (found.read() for found in find_inputs(paths, encoding=encoding, on_skipped=on_skipped))
 
 
-def _read_paths(paths: Iterable[str | Path], encoding: str | None, on_skipped: OnSkipped) -> Iterator[Input]:
+@dataclass(frozen=True)
+class Found:
+    """An input that is there to be read; a row was read to find it.
+
+    Attributes:
+        name: of the document: its file, or where the row stands.
+        read: gives the input.
+        row: the row; None of other inputs.
+    """
+
+    name: str
+    read: Callable[[], Input]
+    row: Row | None = None
+
+
+def find_inputs(
+    paths: Iterable[str | Path], *, encoding: str | None = None, on_skipped: OnSkipped = warn_of_skipped
+) -> Iterator[Found]:
+    """What `read_inputs` reads, before it does: folders are listed, and tables read row by row; arguments as there."""
     for path in paths:
         if str(path) == "-":
-            yield read_standard_input(encoding=encoding)
+            yield Found("-", lambda: in_call(read_standard_input(encoding=encoding), encoding))
             continue
         for file in files_and_errors(path, (*READERS, *SUFFIXES), encoding=encoding, on_skipped=on_skipped):
             if isinstance(file, File) and file.suffix in SUFFIXES:
                 for row in rows_and_errors(file):
-                    yield failed_row(row, where=row.where or file.name) if isinstance(row, DataError) else row
+                    yield _found_row(row, row.where or file.name, encoding)
             else:
-                yield read_document(file)
+                name = file.name if isinstance(file, File) else str(file.where)
+                yield Found(name, partial(_document, file, encoding))
+
+
+def _found_row(row: Row | DataError, where: str, encoding: str | None) -> Found:
+    if isinstance(row, DataError):
+        failed = in_call(failed_row(row, where=where), encoding)
+        return Found(where, lambda: failed)
+    return Found(where, lambda: row, row)
+
+
+def _document(file: File | DataError, encoding: str | None) -> Input:
+    return in_call(read_document(file), encoding)
 
 
 def in_call(found: Input, encoding: str | None) -> Input:

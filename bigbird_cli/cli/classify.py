@@ -112,15 +112,17 @@ def classify(
     if labels is not None and labels_file is not None:
         raise UsageError("labels are given twice", where="--labels-file", fix="write all of them into the file")
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
+    from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Labels
+    from bigbird_cli.report import sheets
 
-    progress, drawing = ReadingProgress(quiet=shared.quiet), Labels()
+    output, progress = Output(shared, files or []), ReadingProgress(quiet=shared.quiet)
+    inputs = reading.document_inputs(files or [], shared, output=output, skipped=skipped, example=_EXAMPLE)
     results = api.classify_all(
-        inputs,
+        output.rest(inputs),
         labels=labels_file if labels is None else labels,
         model=model,
         pair=pair,
@@ -132,5 +134,5 @@ def classify(
         combine=combine,
         **shared.reading(progress),
     )
-    writers = shared.writers(drawing)
-    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)
+    writers = output.writers(Labels, sheets.Labels(shared.details))
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress, output=output)

@@ -20,6 +20,7 @@ from bigbird_cli.cli.compare import compare
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.evaluate import evaluate
 from bigbird_cli.cli.init import init
+from bigbird_cli.cli.merge import merge
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
 from bigbird_cli.cli.qa import qa
@@ -36,7 +37,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (qa, ner, classify, select, tokenize, init, pretrain, finetune, evaluate, compare, convert, cache):
+for command in (
+    qa,
+    ner,
+    classify,
+    select,
+    merge,
+    tokenize,
+    init,
+    pretrain,
+    finetune,
+    evaluate,
+    compare,
+    convert,
+    cache,
+):
     app.command(cls=Command)(guarded(command))
 
 Shell = Literal["auto", "bash", "zsh", "fish", "powershell", "pwsh"]

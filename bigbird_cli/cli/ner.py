@@ -66,24 +66,27 @@ def ner(
         _list_types(model, offline=shared.offline, as_json=shared.as_json)
         return
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
+    from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Entities
+    from bigbird_cli.report import sheets
 
-    progress, drawing = ReadingProgress(quiet=shared.quiet), Entities()
+    output, progress = Output(shared, files or []), ReadingProgress(quiet=shared.quiet)
+    group = output.is_drawn if group is None else group
+    inputs = reading.document_inputs(files or [], shared, output=output, skipped=skipped, example=_EXAMPLE)
     results = api.ner_all(
-        inputs,
+        output.rest(inputs),
         model=model,
         column=shared.column,
         types=None if types is None else [name for name in map(str.strip, types.split(",")) if name],
         min_score=min_score,
-        group=drawing.on_terminal and not shared.as_json if group is None else group,
+        group=group,
         **shared.reading(progress),
     )
-    writers = shared.writers(drawing)
-    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)
+    writers = output.writers(Entities, sheets.Names(group, shared.details))
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress, output=output)
 
 
 def _list_types(model: str, *, offline: bool, as_json: bool) -> None:

@@ -129,6 +129,43 @@ Html = Annotated[
         **OUTPUT,
     ),
 ]
+Format = Annotated[
+    choices.OutputFormat | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="How results are written: text, table (both drawn), json, jsonl, csv or tsv.  [default: by the name of "
+        "--out, else text]",
+        **OUTPUT,
+    ),
+]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE|DIR/",
+        parser=name,
+        help="Write into a file, there once it is whole: answers.csv; or DIR/, a file a document.",
+        **OUTPUT,
+    ),
+]
+GoOn = Annotated[bool, typer.Option("--resume", help="Go on with what a run that was stopped left of --out.", **OUTPUT)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write --out anew if it is there.", **OUTPUT)]
+Part = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        parser=text,
+        help="Read the K-th of N equal parts of the documents, such as 3/16; bigbird merge joins what comes of them.",
+        **RUNNING,
+    ),
+]
+Details = Annotated[
+    bool, typer.Option("--details", help="Tables with scores, pages and offsets in columns of their own.", **OUTPUT)
+]
+Bom = Annotated[bool, typer.Option("--bom", help="Begin a table with the mark by which Excel knows UTF-8.", **OUTPUT)]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.", **RUNNING)]
 Threads = Annotated[
     int | None,

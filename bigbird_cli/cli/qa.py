@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -12,9 +13,6 @@ from bigbird_cli.choices import SkimBy
 from bigbird_cli.cli import options, reading
 from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    pass
 
 _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
 _FIX = "name a text file, or - for standard input"
@@ -125,27 +123,32 @@ def qa(
     elif not asked:
         _check_questions(paths)
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
-    inputs = reading.document_inputs(paths, shared, skipped=skipped, example=_EXAMPLE, as_text=as_text)
 
     from bigbird_cli import api
     from bigbird_cli.cli.hints import SkimHint
+    from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Answers
+    from bigbird_cli.report import sheets
 
-    progress = ReadingProgress(quiet=shared.quiet)
+    texts = [text for text, _ in asked]
+    output, progress = Output(shared, paths, questions=texts), ReadingProgress(quiet=shared.quiet)
+    inputs = reading.document_inputs(paths, shared, output=output, skipped=skipped, example=_EXAMPLE, as_text=as_text)
     results = api.answer_all(
-        api.questions_on(inputs, [question for question, _ in asked], column=shared.column),
+        output.rest(api.questions_on(inputs, texts, column=shared.column)),
         model=model,
         asked=dict(asked),
-        top_k=top_k if shared.as_json else max(2, top_k),  # a reader is shown how close the runner-up is
+        top_k=max(2, top_k) if output.format == "text" else top_k,  # a reader is shown how close the runner-up is
         max_answer_tokens=max_answer_tokens,
         no_answer_threshold=no_answer_threshold,
         skim=skim,
         skim_by=skim_by,
         **shared.reading(progress if skim else SkimHint(progress, n_questions=max(1, len(asked)))),
     )
-    writers = shared.writers(Answers(most=top_k))
-    reading.show_results(results, writers, named=paths, skipped=skipped, progress=progress)
+    is_wide = texts and top_k == 1
+    sheet = sheets.Answers(tuple(texts), shared.details) if is_wide else sheets.AnswerList(shared.details)
+    writers = output.writers(partial(Answers, most=top_k), sheet)
+    reading.show_results(results, writers, named=paths, skipped=skipped, progress=progress, output=output)
 
 
 def _questions(given: Sequence[str], file: str | None) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api import Result
     from bigbird_cli.api.inputs import Input
     from bigbird_cli.cli.lines import Lines
+    from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.shared import Shared
     from bigbird_cli.files.find import Skipped
@@ -47,6 +48,7 @@ def show_results(
     named: Sequence[str],
     skipped: SkippedFiles,
     progress: "ReadingProgress",
+    output: "Output | None" = None,
 ) -> None:
     """Give results to writers as they come, show the errors of failed ones, and end with the code that they ask for.
 
@@ -56,6 +58,7 @@ def show_results(
         named: the paths that the documents come from; none for standard input.
         skipped: the files that were found and not read; counted at the end.
         progress: shows how far reading has come, which the api's call tells it.
+        output: where the results go.
 
     Raises:
         typer.Exit: some requests failed: 1, or the first one's own code where none was done.
@@ -65,25 +68,33 @@ def show_results(
     from bigbird_cli.cli.console import say
 
     n_done, codes = 0, []
-    with progress:
-        for result in results:
-            with progress.paused():
-                if result.error is not None:
-                    codes.append(result.error.exit_code)
-                    show_error(result.error)
-                    result = replace(result, outcome=_in_options(result.error))
-                else:
-                    n_done += 1
-                for writer in writers:
-                    writer.write(result)
-    for writer in writers:
-        writer.finish()
-    if skipped.n_files:
-        failed = f"{len(codes):,} failed, " if codes else ""
-        say(f"{n_done:,} done, {failed}{skipped.n_files:,} files skipped", quiet=progress.quiet)
+    progress.n_expected = output.n_documents() if output and not progress.quiet else None
+    try:
+        with progress:
+            for result in results:
+                with progress.paused():
+                    if result.error is not None:
+                        codes.append(result.error.exit_code)
+                        show_error(result.error)
+                        result = replace(result, outcome=_in_options(result.error))
+                    else:
+                        n_done += 1
+                    for writer in writers:
+                        writer.write(result)
+                progress.take(result.request)
+    except BaseException:
+        if output and (kept := output.close()):
+            say(f"{kept} has what is done; the same command with --resume goes on", quiet=progress.quiet)
+        raise
+    is_empty = not n_done and not codes
+    if not is_empty or (output and output.may_be_empty):
+        for writer in writers:
+            writer.finish()
+    if skipped.n_files or progress.n_documents > 1:
+        say(progress.summary(n_done, n_failed=len(codes), n_skipped=skipped.n_files), quiet=progress.quiet)
     if codes:
         raise typer.Exit(1 if n_done else codes[0])
-    if not n_done:
+    if is_empty and not (output and output.may_be_empty):
         raise DataError("there is nothing to read", where=", ".join(named) or STDIN, fix="name a file that holds some")
 
 
@@ -193,13 +204,20 @@ def reject_two_stdins(paths: Sequence[str]) -> None:
 
 
 def document_inputs(
-    files: Sequence[str], shared: "Shared", *, skipped: SkippedFiles, example: str, as_text: str | None = None
+    files: Sequence[str],
+    shared: "Shared",
+    *,
+    output: "Output",
+    skipped: SkippedFiles,
+    example: str,
+    as_text: str | None = None,
 ) -> "Iterator[Input | None]":
     """Documents and rows: of files and folders, or of standard input.
 
     Args:
         files: what the user named; none for standard input.
         shared: what was given of the shared options.
+        output: knows which of them are not this run's to read.
         skipped: called with the files of folders that are not read.
         example: a row as it should be, for errors.
         as_text: as of `read_stdin`.
@@ -207,19 +225,21 @@ def document_inputs(
     if not files:
         reject_terminal("name a text file, or - for standard input")
     reject_two_stdins(files)
-    return _inputs(files, shared, skipped, example, as_text)
+    return _inputs(files, shared, output, skipped, example, as_text)
 
 
 def _inputs(
-    files: Sequence[str], shared: "Shared", skipped: SkippedFiles, example: str, as_text: str | None
+    files: Sequence[str],
+    shared: "Shared",
+    output: "Output",
+    skipped: SkippedFiles,
+    example: str,
+    as_text: str | None,
 ) -> "Iterator[Input | None]":
-    from bigbird_cli.api import read_inputs
     from bigbird_cli.api.extracting import TextFolder, extracted
 
     folder = None if shared.extract_text is None else TextFolder(shared.extract_text, files)
     found: Iterator[Input | None] = (
-        read_inputs(files, encoding=shared.encoding, on_skipped=skipped)
-        if files
-        else read_stdin(example, encoding=shared.encoding, as_text=as_text)
+        iter(output.inputs(skipped)) if files else read_stdin(example, encoding=shared.encoding, as_text=as_text)
     )
     return found if folder is None else extracted(found, folder)

@@ -1,5 +1,6 @@
 """Results drawn for reading: answers in their sentence, names by their types, labels by their scores."""
 
+import io
 import re
 import sys
 import zlib
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from bigbird_cli.cli.console import Output
 from bigbird_cli.messages import shortened, visible
+from bigbird_cli.report.sheets import SURE
 from bigbird_cli.report.writer import Writer
 from bigbird_cli.text.sentences import sentence_around
 
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api._classify import ClassifyRecord
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
     from bigbird_cli.api._select import SentenceRecord
+    from bigbird_cli.report.writer import Stream
     from bigbird_cli.tasks.qa.spans import Span
-
-SURE = 0.5
-"""From this probability on, what was found is likelier than everything else together; below, it is shown as unsure."""
 
 CLOSE = 0.5
 """A runner-up that is at least this times as likely as the best is shown beside it."""
@@ -33,23 +33,35 @@ CLOSE = 0.5
 R = TypeVar("R", bound="Result[Any, Any]")
 
 
-def _output() -> Output:
-    return Output(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+def output(file: io.StringIO | None = None) -> Output:
+    """Standard output, or a text without colours; long lines are broken on a terminal only."""
+    on_terminal = file is None and sys.stdout.isatty()
+    return Output(file=file, highlight=False, markup=False, emoji=False, soft_wrap=not on_terminal)
 
 
 class Drawing(Writer[R]):
-    """Draws results on standard output: a heading each, lines below it, and what of the document was read."""
+    """Draws results: a heading each, lines below it, and what of the document was read.
 
-    def __init__(self) -> None:
-        self.out = _output()
+    Args:
+        stream: where to; None for standard output.
+        is_begun: others stand there already.
+    """
+
+    def __init__(self, stream: "Stream | None" = None, is_begun: bool = False) -> None:
+        self._stream = stream
+        self.out = output(None if stream is None else io.StringIO())
         self.in_colour = bool(self.out.is_terminal and self.out.color_system and not self.out.no_color)
         self.on_terminal = self.out.is_terminal
-        self.n_shown = 0
+        self.n_shown = int(is_begun)
 
     def write(self, result: R) -> None:
         """Draw a result; of a failed one the error is told elsewhere."""
         if result.error is None:
             self.show(result)
+        if self._stream is not None:
+            self._stream.write(self.out.file.getvalue())  # type: ignore[attr-defined]  # a text of our own
+            self.out.file = io.StringIO()
+            self._stream.flush()
 
     @abstractmethod
     def show(self, result: R) -> None:
@@ -86,8 +98,8 @@ class Answers(Drawing["QAResult"]):
         most: answers to show of a question; one more is shown where it is nearly as likely as the only one.
     """
 
-    def __init__(self, *, most: int = 1) -> None:
-        super().__init__()
+    def __init__(self, stream: "Stream | None" = None, is_begun: bool = False, *, most: int = 1) -> None:
+        super().__init__(stream, is_begun)
         self.most = most
 
     def show(self, result: "QAResult") -> None:
@@ -138,7 +150,7 @@ def _colour(type_: str) -> str:
 
 def show_types(descriptions: Mapping[str, str]) -> None:
     """Write the types of names that a model finds, a line each."""
-    out = _output()
+    out = output()
     width = max(map(len, descriptions), default=0)
     for type_, description in descriptions.items():
         line = Text(f"{visible(type_):{width}}  ", style=_colour(type_))

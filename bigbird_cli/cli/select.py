@@ -43,20 +43,22 @@ def select(
       cat article.txt | bigbird select - --query "When was it built?"
     """
     skipped = reading.SkippedFiles()
-    inputs = reading.document_inputs(files or [], shared, skipped=skipped, example=_EXAMPLE)
 
     from bigbird_cli import api
+    from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.results import Sentences
+    from bigbird_cli.report import sheets
 
-    progress = ReadingProgress(quiet=shared.quiet)
+    output, progress = Output(shared, files or []), ReadingProgress(quiet=shared.quiet)
+    inputs = reading.document_inputs(files or [], shared, output=output, skipped=skipped, example=_EXAMPLE)
     results = api.select_all(
-        inputs,
+        output.rest(inputs),
         query,
         model=model,
         column=shared.column,
         top_k=top_k,
         **shared.reading(progress),
     )
-    writers = shared.writers(Sentences())
-    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress)
+    writers = output.writers(Sentences, sheets.Sentences(shared.details))
+    reading.show_results(results, writers, named=files or [], skipped=skipped, progress=progress, output=output)

@@ -2,26 +2,24 @@
 
 import functools
 import inspect
-import shlex
-import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from bigbird_cli.cli import options
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.encodings import check_encoding
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ReadingOptions, Result
+    from bigbird_cli.api import ReadingOptions
     from bigbird_cli.cli.hints import SkimHint
     from bigbird_cli.cli.progress import ReadingProgress
-    from bigbird_cli.report.writer import Writer
 
-R = TypeVar("R", bound="Result[Any, Any]")
-
-_OWN = frozenset({"column", "text_column", "encoding", "extract_text", "as_json", "html", "quiet", "debug"})
+_OWN = frozenset(
+    {"column", "text_column", "encoding", "extract_text", "as_json", "quiet", "debug", "own"}
+    | {"format", "html", "out", "resume", "overwrite", "shard", "details", "bom"}
+)
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
 
@@ -43,30 +41,28 @@ class Shared:
     quantize: options.Quantize = None
     as_json: options.Json = False
     html: options.Html = None
+    format: options.Format = None
+    out: options.Out = None
+    resume: options.GoOn = False
+    overwrite: options.Overwrite = False
+    shard: options.Part = None
+    details: options.Details = False
+    bom: options.Bom = False
     offline: options.Offline = False
     quiet: options.Quiet = False
     debug: options.Debug = False  # the boundary reads it
+    own: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    """What was given of the command's own options, which are none of these."""
 
     def reading(self, progress: "ReadingProgress | SkimHint") -> "ReadingOptions":
         """The options of an api's call, which tells the progress how far it has come."""
-        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN}
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OWN}
         return {**given, "read_ahead": True, "on_progress": progress.show}  # type: ignore[typeddict-item]
-
-    def writers(self, drawing: "Writer[R]") -> "list[Writer[R]]":
-        """What takes the results: lines of JSON and a page where they are asked for, else the drawing."""
-        from bigbird_cli.report.json_lines import JsonLines
-
-        writers: list[Writer[R]] = [JsonLines(sys.stdout)] if self.as_json else []
-        if self.html is not None:
-            from bigbird_cli.report.pages import PageWriter
-
-            writers.append(PageWriter(self.html, command=shlex.join(["bigbird", *sys.argv[1:]])))
-        return writers or [drawing]
 
 
 def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, but for some; it takes what was given of them as its argument `shared`."""
-    names = [field.name for field in fields(Shared) if field.name not in without]
+    names = [each.name for each in fields(Shared) if each.name not in without and not each.kw_only]
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
@@ -77,7 +73,7 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
                 warnings.warn(BigBirdWarning(message), stacklevel=2)
                 given["column"] = given["column"] or given["text_column"]
             check_encoding(given["encoding"])
-            command(**values, shared=Shared(**given))
+            command(**values, shared=Shared(**given, own=values))
 
         own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]
         options_ = [inspect.signature(Shared).parameters[name] for name in names]

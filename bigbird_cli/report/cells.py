@@ -24,6 +24,11 @@ _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*(e[+-]?\d+)?", re.IGNORECASE)
 _BREAK = re.compile(r"[\t\r\n]+")
 
 
+TableFormat = Literal["csv", "tsv"]
+
+DELIMITERS: dict[TableFormat, str] = {"csv": ",", "tsv": "\t"}
+
+
 def cell_of(value: Any) -> Cell:
     """A value of a row's field as a cell: JSON where it is no text and no number."""
     if value is None or isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
@@ -33,18 +38,18 @@ def cell_of(value: Any) -> Cell:
 
 def csv_line(cells: Sequence[Cell]) -> str:
     """A row of CSV with its line end."""
-    return _line([_safe(each) for each in cells], ",")
+    return _line([_safe(each) for each in cells], DELIMITERS["csv"])
 
 
 def tsv_line(cells: Sequence[Cell]) -> str:
     """A row of TSV with its line end."""
-    return _line([_BREAK.sub(" ", each) if isinstance(each, str) else each for each in map(_safe, cells)], "\t")
+    return _line(
+        [_BREAK.sub(" ", each) if isinstance(each, str) else each for each in map(_safe, cells)], DELIMITERS["tsv"]
+    )
 
 
 LINES = {"csv": csv_line, "tsv": tsv_line}
 """How a row is written in each of the formats."""
-
-TableFormat = Literal["csv", "tsv"]
 
 
 def _line(cells: Sequence[Cell], delimiter: str) -> str:

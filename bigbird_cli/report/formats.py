@@ -16,6 +16,7 @@ from bigbird_cli.report.writer import Stream, Writer
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
+    from bigbird_cli.data.rows import Row
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
@@ -56,6 +57,7 @@ def data_writer(
     bom: bool = False,
     begun: Reached | None = None,
     on_columns: Callable[[Columns], None] = lambda _: None,
+    like: "Row | None" = None,
 ) -> Writer[R]:
     """Make what writes results as data.
 
@@ -66,13 +68,14 @@ def data_writer(
         bom: begin a table with a byte order mark.
         begun: what the stream has already.
         on_columns: is called with a table's columns when they are written.
+        like: as of `Table`.
     """
     if format == "jsonl":
         return JsonLines(stream)
     if format == "json":
         return JsonArray(stream, is_begun=bool(begun and begun.n_bytes))
     grid = TextGrid(stream, cast(TableFormat, format), bom=bom)
-    return Table(sheet, grid, columns=begun.columns if begun else None, on_columns=on_columns)
+    return Table(sheet, grid, columns=begun.columns if begun else None, on_columns=on_columns, like=like)
 
 
 def sheet_for(result: "Result[Any, Any]", *, questions: Sequence[str] = (), details: bool = False) -> sheets.Sheet[Any]:

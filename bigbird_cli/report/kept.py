@@ -7,7 +7,7 @@ each result, how far it had come. Whatever stops a run, the next goes on behind 
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -90,7 +90,7 @@ class PartialFile:
     def begin_rows(self, columns: Columns) -> None:
         """Tell that what has been written is the header of a table."""
         self.reached = replace(self.reached, header=self._opened().tell(), columns=columns)
-        self._note({"header": self.reached.header, "own": columns.own, "fields": columns.fields})
+        self._note({"header": self.reached.header, **asdict(columns)})
 
     def flush(self) -> None:
         """Note how far the file has come."""
@@ -104,7 +104,8 @@ class PartialFile:
         file = self._opened()
         file.flush()
         os.fsync(file.fileno())
-        told = {"job": self.job, "bytes": file.tell(), "header": self.reached.header}
+        is_settled = self.reached.columns is None or self.reached.columns.settled
+        told = {"job": self.job, "bytes": file.tell(), "header": self.reached.header, "settled": is_settled}
         self.close()
         if "shard" in self.job:
             replace_file(beside(self.path, SHARD), json.dumps(told).encode())
@@ -144,7 +145,7 @@ class PartialFile:
         n_there = self.partial.stat().st_size if self.partial.exists() else 0
         if not lines or not lines[0].endswith(b"\n"):
             return
-        self._check_job(json.loads(lines[0]))
+        check_job(json.loads(lines[0]), self.job, where=self.path)
         n_bytes = len(lines[0])
         for line in lines[1:]:
             noted = json.loads(line) if line.endswith(b"\n") else None
@@ -157,19 +158,21 @@ class PartialFile:
                 self._log_bytes = n_bytes
             else:
                 fields = noted["fields"]
-                columns = Columns(tuple(noted["own"]), None if fields is None else tuple(fields))
+                columns = Columns(tuple(noted["own"]), None if fields is None else tuple(fields), noted["settled"])
                 self.reached = replace(self.reached, header=noted["header"], columns=columns)
         if not self._log_bytes:
             self.reached = Reached()  # a header alone is written again
 
-    def _check_job(self, begun: Job) -> None:
-        if other := differences(begun, self.job):
-            raise UsageError(
-                f"{self.partial.name} was begun with {other[0]}",
-                where=str(self.path),
-                details=other[1:],
-                fix="ask the same, name another file, or begin anew: overwrite=True",
-            )
+
+def check_job(begun: Job, job: Job, *, where: Path) -> None:
+    """Raise UsageError where a file or folder was begun by another job than the one that is to go on with it."""
+    if other := differences(begun, job):
+        raise UsageError(
+            f"it was begun with {other[0]}",
+            where=str(where),
+            details=other[1:],
+            fix="ask for the same, name another, or begin anew: overwrite=True",
+        )
 
 
 def differences(one: Job, other: Job) -> list[str]:

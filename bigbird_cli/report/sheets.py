@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from bigbird_cli.api import ClassifyResult
 from bigbird_cli.report.cells import Cell
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Result, SelectResult, ZeroShotResult
+    from bigbird_cli.api import NERResult, QAResult, Result, SelectResult, ZeroShotResult
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
@@ -24,7 +25,7 @@ class Sheet(ABC, Generic[R]):
 
     @abstractmethod
     def columns(self, result: R | None) -> list[str]:
-        """The columns, by the first result that has a prediction; None where none has."""
+        """The columns, by any result, a failed one too; None where there is none."""
 
     @abstractmethod
     def rows(self, results: Sequence[R]) -> list[list[Cell]]:
@@ -135,11 +136,11 @@ class Labels(Sheet["ClassifyResult | ZeroShotResult"]):
     def columns(self, result: "ClassifyResult | ZeroShotResult | None") -> list[str]:
         if result is None:
             return ["label", "score"]
-        record = result.record()
-        several = ["labels"] if "labels" in record else []
-        none = ["none of these"] if "none_score" in record else []
-        place = ["page", "start", "end"] if "evidence" in record and self.details else []
-        return ["label", "score", *several, *self._labels(result), *none, *place]
+        several = ["labels"] if result.is_multi else []
+        if isinstance(result, ClassifyResult):
+            return ["label", "score", *several, *result.labels]
+        place = ["page", "start", "end"] if self.details else []
+        return ["label", "score", *several, *result.labels, "none of these", *place]
 
     def rows(self, results: Sequence["ClassifyResult | ZeroShotResult"]) -> list[list[Cell]]:
         [result] = results
@@ -148,18 +149,12 @@ class Labels(Sheet["ClassifyResult | ZeroShotResult"]):
         if "labels" in record:
             cells.append("; ".join(record["labels"]))
         scores = record["scores"]
-        cells += [rounded(scores[label]) if label in scores else None for label in self._labels(result)]
+        cells += [rounded(scores[label]) if label in scores else None for label in result.labels]
         if "none_score" in record:
             cells.append(rounded(record["none_score"]))
         if "evidence" in record and self.details:
             cells += _place_in(record["evidence"], with_offsets=True)
         return [cells]
-
-    def _labels(self, result: "ClassifyResult | ZeroShotResult") -> Sequence[str]:
-        """Every label in an order of its own, whichever of them a record gives; none of a regression."""
-        record = result.record()
-        of_model = list(record["scores"]) if record["label"] or "labels" in record else []
-        return getattr(result, "labels", of_model)
 
 
 @dataclass(frozen=True)

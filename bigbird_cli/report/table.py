@@ -10,9 +10,11 @@ from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.report.cells import LINES, Cell, TableFormat, cell_of
 from bigbird_cli.report.sheets import Sheet
 from bigbird_cli.report.writer import Stream, Writer
+from bigbird_cli.text.documents import Document
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import Receipt, Result
+    from bigbird_cli.api import Receipt, Request, Result
+    from bigbird_cli.data.rows import Row
 
 R = TypeVar("R", bound="Result[Any, Any]")
 
@@ -67,10 +69,13 @@ class Columns:
     Attributes:
         own: the task's.
         fields: of rows, by their own names; None where the documents are no rows, which have no id either.
+        settled: by a result; where there is none but of documents that could not be had, rows are the document and its
+            error alone.
     """
 
     own: tuple[str, ...]
     fields: tuple[str, ...] | None = None
+    settled: bool = True
 
     def names(self) -> list[str]:
         """The names of all columns, no two alike."""
@@ -89,13 +94,14 @@ def _free(name: str, taken: Set[str], mark: str) -> str:
 
 
 class Table(Writer[R]):
-    """Writes rows once the results of a document are there, and the columns by the first that has a prediction.
+    """Writes rows once the results of a document are there, and the columns by the first result of a row or a text.
 
     Args:
         sheet: what of the results stands in it.
         grid: where it goes.
         columns: of a table that was begun before and has its header.
         on_columns: is called with them once the header is written.
+        like: the row whose fields are columns, where others come before those that are written; None for their first.
     """
 
     def __init__(
@@ -105,9 +111,11 @@ class Table(Writer[R]):
         *,
         columns: Columns | None = None,
         on_columns: Callable[[Columns], None] = lambda _: None,
+        like: "Row | None" = None,
     ) -> None:
         self._sheet, self._grid = sheet, grid
         self._on_columns = on_columns
+        self._like = like
         self._columns = columns
         self._group: list[R] = []
         """Results of one document."""
@@ -137,20 +145,26 @@ class Table(Writer[R]):
         group, self._group = self._group, []
         if self._columns is None:
             self._waiting.append(group)
-            first = next((result for result in group if result.error is None), None)
-            if first is not None:
+            first = group[0]
+            if first.request.row is not None or isinstance(first.request.document, Document):
                 self._begin(first)
         else:
             self._put(group, self._columns)
 
     def _begin(self, first: R | None) -> None:
-        fields = tuple(first.request.fields) if first is not None and first.request.row is not None else None
-        columns = self._columns = Columns(tuple(self._sheet.columns(first)), fields)
+        fields = self._fields(first.request) if first is not None and first.request.row is not None else None
+        any_ = first or (self._waiting[0][0] if self._waiting else None)
+        columns = self._columns = Columns(tuple(self._sheet.columns(any_)), fields, settled=first is not None)
         self._grid.header(columns.names())
         self._on_columns(columns)
         waiting, self._waiting = self._waiting, []
         for group in waiting:
             self._put(group, columns)
+
+    def _fields(self, request: "Request") -> tuple[str, ...]:
+        if self._like is None:
+            return tuple(request.fields)
+        return tuple(name for name in self._like.fields if name not in (*request.used, "id"))
 
     def _put(self, group: Sequence[R], columns: Columns) -> None:
         request = group[0].request

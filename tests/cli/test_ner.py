@@ -69,7 +69,7 @@ def test_rows_on_standard_input_keep_their_ids_and_a_bad_one_spoils_no_other(inv
     assert [record["id"] for record in found] == [7, None, None, {"a": 1}]
     assert [("error" in record) for record in found] == [False, True, True, False]
     assert found[1]["error"]["where"] == "standard input:2"
-    assert "did you mean 'txt'?" in found[1]["error"]["fix"]
+    assert "did you mean --column txt?" in found[1]["error"]["fix"]
     assert found[1]["source"] == "standard input:2"
 
 

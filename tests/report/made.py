@@ -50,4 +50,6 @@ def named(request: Request, *entities: tuple[str, str], group: bool = False) -> 
 
 def labelled(request: Request, scores: dict[str, float]) -> ClassifyResult:
     best = max(scores, key=scores.__getitem__)
-    return ClassifyResult(request, (ClassPrediction(request.name, (best,), None, scores, "mean", COVERAGE), RECEIPT))
+    return ClassifyResult(
+        request, (ClassPrediction(request.name, (best,), None, scores, "mean", COVERAGE), RECEIPT), labels=tuple(scores)
+    )

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bigbird_cli.api import Request
-from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.api import ClassifyResult, Request
+from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.report.cells import csv_line, tsv_line
 from bigbird_cli.report.sheets import AnswerList, Answers, Labels, Names, Sheet
 from bigbird_cli.report.table import Columns, Table, TextGrid
-from bigbird_cli.text.documents import Document
+from bigbird_cli.text.documents import Document, FailedDocument
 from bigbird_cli.text.formats.paged import Page
 from tests.report.made import RECEIPT, answered, failed, labelled, named, row
 
@@ -135,10 +135,13 @@ def test_an_answer_has_its_page() -> None:
 
 
 def test_a_table_of_nothing_but_failures_has_a_header() -> None:
-    assert rows(Labels(), [failed("a.txt", "it is empty")]) == [
-        ["document", "label", "score", "read", "error"],
-        ["a.txt", "", "", "", "it is empty"],
+    error = DataError("it is empty")
+    result = ClassifyResult(Request(FailedDocument("a.txt", error)), error, labels=("law", "sea"))
+    assert rows(Labels(), [result]) == [
+        ["document", "label", "score", "law", "sea", "read", "error"],
+        ["a.txt", "", "", "", "", "", "it is empty"],
     ]
+    assert rows(Labels(), []) == [["document", "label", "score", "read", "error"]]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "-Ada"])
