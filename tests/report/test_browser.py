@@ -254,6 +254,7 @@ def test_on_a_phone_the_list_covers_the_text_until_something_is_chosen(tab: Tab,
     assert not tab.run(panel)
     tab.click("[data-do='panel']")
     assert tab.run(panel)
+    assert is_in_sight(tab, ".panel h2")
     tab.click("[data-key='2']")
     assert not tab.run(panel)
     assert (tab.run("document.querySelector('.here').textContent"), is_in_sight(tab)) == ("Cora", True)
