@@ -52,6 +52,7 @@ _HOMES = {
     "tokenize_all": "bigbird_cli.api",
     "train_tokenizer": "bigbird_cli.api",
     "extract_text": "bigbird_cli.api",
+    "write_page": "bigbird_cli.report.pages",
     "write_results": "bigbird_cli.report.formats",
     "merge_results": "bigbird_cli.report.merge",
     "Document": "bigbird_cli.text.documents",

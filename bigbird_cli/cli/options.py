@@ -151,7 +151,7 @@ Out = Annotated[
     ),
 ]
 GoOn = Annotated[bool, typer.Option("--resume", help="Go on with what a run that was stopped left of --out.", **OUTPUT)]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write --out anew if it is there.", **OUTPUT)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write --out or --html anew if it is there.", **OUTPUT)]
 Part = Annotated[
     str | None,
     typer.Option(

@@ -143,7 +143,8 @@ class Output:
             return [self._main_writer(draw, sheet)]
         from bigbird_cli.report.pages import PageWriter
 
-        page = PageWriter(shared.html, command=shlex.join(["bigbird", *sys.argv[1:]]))
+        command = shlex.join(["bigbird", *sys.argv[1:]])
+        page = PageWriter(shared.html, command=command, overwrite=shared.overwrite)
         is_all = self.format == "text" and shared.format is None and shared.out is None
         return [page] if is_all else [self._main_writer(draw, sheet), page]
 

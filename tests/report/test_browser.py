@@ -39,7 +39,7 @@ def _as_at_first(tab: Tab) -> None:
 
 
 def opened(tab: Tab, folder: Path, *results: Result[Any, Any], fragment: str = "") -> None:
-    write_page(results, folder / "page.html", command="bigbird")
+    write_page(results, folder / "page.html", command="bigbird", overwrite=True)
     tab.open(folder / "page.html", fragment)
 
 

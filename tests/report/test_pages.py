@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from bigbird_cli.errors import DataError
+from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.report.pages import PageWriter, html, write_page
 from bigbird_cli.report.pages.names import N_HUES, hue_of
 from bigbird_cli.text.documents import Document
@@ -264,12 +265,34 @@ def test_a_page_of_failures_alone_lists_them(shown: Shown) -> None:
 def test_a_page_is_written_when_all_results_are_there_and_replaces_what_stood_there(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("before")
-    writer = PageWriter(path)
+    writer = PageWriter(path, overwrite=True)
     writer.write(qa_result(LAMP, answers={"Ada": 0.9}))
     assert path.read_text() == "before"
     writer.finish()
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_what_is_there_is_not_written_over_unasked_and_folders_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "page.html"
+    assert write_page([failed_result(), failed_result()], path) == 2
+    with pytest.raises(UsageError, match="it is there already; name another file, or give overwrite=True"):
+        PageWriter(path)
+    with pytest.raises(UsageError, match=r"it is there already; name another file$"):
+        PageWriter(tmp_path, overwrite=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_into_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match="its folder cannot be written into"):
+        PageWriter(tmp_path / "page.html")
+
+
+def test_no_results_are_no_page(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no result"):
+        write_page([], tmp_path / "page.html")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:

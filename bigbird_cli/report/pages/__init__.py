@@ -1,10 +1,12 @@
 """Results as one page for a browser: a file that holds all it needs, and opens without a network."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bigbird_cli.api.requests import Result
+from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.report.pages.html import Row, document_html, page_html
 from bigbird_cli.report.writer import Writer
@@ -16,12 +18,22 @@ class PageWriter(Writer[Result[Any, Any]]):
     """Writes results, of one command, as a page.
 
     Args:
-        path: the file, which is written whole when all results are there.
+        path: the file, which is written whole when all results are there; folders above it are made.
         command: what made them, such as "bigbird ner book.txt"; the page tells it.
+        overwrite: in place of what is there.
+
+    Raises:
+        UsageError: the file is there already, or nothing can be written where it is to stand.
     """
 
-    def __init__(self, path: str | Path, *, command: str = "") -> None:
+    def __init__(self, path: str | Path, *, command: str = "", overwrite: bool = False) -> None:
         self._path, self._command = Path(path), command
+        if self._path.is_dir() or (self._path.exists() and not overwrite):
+            fix = "name another file" + ("" if self._path.is_dir() else ", or give overwrite=True")
+            raise UsageError("it is there already", where=str(path), fix=fix)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(self._path.parent, os.W_OK):
+            raise UsageError("its folder cannot be written into", where=str(path), fix="name a file elsewhere")
         self._together: list[Result[Any, Any]] = []
         self._rows: list[Row] = []
         self._documents: list[str] = []
@@ -51,18 +63,30 @@ class PageWriter(Writer[Result[Any, Any]]):
             self._documents.append(document)
 
 
-def write_page(results: Iterable[Result[Any, Any]], path: str | Path, *, command: str = "") -> None:
-    """Write results, of one of the calls that end in `_all`, as a page for a browser.
+def write_page(
+    results: Iterable[Result[Any, Any]], path: str | Path, *, command: str = "", overwrite: bool = False
+) -> int:
+    """Write results as a page for a browser, as `--html` does: it is there whole, once all of them are.
 
     Args:
-        results: of one command, those of one document one after the other.
-        path: the file, which is replaced whole.
+        results: of `answer_all`, `ner_all`, `classify_all` or `select_all`; they are taken one after the other.
+        path: the file; folders above it are made.
         command: what made them; the page tells it.
+        overwrite: in place of what is there.
+
+    Returns:
+        How many results there were, failed ones among them.
 
     Raises:
-        OSError: it cannot be written.
+        UsageError: the file is there already, or nothing can be written where it is to stand.
+        DataError: there is no result.
     """
-    writer = PageWriter(path, command=command)
+    writer = PageWriter(path, command=command, overwrite=overwrite)
+    n_results = 0
     for result in results:
         writer.write(result)
+        n_results += 1
+    if not n_results:
+        raise DataError("there is no result", where=str(path), fix="give some")
     writer.finish()
+    return n_results
