@@ -175,6 +175,9 @@ def test_documents_are_opened_from_the_index_and_one_from_another(tab: Tab, tmp_
     assert tab.run(visible) == ["d1"]
     tab.press("]")
     assert tab.run(visible) == ["d2"]
+    tab.run("location.hash = '#main'")
+    tab.settle()
+    assert tab.run(visible) == ["d2"]
     tab.press("i")
     assert tab.run(visible) == ["index"]
     tab.click("th:nth-child(1) [data-sort]")

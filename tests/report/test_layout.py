@@ -66,13 +66,13 @@ def test_chunks_are_of_many_blocks() -> None:
 
 
 def test_a_section_begins_a_block_which_is_a_heading_where_the_title_stands() -> None:
-    text = "Preface\n\nWords.\nOn the\n lamp\n\nMore words."
-    sections = [Section("Preface", 0), Section("On the lamp", 16), Section("Not in it", 31)]
+    text = "Preface\n\nWords.\n2.1 On the\n lamp\n\nMore words."
+    sections = [Section("Preface", 0), Section("On the lamp", 16), Section("Not in it", 34)]
     blocks = blocks_of(text, sections=sections)
     assert [(text_of(b), b.kind, b.section) for b in blocks] == [
         ("Preface", "heading", 0),
         ("Words.", "prose", None),
-        ("On the\n lamp", "heading", 1),
+        ("2.1 On the\n lamp", "heading", 1),
         ("More words.", "prose", 2),
     ]
 

@@ -22,6 +22,9 @@ _SPACE = re.compile(r"\s+")
 _NEARBY = 40
 """Characters in which the next word is looked for."""
 
+_NUMBER = 12
+"""Characters of the number of a section at most, such as "12.3.4 "."""
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)?")
 
 
@@ -99,7 +102,7 @@ def lay_out(
         while n_sections < len(sections) and sections[n_sections].start < end:
             section = n_sections
             n_sections += 1
-        is_heading = section is not None and " ".join(text[start:end].split()) == sections[section].title
+        is_heading = section is not None and _is_heading(text[start:end], sections[section].title)
         kind = "heading" if is_heading else "prose" if _is_prose(text[start:end]) else "lines"
         chunk.append(Block(start, kind, section, list(cutter.pieces(start, end))))
         size += end - start
@@ -156,6 +159,12 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, cut
         start = cut
     yield start, end
+
+
+def _is_heading(block: str, title: str) -> bool:
+    """Whether a block is a section's title, with a number before it or without."""
+    on_one_line = " ".join(block.split())
+    return on_one_line.endswith(title) and len(on_one_line) <= len(title) + _NUMBER
 
 
 def _is_prose(block: str) -> bool:

@@ -14,7 +14,8 @@
     if (localStorage.getItem(THEME)) root.dataset.theme = localStorage.getItem(THEME);
   } catch {}
 
-  let articles, current = null; // of the documents; the one that is shown, and what is known of it
+  let articles, current = null; // of the documents; the text of the one that is shown
+  let indexTop = 0; // how far the index was scrolled
   let targets = [], at = -1, inOrder = false; // what next and previous go through, where they are, whether as in the text
   let chosen = null; // the button whose marks they are
   let query = "";
@@ -88,6 +89,7 @@
 
   function open(article) {
     if (current?.article === article) return;
+    if (!current) indexTop = scrollY;
     current?.article.classList.remove("open", "listing");
     if (!texts.has(article)) texts.set(article, new Text(article));
     current = texts.get(article);
@@ -104,13 +106,14 @@
     current = null;
     root.classList.remove("reading");
     one("#where").textContent = one("#where").dataset.index;
-    scrollTo(0, 0);
+    scrollTo(0, indexTop);
   }
 
   function route() {
     const [, number, rest] = /^#d(\d+)(.*)$/.exec(location.hash) ?? [];
-    if (number === undefined || !articles[number]) {
-      if (articles.length === 1 && !one("#index")) open(articles[0]); else openIndex();
+    if (!articles[number]) {
+      if (articles.length === 1 && !one("#index")) open(articles[0]);
+      else if (!current || ["", "#index", "#failed"].includes(location.hash)) openIndex();
       if (location.hash === "#failed") one("#failed")?.scrollIntoView();
       return;
     }
