@@ -58,6 +58,7 @@ def ner(
     \b
     Examples:
       bigbird ner article.txt
+      bigbird ner article.txt --html names.html
       bigbird ner contracts/ --types PERSON,ORG --json
       cat article.txt | bigbird ner - --min-score 0.8 --group
       bigbird ner --model runs/ner --json < texts.jsonl
