@@ -135,6 +135,11 @@ def test_what_is_whole_has_no_warnings(shown: Shown) -> None:
     assert f"all {len(STORY)} tokens read in 1 window" in texts(page, ".title .facts")[0]
 
 
+def test_the_name_of_a_file_that_is_no_utf_8_is_shown_by_its_bytes(shown: Shown) -> None:
+    page = shown(qa_result(Document("docs/a\udcff.txt", STORY), answers={"Ada": 0.9}))
+    assert texts(page, "h1") == [r"a\udcff.txt"]
+
+
 # ---- what was found
 
 

@@ -51,7 +51,9 @@ class PageWriter(Writer[Result[Any, Any]]):
             OSError: it cannot be written.
         """
         self._end_document()
-        replace_file(self._path, page_html(self._rows, self._documents, command=self._command).encode())
+        page = page_html(self._rows, self._documents, command=self._command)
+        # half characters stand in the names of files that are no UTF-8
+        replace_file(self._path, page.encode(errors="backslashreplace"))
 
     def _end_document(self) -> None:
         if not self._together:
