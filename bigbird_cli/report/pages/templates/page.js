@@ -97,7 +97,7 @@
     root.classList.add("reading");
     one("#where").textContent = article.dataset.name;
     endSearch();
-    choose(one("[data-question]", article) ?? one("[data-label]", article));
+    choose(one("[data-question], [data-label]", article));
     scrollTo(0, 0);
   }
 
@@ -157,7 +157,7 @@
     at = -1;
   }
 
-  function aim(list, isInOrder = false) {
+  function aim(list, isInOrder) {
     leave();
     targets = list;
     inOrder = isInOrder;
@@ -170,7 +170,7 @@
     one("#count").textContent = at < 0 ? (n === "1" || !query ? n : `${n} hits`) : `${(at + 1).toLocaleString("en")} / ${n}`;
   }
 
-  // the next target; at the start the first one in sight or below it
+  // the next target; at first the one that is in sight or below, if they stand in the order of the text
   function step(by) {
     if (!current || !targets.length) return;
     if (at >= 0 || !inOrder) return go(at < 0 && by < 0 ? -1 : at + by);
@@ -181,38 +181,31 @@
 
   // ---- the panel
 
+  // what next and previous go through: the passages of a label and the answers to a question by what speaks for them,
+  // the mentions of one thing as they stand in the text, and all that are shown where nothing is chosen
   function choose(button) {
+    const article = current.article, isQuestion = button?.dataset.question !== undefined;
     chosen = button;
-    const article = current.article, text = one(".text", article);
     for (const each of all(".panel [data-key], .panel [data-question]", article)) each.setAttribute("aria-pressed", String(each === button));
-    for (const mark of all(".on", text)) mark.classList.remove("on");
-    text.classList.remove("aside");
-    const passages = "passages" in (button?.closest("[data-passages]")?.dataset ?? {}) || button?.dataset.label !== undefined;
     if (button?.dataset.label !== undefined) weigh(button);
-    if (passages) { // by what they say for the label, the most first
-      const list = all(`[data-passages]:not([hidden]) [data-key]`, article);
-      aim(list.flatMap((each) => (current.byKey.get(each.dataset.key) ?? []).slice(0, 1)));
-      return;
+    if (article.dataset.task === "classify") {
+      const best = all("[data-passages]:not([hidden]) [data-key]", article).map((each) => current.byKey.get(each.dataset.key)?.[0]);
+      return aim(best.filter(Boolean), false);
     }
-    const keys = button?.dataset.question !== undefined
-      ? all("[data-key]", button.closest("section")).map((each) => each.dataset.key)
-      : button ? [button.dataset.key] : null;
-    if (keys) {
-      text.classList.add("aside");
-      for (const mark of current.marks) if (keysOf(mark).some((key) => keys.includes(key))) mark.classList.add("on");
-    }
-    let wanted = keys === null ? current.firstMarks : current.firstMarks.filter((mark) => keysOf(mark, "b").some((key) => keys.includes(key)));
-    if (button?.dataset.question !== undefined) wanted.sort((a, b) => b.dataset.s - a.dataset.s); // the likeliest first
-    aim(wanted.filter(isShown), button?.dataset.question === undefined);
+    const buttons = isQuestion ? all("[data-key]", button.closest("section")) : [button];
+    const keys = button && new Set(buttons.map((each) => each.dataset.key));
+    one(".text", article).classList.toggle("aside", keys !== null);
+    for (const mark of current.marks) mark.classList.toggle("on", keys !== null && keysOf(mark).some((key) => keys.has(key)));
+    const mentions = current.firstMarks.filter((mark) => isShown(mark) && (!keys || keysOf(mark, "b").some((key) => keys.has(key))));
+    if (isQuestion) mentions.sort((a, b) => b.dataset.s - a.dataset.s);
+    aim(mentions, !isQuestion);
   }
 
   function press(button) {
-    const { key, first } = button.dataset;
     const isPassage = button.closest("[data-passages]");
     if (chosen === button && targets.length > 1 && !isPassage) return go(at + 1);
     choose(button);
-    const mention = isPassage ? targets.indexOf((current.byKey.get(key) ?? [])[0]) : Number(first);
-    go(mention < targets.length ? Math.max(0, mention) : 0);
+    go(isPassage ? targets.indexOf(current.byKey.get(button.dataset.key)?.[0]) : Math.min(button.dataset.first, targets.length - 1));
   }
 
   function weigh(button) {
@@ -296,7 +289,7 @@
     const names = one("[data-filter='names']", article);
     if (names) { names.value = ""; filterNames(); }
     article.classList.remove("listing");
-    choose(one("[data-question]", article) ?? one("[data-label][aria-pressed='true']", article));
+    choose(one("[data-question], [data-label][aria-pressed='true']", article));
   }
 
   // ---- where in the document
