@@ -60,6 +60,7 @@ _HOMES = {
     "init": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
+    "calibrate": "bigbird_cli.api",
     "compare": "bigbird_cli.api",
     "evaluate": "bigbird_cli.api",
     "find_needles": "bigbird_cli.api",

@@ -221,7 +221,7 @@ def calibration_error(probabilities: np.ndarray, happened: np.ndarray) -> float:
     return 100 * float(np.abs(gaps).sum()) / len(probabilities)
 
 
-def log_loss(probabilities: np.ndarray, happened: np.ndarray) -> float:
-    """Mean negative log likelihood of what is so."""
+def log_loss(probabilities: np.ndarray, happened: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean negative log likelihood of what is so; all weigh the same, or by weights of the same shape."""
     p = np.clip(probabilities, LEAST, 1 - LEAST)
-    return float(-np.where(happened, np.log(p), np.log(1 - p)).mean())
+    return float(np.average(-np.where(happened, np.log(p), np.log(1 - p)), weights=weights))

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api._select import SelectResult as SelectResult
     from bigbird_cli.api._select import select as select
     from bigbird_cli.api._select import select_all as select_all
+    from bigbird_cli.api.calibrating import Calibrated as Calibrated
+    from bigbird_cli.api.calibrating import calibrate as calibrate
     from bigbird_cli.api.comparing import ComparedModels as ComparedModels
     from bigbird_cli.api.comparing import compare as compare
     from bigbird_cli.api.conversion import compare_models as compare_models
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.training import pretrain as pretrain
 
 _HOMES = {
+    "Calibrated": "bigbird_cli.api.calibrating",
     "ClassifyRecord": "bigbird_cli.api._classify",
     "ClassifyResult": "bigbird_cli.api._classify",
     "ComparedModels": "bigbird_cli.api.comparing",
@@ -91,6 +94,7 @@ _HOMES = {
     "answer": "bigbird_cli.api._qa",
     "answer_all": "bigbird_cli.api._qa",
     "answers": "bigbird_cli.api._former",
+    "calibrate": "bigbird_cli.api.calibrating",
     "check": "bigbird_cli.api.training",
     "classes": "bigbird_cli.api._former",
     "classify": "bigbird_cli.api._classify",

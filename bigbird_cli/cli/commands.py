@@ -15,6 +15,7 @@ import typer
 from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.cache import cache
+from bigbird_cli.cli.calibrate import calibrate
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.compare import compare
 from bigbird_cli.cli.convert import convert
@@ -49,6 +50,7 @@ for command in (
     finetune,
     evaluate,
     compare,
+    calibrate,
     convert,
     cache,
 ):

@@ -72,7 +72,7 @@ def evaluate(
     Examples:
       bigbird evaluate qa-mini data/dev.json
       bigbird evaluate qa-mini data/dev.json --predictions answers.jsonl --json | jq .scores.f1
-      bigbird evaluate qa-mini --needles --longest 1024
+      bigbird evaluate qa-mini --needles --longest 512
       bigbird evaluate runs/classify colours.csv --set task.label_column=colour
     """
     if data is None and not needles:

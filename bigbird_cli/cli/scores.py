@@ -11,6 +11,7 @@ from bigbird_cli.cli.console import Output
 from bigbird_cli.messages import shortened, visible
 
 if TYPE_CHECKING:
+    from bigbird_cli.api.calibrating import Calibrated
     from bigbird_cli.api.comparing import ComparedModels
     from bigbird_cli.api.evaluating import Evaluation, Part
     from bigbird_cli.api.needles import FoundNeedle
@@ -122,6 +123,39 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
         draw.table(("<better", "<A", "<B", "<gold", "<id"), changed)
     if len(compared["changes"]) > len(shown):
         draw.out.print(Text(f"  and {len(compared['changes']) - len(shown):,} more; --json lists all", style="dim"))
+
+
+def show_calibration(calibrated: "Calibrated") -> None:
+    """Draw the calibration errors before and after, and the settings that changed."""
+    draw = Scores()
+    draw.out.print(Text(shortened(f"{calibrated['model']} on {', '.join(calibrated['data'])}"), style="bold"))
+    counts = f"{calibrated['examples']:,} examples · {calibrated['documents']:,} documents"
+    draw.out.print(Text(f"{calibrated['task']} · {counts}", style="dim"))
+    draw.heading("expected calibration error, in percent; after it on documents that it was not fitted to")
+    rows = [
+        (
+            what,
+            f"{before['error']:.1f}",
+            Text(f"{after['error']:.1f}", style="green" if after["error"] < before["error"] else "yellow"),
+            f"{after['count']:,}",
+            f"{before['confidence']:.2f}",
+            f"{after['confidence']:.2f}",
+            f"{after['right']:.2f}",
+        )
+        for what, before in calibrated["before"].items()
+        for after in [calibrated["after"][what]]
+    ]
+    draw.table(("<", "before", "after", "number", "mean score before", "after", "right"), rows)
+    metric = calibrated["metric"]
+    scores = [f"{each[metric]:.2f}" for each in (calibrated["scores_before"], calibrated["scores_after"])]
+    draw.out.print(Text(f"  {metric.replace('_', ' ')} {scores[0]} before, {scores[1]} after"))
+    changed = calibrated["settings"]
+    draw.heading("settings" if changed else "no setting changes")
+    if changed:
+        draw.table(("<", ""), [(name, f"{value:g}") for name, value in changed.items()])
+    written = f"written to {calibrated['out']}/task.json" if calibrated["out"] else "nothing was written"
+    draw.out.print()
+    draw.out.print(Text(visible(written), style="dim"))
 
 
 def show_needles(found: "Sequence[FoundNeedle]") -> None:

@@ -7,8 +7,9 @@ behind the other: `[CLS] window [SEP] [CLS] label [SEP] [CLS] label [SEP] ...`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from pydantic import Field
@@ -24,6 +25,7 @@ from bigbird_cli.tasks.base import (
     examples_of,
     finite_output,
 )
+from bigbird_cli.tasks.calibration import Calibration, least
 from bigbird_cli.tasks.outcomes import LabelOutcome, LabelOutcomes, about, first_with
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, ScoredTask, pack, settings_for
 from bigbird_cli.text.documents import encode_document, why_empty
@@ -290,6 +292,73 @@ class ZeroShot(ReadingTask, ScoredTask):
             where=row.where,
             fix=f"give a number from 0 to {len(labels) - 1}, or a label's text",
         )
+
+
+class Likeness(NamedTuple):
+    """A text's cosines with its labels (L,), and the number of the right one; None where none is right."""
+
+    cosines: np.ndarray
+    right: int | None
+
+
+def calibrated(task: ZeroShot, observed: Sequence[Likeness], weights: np.ndarray) -> ZeroShot:
+    """The task with what turns cosines into probabilities fitted by likelihood.
+
+    A scale where one label is right, together with the logit of none of them where some texts have none; and a scale
+    and a bias where each label is right or wrong (Platt, 1999).
+
+    Args:
+        task: to be fitted.
+        observed: texts, some of them without a right label.
+        weights: of the texts.
+    """
+    has_none = any(each.right is None for each in observed)
+
+    def of_one(values: Sequence[float]) -> float:
+        losses = []
+        for each in observed:
+            logits = values[0] * each.cosines
+            logits = np.append(logits, values[1]) if has_none else logits
+            losses.append(np.logaddexp.reduce(logits) - logits[-1 if each.right is None else each.right])
+        return float(np.average(losses, weights=weights))
+
+    def of_several(values: Sequence[float]) -> float:
+        losses = []
+        for each in observed:
+            signs = np.where(np.arange(len(each.cosines)) == each.right, -1.0, 1.0)
+            losses.append(np.logaddexp(0, signs * (values[0] * each.cosines + values[1])).mean())
+        return float(np.average(losses, weights=weights))
+
+    one = least(of_one, [20.0, 5.0] if has_none else [20.0])
+    several = least(of_several, [20.0, -6.0])
+    fitted = dict(zip(("scale", "none_logit"), one, strict=False))
+    fitted |= dict(zip(("several_scale", "several_bias"), several, strict=True))
+    bounded = {name: min(MOST, max(0.01 if "scale" in name else -MOST, value)) for name, value in fitted.items()}
+    return task.model_copy(update={name: round(value, 2) for name, value in bounded.items()})
+
+
+class ZeroShotCalibration(Calibration[ZeroShot]):
+    """Fits what turns cosines into probabilities.
+
+    Where the task knows of none of the labels, each text counts once with its right label and once without.
+    """
+
+    def fitted(self, rows: Sequence[int]) -> ZeroShot:
+        """The task with settings fitted to some of the texts."""
+        weights, found, likenesses = self.observed.weights(rows), [], []
+        for row, weight in zip(rows, weights, strict=True):
+            cosines, right = self._likenesses[row]
+            likenesses.append(Likeness(cosines, right))
+            found.append(weight)
+            if self.task.none_logit is not None:
+                likenesses.append(Likeness(np.delete(cosines, right), None))
+                found.append(weight)
+        return calibrated(self.task, likenesses, np.array(found))
+
+    @cached_property
+    def _likenesses(self) -> list[tuple[np.ndarray, int]]:
+        decoder = cast(MatchDecoder, self.observed.decoder(self.task))
+        return [(decoder.cosines(i)[1], example.label) for i, example in enumerate(self.observed.examples)]
 
 
 class MatchDecoder:

@@ -106,19 +106,21 @@ def workshop(
 
 
 def write_squad(path: Path) -> None:
-    context = "ada lit the lamp in the year 1820 . bel signed the lease ."
-    questions = [("who lit the lamp", "ada"), ("who signed the lease", "bel"), ("what year", "1820")]
-    asked = [
-        {
-            "id": f"q{n}",
-            "question": question,
-            "answers": [{"text": answer, "answer_start": context.index(answer)}],
-        }
-        for n, (question, answer) in enumerate(questions)
-    ]
-    document = {"title": "The lamp", "paragraphs": [{"context": context, "qas": asked}]}
+    paragraphs = []
+    questions = [("who lit the lamp", "ada"), ("who signed the lease", "bel"), ("what year", "18")]
+    for year in (1820, 1887):
+        context = f"ada lit the lamp in the year {year} . bel signed the lease ."
+        asked = [
+            {
+                "id": f"{year}-{n}",
+                "question": question,
+                "answers": [{"text": answer, "answer_start": context.index(answer)}],
+            }
+            for n, (question, answer) in enumerate(questions)
+        ]
+        paragraphs.append({"context": context, "qas": asked})
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"version": "1.1", "data": [document]}))
+    path.write_text(json.dumps({"version": "1.1", "data": [{"title": "The lamp", "paragraphs": paragraphs}]}))
 
 
 def write_bert(folder: Path) -> None:

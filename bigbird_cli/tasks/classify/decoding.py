@@ -80,6 +80,8 @@ class ClassDecoder:
         """Give the prediction of one document whose windows have all been added."""
         task, gathered = self._task, self._gathered[example]
         logits_WL = np.stack(gathered.in_order())
+        if not task.kind.fixed_names:  # a number is no logit
+            logits_WL = logits_WL / task.temperature
         if task.combine == "mean":
             logits_L = gathered.mean(logits_WL)
         else:

@@ -20,7 +20,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Combine
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
-from bigbird_cli.section import Names
+from bigbird_cli.section import Amount, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
 from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText, read_examples
 from bigbird_cli.tasks.classify.decoding import ClassDecoder, ClassPrediction
@@ -71,6 +71,9 @@ class Classification(ReadingTask, ScoredTask):
 
     combine: Combine = "mean"
     """How the windows of a long document are made one: see the module's text."""
+
+    temperature: Amount = 1.0
+    """What logits are divided by before they are probabilities; fit it on data that taught nothing."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Several labels: those at least so likely are given."""

@@ -12,7 +12,7 @@ window holds the answer. If each window is scored by itself and at most one of t
 adds next to nothing; the doubt that a model leaves in each of many windows adds up, so a model for very long documents
 has to be trained with many windows that lack the answer, and its no-answer threshold chosen on long documents.
 
-A few numbers, fitted on questions kept for it (`benchmarks/qa_calibrate.py`), make these odds mean what they say. Which
+A few numbers, fitted on questions kept for it (`tasks.qa.calibration`), make these odds mean what they say. Which
 span it is, is one question: scores are divided by a temperature, and a span pays for its length. Whether there is an
 answer is another: the log odds of all spans together are scaled and shifted, and windows share one prior. Of n windows
 one or two hold the answer at most, so that any one of them holds it the less likely the more there are; with the full

@@ -12,18 +12,17 @@ away; and a scale and a bias where each label is right or wrong (Platt, 1999).
 import argparse
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rows import NONE
-from scipy.optimize import minimize
 
 from bigbird_cli.backend import open_backend
 from bigbird_cli.files.names import TASK, WEIGHTS
-from bigbird_cli.tasks.zero_shot import TextWithLabels, ZeroShot
+from bigbird_cli.tasks.zero_shot import Likeness, TextWithLabels, ZeroShot, calibrated
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import open_folder, read_tensors
 from bigbird_cli.weights.tensors import write_tensor_file
@@ -84,34 +83,11 @@ def accuracies(scored: Sequence[WindowSums]) -> dict[str, float]:
     return {source: float(np.mean(found)) for source, found in right.items()}
 
 
-def calibrated(task: ZeroShot, scored: Sequence[WindowSums]) -> ZeroShot:
+def fitted(task: ZeroShot, scored: Sequence[WindowSums]) -> ZeroShot:
     """The task with its calibration as it fits best, each source weighing the same."""
-    counts: dict[str, int] = defaultdict(int)
-    for each in scored:
-        counts[each.source] += 1
+    counts = Counter(each.source for each in scored)
     weights = np.array([1 / counts[each.source] for each in scored])
-
-    def of_one(values: np.ndarray) -> float:
-        scale, none = values
-        losses = []
-        for each in scored:
-            logits = np.append(scale * each.cosines, none)
-            index = len(logits) - 1 if each.right is None else each.right
-            losses.append(np.logaddexp.reduce(logits) - logits[index])
-        return float(np.average(losses, weights=weights))
-
-    def of_several(values: np.ndarray) -> float:
-        scale, bias = values
-        losses = []
-        for each in scored:
-            signs = np.where(np.arange(len(each.cosines)) == each.right, -1.0, 1.0)
-            losses.append(np.logaddexp(0, signs * (scale * each.cosines + bias)).mean())
-        return float(np.average(losses, weights=weights))
-
-    scale, none = minimize(of_one, [20.0, 5.0], method="Nelder-Mead").x
-    several_scale, several_bias = minimize(of_several, [20.0, -6.0], method="Nelder-Mead").x
-    fitted = {"scale": scale, "none_logit": none, "several_scale": several_scale, "several_bias": several_bias}
-    return task.model_copy(update={name: round(float(value), 2) for name, value in fitted.items()})
+    return calibrated(task, [Likeness(each.cosines, each.right) for each in scored], weights)
 
 
 def main() -> None:
@@ -135,7 +111,7 @@ def main() -> None:
     taken = min(share for share, mean in means.items() if mean >= max(means.values()) - MAY_COST)
     mix(options.trained, options.start, options.out, share=taken)
     settings = json.loads((options.out / TASK).read_text(encoding="utf-8"))
-    task = calibrated(ZeroShot.model_validate(settings), found[taken])
+    task = fitted(ZeroShot.model_validate(settings), found[taken])
     (options.out / TASK).write_text(json.dumps(task.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
     print(f"share {taken} is taken: {task.scale=} {task.none_logit=} {task.several_scale=} {task.several_bias=}")
 
