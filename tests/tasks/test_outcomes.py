@@ -13,6 +13,7 @@ from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, 
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
 from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.outcomes import NEROutcomes
+from bigbird_cli.tasks.ner.tags import spans_of
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.outcomes import LabelOutcomes, Outcomes
 from bigbird_cli.tasks.qa.outcomes import QAOutcomes
@@ -196,3 +197,50 @@ def test_confidences_are_those_of_what_is_said() -> None:
     assert 100 * is_right.mean() == pytest.approx(outcomes.tally().scores()["precision"])
     assert set(answers(np.random.default_rng(0)).confidences()) == {"best answer", "no answer"}
     assert len(several(np.random.default_rng(0)).confidences()["each label"][0]) == 3 * N
+
+
+def test_entities_score_as_seqeval_scores_them() -> None:
+    # classification_report(gold, predicted, mode="strict", scheme=IOB2) of seqeval 1.2.2
+    tags = {
+        "B-PER I-PER O O B-LOC": "B-PER I-PER O O B-ORG",
+        "O B-ORG I-ORG I-ORG O": "O B-ORG I-ORG O O",
+        "B-LOC O B-PER O B-PER": "B-LOC O B-PER O B-PER",
+        "O O O O O": "O B-PER O O O",
+        "B-ORG O B-LOC I-LOC O": "B-ORG O B-LOC I-LOC I-LOC",
+    }
+    text = "ada bel dov cor lit"
+    examples, predictions = [], []
+    for number, pair in enumerate(tags.items()):
+        gold, found = (
+            [(type_, 4 * first, 4 * stop - 1) for type_, first, stop in spans_of(row.split())] for row in pair
+        )
+        examples.append(NERExample(str(number), text, tuple(GoldEntity(*each) for each in gold)))
+        entities = tuple(Entity(*each, 0.5, text[each[1] : each[2]]) for each in found)
+        predictions.append(NERPrediction(str(number), entities, COVERAGE))
+    task = NamedEntities(labels=("LOC", "ORG", "PER"))
+    outcomes, scores = task.outcomes(predictions, examples), task.score(predictions, examples)
+    assert [scores[name] for name in ("precision", "recall", "f1", "macro_f1")] == pytest.approx(
+        [55.55555555555556, 62.5, 58.82352941176471, 55.238095238095234], abs=1e-12
+    )
+    assert {
+        each["name"]: (each["precision"], each["recall"], each["f1"], each["total"])
+        for each in outcomes.by_name()["strict"]
+    } == {
+        "LOC": (50.0, pytest.approx(33.33333333333333, abs=1e-12), 40.0, 3),
+        "ORG": (pytest.approx(33.33333333333333, abs=1e-12), 50.0, 40.0, 2),
+        "PER": (75.0, 100.0, pytest.approx(85.71428571428571, abs=1e-12), 3),
+    }
+
+
+def test_labels_score_as_scikit_learn_scores_them() -> None:
+    # accuracy_score, f1_score (macro), matthews_corrcoef, classification_report, confusion_matrix of scikit-learn 1.9.1
+    gold = ["news", "tale", "tale", "poem", "news", "tale", "poem", "poem", "tale", "news"]
+    predicted = ["news", "tale", "poem", "poem", "tale", "tale", "news", "poem", "tale", "tale"]
+    about = {"id": "a", "document": 0, "tokens": 9, "windows": 1, "score": 0.5}
+    pairs = zip(gold, predicted, strict=True)
+    outcomes = LabelOutcomes([{**about, "gold": g, "predicted": p, "right": g == p} for g, p in pairs])  # type: ignore[typeddict-item]
+    assert outcomes.tally().scores() == pytest.approx(
+        {"accuracy": 60.0, "f1_macro": 57.777777777777786, "mcc": 39.08158746754515}, abs=1e-12
+    )
+    assert outcomes.confusion() == {"labels": ["news", "poem", "tale"], "counts": [[1, 0, 2], [1, 2, 0], [0, 1, 3]]}
+    assert [round(each["f1"], 4) for each in outcomes.by_name()["labels"]] == [40.0, 66.6667, 66.6667]
