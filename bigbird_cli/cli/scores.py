@@ -1,9 +1,9 @@
 """Evaluations drawn for reading: scores with their intervals, tables, bars, and a confusion matrix."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from rich.console import RenderableType
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -27,10 +27,16 @@ PIPE = 1_000
 MOST_NAMES = 40
 """Labels or types in a table; of more, the most frequent ones."""
 
+LEAST = 8
+"""Characters that a column is cut to at most."""
+
 WIDEST_MATRIX = 12
 """Labels of a confusion matrix that is drawn; of more, the pairs that are confused most are listed."""
 
 MOST_PAIRS = 8
+
+COUNTS = frozenset({"total", "predicted", "unalignable", "seam_errors"})
+"""Scores that count something."""
 
 MOST_MISSED = 10
 
@@ -48,18 +54,36 @@ class Scores:
         self.out.print()
         self.out.print(Text(visible(text), style="bold"))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[RenderableType]]) -> None:
-        """Draw rows; a column whose name begins with < stands to the left, others to the right."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+        """Draw rows, one line each.
+
+        Args:
+            columns: their names. One that begins with < stands to the left, and is cut where the terminal is narrow;
+                one that begins with ? is left out then, the last of them first.
+            rows: their cells.
+        """
+        cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+        names = [name.lstrip("<?") for name in columns]
+        widths = [max([cell_len(name), *(row[i].cell_len for row in cells)]) for i, name in enumerate(names)]
+        shown = list(range(len(columns)))
+        optional = [i for i in shown if "?" in columns[i][:2]]
+        while optional and self._excess(widths, shown) > 0:
+            shown.remove(optional.pop())
+        cut = [i for i in shown if columns[i].startswith("<")]
+        while cut and self._excess(widths, shown) > 0 and widths[widest := max(cut, key=lambda i: widths[i])] > LEAST:
+            widths[widest] -= 1
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(columns))
         table.add_column()
-        for name in columns:
-            is_left = name.startswith("<")
-            table.add_column(
-                name.removeprefix("<"), justify="left" if is_left else "right", no_wrap=not is_left, overflow="fold"
-            )
-        for row in rows:
-            table.add_row("", *row)
+        for i in shown:
+            justify: Literal["left", "right"] = "left" if "<" in columns[i][:2] else "right"
+            table.add_column(names[i], justify=justify, no_wrap=True, overflow="ellipsis", max_width=widths[i])
+        for row in cells:
+            table.add_row("", *(row[i] for i in shown))
         self.out.print(table)
+
+    def _excess(self, widths: Sequence[int], shown: Sequence[int]) -> int:
+        """By how many characters columns are wider than the terminal."""
+        return 2 + sum(widths[i] + 2 for i in shown) - self.out.width
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
@@ -86,7 +110,7 @@ def show_evaluation(evaluation: "Evaluation") -> None:
             [f"{each['score']:.2f}", *map(shortened, (each["predicted"], each["gold"], each["id"]))]
             for each in evaluation["mistakes"]
         ]
-        draw.table(("score", "<predicted", "<gold", "<id"), rows)
+        draw.table(("score", "<predicted", "<gold", "?<id"), rows)
 
 
 def show_comparison(compared: "ComparedModels", *, most: int) -> None:
@@ -109,7 +133,7 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
         )
         for each in compared["scores"]
     ]
-    draw.table(("<", "A", "B", "B - A", "95 %", "p", "<"), rows)
+    draw.table(("<", "A", "B", "B - A", "?95 %", "p", "?<"), rows)
     n_same = compared["examples"] - compared["better_a"] - compared["better_b"]
     draw.heading(
         f"A is better on {compared['better_a']:,} examples, B on {compared['better_b']:,}; on {n_same:,} they are equal"
@@ -120,7 +144,7 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
         for change in shown
     ]
     if changed:
-        draw.table(("<better", "<A", "<B", "<gold", "<id"), changed)
+        draw.table(("<better", "<A", "<B", "<gold", "?<id"), changed)
     if len(compared["changes"]) > len(shown):
         draw.out.print(Text(f"  and {len(compared['changes']) - len(shown):,} more; --json lists all", style="dim"))
 
@@ -145,7 +169,7 @@ def show_calibration(calibrated: "Calibrated") -> None:
         for what, before in calibrated["before"].items()
         for after in [calibrated["after"][what]]
     ]
-    draw.table(("<", "before", "after", "number", "mean score before", "after", "right"), rows)
+    draw.table(("<", "before", "after", "?number", "?mean score before", "?after", "?right"), rows)
     metric = calibrated["metric"]
     scores = [f"{each[metric]:.2f}" for each in (calibrated["scores_before"], calibrated["scores_after"])]
     draw.out.print(Text(f"  {metric.replace('_', ' ')} {scores[0]} before, {scores[1]} after"))
@@ -188,7 +212,7 @@ def show_needles(found: "Sequence[FoundNeedle]") -> None:
             )
             for each in missed
         ]
-        draw.table(("tokens", "depth", "<wanted", "<answer", "<question"), rows)
+        draw.table(("tokens", "depth", "<wanted", "<answer", "?<question"), rows)
 
 
 def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:
@@ -200,10 +224,10 @@ def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:
     for name in sorted(shown, key=lambda name: (name != first, name not in spans)):
         low, high = spans.get(name, (None, None))
         interval = "" if low is None else f"{low:.1f} – {high:.1f}"
-        value = f"{scores[name]:,.0f}" if scores[name].is_integer() and low is None else f"{scores[name]:.2f}"
+        value = f"{scores[name]:,.0f}" if name in COUNTS or name.endswith("_total") else f"{scores[name]:.2f}"
         rows.append((Text(name.replace("_", " "), style="bold" if name == first else ""), value, interval))
     draw.out.print()
-    draw.table(("<", "", "95 %" if spans else ""), rows)
+    draw.table(("<", "", "?95 %" if spans else ""), rows)
 
 
 def _ends_with(name: str, of_names: set[str]) -> bool:
@@ -227,13 +251,13 @@ def _show_parts(draw: Scores, title: str, parts: "Sequence[Part]") -> None:
         )
         for part in parts
     ]
-    draw.table(("<", "number", metric, "95 %", "<"), rows)
+    draw.table(("<", "?number", metric, "95 %", "?<"), rows)
 
 
 def _show_names(draw: Scores, how: str, names: "Sequence[NameScores]") -> None:
     draw.heading(how)
     shown = sorted(names, key=lambda each: -each["total"])[:MOST_NAMES]
-    rows: list[list[RenderableType]] = [
+    rows: list[list[str | Text]] = [
         [
             shortened(each["name"]),
             *(f"{value:.1f}" for value in (each["precision"], each["recall"], each["f1"])),
@@ -243,7 +267,7 @@ def _show_names(draw: Scores, how: str, names: "Sequence[NameScores]") -> None:
         ]
         for each in sorted(shown, key=lambda each: each["name"])
     ]
-    draw.table(("<", "precision", "recall", "f1", "gold", "predicted", "<f1"), rows)
+    draw.table(("<", "precision", "recall", "f1", "?gold", "?predicted", "?<"), rows)
     if len(names) > len(shown):
         draw.out.print(Text(f"  and {len(names) - len(shown):,} more, less frequent", style="dim"))
 
@@ -289,7 +313,7 @@ def show_reliability(draw: Scores, what: str, table: "Reliability") -> None:
         )
         for each in table["bins"]
     ]
-    draw.table(("score", "number", "mean score", "right", "<"), rows)
+    draw.table(("score", "number", "mean score", "right", "?<"), rows)
 
 
 def _compared(confidence: float, right: float) -> Text:

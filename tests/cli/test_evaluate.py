@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bigbird_cli.cli.scores import show_evaluation, show_needles
+from bigbird_cli.cli.scores import Scores, show_evaluation, show_needles
 
 
 @pytest.fixture
@@ -93,3 +93,15 @@ def test_without_data_there_is_nothing_to_evaluate(invoke: Any) -> None:
     result = invoke("evaluate", "qa-mini")
     assert result.exit_code == 2
     assert "--needles" in result.stderr
+
+
+def test_a_narrow_terminal_loses_columns_and_ends_of_texts_and_no_line_breaks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    draw = Scores()
+    draw.out.width = 40
+    draw.table(("<", "f1", "?<"), [("a label with a name that goes on", "70.0", "█" * 20), ("b", "7.0", "█")])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].endswith("  70.0")
+    assert all(len(line) <= 40 and "█" not in line for line in shown)
+    assert len(shown) == 3
