@@ -90,20 +90,21 @@ def calibrate(
     if make is None or (task.type == "classify" and task.kind.fixed_names):
         raise UsageError(f"nothing of a model for {_what(task)} can be fitted", where="model", fix="name another")
     sets = [read_gold(reader, source, options) for source in sources]
-    examples = [example for each in sets for example in each]
-    parts = [number for number, each in enumerate(sets) for _ in each]
+    examples = [example for _, each in sets for example in each]
+    parts = [number for number, (_, each) in enumerate(sets) for _ in each]
+    scorer = sets[0][0].task  # as the task, but where labels are renamed
     observed = Observed(examples, list(predicted(reader, examples)), parts, reader.tokenizer)
-    calibration = make(task, observed)
+    calibration = make(scorer, observed)
     documents = first_with([_text(example) for example in examples])
     if len(set(documents)) < N_FOLDS:
         raise DataError("there is one document, and two at least are needed", where=str(sources[0]), fix="name more")
-    predictions = observed.decoded(task)
+    predictions = observed.decoded(scorer)
     held_out = _held_out(calibration, documents)
-    fitted = calibration.fitted(range(len(examples)))
-    fitted = type(task).model_validate(fitted.model_dump())
+    before, fitted = scorer.model_dump(), calibration.fitted(range(len(examples))).model_dump()
+    settings = {name: value for name, value in fitted.items() if value != before[name]}
+    fitted = type(task).model_validate(task.model_dump() | settings)
     if target is not None:
         _store(model, target, fitted, options)
-    before = task.model_dump()
     return {
         "model": str(model),
         "data": [str(source) for source in sources],
@@ -112,11 +113,11 @@ def calibrate(
         "metric": task.main_metric,
         "examples": len(examples),
         "documents": len(set(documents)),
-        "settings": {name: value for name, value in fitted.model_dump().items() if value != before[name]},
-        "before": _reliabilities(task, predictions, examples),
-        "after": _reliabilities(task, held_out, examples),
-        "scores_before": dict(task.score(predictions, examples)),
-        "scores_after": dict(task.score(held_out, examples)),
+        "settings": settings,
+        "before": _reliabilities(scorer, predictions, examples),
+        "after": _reliabilities(scorer, held_out, examples),
+        "scores_before": dict(scorer.score(predictions, examples)),
+        "scores_after": dict(scorer.score(held_out, examples)),
     }
 
 

@@ -1,7 +1,7 @@
 """A model on data with gold: the task that it was trained for, opened, and what it predicts of the data."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypedDict, get_args
@@ -10,6 +10,7 @@ import numpy as np
 
 from bigbird_cli.api.options import choice
 from bigbird_cli.api.reader import Reader, ReadingOptions, T, open_reader
+from bigbird_cli.api.renaming import renamed
 from bigbird_cli.bigbird.heads import head_of_class
 from bigbird_cli.choices import Quantize, ScoredTaskName
 from bigbird_cli.errors import DataError, ModelError, UsageError
@@ -50,6 +51,8 @@ class GoldOptions(TypedDict, total=False):
     """The model's task; by default what its folder says: the one that it was trained for, or its head."""
     overrides: Sequence[str]
     """The task's settings to change, each "task.setting=value", such as the columns of the data; a later one wins."""
+    rename: Mapping[str, str]
+    """What the model calls labels of the gold that are named otherwise; "" for one that it has not. See `renamed`."""
     limit: int | None
     """Examples to take, the first ones; None for all."""
     batch_size: int
@@ -92,7 +95,7 @@ def try_model(model: str | Path, data: str | Path, options: GoldOptions) -> Trie
         ResourceError: memory did not suffice.
     """
     reader = open_for_gold(model, options)
-    examples = read_gold(reader, data, options)
+    reader, examples = read_gold(reader, data, options)
     decoder = reader.task.decoder(examples, reader.tokenizer)
     for feature, outputs in predicted(reader, examples):
         decoder.add(feature, outputs)
@@ -136,15 +139,18 @@ def task_of(folder: ModelFolder) -> str:
     return str(found)
 
 
-def read_gold(reader: Reader[Any], data: str | Path, options: GoldOptions) -> list[Any]:
-    """Read examples with their gold; DataError where there are none."""
+def read_gold(reader: Reader[Any], data: str | Path, options: GoldOptions) -> tuple[Reader[Any], list[Any]]:
+    """Read examples with their gold, and what scores them; DataError where there are none."""
     limit = options.get("limit")
     if limit is not None and limit < 1:
         raise UsageError(f"{limit} is too few", where="limit", fix="give 1 or more")
     examples = list(islice(reader.task.read(data, offline=options.get("offline", False)), limit))
+    if names := options.get("rename"):
+        task, examples = renamed(reader.task, examples, names)
+        reader = replace(reader, task=task)
     if not examples:
         raise DataError("there is nothing to evaluate on", where=str(data), fix="name data with rows in it")
-    return examples
+    return reader, examples
 
 
 def predicted(reader: Reader[T], examples: Sequence[Any]) -> Iterator[tuple[Feature, dict[str, np.ndarray]]]:

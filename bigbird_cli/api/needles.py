@@ -55,7 +55,7 @@ def find_needles(
     if data is None:
         around = made_text(lengths[-1])  # a word has a token or more
     else:
-        examples = read_gold(reader, data, options)
+        _, examples = read_gold(reader, data, options)
         around = "\n".join(dict.fromkeys(example.context for example in examples))
     texts = list(_beginnings(around, lengths, reader.tokenizer))
     rows = list(planted(texts))

@@ -21,6 +21,7 @@ def calibrate(
     ],
     task: gold.Task = None,
     overrides: gold.Overrides = None,
+    rename: gold.Rename = None,
     limit: gold.Limit = None,
     loss: Annotated[
         float,
@@ -71,6 +72,7 @@ def calibrate(
             progress,
             task=task,
             overrides=overrides,
+            rename=rename,
             limit=limit,
             batch_size=batch_size,
             device=device,

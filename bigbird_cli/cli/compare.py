@@ -38,6 +38,7 @@ def compare(
     ] = None,
     task: gold.Task = None,
     overrides: gold.Overrides = None,
+    rename: gold.Rename = None,
     limit: gold.Limit = None,
     changes: Annotated[
         int,
@@ -79,6 +80,7 @@ def compare(
             progress,
             task=task,
             overrides=overrides,
+            rename=rename,
             limit=limit,
             batch_size=batch_size,
             device=device,

@@ -23,6 +23,7 @@ def evaluate(
     ] = None,
     task: gold.Task = None,
     overrides: gold.Overrides = None,
+    rename: gold.Rename = None,
     limit: gold.Limit = None,
     predictions: Annotated[
         Path | None,
@@ -89,6 +90,7 @@ def evaluate(
             progress,
             task=task,
             overrides=overrides,
+            rename=rename,
             limit=limit,
             batch_size=batch_size,
             device=device,

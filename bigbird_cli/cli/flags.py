@@ -44,6 +44,7 @@ FLAGS = {
             "quantize",
             "question",
             "random_blocks",
+            "rename",
             "resume",
             "revision",
             "sample_mb",

@@ -6,6 +6,7 @@ import typer
 
 from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion, options
+from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from bigbird_cli.api.gold import GoldOptions
@@ -44,6 +45,16 @@ Overrides = Annotated[
         **options.INPUT,
     ),
 ]
+Rename = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rename",
+        metavar="GOLD=MODEL",
+        parser=options.text,
+        help="What the model calls a label of the gold, e.g. PER=PERSON; MISC= for one that it has not; repeatable.",
+        **options.INPUT,
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", help="Take the first N examples.", **options.number(bounds.COUNT), **options.INPUT),
@@ -55,6 +66,7 @@ def given(
     *,
     task: choices.ScoredTaskName | None,
     overrides: list[str] | None,
+    rename: list[str] | None,
     limit: int | None,
     batch_size: int,
     device: str,
@@ -66,6 +78,7 @@ def given(
     return {
         "task": task,
         "overrides": overrides or [],
+        "rename": _names(rename or []),
         "limit": limit,
         "batch_size": batch_size,
         "device": device,
@@ -74,3 +87,14 @@ def given(
         "offline": offline,
         "on_progress": progress.show,
     }
+
+
+def _names(changes: list[str]) -> dict[str, str]:
+    """What was given of --rename."""
+    names = {}
+    for change in changes:
+        gold, equals, model = change.partition("=")
+        if not equals or not gold:
+            raise UsageError(f"{change!r} renames nothing", where="rename", fix="write GOLD=MODEL, such as PER=PERSON")
+        names[gold] = model
+    return names

@@ -105,3 +105,12 @@ def test_a_narrow_terminal_loses_columns_and_ends_of_texts_and_no_line_breaks(
     assert shown[1].endswith("  70.0")
     assert all(len(line) <= 40 and "█" not in line for line in shown)
     assert len(shown) == 3
+
+
+def test_labels_are_renamed_in_pairs(invoke: Any, tiny_ner_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"tokens": ["ada"], "tags": ["B-person"]}))
+    done = invoke("evaluate", tiny_ner_model, "dev.jsonl", "--rename", "person=PER", "--json")
+    assert done.exit_code == 0, done.stderr
+    wrong = invoke("evaluate", tiny_ner_model, "dev.jsonl", "--rename", "person")
+    assert wrong.exit_code == 2
+    assert "--rename" in wrong.stderr
