@@ -63,11 +63,15 @@ class Tally:
 def intervals(tally: Tally, *, n: int = N_BOOTSTRAP, seed: int = 0) -> dict[str, tuple[float, float]]:
     """Percentile bootstrap (Efron, 1979): where each score lies for 95 % of samples of as many documents, drawn anew.
 
+    One document says nothing of others: then there are none.
+
     Args:
         tally: of documents; draw what belongs together at once, see `Tally.by`.
         n: samples.
         seed: of the draws.
     """
+    if len(tally) < 2:
+        return {}
     sums_BK = np.concatenate(list(_samples(tally.counts_NK, n=n, seed=seed)))
     return {name: _middle(metric(sums_BK)) for name, metric in tally.metrics.items()}
 

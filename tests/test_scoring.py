@@ -35,6 +35,10 @@ def test_examples_of_one_document_are_drawn_together() -> None:
     assert intervals(accuracy(right).by(documents))["accuracy"] == (0.0, 100.0)
 
 
+def test_one_document_has_no_interval() -> None:
+    assert intervals(accuracy([1])) == {}
+
+
 def test_a_seed_gives_the_same_interval_again() -> None:
     tally = accuracy([1, 0, 1, 1, 0, 1, 1])
     assert intervals(tally, seed=3) == intervals(tally, seed=3)

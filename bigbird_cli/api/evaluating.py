@@ -21,9 +21,9 @@ class Part(TypedDict):
     """Or entities."""
     metric: str
     score: float
-    low: float
-    high: float
-    """The middle 95 % of the bootstrap's samples, as everywhere."""
+    low: float | None
+    high: float | None
+    """The middle 95 % of the bootstrap's samples, as everywhere; None where there is one document."""
 
 
 class Mistake(TypedDict):
@@ -49,7 +49,7 @@ class Evaluation(TypedDict):
     """Of all documents, each counted once."""
     scores: dict[str, float]
     intervals: dict[str, tuple[float, float]]
-    """Of those scores of which there is one: documents are drawn anew, with all their examples."""
+    """Of those scores of which there is one: documents are drawn anew, with all their examples; two at least."""
     by_length: list[Part]
     by_position: list[Part]
     by_name: dict[str, list[NameScores]]
@@ -131,7 +131,7 @@ def _by_length(outcomes: Outcomes[Any], tally: Tally, documents: Sequence[int]) 
 
 
 def _part(name: str, tally: Tally, metric: str, n: int) -> Part:
-    low, high = intervals(tally)[metric]
+    low, high = intervals(tally).get(metric, (None, None))
     return {
         "name": name,
         "examples": n,

@@ -21,20 +21,20 @@ def renamed(task: Any, examples: Sequence[Any], names: Mapping[str, str]) -> tup
     Args:
         task: of ner, or of classify with labels.
         examples: its gold.
-        names: of the gold's labels in the model; "" for one that the model has not.
+        names: of the gold's labels in the model; "" for one that the model has not, and "GPE|LOC" for a type of
+            entities that may be either.
 
     Returns:
         The task by which the examples are scored, and the examples; those without a label are left out.
 
     Raises:
-        UsageError: the task has no names to rename, or there is no such label in the gold.
+        UsageError: the task has no labels to rename.
     """
     if isinstance(task, NamedEntities):
         found = {entity.type for example in examples for entity in example.entities}
-        _check(names, found)
+        found |= names.keys()
         return task.model_copy(update={"partial": True}), [_entities(example, names, found) for example in examples]
     if isinstance(task, Classification) and not task.kind.fixed_names:
-        _check(names, {name for example in examples for name in names_of(example.label)})
         labelled = [_labels(example, names) for example in examples]
         return task, [example for example in labelled if example.label != ""]
     raise UsageError(
@@ -42,16 +42,8 @@ def renamed(task: Any, examples: Sequence[Any], names: Mapping[str, str]) -> tup
     )
 
 
-def _check(names: Mapping[str, str], found: set[str]) -> None:
-    for name in names:
-        if name not in found:
-            raise UsageError(
-                f"the gold has no {name!r}", where="rename", fix=f"its labels are {', '.join(sorted(found)[:20])}"
-            )
-
-
 def _entities(example: NERExample, names: Mapping[str, str], found: set[str]) -> NERExample:
-    types = {names.get(type_, type_) for type_ in found} - {""}
+    types = {each for type_ in found for each in names.get(type_, type_).split("|")} - {""}
     kept = [entity for entity in example.entities if names.get(entity.type, entity.type)]
     unsure = [(entity.start, entity.end) for entity in example.entities if not names.get(entity.type, entity.type)]
     return replace(

@@ -51,7 +51,8 @@ Rename = Annotated[
         "--rename",
         metavar="GOLD=MODEL",
         parser=options.text,
-        help="What the model calls a label of the gold, e.g. PER=PERSON; MISC= for one that it has not; repeatable.",
+        help="What the model calls a label of the gold, e.g. PER=PERSON, or place=GPE|LOC for either; MISC= for one "
+        "that it has not; repeatable.",
         **options.INPUT,
     ),
 ]

@@ -35,6 +35,13 @@ WIDEST_MATRIX = 12
 
 MOST_PAIRS = 8
 
+HOW = {
+    "labels": "labels",
+    "strict": "entities, strictly: of the type, at the same characters",
+    "partial": "entities, partly: of the type, sharing a character",
+}
+"""Titles of the tables by label or type."""
+
 COUNTS = frozenset({"total", "predicted", "unalignable", "seam_errors"})
 """Scores that count something."""
 
@@ -72,7 +79,7 @@ class Scores:
         cut = [i for i in shown if columns[i].startswith("<")]
         while cut and self._excess(widths, shown) > 0 and widths[widest := max(cut, key=lambda i: widths[i])] > LEAST:
             widths[widest] -= 1
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(columns))
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=any(names))
         table.add_column()
         for i in shown:
             justify: Literal["left", "right"] = "left" if "<" in columns[i][:2] else "right"
@@ -218,21 +225,27 @@ def show_needles(found: "Sequence[FoundNeedle]") -> None:
 def _show_scores(draw: Scores, evaluation: "Evaluation") -> None:
     """The scores, the task's own first; what is given by length or name stands in tables of its own."""
     scores, spans, first = evaluation["scores"], evaluation["intervals"], evaluation["metric"]
-    of_names = {each["name"] for names in evaluation["by_name"].values() for each in names}
-    shown = [name for name in scores if not name.endswith("_tokens") and not _ends_with(name, of_names)]
+    shown = [name for name in scores if name in spans or not _stands_elsewhere(name, first)]
     rows = []
     for name in sorted(shown, key=lambda name: (name != first, name not in spans)):
         low, high = spans.get(name, (None, None))
-        interval = "" if low is None else f"{low:.1f} – {high:.1f}"
         value = f"{scores[name]:,.0f}" if name in COUNTS or name.endswith("_total") else f"{scores[name]:.2f}"
-        rows.append((Text(name.replace("_", " "), style="bold" if name == first else ""), value, interval))
+        rows.append((Text(name.replace("_", " "), style="bold" if name == first else ""), value, interval(low, high)))
     draw.out.print()
     draw.table(("<", "", "?95 %" if spans else ""), rows)
 
 
-def _ends_with(name: str, of_names: set[str]) -> bool:
-    kind, _, rest = name.partition("_")
-    return kind in ("precision", "recall", "f1", "total") and rest in of_names
+def _stands_elsewhere(name: str, first: str) -> bool:
+    """Whether a score is of one length, type or label."""
+    kind, _, of_one = name.partition("_")
+    return name.endswith("_tokens") or (
+        kind in ("precision", "recall", "f1", "total") and bool(of_one) and name != first
+    )
+
+
+def interval(low: float | None, high: float | None, *, digits: str = ".1f") -> str:
+    """An interval to read; nothing where there is none."""
+    return "" if low is None or high is None else f"{low:{digits}} – {high:{digits}}"
 
 
 def _show_parts(draw: Scores, title: str, parts: "Sequence[Part]") -> None:
@@ -246,7 +259,7 @@ def _show_parts(draw: Scores, title: str, parts: "Sequence[Part]") -> None:
             part["name"],
             f"{part['examples']:,}",
             f"{part['score']:.1f}" if is_share else f"{part['score']:.4g}",
-            f"{part['low']:.1f} – {part['high']:.1f}" if is_share else f"{part['low']:.4g} – {part['high']:.4g}",
+            interval(part["low"], part["high"], digits=".1f" if is_share else ".4g"),
             bar(part["score"]) if is_share else "",
         )
         for part in parts
@@ -255,7 +268,7 @@ def _show_parts(draw: Scores, title: str, parts: "Sequence[Part]") -> None:
 
 
 def _show_names(draw: Scores, how: str, names: "Sequence[NameScores]") -> None:
-    draw.heading(how)
+    draw.heading(HOW[how])
     shown = sorted(names, key=lambda each: -each["total"])[:MOST_NAMES]
     rows: list[list[str | Text]] = [
         [
