@@ -1,6 +1,5 @@
 """A reading call as engines want it: an object that travels to a worker, and makes a table of a table there."""
 
-import os
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal, Unpack, get_args, overload
 import pyarrow as pa
 
 from bigbird_cli.api import Request, Result, questions_on
-from bigbird_cli.api.inputs import Input, text_of
+from bigbird_cli.api.inputs import Input, in_call, text_of
 from bigbird_cli.api.labels import labels_of
 from bigbird_cli.api.options import choice
 from bigbird_cli.batch.tasks import (
@@ -23,10 +22,11 @@ from bigbird_cli.batch.tasks import (
 )
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError, nearest
+from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.json import as_json
 from bigbird_cli.files.packed import File
 from bigbird_cli.report.json_lines import to_json
-from bigbird_cli.text.documents import Document, FailedDocument, read_document
+from bigbird_cli.text.documents import FailedDocument, read_document
 
 SCHEMA = pa.schema(
     [
@@ -92,6 +92,8 @@ class Reader:
         """
         self._task: Task = choice(task, get_args(Task), "task")
         self._path_column: str | None = options.pop("path_column", None)
+        self._encoding: str | None = options.pop("encoding", None)
+        check_encoding(self._encoding)
         self._column: str = options.get("column") or "text"
         self._questions: list[str] = []
         self._options = options | {"column": self._column}
@@ -163,19 +165,21 @@ class Reader:
         else:
             yield from rows
 
-    def _of_file(self, row: Row, column: str) -> Iterator[Request]:
+    def _of_file(self, row: Row, column: str) -> Iterator[Input]:
         """The requests of a row that holds a path."""
         second = _SECOND.get(self._task, "")
         example = f'{{"{column}": ..., "id": ...}}'
         asked: list[str | None] = [*self._questions] or [None]
         try:
-            document = _document(text_of(row, column, example=example))
+            path = Path(text_of(row, column, example=example))
+            document = read_document(File(path, encoding=self._encoding))
             if second in row.fields:
                 asked = [text_of(row, second, example=example)]
         except DataError as error:
             document, asked = FailedDocument(row.where, error), [None]
         for each in asked:
-            yield Request(document, each, as_json(row.fields.get("id")), row, (column, second, "id"))
+            request = Request(document, each, as_json(row.fields.get("id")), row, (column, second, "id"))
+            yield in_call(request, self._encoding)
 
 
 class _Stream:
@@ -195,13 +199,6 @@ class _Stream:
         """The results of inputs, one for each."""
         self._waiting = inputs
         return list(islice(self._results, len(inputs)))
-
-
-def _document(path: str) -> Document | FailedDocument:
-    """The one document of a file; DataError where the path is that of no file."""
-    if path == "-" or os.path.isdir(path):  # noqa: PTH112 - what may not be looked at is reported when it is opened
-        raise DataError("this is no file, and each row is one document", where=path, fix="give each file a row")
-    return read_document(File(Path(path)))
 
 
 def _row_of(result: Result[Any, Any]) -> dict[str, str | None]:

@@ -18,6 +18,8 @@ class TableOptions(TypedDict, total=False):
 
     path_column: str | None
     """A column of paths in the place of texts: of files, a document each, which the worker reads."""
+    encoding: str | None
+    """Of the plain text and HTML among those files, such as "cp1252"; None for UTF-8."""
 
 
 class QATableOptions(QAOptions, TableOptions, total=False):

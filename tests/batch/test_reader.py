@@ -1,5 +1,6 @@
 """A Reader makes a table of a table: the calls' records, whatever stands in a row, and in whichever process."""
 
+import gzip
 import json
 import math
 import pickle
@@ -82,22 +83,29 @@ def test_files_are_read_where_their_paths_are(
 ) -> None:
     document = tmp_path / "a.txt"
     document.write_bytes(TEXT.encode())
-    paths = [str(document), str(tmp_path / "b.txt"), str(tmp_path), "-", None]
+    latin, packed = tmp_path / "c.txt", tmp_path / "d.txt.gz"
+    latin.write_bytes("The caf\xe9 by the sea.".encode("cp1252"))
+    packed.write_bytes(gzip.compress(TEXT.encode()))
+    paths = [str(document), str(tmp_path / "b.txt"), str(tmp_path), "-", None, str(latin), str(packed)]
     options: dict[str, Any] = {"question": "who?"} if task == "qa" else {}
-    read = Reader(task, {"qa": tiny_qa_model, "ner": tiny_ner_model}[task], path_column="path", **options)(
-        pa.table({"path": paths, "id": [0, 1, 2, 3, 4], "text": ["not this"] * 5})
-    )
+    given = pa.table({"path": paths, "id": list(range(7)), "text": ["not this"] * 7})
+    model = {"qa": tiny_qa_model, "ner": tiny_ner_model}[task]
+    read = Reader(task, model, path_column="path", **options)(given)
     [first, *_] = column(read, "record")
     assert first["context" if task == "qa" else "source"] == str(document)
     assert first["receipt"]["read"] > 10
-    assert read["id"].to_pylist() == ["0", "1", "2", "3", "4"]
-    assert [error and error["problem"] for error in column(read, "error")] == [
+    assert read["id"].to_pylist() == list("0123456")
+    assert [error and error["where"] for error in column(read, "error")] == [
         None,
-        "there is no such file",
-        "this is no file, and each row is one document",
-        "this is no file, and each row is one document",
-        "'path' is null, not a string",
+        str(tmp_path / "b.txt"),
+        str(tmp_path),
+        "-",
+        "4",
+        str(latin),
+        None,
     ]
+    in_its_encoding = Reader(task, model, path_column="path", encoding="cp1252", **options)(given)
+    assert column(in_its_encoding, "error")[5] is None
 
 
 VALUES: list[list[Any]] = [
