@@ -23,6 +23,7 @@ from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.recipe import COMMANDS, Recipe
 from bigbird_cli.recipe.draft import Setting, write_draft
+from bigbird_cli.recipe.shipped import SCHEMA, folder
 from bigbird_cli.tasks.qa.squad import BadAnswer
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import find_folder
@@ -342,7 +343,9 @@ def _head(draft: Draft) -> list[str]:
     lines += ["", f"  data:     {_counted(seen)}"]
     if seen.labels:
         lines.append(f"  labels:   {labels_in_a_line(seen.labels, most=4)}")
-    return [*lines, f"  lengths:  {lengths_in_a_line(seen)}"]
+    lines.append(f"  lengths:  {lengths_in_a_line(seen)}")
+    place = folder()
+    return lines if place is None else [*lines, "", f"yaml-language-server: $schema={place / SCHEMA}"]
 
 
 def _counted(seen: Seen) -> str:

@@ -25,6 +25,7 @@ from bigbird_cli.cli.merge import merge
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
 from bigbird_cli.cli.qa import qa
+from bigbird_cli.cli.recipes import recipes
 from bigbird_cli.cli.select import select
 from bigbird_cli.cli.tokenize import tokenize
 from bigbird_cli.cli.training import finetune, pretrain
@@ -46,6 +47,7 @@ for command in (
     merge,
     tokenize,
     init,
+    recipes,
     pretrain,
     finetune,
     evaluate,

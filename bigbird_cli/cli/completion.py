@@ -11,11 +11,16 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _BASES = ("Section", "TaskSection", "WindowedTask", "ReadingTask", "LanguageTask")
 
 
-def recipes(incomplete: str) -> list[str]:
-    """Shipped recipes, and folders and recipe files here."""
+def shipped_recipes(incomplete: str) -> list[str]:
+    """Shipped recipes."""
     folders = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # installed, or in the repository
     shipped = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-    return [*_starting(shipped, incomplete), *_paths(incomplete, suffix=".yaml")]
+    return list(_starting(shipped, incomplete))
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Shipped recipes, and folders and recipe files here."""
+    return [*shipped_recipes(incomplete), *_paths(incomplete, suffix=".yaml")]
 
 
 def models(incomplete: str) -> list[str]:

@@ -6,7 +6,6 @@ from bigbird_cli.recipe.load import (
     load_recipe,
     parse_labels,
     recipe_changes,
-    shipped_recipes,
 )
 from bigbird_cli.recipe.schema import (
     COMMANDS,
@@ -17,7 +16,9 @@ from bigbird_cli.recipe.schema import (
     PretrainRecipe,
     Recipe,
     RunSection,
+    recipe_schema,
 )
+from bigbird_cli.recipe.shipped import shipped_recipes
 
 __all__ = [
     "COMMANDS",
@@ -33,5 +34,6 @@ __all__ = [
     "load_recipe",
     "parse_labels",
     "recipe_changes",
+    "recipe_schema",
     "shipped_recipes",
 ]

@@ -13,12 +13,11 @@ from bigbird_cli.files.names import RECIPE
 from bigbird_cli.recipe.explain import explain, sections_of
 from bigbird_cli.recipe.overrides import override
 from bigbird_cli.recipe.schema import FinetuneRecipe, FreeOnResume, Recipe
+from bigbird_cli.recipe.shipped import shipped_recipes
 from bigbird_cli.recipe.yaml12 import dump, parse, value_of
 from bigbird_cli.section import Section
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 _LONGEST = 1 << 20
-_SHIPPED = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # in the wheel; in the repository
 
 
 def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides: Sequence[str] = ()) -> Recipe:
@@ -114,15 +113,6 @@ def find_recipe(name: str | Path) -> Path:
         near = nearest(word, shipped)
         fix = (f"did you mean «{near}»? " if near else "") + "Shipped recipes are " + ", ".join(shipped)
     raise RecipeError("there is no such recipe file", where=str(name), fix=fix)
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the program, by name."""
-    for folder in _SHIPPED:
-        files = sorted(folder.glob("*.yaml"))
-        if files:
-            return {file.stem: file for file in files}
-    return {}
 
 
 def dump_recipe(recipe: Section) -> str:

@@ -15,7 +15,8 @@ from pydantic import (
 from bigbird_cli.bigbird.config import BigBirdConfig, check_setting
 from bigbird_cli.bounds import COUNT
 from bigbird_cli.choices import ScheduleShape
-from bigbird_cli.errors import ModelError, nearest
+from bigbird_cli.errors import ModelError, RecipeError, nearest
+from bigbird_cli.recipe.shipped import DATA, shipped_data
 from bigbird_cli.section import Amount, Count, Section
 from bigbird_cli.tasks.causal import CausalLanguageModelling
 from bigbird_cli.tasks.classify.task import Classification
@@ -48,10 +49,18 @@ def _as_tuple(value: object) -> object:
     return tuple(str(one) if isinstance(one, Path) else one for one in value) if isinstance(value, list) else value
 
 
-Source = Annotated[
-    str, Field(min_length=1), BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)
-]
-"""A path, which starts in the current directory, or hub:NAME."""
+def _located(value: object) -> object:
+    """A source as it is read: a path, or the name of data of the hub."""
+    if isinstance(value, str) and value.startswith(DATA):
+        try:
+            return str(shipped_data(value.removeprefix(DATA)))
+        except RecipeError as error:
+            raise ValueError(f"{error.problem}; {error.fix}") from None
+    return str(value) if isinstance(value, Path) else value
+
+
+Source = Annotated[str, Field(min_length=1), BeforeValidator(_located)]
+"""A path, which starts in the current directory; hub:NAME; or shipped:NAME, data that comes with the program."""
 
 Sources = Annotated[
     tuple[Source, ...],
@@ -329,3 +338,21 @@ class PretrainRecipe(Recipe):
 
 COMMANDS: dict[str, type[Recipe]] = {"pretrain": PretrainRecipe, "finetune": FinetuneRecipe}
 """What each training command takes."""
+
+
+class _AnyRecipe(Recipe):
+    task: (
+        QuestionAnswering
+        | Classification
+        | ZeroShot
+        | NamedEntities
+        | MultipleChoice
+        | MaskedLanguageModelling
+        | CausalLanguageModelling
+    ) = Field(discriminator="type")
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe of either kind, by which editors complete and check as one types."""
+    schema = _AnyRecipe.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A recipe of bigbird"}
