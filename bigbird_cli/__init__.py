@@ -58,6 +58,7 @@ _HOMES = {
     "Document": "bigbird_cli.text.documents",
     "Request": "bigbird_cli.api",
     "init": "bigbird_cli.api",
+    "check": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "calibrate": "bigbird_cli.api",

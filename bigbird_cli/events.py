@@ -100,6 +100,16 @@ class Checked:
     loss: float
     seconds_per_step: float
     n_steps: int
+    checkpoint_bytes: int
+    """Of one checkpoint, which was written, read back and gone on from."""
+    disk_bytes: int
+    """What the whole run needs on disk at most: prepared data, checkpoints, the best model."""
+    free_bytes: int
+    """What is free where the run folder will be."""
+    unknown: float
+    """Share of the tokens of some texts, 0 to 1, that stand for what the vocabulary lacks."""
+    changed: float
+    """Share of these texts that have other tokens once they were decoded and encoded again."""
 
 
 Event = Started | Step | Evaluated | Scored | Saved | Finished

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api._select import select_all as select_all
     from bigbird_cli.api.calibrating import Calibrated as Calibrated
     from bigbird_cli.api.calibrating import calibrate as calibrate
+    from bigbird_cli.api.checking import CheckReport as CheckReport
+    from bigbird_cli.api.checking import check as check
     from bigbird_cli.api.comparing import ComparedModels as ComparedModels
     from bigbird_cli.api.comparing import compare as compare
     from bigbird_cli.api.conversion import compare_models as compare_models
@@ -61,12 +63,12 @@ if TYPE_CHECKING:
     from bigbird_cli.api.tokenizing import tokenize as tokenize
     from bigbird_cli.api.tokenizing import tokenize_all as tokenize_all
     from bigbird_cli.api.tokenizing import train_tokenizer as train_tokenizer
-    from bigbird_cli.api.training import check as check
     from bigbird_cli.api.training import finetune as finetune
     from bigbird_cli.api.training import pretrain as pretrain
 
 _HOMES = {
     "Calibrated": "bigbird_cli.api.calibrating",
+    "CheckReport": "bigbird_cli.api.checking",
     "ClassifyRecord": "bigbird_cli.api._classify",
     "ClassifyResult": "bigbird_cli.api._classify",
     "ComparedModels": "bigbird_cli.api.comparing",
@@ -96,6 +98,7 @@ _HOMES = {
     "answers": "bigbird_cli.api._former",
     "calibrate": "bigbird_cli.api.calibrating",
     "check": "bigbird_cli.api.training",
+    "check": "bigbird_cli.api.checking",
     "classes": "bigbird_cli.api._former",
     "classify": "bigbird_cli.api._classify",
     "classify_all": "bigbird_cli.api._classify",

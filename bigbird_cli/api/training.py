@@ -6,11 +6,9 @@ from typing import TypedDict, Unpack
 
 from bigbird_cli.api.options import choice
 from bigbird_cli.backend import Compute
-from bigbird_cli.choices import TrainingCommand
-from bigbird_cli.events import Checked, Event
+from bigbird_cli.events import Event
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
-from bigbird_cli.training.check import check as check_recipe
 from bigbird_cli.training.train import train
 
 
@@ -22,15 +20,10 @@ class ComputeOptions(TypedDict, total=False):
     offline: bool
 
 
-class CheckOptions(ComputeOptions, total=False):
-    """How a recipe is checked; see `finetune`."""
-
-    overrides: Sequence[str]
-
-
-class TrainingOptions(CheckOptions, total=False):
+class TrainingOptions(ComputeOptions, total=False):
     """How a recipe is trained; see `finetune`."""
 
+    overrides: Sequence[str]
     out: str | Path | None
     resume: str | None
 
@@ -62,16 +55,6 @@ def pretrain(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator
     return _train("pretrain", recipe, **options)
 
 
-def check(recipe: str | Path, *, command: TrainingCommand = "finetune", **options: Unpack[CheckOptions]) -> Checked:
-    """Check recipe, data and one optimiser step, and write nothing.
-
-    Args:
-        recipe: as of `finetune`, like the options.
-        command: whose recipe it is.
-    """
-    return _check(command, recipe, **options)
-
-
 def _train(
     command: str,
     recipe: str | Path,
@@ -84,12 +67,6 @@ def _train(
     settings = _recipe(command, recipe, overrides)
     folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
     return train(settings, folder, resume=resume, compute=Compute(**compute))
-
-
-def _check(
-    command: str, recipe: str | Path, *, overrides: Sequence[str] = (), **compute: Unpack[ComputeOptions]
-) -> Checked:
-    return check_recipe(_recipe(command, recipe, overrides), compute=Compute(**compute))
 
 
 def _recipe(command: str, recipe: str | Path, overrides: Sequence[str]) -> Recipe:

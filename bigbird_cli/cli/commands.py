@@ -16,6 +16,7 @@ from bigbird_cli import __version__
 from bigbird_cli.cli.boundary import guarded
 from bigbird_cli.cli.cache import cache
 from bigbird_cli.cli.calibrate import calibrate
+from bigbird_cli.cli.check import check
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.compare import compare
 from bigbird_cli.cli.convert import convert
@@ -48,6 +49,7 @@ for command in (
     tokenize,
     init,
     recipes,
+    check,
     pretrain,
     finetune,
     evaluate,

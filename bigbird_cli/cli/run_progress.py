@@ -12,7 +12,10 @@ from rich.text import Text
 
 from bigbird_cli.cli.console import Errors, duration, write_json
 from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Scored, Started, Step
-from bigbird_cli.messages import visible
+from bigbird_cli.messages import megabytes, visible
+
+MOST_UNKNOWN, MOST_CHANGED = 0.01, 0.5
+"""Of tokens and of texts, before a check says so."""
 
 
 class RunProgress:
@@ -84,6 +87,15 @@ class RunProgress:
             pace = f"{event.seconds_per_step:.2f} s a step, {event.n_steps:,} steps"
             whole = duration(event.seconds_per_step * event.n_steps)
             self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {pace}, about {whole}")
+            needed, free = megabytes(event.disk_bytes), megabytes(event.free_bytes)
+            saved = f"a checkpoint of {megabytes(event.checkpoint_bytes)} was written and gone on from"
+            self._say(f"{saved}; the run needs {needed} of disk at most, {free} are free")
+            if event.unknown > MOST_UNKNOWN:
+                self._say(f"! {event.unknown:.1%} of the tokens stand for text that the vocabulary lacks")
+            if event.changed > MOST_CHANGED:
+                self._say(
+                    f"! {event.changed:.0%} of some texts have other tokens once they are decoded and encoded again"
+                )
 
     def _open_bar(self, n_steps: int) -> None:
         if not self.err.is_terminal or self.err.is_dumb_terminal:

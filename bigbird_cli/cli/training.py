@@ -30,8 +30,9 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         debug: options.Debug = False,
     ) -> None:
         from bigbird_cli import api
-        from bigbird_cli.api.training import CheckOptions
+        from bigbird_cli.api.training import TrainingOptions
         from bigbird_cli.cli import launch
+        from bigbird_cli.cli.check import check_recipe
         from bigbird_cli.cli.console import say
         from bigbird_cli.cli.run_progress import RunProgress
 
@@ -45,19 +46,21 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         _keep_compiled_code()
         if not launch.is_rank_zero():
             quiet, as_json = True, False
-        given: CheckOptions = {
+        given: TrainingOptions = {
             "overrides": overrides or [],
+            "out": out,
             "device": device,
             "threads": threads,
             "offline": offline,
         }
+        if check:
+            check_recipe(recipe, quiet=quiet, as_json=as_json, **given)
+            return
+        given["resume"] = resume
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
-            if check:
-                shown.show(api.check(recipe, command=name, **given))
-                return
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             try:
-                for event in train(recipe, out=out, resume=resume, **given):
+                for event in train(recipe, **given):
                     shown.show(event)
             except (KeyboardInterrupt, SystemExit):
                 if shown.saved:

@@ -123,6 +123,11 @@ def require_space(where: Path, *, n_bytes: int) -> None:
         _look_for_space(_existing(where), n_bytes)
 
 
+def free_bytes(where: Path) -> int:
+    """Bytes that are free where a folder is or will be."""
+    return shutil.disk_usage(_existing(where)).free
+
+
 def remove_partial_folders(parent: Path) -> None:
     """Clear away what a killed process left; only for the one process that may write into `parent`."""
     for left in parent.glob(f"{PARTIAL}*"):
@@ -178,4 +183,4 @@ def _existing(path: Path) -> Path:
 
 
 def _free(where: Path) -> str:
-    return f"{megabytes(shutil.disk_usage(_existing(where)).free)} are free"
+    return f"{megabytes(free_bytes(where))} are free"

@@ -6,6 +6,7 @@ from bigbird_cli.recipe.load import (
     load_recipe,
     parse_labels,
     recipe_changes,
+    task_of,
 )
 from bigbird_cli.recipe.schema import (
     COMMANDS,
@@ -36,4 +37,5 @@ __all__ = [
     "recipe_changes",
     "recipe_schema",
     "shipped_recipes",
+    "task_of",
 ]

@@ -14,7 +14,7 @@ from bigbird_cli.recipe.explain import explain, sections_of
 from bigbird_cli.recipe.overrides import override
 from bigbird_cli.recipe.schema import FinetuneRecipe, FreeOnResume, Recipe
 from bigbird_cli.recipe.shipped import shipped_recipes
-from bigbird_cli.recipe.yaml12 import dump, parse, value_of
+from bigbird_cli.recipe.yaml12 import Text, dump, parse, value_of
 from bigbird_cli.section import Section
 
 _LONGEST = 1 << 20
@@ -32,6 +32,32 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
         RecipeError: the file is missing or is not YAML, or settings are unknown, missing or out of range. All
             wrong settings are in one error, each with file:line:column or its override.
     """
+    text = _read(path)
+    for change in overrides:
+        override(text, change, kind)
+    try:
+        # JSON's strict mode: a path may be a string and a tuple a list, but no string is a number and no number a truth
+        return kind.model_validate_json(json.dumps(text.values), strict=True)
+    except ValidationError as error:
+        raise explain(error, text, kind) from None
+
+
+def task_of(path: str | Path, overrides: Sequence[str] = ()) -> str | None:
+    """What a recipe's task is called, right or wrong; None where it does not say.
+
+    Raises:
+        RecipeError: the file is missing or is not YAML.
+    """
+    text = _read(path)
+    for change in overrides:
+        if change.partition("=")[0].strip() == "task.type":
+            override(text, change, FinetuneRecipe)
+    section = text.values.get("task")
+    return str(section["type"]) if isinstance(section, dict) and "type" in section else None
+
+
+def _read(path: str | Path) -> Text:
+    """The text of a recipe, by its path or its name."""
     file = find_recipe(path)
     try:
         with file.open("rb") as stream:
@@ -40,15 +66,7 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
         raise RecipeError(f"the recipe cannot be read: {error.strerror}", where=str(path)) from error
     if len(data) > _LONGEST:
         raise RecipeError(f"the file is longer than {_LONGEST:,} bytes, and no recipe", where=str(path))
-    name = str(path) if Path(path) == file else str(file)
-    text = parse(data, name)
-    for change in overrides:
-        override(text, change, kind)
-    try:
-        # JSON's strict mode: a path may be a string and a tuple a list, but no string is a number and no number a truth
-        return kind.model_validate_json(json.dumps(text.values), strict=True)
-    except ValidationError as error:
-        raise explain(error, text, kind) from None
+    return parse(data, str(path) if Path(path) == file else str(file))
 
 
 def parse_labels(source: str, name: str) -> dict[str, str]:

@@ -253,6 +253,10 @@ def examples_of(
     warn_of_empty(n_empty, source)
 
 
+class Tolerated(DataError):
+    """What is not as it should be and is read all the same, in a way that the error says: for `report` alone."""
+
+
 def warn_of_empty(n_empty: int, source: str | Path) -> None:
     """Warn of rows that were left out."""
     if n_empty:

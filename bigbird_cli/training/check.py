@@ -1,29 +1,38 @@
-"""Check a recipe: read what it names, take one step, leave nothing behind."""
+"""Check a recipe: open what it names, take one step, write a checkpoint and read it, leave nothing behind."""
 
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from bigbird_cli.backend import Compute, open_backend
 from bigbird_cli.events import Checked
+from bigbird_cli.files.folders import free_bytes, require_space
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.training.batching import seeded, split
+from bigbird_cli.training.checkpoints import Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import DevSet, evaluate
 from bigbird_cli.training.job import Job, open_job
 from bigbird_cli.training.loader import EpochLoader
-from bigbird_cli.training.run import reject_diverged
+from bigbird_cli.training.run import needed_bytes, reject_diverged
 from bigbird_cli.training.signals import StopSignals
 
 
-def check(recipe: Recipe, *, compute: Compute = Compute()) -> Checked:  # noqa: B008 - frozen
-    """Read everything a recipe names, take one optimiser step on its longest inputs, and leave nothing behind.
+def check(recipe: Recipe, out: Path = Path(), *, compute: Compute = Compute()) -> Checked:  # noqa: B008 - frozen
+    """Open everything a recipe names, take one optimiser step on its longest inputs, and leave nothing behind.
 
     The step is one forward pass wide, so that it needs the memory that training will need at most; its time is
-    scaled to a mean optimiser step. Of a stream, only what the first step needs is read.
+    scaled to a mean optimiser step. Of a stream, only what the first step needs is read. A checkpoint is written, and
+    gone on from.
+
+    Args:
+        recipe: what to check.
+        out: where its run folder will be: what is free there must do for the whole run.
+        compute: as of `train`.
 
     Raises:
         BigBirdError: as `train`.
@@ -42,6 +51,11 @@ def check(recipe: Recipe, *, compute: Compute = Compute()) -> Checked:  # noqa: 
         reject_diverged(result, batch, 1)
         seconds = time.perf_counter() - started
         n_tokens = int(job.loader.lengths.sum()) if isinstance(job.loader, EpochLoader) else None
+        unknown, changed = _round_trip(job, offline=compute.offline)
+        checkpoint_bytes = _go_on_from_a_checkpoint(job, Path(cache) / "run")
+        n_prepared = sum(file.stat().st_size for file in Path(cache).iterdir() if file.is_file())
+        disk_bytes = needed_bytes(job)[0] + n_prepared
+        require_space(out, n_bytes=disk_bytes)
     return Checked(
         n_examples=job.n_examples,
         n_features=job.loader.n_features,
@@ -49,7 +63,39 @@ def check(recipe: Recipe, *, compute: Compute = Compute()) -> Checked:  # noqa: 
         loss=result.loss,
         seconds_per_step=seconds * tokens_per_step / result.n_tokens,
         n_steps=job.n_steps,
+        checkpoint_bytes=checkpoint_bytes,
+        disk_bytes=disk_bytes,
+        free_bytes=free_bytes(out),
+        unknown=unknown,
+        changed=changed,
     )
+
+
+TRIED = 50
+"""Texts that go through the tokenizer and back."""
+
+
+def _round_trip(job: Job, *, offline: bool) -> tuple[float, float]:
+    """The share of unknown tokens in some training texts, and of texts that have other tokens the second time."""
+    recipe, tokenizer = job.recipe, job.tokenizer
+    n_unknown = n_tokens = n_changed = n_texts = 0
+    for example in islice(recipe.task.read(recipe.data.train[0], offline=offline), TRIED):
+        text = example.text if hasattr(example, "begins") else job.task.document_of(example)[0]
+        ids = tokenizer.encode(text).ids
+        n_texts += 1
+        n_tokens += len(ids)
+        n_unknown += int((ids == tokenizer.unk_id).sum()) if tokenizer.unk_id is not None else 0
+        n_changed += not np.array_equal(tokenizer.encode(tokenizer.decode(ids.tolist())).ids, ids)
+    return n_unknown / max(1, n_tokens), n_changed / max(1, n_texts)
+
+
+def _go_on_from_a_checkpoint(job: Job, run: Path) -> int:
+    """Write a checkpoint, read it, and go on from it; its bytes."""
+    run.mkdir()
+    path = save(run, job, Progress(step=1))
+    read, _, state = open_checkpoint(path, job, or_before=False)
+    job.engine.load(state)
+    return sum(file.stat().st_size for file in read.iterdir())
 
 
 def _largest_micro_batch(job: Job) -> tuple[list[Feature], float]:

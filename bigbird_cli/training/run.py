@@ -146,14 +146,10 @@ class Run:
         return int(signal), bool(wanted) and self._progress.step > 0
 
     def _require_space(self) -> None:
-        """Look for room for all checkpoints that will stand at a time, and for the best model, each once more."""
-        run = self._job.recipe.run
-        weights = 4 * self._engine.n_parameters
-        checkpoint = weights * (3 if run.ema is None else 4)
+        """Look for room for all that the run folder will hold, besides what stands there."""
+        whole, least = needed_bytes(self._job)
         there = sum(file.stat().st_size for file in (self._out / CHECKPOINTS).rglob("*.safetensors"))
-        best = weights + SMALL_FILES
-        needed = (run.keep + 1) * checkpoint + 2 * best - there
-        require_space(self._out, n_bytes=max(needed, checkpoint + best))
+        require_space(self._out, n_bytes=max(whole - there, least))
 
     def _metrics(self) -> MetricsFile:
         folder = self._out if self._peers.is_rank_zero else None
@@ -303,6 +299,18 @@ class Run:
                     where="training",
                     fix="see whether the start model has them; the last checkpoint and the best model are untouched",
                 )
+
+
+def needed_bytes(job: Job) -> tuple[int, int]:
+    """Bytes of a run folder: with all checkpoints that will stand at a time, and at least.
+
+    A checkpoint and the best model stand there once more while they are written; at least one of each has to.
+    """
+    run = job.recipe.run
+    weights = 4 * job.engine.n_parameters
+    checkpoint = weights * (3 if run.ema is None else 4)
+    best = weights + SMALL_FILES
+    return (run.keep + 1) * checkpoint + 2 * best, checkpoint + best
 
 
 def reject_diverged(result: StepResult, batch: Sequence[MicroBatch], step: int) -> None:

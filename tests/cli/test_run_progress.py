@@ -3,7 +3,7 @@
 import io
 import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -28,6 +28,7 @@ def step(n: int) -> Step:
     )
 
 
+ROOM: Any = {"checkpoint_bytes": 10**6, "disk_bytes": 5 * 10**6, "free_bytes": 10**9, "unknown": 0.25, "changed": 0.0}
 EVENTS: list[Event] = [
     Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3),
     step(1),
@@ -73,7 +74,7 @@ def test_a_run_on_a_terminal_has_a_bar() -> None:
 
 def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(quiet=True, as_json=True) as run:
-        for event in [*EVENTS, Checked(4, 5, 600, float("nan"), 0.5, 3)]:
+        for event in [*EVENTS, Checked(4, 5, 600, float("nan"), 0.5, 3, 10**6, 5 * 10**6, 10**9, 0.0, 0.0)]:
             run.show(event)
     shown = capsys.readouterr()
     assert shown.err == ""
@@ -94,8 +95,11 @@ def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(quiet=False) as run:
-        run.show(Checked(n_examples=4, n_features=5, n_tokens=600, loss=5.5, seconds_per_step=0.5, n_steps=300))
-    assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in capsys.readouterr().err
+        run.show(Checked(4, 5, 600, loss=5.5, seconds_per_step=0.5, n_steps=300, **ROOM))
+    shown = capsys.readouterr().err
+    assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in shown
+    assert "! 25.0% of the tokens stand for text that the vocabulary lacks" in shown
+    assert "the run needs 5.0 MB of disk at most, 1,000.0 MB are free" in shown
 
 
 def test_a_narrow_terminal_shows_the_step_whole(

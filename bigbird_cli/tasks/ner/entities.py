@@ -24,7 +24,7 @@ from bigbird_cli.files.json import json_kind, parse_json
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import decode_bytes, text_lines
 from bigbird_cli.files.surrogates import check_values
-from bigbird_cli.tasks.base import examples_of, warn_of_empty
+from bigbird_cli.tasks.base import Tolerated, examples_of, warn_of_empty
 from bigbird_cli.tasks.ner.tags import OUTSIDE, TagHabits, read_tag, spans_of, unusual_tag
 
 T = TypeVar("T")
@@ -151,8 +151,36 @@ def read_examples(
         entities = _trimmed(given, example.text, notes)
         kept = outermost(entities)
         notes.n_overlapping += len(entities) - len(kept)
+        if report is not None:
+            for error in _tolerated(example, given, kept):
+                report(error)
         yield replace(example, entities=tuple(kept))
+    if report is not None and notes.habits.n_illegal:
+        scheme = notes.habits.scheme.upper()
+        report(
+            Tolerated(f"{notes.habits.n_illegal:,} tags break {scheme}", where=str(source), fix="begin names with B-")
+        )
     notes.warn(str(source))
+
+
+def _tolerated(example: NERExample, given: Sequence[GoldEntity], kept: Sequence[GoldEntity]) -> Iterator[Tolerated]:
+    """What is done about entities that are not taken as they were given."""
+    standing = set(kept)
+    for entity in given:
+        if entity in standing:
+            continue
+        covered = example.text[entity.start : entity.end]
+        where = f"{example.where or example.id}, {entity.type} at {entity.start} to {entity.end}"
+        if not covered.strip():
+            yield Tolerated("an entity holds nothing but white space", where=where, fix="take it out")
+        elif covered != covered.strip():
+            yield Tolerated(
+                f"the entity {covered!r} has white space at its ends", where=where, fix="correct its offsets"
+            )
+        else:
+            yield Tolerated(
+                f"the entity {covered!r} shares text with a longer one", where=where, fix="keep one of them"
+            )
 
 
 def _trimmed(entities: Iterable[GoldEntity], text: str, notes: _Notes) -> list[GoldEntity]:

@@ -1,5 +1,6 @@
 """Question-answering examples from SQuAD v1/v2 JSON and from flat rows, checked character by character."""
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
@@ -118,6 +119,8 @@ def iterate_examples(
             elif report is None:
                 raise
             else:
+                if isinstance(error, BadAnswer) and isinstance(row, _Row):
+                    error.mended = _mended(row)
                 report(error)
             continue
         if first_bad is None or on_bad_answer == "skip":  # after an error the others are only counted
@@ -162,7 +165,13 @@ def _is_good(row: "_Row") -> bool:
 
 
 class BadAnswer(DataError):
-    """An answer that is not where it is said to be: the one error that may be skipped."""
+    """An answer that is not where it is said to be: the one error that may be skipped.
+
+    Attributes:
+        mended: the question with its answers where they can only be meant to stand; None where that is open.
+    """
+
+    mended: QAExample | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +234,7 @@ def _row(
     if id_ is not None:
         if isinstance(id_, bool) or not isinstance(id_, str | int):
             raise DataError(f'"id" is {json_kind(id_)}, not a string', where=where)
-        where = f"{name}, question {id_}"
+        where = f"{where if fields is around else name}, question {id_}"
     texts = []
     for key, at in (("context", around), ("question", fields)):
         if is_empty(at.get(key, "?")):
@@ -328,6 +337,25 @@ def _answer(text: Any, start: Any, context: str, where: str) -> GoldAnswer:
 
 
 _OR_SKIP = ", or set task.on_bad_answer: skip to leave such questions out"
+
+
+def _mended(row: _Row) -> QAExample | None:
+    """A question whose answers are taken where they stand: without the white space at their ends, and only once in the
+    context, or once near where they are said to be."""
+    answers: list[GoldAnswer] = []
+    for text, start in _listed(row.fields, row.where):
+        text = text.strip() if isinstance(text, str) else ""
+        places = [found.start() for found in re.finditer(re.escape(text), row.context)] if text else []
+        if isinstance(start, int) and len(places) > 1:
+            places = [place for place in places if abs(place - start) <= NEAR]
+        if len(places) != 1:
+            return None
+        answers.append(GoldAnswer(text, places[0]))
+    return QAExample(row.id, row.question, row.context, tuple(answers), row.where)
+
+
+NEAR = 5
+"""Characters that an answer's offset may be wrong by, where the answer stands in its context several times."""
 
 
 def _found(text: str, context: str, where: str) -> GoldAnswer:

@@ -1,0 +1,84 @@
+"""`bigbird check` shows what is wrong with a recipe's rows, mends what it may, and takes one step."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECIPE = """
+model:
+  start: {model}
+task:
+  type: qa
+  window: 64
+  overlap: 16
+data:
+  train: train.jsonl
+optim:
+  lr: 1e-3
+  batch_size: 2
+  steps: 2
+"""
+CONTEXT = "ada lit the lamp in the year 1820 ."
+
+
+def row(name: str, start: int = 0) -> dict[str, Any]:
+    answers = {"text": ["ada"], "answer_start": [start]}
+    return {"id": name, "context": CONTEXT, "question": "who lit the lamp", "answers": answers}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_qa_model: Path) -> Path:
+    write(tmp_path / "train.jsonl", [row("a"), {**row("b"), "question": "who"}, {**row("c"), "question": "lit"}])
+    (tmp_path / "trial.yaml").write_text(RECIPE.format(model=tiny_qa_model))
+    return tmp_path / "trial.yaml"
+
+
+def test_a_sound_recipe_is_tried_out_and_nothing_is_written(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    result = invoke("check", recipe)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "rows looked through: train 3; nothing is wrong" in result.stderr
+    assert "recipe, data and one step hold: 3 examples" in result.stderr
+    assert "MB was written and gone on from; the run needs" in result.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_wrong_rows_are_told_by_line_and_stop_before_a_model_is_opened(
+    invoke: Any, recipe: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "train.jsonl", [row("a"), row("b", start=5), {**row("c"), "question": "lit"}])
+    recipe.write_text(RECIPE.format(model="./none"))
+    result = invoke("check", "trial.yaml")
+    assert result.exit_code == 3
+    assert "✗ 1 answers that are not where they are said to be" in result.stdout
+    assert "    train.jsonl:2, question b  the answer 'ada' is not at character 5" in result.stdout
+    assert "train 2; 1 errors" in result.stderr
+    (told,) = [json.loads(line) for line in invoke("check", "trial.yaml", "--json").stdout.splitlines()]
+    assert (told["kind"], told["where"], told["error"]) == ("answer", "train.jsonl:2, question b", True)
+
+
+def test_a_mended_copy_is_named_as_the_way_on(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl", [row("a"), {**row("b", start=5), "question": "who"}])
+    result = invoke("check", recipe, "--fix", "mended", "--data-only")
+    assert "1 answers put where they stand" in result.stderr
+    assert "--set data.train=mended/train.jsonl" in result.stderr
+    assert invoke("check", recipe, "--set", "data.train=mended/train.jsonl", "--data-only").exit_code == 0
+
+
+def test_a_doubt_stops_nothing(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl", [row("a"), row("b")])
+    result = invoke("check", recipe, "--data-only")
+    assert result.exit_code == 0
+    assert "! 1 examples that stand more than once\n    train.jsonl:2" in result.stdout
+    assert "1 doubts" in result.stderr
+
+
+def test_training_commands_check_alike(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    write(tmp_path / "train.jsonl", [row("a"), row("b", start=5)])
+    assert invoke("finetune", recipe, "--check").stdout == invoke("check", recipe).stdout != ""
