@@ -97,7 +97,6 @@ _HOMES = {
     "answer_all": "bigbird_cli.api._qa",
     "answers": "bigbird_cli.api._former",
     "calibrate": "bigbird_cli.api.calibrating",
-    "check": "bigbird_cli.api.training",
     "check": "bigbird_cli.api.checking",
     "classes": "bigbird_cli.api._former",
     "classify": "bigbird_cli.api._classify",

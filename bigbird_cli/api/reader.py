@@ -18,6 +18,7 @@ from bigbird_cli.files.names import CONFIG, TASK
 from bigbird_cli.files.paths import local_path, model_file_errors
 from bigbird_cli.section import complaint
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask
+from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.weights.store import ModelFolder, check_vocabulary, open_folder
 
@@ -196,12 +197,17 @@ def _stored(kind: type[T], folder: ModelFolder, what: str) -> dict[str, Any]:
 
 
 class _Opened:
-    """A model folder and its tokenizer, and its weights when they are first needed."""
+    """A model folder and its tokenizer, and its weights when they are first needed.
+
+    Attributes:
+        last_document: what was tokenised last, and by which rule for line breaks: often it is asked again.
+    """
 
     def __init__(self, folder: ModelFolder, name: str, **settings: Any) -> None:
         self.folder, self.name = folder, name
         self._settings = settings
         self._predictors: dict[str, Predictor] = {}
+        self.last_document: tuple[Newline | None, EncodedDocument] | None = None
         self.tokenizer = load_tokenizer(folder.path)
         check_vocabulary(self.tokenizer.vocab_size, folder.config.vocab_size, where=name)
 

@@ -194,13 +194,12 @@ def _groups(
 
 
 class _Planner(Generic[T]):
-    """Tokenises the documents of requests and plans their windows; the last document is kept for the next request."""
+    """Tokenises the documents of requests and plans their windows; the last is kept for the next request or call."""
 
     def __init__(
         self, reader: Reader[T], encode_second: EncodeSecond, progress: _Progress, choose: Choose | None
     ) -> None:
         self._reader, self._encode_second, self._progress, self._choose = reader, encode_second, progress, choose
-        self._document: EncodedDocument | None = None
         self._has_warned = False
 
     def plan(self, request: Request) -> _Planned:
@@ -214,19 +213,25 @@ class _Planner(Generic[T]):
         return planned
 
     def _tokenized(self, request: Request) -> EncodedDocument:
-        if self._document is None or (self._document.text, self._document.pages) != (request.text, request.pages):
-            self._document = None  # lets the one before go while this one is read
-            self._document = encode_document(
-                request.text,
-                self._reader.tokenizer,
-                name=request.name,
-                pages=request.pages,
-                newline=self._reader.newline,
-                on_progress=self._progress.tokenizing(request),
-            )
-        if not len(self._document):
-            raise DataError(f"the document {why_empty(self._document)}", fix="give a document with text in it")
-        return self._document
+        opened, newline = self._reader.opened, self._reader.newline
+        if opened.last_document is not None:
+            rule, document = opened.last_document
+            if (rule, document.text, document.pages) == (newline, request.text, request.pages):
+                return document
+            del document
+        opened.last_document = None  # lets the one before go while this one is read
+        document = encode_document(
+            request.text,
+            self._reader.tokenizer,
+            name=request.name,
+            pages=request.pages,
+            newline=newline,
+            on_progress=self._progress.tokenizing(request),
+        )
+        if not len(document):
+            raise DataError(f"the document {why_empty(document)}", fix="give a document with text in it")
+        opened.last_document = newline, document
+        return document
 
     def _windows(self, document: EncodedDocument, n_second: int) -> list[Window]:
         task, n_tokens = self._reader.task, len(document)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
@@ -100,6 +101,7 @@ def qa(
     """Answer questions about documents of any length.
 
     Without FILE, standard input is read: a text, or rows of JSON: {"context": ..., "question": ..., "id": ...}
+    With one FILE and no question, a terminal asks for questions until :q; :help says what else it takes.
 
     An answer's score is its probability, of all its mentions in the document together; those of all answers and of "no
     answer" add up to 1.
@@ -114,6 +116,7 @@ def qa(
       bigbird qa --json < rows.jsonl
     """
     paths = [*(files or []), *(context or [])]
+    with_prompt = False
     reading.reject_two_stdins([*paths, *([questions] if questions else [])])
     asked = _questions(question or [], questions)
     skipped = reading.SkippedFiles()
@@ -122,28 +125,37 @@ def qa(
     if not paths:
         reading.reject_terminal(_FIX)
     elif not asked:
-        _check_questions(paths)
+        with_prompt = _opens_prompt(paths, shared)
+        if not with_prompt:
+            _check_questions(paths)
     as_text = None if asked else 'ask something of it: --question "Who signed?"'
 
     from bigbird_cli import api
     from bigbird_cli.cli.hints import SkimHint
     from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
+    from bigbird_cli.cli.prompt import run_prompt
     from bigbird_cli.cli.results import Answers
     from bigbird_cli.report import sheets
 
+    answer_all = partial(
+        api.answer_all,
+        model=model,
+        max_answer_tokens=max_answer_tokens,
+        no_answer_threshold=no_answer_threshold,
+        skim_by=skim_by,
+    )
+    if with_prompt:
+        run_prompt(paths[0], answer_all, shared=shared, skim=skim, top_k=top_k)
+        return
     texts = [text for text, _ in asked]
     output, progress = Output(shared, paths, questions=texts), ReadingProgress(quiet=shared.quiet)
     inputs = reading.document_inputs(paths, shared, output=output, skipped=skipped, example=_EXAMPLE, as_text=as_text)
-    results = api.answer_all(
+    results = answer_all(
         output.rest(api.questions_on(inputs, texts, column=shared.column)),
-        model=model,
         asked=dict(asked),
         top_k=max(2, top_k) if output.format == "text" else top_k,  # a reader is shown how close the runner-up is
-        max_answer_tokens=max_answer_tokens,
-        no_answer_threshold=no_answer_threshold,
         skim=skim,
-        skim_by=skim_by,
         **shared.reading(progress if skim else SkimHint(progress, n_questions=max(1, len(asked)))),
     )
     is_wide = texts and top_k == 1
@@ -173,6 +185,15 @@ def _text_of(file: str) -> str:
         return read_text(file)
     with standard_input() as stream:
         return read_stream(stream, reading.STDIN)
+
+
+def _opens_prompt(paths: Sequence[str], shared: Shared) -> bool:
+    """Whether questions about a file are to be asked at a terminal."""
+    from bigbird_cli.api.inputs import is_table
+
+    goes_elsewhere = shared.as_json or shared.html or shared.format or shared.out
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not goes_elsewhere
+    return at_terminal and len(paths) == 1 and os.path.isfile(paths[0]) and not is_table(paths[0])  # noqa: PTH113
 
 
 def _check_questions(paths: Sequence[str]) -> None:

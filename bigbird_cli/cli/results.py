@@ -96,33 +96,47 @@ class Answers(Drawing["QAResult"]):
 
     Args:
         most: answers to show of a question; one more is shown where it is nearly as likely as the only one.
+        with_question: write the question above them.
     """
 
-    def __init__(self, stream: "Stream | None" = None, is_begun: bool = False, *, most: int = 1) -> None:
+    def __init__(
+        self, stream: "Stream | None" = None, is_begun: bool = False, *, most: int = 1, with_question: bool = True
+    ) -> None:
         super().__init__(stream, is_begun)
-        self.most = most
+        self.most, self._with_question = most, with_question
 
     def show(self, result: "QAResult") -> None:
         """Write one result: question, answer in its sentence, score, location, and what of the document was read."""
         prediction, request = result.prediction, result.request
-        self._heading(request.second or "")
-        no_answer = f"no answer {prediction.no_answer_score:.2f}"
+        if self._with_question:
+            self._heading(request.second or "")
         if prediction.answer is None:
             self._print(Text("no answer", style="yellow"))
+            no_answer = f"no answer {prediction.no_answer_score:.2f}"
             self._print_facts(f"best score {prediction.score:.2f}", no_answer, request.name)
-        else:
-            for rank, span in enumerate(self._shown(prediction.spans)):
-                self._print(self._in_sentence(request.text, span.start, span.end, span.score))
-                page = result.location(span.start).get("page")
-                at = f"{_on_page(page)}characters {span.start}-{span.end} of {request.name}"
-                n_others = len(span.mentions) - 1
-                others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
-                is_unsure = not rank and span.score < SURE
-                what = "runner-up, " if rank >= self.most else "unsure, " if is_unsure else ""
-                self._print_facts(f"{what}score {span.score:.2f}", *([] if rank else [no_answer]), at, *others)
+        for rank in range(len(self.shown(result))):
+            self.show_answer(result, rank)
         self._print_receipt(result.receipt)
 
-    def _shown(self, spans: Sequence["Span"]) -> Sequence["Span"]:
+    def show_answer(self, result: "QAResult", rank: int) -> None:
+        """Write one of a result's answers, from 0 for the best: in its sentence, with its score and location."""
+        prediction, request = result.prediction, result.request
+        span = prediction.spans[rank]
+        self._print(self._in_sentence(request.text, span.start, span.end, span.score))
+        page = result.location(span.start).get("page")
+        at = f"{_on_page(page)}characters {span.start}-{span.end} of {request.name}"
+        n_others = len(span.mentions) - 1
+        others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
+        is_unsure = not rank and span.score < SURE
+        what = "runner-up, " if rank >= self.most else "unsure, " if is_unsure else ""
+        no_answer = [] if rank else [f"no answer {prediction.no_answer_score:.2f}"]
+        self._print_facts(f"{what}score {span.score:.2f}", *no_answer, at, *others)
+
+    def shown(self, result: "QAResult") -> Sequence["Span"]:
+        """The answers of a result that are shown, best first; none where none is given."""
+        if result.prediction.answer is None:
+            return []
+        spans = result.prediction.spans
         is_close = self.most == 1 and len(spans) > 1 and spans[1].score >= CLOSE * spans[0].score
         return spans[: 2 if is_close else self.most]
 

@@ -50,6 +50,11 @@ def caught() -> int | None:
     return _caught[0] if _caught else None
 
 
+def forget() -> None:
+    """Go on after a signal that stopped only what was under way; the next one is the first again."""
+    _caught.clear()
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     is_first = not _caught
     _caught.append(number)
