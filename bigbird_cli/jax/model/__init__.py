@@ -1,0 +1,1 @@
+"""The model: embeddings, encoder blocks, attention by blocks, heads, and the classes that users know by name."""

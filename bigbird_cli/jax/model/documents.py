@@ -1,0 +1,54 @@
+"""The documents of one batch: where each ends, and by which attention it is read, in shapes that no mask decides.
+
+Padding stands on the right: a document ends after its last token, and its blocks, its random blocks and the choice
+between dense and block-sparse attention are its own, whatever the batch is padded to. A compiled program knows the
+batch's shape alone: where documents may be of any length it computes both kinds of attention, the dense one as far as
+short documents reach, and each document keeps its own.
+
+Shape letters: B documents, S sequence, of whole blocks.
+"""
+
+from typing import Any
+
+import flax.struct
+import jax.numpy as jnp
+from jax import Array
+
+
+@flax.struct.dataclass
+class Documents:
+    """How attention finds the documents of a batch."""
+
+    is_token_BS: Array
+    """bool, False where nothing may be attended to."""
+    n_blocks_B: Array
+    """Blocks of each document."""
+    is_short_B: Array | None
+    """True for a document under dense attention; None where all are of one kind."""
+    is_sparse: bool = flax.struct.field(pytree_node=False)
+    """Whether any may be under block-sparse attention."""
+
+
+def find_documents(
+    is_token_BS: Array, *, block_size: int, full_attention_limit: int, attention_type: str, fills_rows: bool
+) -> Documents:
+    """Find the documents of a batch.
+
+    Args:
+        is_token_BS: bool, False where nothing may be attended to.
+        block_size: tokens per block.
+        full_attention_limit: longest document, in tokens, that runs dense attention in a block-sparse model.
+        attention_type: the config's, `block_sparse` or `original_full`.
+        fills_rows: every document is known, or taken, to reach into the batch's last block.
+    """
+    B, S = is_token_BS.shape
+    is_sparse = attention_type != "original_full" and S > full_attention_limit
+    if fills_rows or not is_sparse:
+        return Documents(is_token_BS, jnp.full(B, S // block_size), None, is_sparse)
+    ends_B = ends(is_token_BS)
+    return Documents(is_token_BS, -(-ends_B // block_size), ends_B <= full_attention_limit, is_sparse)
+
+
+def ends(is_token_BS: Any) -> Any:
+    """Where each document ends, (B,), of an array of NumPy or JAX: after its last token, but after one at least."""
+    return (is_token_BS * jnp.arange(1, is_token_BS.shape[1] + 1)).max(axis=1).clip(1)
