@@ -14,7 +14,8 @@ from bigbird_cli.bigbird.names import SHARED_BIAS
 from bigbird_cli.files.hub import hub_options
 from bigbird_cli.pytorch.model.configured import ConfiguredModel
 from bigbird_cli.pytorch.model.initialisation import initialise
-from bigbird_cli.pytorch.model.loading import Loaded, load_tensors
+from bigbird_cli.pytorch.model.loading import load_tensors
+from bigbird_cli.weights.fitting import Fitted
 from bigbird_cli.weights.store import (
     check_layers,
     open_folder,
@@ -160,7 +161,7 @@ class PretrainedModel(ConfiguredModel):
         trained: bool = False,
         saved_config: BigBirdConfig | None = None,
         ignore_mismatched_sizes: bool = False,
-    ) -> Loaded:
+    ) -> Fitted:
         """Load a checkpoint's tensors; see `loading.load_tensors`."""
         loaded = load_tensors(
             self,
