@@ -72,6 +72,19 @@ _HOMES = {
     "BigBirdWarning": "bigbird_cli.errors",
 }
 
+_FLAX_HOMES = {
+    "FlaxBigBirdModel": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForCausalLM": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForMaskedLM": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForMultipleChoice": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForPreTraining": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForQuestionAnswering": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForSequenceClassification": "bigbird_cli.jax.model.models",
+    "FlaxBigBirdForTokenClassification": "bigbird_cli.jax.model.models",
+}
+"""Names that need the extra `[jax]`: `from bigbird_cli import *` and who looks at every name leave them alone."""
+
 __all__ = ["__version__", *_HOMES]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+__getattr__, _ = lazy_names(__name__, _HOMES | _FLAX_HOMES)
+_, __dir__ = lazy_names(__name__, _HOMES)

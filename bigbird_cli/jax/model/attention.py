@@ -154,7 +154,7 @@ class SelfAttention(nn.Module):
     def _make_cache(self, like_BNSH: Array, n_tokens: int) -> None:
         B, N, _, H = like_BNSH.shape
         for name in ("cached_key", "cached_value"):
-            self.variable("cache", name, jnp.zeros, (B, N, n_tokens, H), like_BNSH.dtype)
+            self.put_variable("cache", name, jnp.zeros((B, N, n_tokens, H), like_BNSH.dtype))
 
     def _cached(self, k_BNSH: Array, v_BNSH: Array, start: Array) -> tuple[Array, Array]:
         """Put keys and values behind those in the cache, and return all that it holds."""

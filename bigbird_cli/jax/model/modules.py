@@ -133,7 +133,7 @@ class FlaxBigBirdModule(nn.Module):
         n_all = n_tokens + fill if start is None else self._cache_tokens()
         cache_tokens = n_all if options.get("init_cache") else 0
         if cache_tokens:
-            self.variable("cache", "cache_index", jnp.zeros, (), jnp.int32)
+            self.put_variable("cache", "cache_index", jnp.zeros((), jnp.int32))
         is_alike = config.pattern != "original" or config.is_decoder  # each row of a decoder depends on no length
         context = Context(
             documents=find_documents(
