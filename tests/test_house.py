@@ -1,6 +1,7 @@
 """The house stands as it was drawn: which room may import which, and what no room but one may touch."""
 
 import ast
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from typing import get_args
 
 import pytest
 
+from bigbird_cli.errors import UsageError
 from bigbird_cli.recipe import schema
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -21,7 +23,7 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"report"},
     {"api"},
     {"training"},
-    {"pytorch"},
+    {"jax", "pytorch"},
     {"backend"},
     {"weights"},
     {"recipe"},
@@ -41,6 +43,9 @@ EXCEPTIONS = {
 }
 ONLY_IN = {  # a library, and the rooms that may import it
     "torch": {"pytorch"},
+    "jax": {"jax"},
+    "flax": {"jax"},
+    "optax": {"jax"},
     "yaml": {"recipe"},
     "datasets": {"data"},
     "pyarrow": {"batch", "data"},
@@ -63,6 +68,7 @@ NOWHERE = {"click", "transformers", "pickle"}
 BY_NAME = {  # imports by a name in a string, which leave a room for what only some callers ask of it
     ("bigbird/config.py", "bigbird_cli.weights.store"),  # BigBirdConfig.from_pretrained of a hub name
     ("text/huggingface/batch_encoding.py", "torch"),  # return_tensors="pt"
+    ("text/huggingface/batch_encoding.py", "jax.numpy"),  # return_tensors="jax"
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "pretrained" not in path.parts)
@@ -127,10 +133,21 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         assert room_of(path) in ONLY_IN.get(library, {room_of(path)}), f"{path}:{line} imports {library}"
 
 
-def test_the_upper_rooms_meet_torch_only_through_the_backend() -> None:
+def test_the_upper_rooms_meet_a_framework_only_through_the_backend() -> None:
+    frameworks = ("bigbird_cli.jax", "bigbird_cli.pytorch")
     for path in MODULES:
         if room_of(path) in ("cli", "api", "training"):
-            assert not [name for name, _ in imports_of(path) if name.startswith("bigbird_cli.pytorch")], path
+            assert not [name for name, _ in imports_of(path) if name.startswith(frameworks)], path
+
+
+def test_the_flax_classes_name_the_extra_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("bigbird_cli.jax")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "flax", None)
+    package = importlib.import_module("bigbird_cli")
+    monkeypatch.delattr(package, "FlaxBigBirdModel", raising=False)  # where a test has used it
+    with pytest.raises(UsageError, match=r"flax is not installed; pip install 'bigbird-cli\[jax\]'"):
+        package.FlaxBigBirdModel  # noqa: B018
 
 
 def test_a_task_knows_no_other_task() -> None:

@@ -1,13 +1,10 @@
-"""BigBird in JAX: the only room that imports jax, flax and optax, which the extra `bigbird-cli[jax]` brings.
+"""BigBird in JAX: the only room that imports jax and flax, which the extra `bigbird-cli[jax]` brings.
 
 Raises:
-    UsageError: on import, where they are not installed.
+    UsageError: on import, where one of them is not installed.
 """
 
 from bigbird_cli.errors import needs_extra
 
 with needs_extra("jax", where="the Flax classes"):
-    import flax
-    import jax
-
-__all__ = ["flax", "jax"]
+    import flax.linen  # noqa: F401

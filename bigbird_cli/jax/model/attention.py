@@ -91,7 +91,9 @@ class SelfAttention(nn.Module):
         settings = self._settings(q, blocks_BNLW, rate)
         is_token_BLb = documents.is_token_BS.reshape(B, L, b)
         if self.pattern.is_causal:
-            return _by_rows(settings, q, k, v, is_token_BLb, blocks_BNLW, jnp.arange(L), dropout_key).reshape(B, N, S, H)
+            return _by_rows(settings, q, k, v, is_token_BLb, blocks_BNLW, jnp.arange(L), dropout_key).reshape(
+                B, N, S, H
+            )
 
         def of_head(q: Array, k: Array, v: Array, is_token: Array, blocks: Array, n: Array, key: Any) -> Array:
             return attend_in_document(settings, q, Keys(k, v, is_token), blocks, n, key)
@@ -190,7 +192,8 @@ class CrossAttention(nn.Module):
     @nn.compact
     def __call__(self, x_BSD: Array, context: Context, head_mask_N: Array | None) -> tuple[Array, Array | None]:
         encoder_BTD, is_token_BT = context.encoder_BTD, context.is_encoder_token_BT
-        assert encoder_BTD is not None and is_token_BT is not None
+        assert encoder_BTD is not None  # the block asks before it calls
+        assert is_token_BT is not None
         (q_BNSH,) = project(self, x_BSD, ("query",))
         k_BNTH, v_BNTH = project(self, encoder_BTD, ("key", "value"))
         rate, dropout_key = dropout_of(self, self.dropout, context)

@@ -8,8 +8,6 @@ short documents reach, and each document keeps its own.
 Shape letters: B documents, S sequence, of whole blocks.
 """
 
-from typing import Any
-
 import flax.struct
 import jax.numpy as jnp
 from jax import Array
@@ -41,14 +39,10 @@ def find_documents(
         attention_type: the config's, `block_sparse` or `original_full`.
         fills_rows: every document is known, or taken, to reach into the batch's last block.
     """
-    B, S = is_token_BS.shape
-    is_sparse = attention_type != "original_full" and S > full_attention_limit
+    B, n_tokens = is_token_BS.shape
+    is_sparse = attention_type != "original_full" and n_tokens > full_attention_limit
     if fills_rows or not is_sparse:
-        return Documents(is_token_BS, jnp.full(B, S // block_size), None, is_sparse)
-    ends_B = ends(is_token_BS)
+        return Documents(is_token_BS, jnp.full(B, n_tokens // block_size), None, is_sparse)
+    # after its last token, but after one position at least
+    ends_B = (is_token_BS * jnp.arange(1, n_tokens + 1)).max(axis=1).clip(1)
     return Documents(is_token_BS, -(-ends_B // block_size), ends_B <= full_attention_limit, is_sparse)
-
-
-def ends(is_token_BS: Any) -> Any:
-    """Where each document ends, (B,), of an array of NumPy or JAX: after its last token, but after one at least."""
-    return (is_token_BS * jnp.arange(1, is_token_BS.shape[1] + 1)).max(axis=1).clip(1)

@@ -64,11 +64,7 @@ class Embeddings(nn.Module):
         if self.rescale:
             words_BSD = words_BSD * self.width**0.5
         if positions_BS is None:
-            if n_tokens > self.max_positions:
-                raise ModelError(
-                    f"an input of {n_tokens} tokens is longer than the model's {self.max_positions} positions",
-                    fix="read it in windows, or extend the positions with bigbird convert --max-positions",
-                )
+            check_length(n_tokens, self.max_positions)
             start = 0 if first_position is None else first_position
             positions_BS = jnp.minimum(start + jnp.arange(ids_BS.shape[1]), self.max_positions - 1)[None]
         types_BS = jnp.zeros_like(ids_BS) if types_BS is None else types_BS
@@ -78,3 +74,12 @@ class Embeddings(nn.Module):
     def words(self) -> Array:
         """The table of word vectors, (V, D)."""
         return self.word_embeddings.embedding
+
+
+def check_length(n_tokens: int, max_positions: int) -> None:
+    """ModelError for an input that is longer than there are positions."""
+    if n_tokens > max_positions:
+        raise ModelError(
+            f"an input of {n_tokens} tokens is longer than the model's {max_positions} positions",
+            fix="read it in windows (bigbird qa does), or extend the positions with bigbird convert --max-positions",
+        )

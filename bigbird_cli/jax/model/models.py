@@ -90,13 +90,12 @@ class FlaxBigBirdForQuestionAnswering(FlaxBigBirdPreTrainedModel):
         """
         del indices_rng
         return self._call(
-            {
-                "input_ids": input_ids,
-                "attention_mask": attention_mask,
-                "token_type_ids": token_type_ids,
-                "position_ids": position_ids,
-            },
-            {"head_mask": head_mask, "question_lengths": question_lengths},
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            head_mask=head_mask,
+            question_lengths=question_lengths,
             params=params,
             dropout_rng=dropout_rng,
             train=train,

@@ -134,10 +134,14 @@ class FlaxBigBirdModule(nn.Module):
         cache_tokens = n_all if options.get("init_cache") else 0
         if cache_tokens:
             self.put_variable("cache", "cache_index", jnp.zeros((), jnp.int32))
+        if start is None:
+            is_token_BS = _whole_mask(attention_mask, (B, n_all), n_tokens)
+        else:
+            is_token_BS = _mask_of_cache(attention_mask, (B, n_all))
         is_alike = config.pattern != "original" or config.is_decoder  # each row of a decoder depends on no length
         context = Context(
             documents=find_documents(
-                _whole_mask(attention_mask, (B, n_all), n_tokens if start is None else n_all),
+                is_token_BS,
                 block_size=config.block_size,
                 full_attention_limit=config.full_attention_limit,
                 attention_type="original_full" if config.add_cross_attention else config.attention_type,
@@ -191,19 +195,28 @@ def bricks_of(config: BigBirdConfig, dtype: Any) -> Bricks:
 
 
 def _whole_mask(attention_mask: Array | None, shape: tuple[int, int], n_tokens: int) -> Array:
-    """The mask as bool, (B, S) of whole blocks.
-
-    What `attention_mask` does not reach is taken as tokens up to `n_tokens`, as padding behind.
+    """The mask as bool, (B, S) of whole blocks: of a batch without a cache, which takes `n_tokens` of S.
 
     Raises:
         ValueError: it has another shape than the batch.
     """
     B, S = shape
-    given = 0 if attention_mask is None else attention_mask.shape[1]
-    if attention_mask is not None and (attention_mask.shape[0] != B or given > S or (given < n_tokens < S)):
+    if attention_mask is None:
+        return jnp.broadcast_to(jnp.arange(S) < n_tokens, shape)
+    if attention_mask.shape != (B, n_tokens):
         raise ValueError(f"attention_mask has shape {list(attention_mask.shape)}, the input {[B, n_tokens]}")
-    mask_BS = jnp.broadcast_to(jnp.arange(S) < n_tokens, shape)
-    return mask_BS if attention_mask is None else mask_BS.at[:, :given].set(attention_mask.astype(bool))
+    return jnp.pad(attention_mask.astype(bool), ((0, 0), (0, S - n_tokens)))
+
+
+def _mask_of_cache(attention_mask: Array | None, shape: tuple[int, int]) -> Array:
+    """The mask over all that a cache has room for, as bool, (B, S); what it does not reach are tokens to come."""
+    B, S = shape
+    if attention_mask is None:
+        return jnp.ones(shape, bool)
+    given = attention_mask.shape[1]
+    if len(attention_mask) != B or given > S:
+        raise ValueError(f"attention_mask has shape {list(attention_mask.shape)}, the cache {[B, S]}")
+    return jnp.pad(attention_mask.astype(bool), ((0, 0), (0, S - given)), constant_values=True)
 
 
 def _encoder_mask(options: Options) -> Array | None:
@@ -354,7 +367,9 @@ class FlaxBigBirdForMultipleChoiceModule(FlaxModuleWithHead):
             ValueError: the input has no dimension of choices.
         """
         if input_ids.ndim != 3:
-            raise ValueError(f"input_ids has shape {list(input_ids.shape)}; multiple choice takes (questions, choices, ...)")
+            raise ValueError(
+                f"input_ids has shape {list(input_ids.shape)}; multiple choice takes (questions, choices, ...)"
+            )
         rows = (
             x if x is None else x.reshape(-1, x.shape[-1])
             for x in (input_ids, attention_mask, token_type_ids, position_ids)

@@ -89,7 +89,9 @@ def key_blocks(settings: PatternSettings, n_blocks: int, n_blocks_B: Array) -> A
     n_aside = settings.n_window // 2
     window_LW = row_L1 + jnp.arange(-n_aside, n_aside + 1)
     window_BLW = jnp.where((window_LW >= 1) & (window_LW < last_B11), window_LW, -1)
-    ends_BL2 = jnp.broadcast_to(jnp.concatenate((jnp.zeros_like(last_B11), last_B11), axis=2), (len(n_blocks_B), n_blocks, 2))
+    ends_BL2 = jnp.broadcast_to(
+        jnp.concatenate((jnp.zeros_like(last_B11), last_B11), axis=2), (len(n_blocks_B), n_blocks, 2)
+    )
     fixed_BLW = jnp.concatenate((ends_BL2, window_BLW), axis=2)[:, None]
     fixed_BNLW = jnp.broadcast_to(fixed_BLW, (*random_BNLr.shape[:3], fixed_BLW.shape[3]))
     has_row_BL1 = (row_L1 >= 1) & (row_L1 < last_B11)

@@ -21,6 +21,7 @@ from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.hub import hub_options
 from bigbird_cli.jax.model.initialisation import new_weights
+from bigbird_cli.jax.model.inputs import as_arrays, check_inputs, check_room, filled, fills_rows
 from bigbird_cli.jax.model.loading import load_arrays, save_arrays
 from bigbird_cli.weights.store import CONVERTIBLE, SAFETENSORS, find_folder
 
@@ -88,7 +89,9 @@ class FlaxBigBirdPreTrainedModel:
         self.dtype = dtype
         self._is_initialized = _do_init
         self._params: Params | None = None
-        self._build(gradient_checkpointing=gradient_checkpointing or self.config.gradient_checkpointing, **module_options)
+        self._build(
+            gradient_checkpointing=gradient_checkpointing or self.config.gradient_checkpointing, **module_options
+        )
         if _do_init:
             self._params = self.init_weights(self.key)
 
@@ -203,20 +206,14 @@ class FlaxBigBirdPreTrainedModel:
             ValueError: an input of another shape than the batch, or no randomness for dropout.
         """
         del indices_rng
-        inputs = {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "token_type_ids": token_type_ids,
-            "position_ids": position_ids,
-        }
-        others = {
-            "head_mask": head_mask,
-            "encoder_hidden_states": encoder_hidden_states,
-            "encoder_attention_mask": encoder_attention_mask,
-        }
         return self._call(
-            inputs,
-            others,
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            position_ids=position_ids,
+            head_mask=head_mask,
+            encoder_hidden_states=encoder_hidden_states,
+            encoder_attention_mask=encoder_attention_mask,
             params=params,
             dropout_rng=dropout_rng,
             train=train,
@@ -228,8 +225,6 @@ class FlaxBigBirdPreTrainedModel:
 
     def _call(
         self,
-        inputs: dict[str, Any],
-        others: dict[str, Any],
         *,
         params: Mapping[str, Any] | None,
         dropout_rng: Array | None,
@@ -238,34 +233,35 @@ class FlaxBigBirdPreTrainedModel:
         output_hidden_states: bool | None,
         return_dict: bool | None,
         past_key_values: Any = None,
+        **given: Any,
     ) -> Any:
-        config = self.config
-        inputs = {name: x if x is None else _array(x) for name, x in inputs.items()}
-        others = {name: _array(x) for name, x in others.items() if x is not None}
-        self._check(inputs, others, dropout_rng=dropout_rng, train=train)
-        n_tokens = inputs["input_ids"].shape[-1]
-        static: dict[str, Any] = {
+        config, inputs = self.config, as_arrays(given)
+        check_inputs(inputs, config, n_dims=self.n_dims, has_cache=past_key_values is not None)
+        rates = (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.sparse_attention_dropout_prob)
+        if train and dropout_rng is None and any(rates):
+            raise ValueError("training has dropout: give a dropout_rng, such as jax.random.key(0)")
+        weights, states = output_attentions, output_hidden_states
+        options: dict[str, Any] = {
             "deterministic": not train,
-            "output_attentions": bool(config.output_attentions if output_attentions is None else output_attentions),
-            "output_hidden_states": bool(
-                config.output_hidden_states if output_hidden_states is None else output_hidden_states
-            ),
+            "output_attentions": bool(config.output_attentions if weights is None else weights),
+            "output_hidden_states": bool(config.output_hidden_states if states is None else states),
         }
-        is_filled = self._fills_blocks and past_key_values is None
-        if is_filled:
-            static["fills_rows"] = _fills_rows(inputs["attention_mask"], n_tokens, config.block_size)
-            inputs = self._filled(inputs)
         as_dict = config.use_return_dict if return_dict is None else return_dict
-        output, cache = self._run(
-            {"params": self.params if params is None else unfreeze(params)},
-            {name: x for name, x in inputs.items() if x is not None} | others,
-            dropout_rng,
-            past_key_values,
-            static=tuple(static.items()) + (() if self._fills_blocks else (("return_dict", as_dict),)),
-        )
+        n_tokens, fills = inputs["input_ids"].shape[-1], self._fills_blocks and past_key_values is None
+        if past_key_values is not None:
+            cached = flatten_dict(unfreeze(past_key_values))
+            check_room(cached, n_tokens, max_positions=config.max_position_embeddings)
+        if fills:
+            options["fills_rows"] = fills_rows(inputs, block_size=config.block_size)
+            most = config.max_position_embeddings
+            inputs = filled(inputs, block_size=config.block_size, max_positions=most)
+        if not self._fills_blocks:
+            options["return_dict"] = as_dict
+        variables = {"params": self.params if params is None else unfreeze(params)}
+        output, cache = self._run(variables, inputs, dropout_rng, past_key_values, static=tuple(options.items()))
         if not self._fills_blocks:
             return output
-        output = output.cut(n_tokens) if is_filled else output.replace(past_key_values=cache)
+        output = output.cut(n_tokens) if fills else output.replace(past_key_values=cache)
         return output if as_dict else output.to_tuple()
 
     def _apply(
@@ -284,50 +280,6 @@ class FlaxBigBirdPreTrainedModel:
             {**variables, "cache": cache}, **inputs, **dict(static), rngs=rngs, mutable=["cache"]
         )
         return output, unfreeze(changed["cache"])
-
-    def _filled(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Fill rows up to whole blocks, with a mask that says so; positions stay within the model's."""
-        shape, most = inputs["input_ids"].shape, self.config.max_position_embeddings
-        fill = -shape[-1] % self.config.block_size
-        if not fill:
-            return inputs
-        given = {**inputs}
-        if given["attention_mask"] is None:
-            given["attention_mask"] = np.ones(shape, np.int32)
-        if given["position_ids"] is None and shape[-1] <= most < shape[-1] + fill:
-            given["position_ids"] = np.broadcast_to(np.arange(shape[-1]), shape)
-        ends = [(0, 0)] * (len(shape) - 1) + [(0, fill)]
-        return {
-            name: x if x is None else (np if isinstance(x, np.ndarray) else jnp).pad(x, ends)
-            for name, x in given.items()
-        }
-
-    def _check(self, inputs: Mapping[str, Any], others: Mapping[str, Any], *, dropout_rng: Any, train: bool) -> None:
-        """Refuse what would be computed wrongly without a word: XLA looks at no value."""
-        config, ids = self.config, inputs["input_ids"]
-        if ids.ndim != self.n_dims:
-            raise ValueError(f"input_ids has shape {list(ids.shape)}; it takes {self.n_dims} dimensions")
-        for name, size_name in (
-            ("input_ids", "vocab_size"),
-            ("token_type_ids", "type_vocab_size"),
-            ("position_ids", "max_position_embeddings"),
-        ):
-            values, size = inputs[name], getattr(config, size_name)
-            if values is None:
-                continue
-            if values.shape[-1] != ids.shape[-1]:
-                raise ValueError(f"{name} has shape {list(values.shape)}, the input {list(ids.shape)}")
-            if not isinstance(values, jax.core.Tracer) and ((values < 0) | (values >= size)).any():
-                raise ModelError(
-                    f"{name} hold numbers from {int(values.min())} to {int(values.max())}, but the model's {size_name} "
-                    f"is {size}",
-                    fix="use the tokenizer that belongs to the model",
-                )
-        if "encoder_hidden_states" in others and not config.add_cross_attention:
-            raise ValueError("encoder_hidden_states is for cross-attention: the config must say add_cross_attention")
-        rates = (config.hidden_dropout_prob, config.attention_probs_dropout_prob, config.sparse_attention_dropout_prob)
-        if train and dropout_rng is None and any(rates):
-            raise ValueError("training has dropout: give a dropout_rng, such as jax.random.key(0)")
 
     def init_cache(self, batch_size: int, max_length: int) -> dict[str, Any]:
         """Make an empty cache, for `past_key_values` of a call.
@@ -400,7 +352,9 @@ class FlaxBigBirdPreTrainedModel:
         model._is_initialized, model._params = True, params
         return model
 
-    def _load(self, folder: Path, saved_config: BigBirdConfig, *, from_pt: bool, ignore_mismatched_sizes: bool) -> Params:
+    def _load(
+        self, folder: Path, saved_config: BigBirdConfig, *, from_pt: bool, ignore_mismatched_sizes: bool
+    ) -> Params:
         shapes = flatten_dict(self.params_shape_tree, sep="/")
         head = head_of_class(self.config.architectures[0]) if self.config.architectures else None
         arrays = load_arrays(
@@ -445,18 +399,3 @@ def _cast(params: Mapping[str, Any], dtype: Any, mask: Any) -> Params:
             for path, x in flat.items()
         }
     )
-
-
-def _array(x: Any) -> Any:
-    """An array of JAX as it is, anything else as one of NumPy: its values can be looked at without a wait."""
-    return x if isinstance(x, jax.Array) else np.asarray(x)
-
-
-def _fills_rows(attention_mask: Any, n_tokens: int, block_size: int) -> bool:
-    """Whether every document is known to reach into the batch's last block."""
-    if attention_mask is None:
-        return True
-    if isinstance(attention_mask, jax.core.Tracer):
-        return False
-    last = (n_tokens - 1) // block_size * block_size
-    return bool(np.asarray(attention_mask)[..., last:].any(axis=-1).all())

@@ -145,9 +145,7 @@ attend_by_rows.defvjp(_forward, _backward)
 
 def _attend(settings: Settings, number: Array, chunk: Rows, keys: Keys, dropout_key: Array | None) -> Array:
     index_CW = jnp.maximum(chunk.key_blocks_RW, 0)
-    return _attend_gathered(
-        settings, number, chunk, keys.k_LbH[index_CW], keys.v_LbH[index_CW], keys, dropout_key
-    )
+    return _attend_gathered(settings, number, chunk, keys.k_LbH[index_CW], keys.v_LbH[index_CW], keys, dropout_key)
 
 
 def _attend_gathered(

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from bigbird_cli.errors import needs_extra
+
 Padding = Literal["longest", "max_length", "do_not_pad"]
 Truncation = Literal["longest_first", "only_first", "only_second", "do_not_truncate"]
 PADDINGS: tuple[Padding, ...] = ("longest", "max_length", "do_not_pad")
@@ -188,17 +190,22 @@ def padded_length(n_tokens: int, *, limits: Limits, longest: int, multiple_of: i
 
 
 def as_tensors(values: dict[str, Any], kind: str | None, *, cuts: Sequence[Cut] = ()) -> BatchEncoding:
-    """Lists as they are (None), numpy arrays ("np", ragged ones of dtype object) or int64 torch tensors ("pt")."""
+    """Lists as they are (None), numpy arrays ("np", ragged ones of dtype object), int64 torch tensors ("pt") or JAX's
+    arrays ("jax")."""
     if kind is None:
         return BatchEncoding(values, cuts=cuts)
     if kind == "np":
         return BatchEncoding({name: _array(value) for name, value in values.items()}, cuts=cuts)
-    if kind != "pt":
-        raise ValueError(f'return_tensors is {kind!r}; it may be None (lists), "np" or "pt"')
-    # not a plain import: this room works without torch, and only who asks for its tensors needs it
-    torch = importlib.import_module("torch")
+    if kind not in ("pt", "jax"):
+        raise ValueError(f'return_tensors is {kind!r}; it may be None (lists), "np", "pt" or "jax"')
+    # no plain imports: this room works without either library, and only who asks for its tensors needs it
+    if kind == "pt":
+        as_tensor = importlib.import_module("torch").tensor
+    else:
+        with needs_extra("jax", where='return_tensors="jax"'):
+            as_tensor = importlib.import_module("jax.numpy").asarray
     try:
-        return BatchEncoding({name: torch.tensor(value) for name, value in values.items()}, cuts=cuts)
+        return BatchEncoding({name: as_tensor(value) for name, value in values.items()}, cuts=cuts)
     except (ValueError, TypeError) as error:
         raise ValueError(
             "inputs of different lengths make no tensor: say padding=True, or also truncation=True"

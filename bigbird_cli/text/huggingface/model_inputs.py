@@ -139,7 +139,7 @@ class ModelInputs(SpecialTokens):
             stride: ids of the part kept that overflowing_tokens repeats.
             is_split_into_words: the strings of a list are words of one text.
             pad_to_multiple_of: fill to a multiple of this.
-            return_tensors: None (lists), "np" or "pt".
+            return_tensors: None (lists), "np", "pt" or "jax".
             return_token_type_ids, return_attention_mask: by default what model_input_names says: the mask only.
             return_overflowing_tokens: add overflowing_tokens and num_truncated_tokens.
             return_special_tokens_mask, return_length: add special_tokens_mask, length.

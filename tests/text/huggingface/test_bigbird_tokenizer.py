@@ -231,7 +231,7 @@ def test_a_lone_surrogate_is_a_data_error(tokenizer: BigBirdTokenizer) -> None:
         ((["a", "b"], ["c"]), {}, "text_pair must be a list"),
         (("a",), {"padding": "longst"}, "longst"),
         (("a",), {"truncation": "first"}, "only_first"),
-        (("a",), {"return_tensors": "tf"}, '"np" or "pt"'),
+        (("a",), {"return_tensors": "tf"}, '"np", "pt" or "jax"'),
         (("a",), {"padding": True, "truncation": True, "max_length": 9, "pad_to_multiple_of": 4}, "multiple"),
     ],
 )
