@@ -86,5 +86,5 @@ _FLAX_HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
-__getattr__, _ = lazy_names(__name__, _HOMES | _FLAX_HOMES)
-_, __dir__ = lazy_names(__name__, _HOMES)
+__getattr__ = lazy_names(__name__, _HOMES | _FLAX_HOMES)[0]
+__dir__ = lazy_names(__name__, _HOMES)[1]
