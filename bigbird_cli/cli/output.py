@@ -61,6 +61,7 @@ class Output:
         self._inputs: NumberedInputs | None = None
         self._folder: Path | None = None
         self._file: PartialFile | None = None
+        self._device: TextIO | None = None
         self._stream: Stream = _Shown(sys.stdout) if sys.stdout.isatty() else sys.stdout
         if out is not None:
             check_no_input(out, paths, is_folder=is_folder)
@@ -76,7 +77,7 @@ class Output:
             claim_folder(out, job, resume=shared.resume, overwrite=shared.overwrite)
             self._folder = out
         elif out.exists() and not out.is_file():  # a device or a pipe, whose place nothing may take
-            self._stream = out.open("w", encoding="utf-8", newline="")  # open to the end of the process
+            self._stream = self._device = out.open("w", encoding="utf-8", newline="")
         else:
             self._file = PartialFile(out, job, resume=shared.resume, overwrite=shared.overwrite)
             if self._file.is_whole:
@@ -95,12 +96,16 @@ class Output:
         """Whether a run without results is none of the user's mistakes."""
         return self.shard is not None or self._shared.resume
 
-    def close(self) -> str | None:
-        """Leave what is written as it is; returns the name of the file in which there are results to go on with."""
-        if self._file is None:
-            return None
-        self._file.close()
-        return str(self._file.partial) if self._file.reached.n_bytes else None
+    @property
+    def kept(self) -> str | None:
+        """The file in which there are results to go on with."""
+        return str(self._file.partial) if self._file and self._file.reached.n_bytes else None
+
+    def close(self) -> None:
+        """Leave what is written as it is."""
+        for each in (self._file, self._device):
+            if each is not None:
+                each.close()
 
     def inputs(self, on_skipped: "OnSkipped") -> "NumberedInputs":
         """The documents of files and folders that this run is to read."""

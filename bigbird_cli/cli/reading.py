@@ -82,14 +82,17 @@ def show_results(
                     for writer in writers:
                         writer.write(result)
                 progress.take(result.request)
+        is_empty = not n_done and not codes
+        if not is_empty or (output and output.may_be_empty):
+            for writer in writers:
+                writer.finish()
     except BaseException:
-        if output and (kept := output.close()):
-            say(f"{kept} has what is done; the same command with --resume goes on", quiet=progress.quiet)
+        if output and output.kept:
+            say(f"{output.kept} has what is done; the same command with --resume goes on", quiet=progress.quiet)
         raise
-    is_empty = not n_done and not codes
-    if not is_empty or (output and output.may_be_empty):
-        for writer in writers:
-            writer.finish()
+    finally:
+        if output:
+            output.close()
     if skipped.n_files or progress.n_documents > 1:
         say(progress.summary(n_done, n_failed=len(codes), n_skipped=skipped.n_files), quiet=progress.quiet)
     if codes:

@@ -284,7 +284,6 @@ def test_a_mark_for_excel_and_other_column_separators(invoke: Any, tiny_ner_mode
     assert shown.startswith("\ufeffdocument\tid\t")
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file")  # it ends with the process
 def test_a_device_is_written_to_and_not_replaced(invoke: Any, tiny_ner_model: Path, rows: Path) -> None:
     assert invoke("ner", rows, "-m", tiny_ner_model, "--out", "/dev/null", "--format", "csv").exit_code == 1
     assert Path("/dev/null").is_char_device()

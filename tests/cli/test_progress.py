@@ -1,12 +1,15 @@
 """How far reading has come, with a terminal and without one."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from bigbird_cli.api import Request
 from bigbird_cli.cli.progress import ReadingProgress
 from bigbird_cli.events import Tokenizing, WindowRead
+from bigbird_cli.text.documents import Document
 
 
 @pytest.fixture
@@ -70,3 +73,22 @@ def test_a_terminal_has_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch, cl
         before = len(shown.getvalue())
         with progress.paused():
             assert shown.getvalue()[before:].endswith("\x1b[2K")
+
+
+def test_a_batch_is_told_by_its_documents(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    progress = ReadingProgress(quiet=False)
+    progress.n_expected = 10
+    progress.show(window(1))
+    for name in "ab":
+        request = Request(Document(name, "text"))
+        for question in ("who?", "when?"):
+            progress.take(replace(request, second=question))
+    clock[0] += 20
+    progress.show(window(41))
+    assert progress.n_documents == 2
+    line = "2/10 documents · 41/50 windows · 800 tokens/s · 80 s left · a.txt\n"
+    assert capsys.readouterr().err == line
+    assert progress.summary(3, n_failed=1, n_skipped=2) == (
+        "4 questions on 2 documents: 3 done, 1 failed, 2 files skipped · 20 s · 820 tokens/s"
+    )
+    assert ReadingProgress(quiet=True).summary(1, n_failed=0, n_skipped=1) == "1 done, 1 file skipped"
