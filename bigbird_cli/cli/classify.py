@@ -105,7 +105,7 @@ def classify(
       bigbird classify contracts/ --labels-file kinds.txt --top-k 3 --json
       bigbird classify article.txt --model runs/classify
       bigbird classify contracts/ --model runs/classify --json
-      bigbird classify new.csv --model runs/classify --json
+      bigbird classify new.csv --model runs/classify --out labels.csv
       cat article.txt | bigbird classify - --model runs/classify
       bigbird classify --model runs/classify --json < texts.jsonl
     """

@@ -28,8 +28,9 @@ def merge(
 
     \b
     Examples:
-      bigbird ner archive/ --out part-1.jsonl --shard 1/3
-      bigbird merge names.jsonl part-1.jsonl part-2.jsonl part-3.jsonl
+      bigbird ner contracts/ --out part-1.jsonl --shard 1/2
+      bigbird ner contracts/ --out part-2.jsonl --shard 2/2
+      bigbird merge names.jsonl part-1.jsonl part-2.jsonl
     """
     from bigbird_cli.cli.console import say
     from bigbird_cli.messages import megabytes

@@ -60,6 +60,7 @@ def ner(
       bigbird ner article.txt
       bigbird ner article.txt --html names.html
       bigbird ner contracts/ --types PERSON,ORG --json
+      bigbird ner contracts/ --group --out names.csv
       cat article.txt | bigbird ner - --min-score 0.8 --group
       bigbird ner --model runs/ner --json < texts.jsonl
     """

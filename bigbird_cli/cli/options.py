@@ -158,7 +158,7 @@ Part = Annotated[
         "--shard",
         metavar="K/N",
         parser=text,
-        help="Read the K-th of N equal parts of the documents, such as 3/16; bigbird merge joins what comes of them.",
+        help="Read the K-th of N equal parts of the documents: 3/16. bigbird merge puts results together.",
         **RUNNING,
     ),
 ]

@@ -110,6 +110,8 @@ def qa(
     Examples:
       bigbird qa article.txt --question "Who signed the lease?"
       bigbird qa contracts/ --questions questions.txt --json
+      bigbird qa contracts/ --questions questions.txt --out answers.csv --resume
+      bigbird qa contracts/ --questions questions.txt --format table
       bigbird qa contracts/ --questions questions.txt --html answers.html
       bigbird qa book.txt --question "Who built the lighthouse?" --skim 8
       cat article.txt | bigbird qa --question "When was it built?" --top-k 3

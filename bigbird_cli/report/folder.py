@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.whole import replace_file
-from bigbird_cli.report.kept import Job, check_job
+from bigbird_cli.report.kept import Job, check_job, read_note
 from bigbird_cli.report.writer import Stream, Writer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def claim_folder(folder: Path, job: Job, *, resume: bool, overwrite: bool) -> No
             fix = "go on with what is missing: resume=True; write all anew: overwrite=True; or name a new folder"
             raise UsageError("the folder is not empty", where=str(folder), fix=fix)
         if path.exists():
-            check_job(json.loads(path.read_bytes()), job, where=folder)
+            check_job(read_note(path.read_bytes(), path), job, where=folder)
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(path, json.dumps(job).encode())
 

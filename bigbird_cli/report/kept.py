@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from bigbird_cli.errors import UsageError
+from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.whole import lock, open_plain, replace_file
 from bigbird_cli.report.table import Columns
 from bigbird_cli.report.writer import Writer
@@ -145,10 +145,10 @@ class PartialFile:
         n_there = self.partial.stat().st_size if self.partial.exists() else 0
         if not lines or not lines[0].endswith(b"\n"):
             return
-        check_job(json.loads(lines[0]), self.job, where=self.path)
+        check_job(read_note(lines[0], self._log_path), self.job, where=self.path)
         n_bytes = len(lines[0])
         for line in lines[1:]:
-            noted = json.loads(line) if line.endswith(b"\n") else None
+            noted = read_note(line, self._log_path) if line.endswith(b"\n") else None
             if noted is None or (isinstance(noted, list) and noted[2] > n_there):
                 break
             n_bytes += len(line)
@@ -162,6 +162,15 @@ class PartialFile:
                 self.reached = replace(self.reached, header=noted["header"], columns=columns)
         if not self._log_bytes:
             self.reached = Reached()  # a header alone is written again
+
+
+def read_note(line: bytes, path: Path) -> Any:
+    """What a run noted; DataError where something else stands there."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        fix = "begin anew: overwrite=True"
+        raise DataError("this is not what a run noted", where=str(path), fix=fix) from None
 
 
 def check_job(begun: Job, job: Job, *, where: Path) -> None:

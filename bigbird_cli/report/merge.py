@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.whole import PARTIAL, open_to_others
 from bigbird_cli.report.cells import DELIMITERS, LINES, TableFormat
-from bigbird_cli.report.kept import SHARD, Job, beside, differences
+from bigbird_cli.report.kept import SHARD, Job, beside, differences, read_note
 
 _OF_A_MACHINE = frozenset({"shard", "times of change"})
 """What parts that belong together need not have in common."""
@@ -85,7 +84,7 @@ def _read(path: Path) -> _Part:
     if not told.exists():
         fix = f"copy {told.name} with it; JSON lines can also be put together by cat"
         raise DataError(f"{told.name} is not beside it, by which a part is known", where=str(path), fix=fix)
-    about: dict[str, Any] = json.loads(told.read_bytes())
+    about: dict[str, Any] = read_note(told.read_bytes(), told)
     if path.stat().st_size != about["bytes"]:
         problem = f"it has {path.stat().st_size:,} bytes, and its run wrote {about['bytes']:,}"
         raise DataError(problem, where=str(path), fix="copy it again, or run its part again")

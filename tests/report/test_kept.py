@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bigbird_cli.api import Request
-from bigbird_cli.errors import ResourceError, UsageError
+from bigbird_cli.errors import DataError, ResourceError, UsageError
 from bigbird_cli.report.cells import TableFormat
+from bigbird_cli.report.json_lines import JsonLines
 from bigbird_cli.report.kept import Kept, PartialFile, Reached
 from bigbird_cli.report.sheets import Answers
 from bigbird_cli.report.table import Columns, Table, TextGrid
 from bigbird_cli.text.documents import Document
-from tests.report.made import answered
+from tests.report.made import RECEIPT, answered
 
 JOB = {"model": "tiny", "--top-k": 1}
 
@@ -86,6 +88,25 @@ def test_another_job_does_not_go_on_with_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a run that was stopped left a\.csv\.partial"):
         PartialFile(tmp_path / "a.csv", JOB)
     assert PartialFile(tmp_path / "a.csv", {}, overwrite=True).reached == Reached()
+
+
+def test_a_log_of_something_else_is_told(tmp_path: Path) -> None:
+    stopped(tmp_path / "a.csv")
+    (tmp_path / "a.csv.partial.log").write_bytes(b"\xff{\n")
+    with pytest.raises(DataError, match="not what a run noted"):
+        PartialFile(tmp_path / "a.csv", JOB, resume=True)
+
+
+def test_a_document_that_was_read_in_part_because_the_run_was_stopped_is_not_kept(tmp_path: Path) -> None:
+    whole = answered(Request(Document("a", "Ada kept the lamp.")), "Who?", "Ada")
+    cut = replace(whole, outcome=(whole.prediction, {**RECEIPT, "read": 5, "truncated": True}))
+    for may_be_cut, n_lines in ((False, 1), (True, 2)):
+        file = PartialFile(tmp_path / f"{n_lines}.jsonl", JOB)
+        kept = Kept(file, JsonLines(file), number_of=lambda _: 0, may_be_cut=may_be_cut)
+        kept.write(whole)
+        kept.write(cut)
+        kept.finish()
+        assert len((tmp_path / f"{n_lines}.jsonl").read_text().splitlines()) == n_lines
 
 
 def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
