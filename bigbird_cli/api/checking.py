@@ -48,6 +48,7 @@ def check(
     out: str | Path | None = None,
     on_finding: Callable[[Finding], None] | None = None,
     overrides: Sequence[str] = (),
+    on_change: Callable[[str], None] | None = None,
     device: str = "auto",
     threads: int | None = None,
     offline: bool = False,
@@ -61,6 +62,7 @@ def check(
         out: where the run folder will be, whose disk must have room for the whole run; runs/<recipe name> by default.
         on_finding: is called with all that is found, as it is found.
         overrides: settings to change, each "section.setting=value"; a later one wins.
+        on_change: is called with what each of them changes.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
         offline: never ask the network.
@@ -69,7 +71,7 @@ def check(
         RecipeError: the recipe is missing or wrong.
         BigBirdError: a file cannot be read at all; or as of `finetune`.
     """
-    settings = load_any(recipe, overrides)
+    settings = load_any(recipe, overrides, on_change=on_change)
     counts: Counter[str] = Counter()
     told: Counter[tuple[str, str]] = Counter()
     first: list[Finding] = []
@@ -102,7 +104,9 @@ def check(
     )
 
 
-def load_any(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_any(
+    recipe: str | Path, overrides: Sequence[str] = (), *, on_change: Callable[[str], None] | None = None
+) -> Recipe:
     """Load a recipe of either kind, as its task says."""
     is_language = task_of(recipe, overrides) in ("mlm", "causal")
-    return load_recipe(recipe, COMMANDS["pretrain" if is_language else "finetune"], overrides)
+    return load_recipe(recipe, COMMANDS["pretrain" if is_language else "finetune"], overrides, on_change=on_change)

@@ -1,6 +1,6 @@
 """`bigbird pretrain` and `bigbird finetune` as plain Python calls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -8,7 +8,7 @@ from bigbird_cli.api.options import choice
 from bigbird_cli.backend import Compute
 from bigbird_cli.events import Event
 from bigbird_cli.files.paths import local_path
-from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe
+from bigbird_cli.recipe import COMMANDS, load_recipe
 from bigbird_cli.training.train import train
 
 
@@ -24,6 +24,7 @@ class TrainingOptions(ComputeOptions, total=False):
     """How a recipe is trained; see `finetune`."""
 
     overrides: Sequence[str]
+    on_change: Callable[[str], None] | None
     out: str | Path | None
     resume: str | None
 
@@ -37,6 +38,7 @@ def finetune(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator
         recipe: a recipe file, or the name of a shipped one.
         out: the run folder; runs/<recipe name> by default.
         overrides: settings to change, each "section.setting=value"; a later one wins.
+        on_change: is called with what each of them changes, such as "optim.lr 0.0001 → 3e-05".
         resume: "auto" to go on from the run's newest checkpoint, or the path of one.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
@@ -61,14 +63,11 @@ def _train(
     *,
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
+    on_change: Callable[[str], None] | None = None,
     resume: str | None = None,
     **compute: Unpack[ComputeOptions],
 ) -> Iterator[Event]:
-    settings = _recipe(command, recipe, overrides)
+    choice(command, list(COMMANDS), "command")
+    settings = load_recipe(recipe, COMMANDS[command], overrides, on_change=on_change)
     folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
     return train(settings, folder, resume=resume, compute=Compute(**compute))
-
-
-def _recipe(command: str, recipe: str | Path, overrides: Sequence[str]) -> Recipe:
-    choice(command, list(COMMANDS), "command")
-    return load_recipe(recipe, COMMANDS[command], overrides)

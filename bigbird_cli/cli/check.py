@@ -72,7 +72,10 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
             }
         )
 
-    report = api.check(recipe, on_finding=tell if as_json else None, **given)
+    def tell_change(change: str) -> None:
+        say(f"--set {change}", quiet=quiet)
+
+    report = api.check(recipe, on_finding=tell if as_json else None, on_change=tell_change, **given)
     if not as_json:
         show(report)
     counted = " · ".join(f"{name} {count:,}" for name, count in report.n_examples.items())

@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from functools import partial
 
 import typer
 
@@ -56,7 +57,7 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         if check:
             check_recipe(recipe, quiet=quiet, as_json=as_json, **given)
             return
-        given["resume"] = resume
+        given |= {"resume": resume, "on_change": partial(_tell_change, quiet=quiet)}
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             try:
@@ -96,6 +97,12 @@ finetune = _command(
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
     """,
 )
+
+
+def _tell_change(change: str, *, quiet: bool) -> None:
+    from bigbird_cli.cli.console import say
+
+    say(f"--set {change}", quiet=quiet)
 
 
 def _words(context: typer.Context, *, without: Collection[str] = ()) -> list[str]:

@@ -10,22 +10,24 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bigbird_cli.errors import RecipeError, nearest
+from bigbird_cli.recipe.foreign import FOREIGN
 from bigbird_cli.recipe.schema import COMMANDS
 from bigbird_cli.recipe.yaml12 import Location, Text
 from bigbird_cli.section import wanted
 
 
-def explain(error: ValidationError, text: Text, kind: type[BaseModel]) -> RecipeError:
+def explain(error: ValidationError | None, text: Text, kind: type[BaseModel]) -> RecipeError:
     """One error for all wrong settings, each with file:line:column or its override.
 
     Args:
-        error: pydantic's.
+        error: pydantic's; None where the text alone is wrong.
         text: the recipe that it is about.
         kind: the recipe's schema.
     """
-    errors = error.errors(include_url=False)
+    errors = error.errors(include_url=False) if error is not None else []
     # a default that depends on other settings is not made when one of them is wrong, which has an error of its own
     found = [_explain_one(one, text, kind) for one in errors if one["type"] != "default_factory_not_called"]
+    found += text.problems
     if len(found) == 1:
         return found[0]
     found.sort(key=lambda one: [int(number) for number in re.findall(r":(\d+)", one.where or "")[-2:]] or [10**9])
@@ -40,8 +42,7 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
     value = error.get("input")
     if error["type"] == "extra_forbidden":
         names = fields_at(kind, tagged[:-1]) or []
-        near = nearest(str(location[-1]), names)
-        fix = (f"did you mean «{near}»? " if near else "") + f"It has {', '.join(names)}"
+        fix = f"{_meant(str(location[-1]), names, kind)}It has {', '.join(names)}"
         return RecipeError(f"{parent} has no setting «{location[-1]}»", where=text.where(location, key=True), fix=fix)
     if error["type"] == "missing":
         around = text.where(location[:-1], key=True)
@@ -52,12 +53,13 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
     where = text.where(location)
     if error["type"] == "value_error":  # a validator of ours, which names the values
         message = error["msg"].removeprefix("Value error, ")
+        named = [(*location, word) for word in re.findall(r"\w+", message) if (*location, word) in text.keys]
         return RecipeError(
             f"{name}: {message}" if name and not message.startswith(f"{name}.") else message,
-            where=text.where(location, key=True),
+            where=text.where(named[0] if location and named else location, key=True),
         )
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return _wrong_tag(error, text, location)
+        return _wrong_tag(error, text, location, kind)
     known = fields_at(kind, tagged)
     if known is not None:
         remedy = "remove it, or give it settings" if value is None else None
@@ -65,11 +67,28 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted(error)}", where=where, fix=_hint(error, value))
 
 
-def _wrong_tag(error: ErrorDetails, text: Text, location: Location) -> RecipeError:
+def _meant(word: str, names: list[str], kind: type[BaseModel]) -> str:
+    """What a setting that is none was meant to be: another tool's word, one of the section's, or one of another."""
+    ours = FOREIGN.get(word.lower().replace("-", "_"))
+    if ours is not None:
+        return f"here it is called {ours}. "
+    if near := nearest(word, names):
+        return f"did you mean «{near}»? "
+    for section in kind.model_fields:
+        if word in (fields_at(kind, (section,)) or []):
+            return f"it stands in {section}: {section}.{word}. "
+    return ""
+
+
+def _wrong_tag(error: ErrorDetails, text: Text, location: Location, kind: type[BaseModel]) -> RecipeError:
     """A section's field `type`, which names its kind, is missing or names none."""
     section, context = ".".join(map(str, location)), error.get("ctx", {})
     if error["type"] == "union_tag_not_found":
         around = text.where(location, key=True)
+        strange = [str(key) for key in error["input"] or {} if key not in (fields_at(kind, location) or [])]
+        if wrong := nearest("type", strange):
+            where = text.where((*location, wrong), key=True)
+            return RecipeError(f"{section} has no setting «{wrong}»", where=where, fix="did you mean «type»?")
         return RecipeError(f"the setting {section}.type is missing", where=around, fix="add it, such as «type: qa»")
     tag, known = str(context.get("tag")), re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
     for command, other in COMMANDS.items():
@@ -88,8 +107,9 @@ def _hint(error: ErrorDetails, value: object) -> str | None:
     if error["type"] == "literal_error" and isinstance(value, str):
         near = nearest(value, re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))))
         return f"did you mean «{near}»?" if near else None
-    if isinstance(value, str) and error["type"] in ("int_type", "float_type") and _is_number(value):
-        return "write the number without quotes"
+    if isinstance(value, str) and error["type"] in ("int_type", "float_type"):
+        example = "3e-5 or 0.1" if error["type"] == "float_type" else "8"
+        return "write the number without quotes" if _is_number(value) else f"write digits, such as {example}"
     return _QUOTES.get(error["type"]) if isinstance(value, int | float) else None
 
 

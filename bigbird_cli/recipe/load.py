@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,20 @@ from bigbird_cli.section import Section
 _LONGEST = 1 << 20
 
 
-def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    path: str | Path,
+    kind: type[Recipe] = FinetuneRecipe,
+    overrides: Sequence[str] = (),
+    *,
+    on_change: Callable[[str], None] | None = None,
+) -> Recipe:
     """Read a recipe, change what the overrides say, and check it whole.
 
     Args:
         path: a YAML file, or the name of a shipped recipe, as `find_recipe` takes it.
         kind: the schema.
         overrides: `section.setting=value`, the value written as in YAML; a later one wins.
+        on_change: is called with what each override changes, such as `optim.lr 0.0001 → 3e-05`.
 
     Raises:
         RecipeError: the file is missing or is not YAML, or settings are unknown, missing or out of range. All
@@ -34,12 +41,17 @@ def load_recipe(path: str | Path, kind: type[Recipe] = FinetuneRecipe, overrides
     """
     text = _read(path)
     for change in overrides:
-        override(text, change, kind)
+        changed = override(text, change, kind)
+        if on_change is not None:
+            on_change(changed)
     try:
         # JSON's strict mode: a path may be a string and a tuple a list, but no string is a number and no number a truth
-        return kind.model_validate_json(json.dumps(text.values), strict=True)
+        recipe = kind.model_validate_json(json.dumps(text.values), strict=True)
     except ValidationError as error:
         raise explain(error, text, kind) from None
+    if text.problems:
+        raise explain(None, text, kind)
+    return recipe
 
 
 def task_of(path: str | Path, overrides: Sequence[str] = ()) -> str | None:

@@ -1,5 +1,6 @@
 """`--set section.setting=value`: a change to a recipe's plain values."""
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,8 +10,8 @@ from bigbird_cli.recipe.explain import fields_at
 from bigbird_cli.recipe.yaml12 import MOST_NESTED, Text, plain_scalar, too_deep, value_of
 
 
-def override(text: Text, change: str, kind: type[BaseModel]) -> None:
-    """Change a setting in place; errors about it will name the override.
+def override(text: Text, change: str, kind: type[BaseModel]) -> str:
+    """Change a setting in place; errors about it will name the override. What was changed, in words.
 
     Args:
         text: the recipe.
@@ -40,11 +41,20 @@ def override(text: Text, change: str, kind: type[BaseModel]) -> None:
     if known is not None:  # a whole section would be replaced unseen
         fix = f"set one of {', '.join(known)}"
         raise RecipeError(f"{path} is a section", where=where, fix=fix)
+    before = section.get(keys[-1], _UNSET)
     section[keys[-1]] = override_value(value.strip(), where)
     for positions in (text.keys, text.at):
         for location in [location for location in positions if location[: len(keys)] == keys]:
             del positions[location]
         positions[keys] = where
+    return f"{path.strip()} {_written(before)} → {_written(section[keys[-1]])}"
+
+
+_UNSET = object()
+
+
+def _written(value: Any) -> str:
+    return "(not set)" if value is _UNSET else json.dumps(value, ensure_ascii=False).strip('"')
 
 
 def override_value(value: str, where: str) -> Any:

@@ -5,7 +5,7 @@ are no dates, anchors, merges or tags of Python objects.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -81,6 +81,8 @@ class Text:
     keys: dict[Location, str]
     at: dict[Location, str]
     name: str
+    problems: list[RecipeError] = field(default_factory=list)
+    """What is wrong with the text besides its values: names that stand twice."""
 
     def where(self, location: Location, *, key: bool = False) -> str:
         """The position of a value (or its key), or of the nearest thing around it that the text has."""
@@ -129,12 +131,7 @@ def _compose(source: str, name: str) -> yaml.Node | None:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = error.problem or "this is not YAML"
-        fix = None
-        if mark and re.match(r"[ \t]*\t", source.split("\n")[mark.line] if mark.line < source.count("\n") + 1 else ""):
-            problem, fix = "a tab stands in the indentation", "indent with spaces"
-        elif error.context and "anchor" not in problem:
-            problem = f"{problem} ({error.context})"
+        problem, fix = _said_of(error, source.split("\n"), mark)
         raise RecipeError(problem, where=_position(name, mark), fix=fix) from None
     except yaml.reader.ReaderError as error:
         raise _bad_character(error, source, name) from None
@@ -144,6 +141,25 @@ def _compose(source: str, name: str) -> yaml.Node | None:
         raise RecipeError(f"this is not YAML ({error})", where=_position(name, loader.get_mark())) from None
     finally:
         loader.dispose()
+
+
+def _said_of(error: yaml.MarkedYAMLError, lines: list[str], mark: yaml.Mark | None) -> tuple[str, str | None]:
+    """What is wrong where PyYAML stopped, and what to do."""
+    problem = error.problem or "this is not YAML"
+    if "anchor" in problem:
+        return problem, None
+    at = mark.line if mark else 0
+    line, above = (lines[i] if 0 <= i < len(lines) else "" for i in (at, at - 1))
+    if re.match(r"[ \t]*\t", line):
+        return "a tab stands in the indentation", "indent with spaces"
+    is_below = len(line) - len(line.lstrip()) > len(above) - len(above.lstrip()) or line.lstrip().startswith("- ")
+    if is_below and re.search(r":\s+[^\s#]", above):
+        return (
+            f"this line stands below «{above.strip()}», which has a value of its own",
+            "remove that value, or indent this line as far as that one",
+        )
+    context = f" ({error.context})" if error.context else ""
+    return f"{problem}{context}", "correct this line or the one before it: «name: value», indented as its neighbours"
 
 
 def _bad_character(error: yaml.reader.ReaderError, source: str, name: str) -> RecipeError:
@@ -180,9 +196,9 @@ def _build(node: yaml.Node, location: Location, text: Text) -> Any:
             key = _text_of(key_node.value, key_where)
             if key in values:
                 first = text.keys[(*location, key)].rpartition(":")[0].rpartition(":")[2]
-                raise RecipeError(
-                    f"«{key}» stands here twice; first in line {first}", where=key_where, fix="remove one of the two"
-                )
+                problem = f"«{key}» stands here twice; first in line {first}"
+                text.problems.append(RecipeError(problem, where=key_where, fix="remove one of the two"))
+                continue
             text.keys[(*location, key)] = key_where
             values[key] = _build(value_node, (*location, key), text)
         return values
@@ -246,7 +262,11 @@ def plain_scalar(value: str, where: str) -> Any:
 def value_of(source: str, name: str) -> Any:
     """The plain value of a YAML text; RecipeError where it is none."""
     node = _compose(source, name)
-    return None if node is None else _build(node, (), Text(values={}, keys={}, at={}, name=name))
+    text = Text(values={}, keys={}, at={}, name=name)
+    value = None if node is None else _build(node, (), text)
+    if text.problems:
+        raise text.problems[0]
+    return value
 
 
 def dump(values: Any) -> str:

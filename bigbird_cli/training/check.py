@@ -16,7 +16,7 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.training.batching import seeded, split
 from bigbird_cli.training.checkpoints import Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import DevSet, evaluate
-from bigbird_cli.training.job import Job, open_job
+from bigbird_cli.training.job import Job, open_job, require_sources
 from bigbird_cli.training.loader import EpochLoader
 from bigbird_cli.training.run import needed_bytes, reject_diverged
 from bigbird_cli.training.signals import StopSignals
@@ -37,6 +37,7 @@ def check(recipe: Recipe, out: Path = Path(), *, compute: Compute = Compute()) -
     Raises:
         BigBirdError: as `train`.
     """
+    require_sources(recipe.data)
     backend = open_backend(recipe.backend)
     with backend.connect(compute, wait=None) as alone, tempfile.TemporaryDirectory(prefix="bigbird-check-") as cache:
         job = open_job(recipe, cache=Path(cache), compute=compute, peers=alone)

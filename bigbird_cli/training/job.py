@@ -12,9 +12,11 @@ import numpy as np
 
 from bigbird_cli.backend import Compute, Engine, Peers, StartModel, open_backend
 from bigbird_cli.bigbird.heads import HEADS
+from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
-from bigbird_cli.recipe.schema import Recipe, share_of
+from bigbird_cli.files.streams import file_errors
+from bigbird_cli.recipe.schema import DataSection, Recipe, share_of
 from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -141,6 +143,15 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         test=test,
         data=keys,
     )
+
+
+def require_sources(data: DataSection) -> None:
+    """DataError for a file or folder that is not there."""
+    for source in (*data.train, data.dev, data.test):
+        if source is not None and not is_hub(source) and share_of(source) is None:
+            path = Path(source)
+            with file_errors(path):
+                path.stat()
 
 
 def _open_engine(recipe: Recipe, start: StartModel, tokenizer: Tokenizer, *, compute: Compute, peers: Peers) -> Engine:

@@ -8,7 +8,7 @@ from bigbird_cli.backend import Compute, open_backend
 from bigbird_cli.events import Event, Started
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.features import default_folder
-from bigbird_cli.training.job import open_job
+from bigbird_cli.training.job import open_job, require_sources
 from bigbird_cli.training.run import Run
 from bigbird_cli.training.signals import StopSignals
 from bigbird_cli.weights.checkpoint import RunLock, start_run
@@ -41,6 +41,7 @@ def train(
         ResourceError: memory or disk did not suffice.
         DivergedError: a loss or a gradient was not finite; no step was taken with it.
     """
+    require_sources(recipe.data)  # before a framework is imported, which takes seconds
     backend = open_backend(recipe.backend)
     with StopSignals() as stop, backend.connect(compute, wait=recipe.run.wait) as peers, ExitStack() as held:
 
