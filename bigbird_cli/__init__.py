@@ -65,6 +65,8 @@ _HOMES = {
     "compare": "bigbird_cli.api",
     "evaluate": "bigbird_cli.api",
     "find_needles": "bigbird_cli.api",
+    "list_runs": "bigbird_cli.api",
+    "read_run": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "inspect_model": "bigbird_cli.api",
     "compare_models": "bigbird_cli.api",

@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from bigbird_cli.api.requests import Receipt as Receipt
     from bigbird_cli.api.requests import Request as Request
     from bigbird_cli.api.requests import Result as Result
+    from bigbird_cli.api.runs import RunCurves as RunCurves
+    from bigbird_cli.api.runs import RunRecord as RunRecord
+    from bigbird_cli.api.runs import list_runs as list_runs
+    from bigbird_cli.api.runs import read_run as read_run
     from bigbird_cli.api.tokenizing import tokenize as tokenize
     from bigbird_cli.api.tokenizing import tokenize_all as tokenize_all
     from bigbird_cli.api.tokenizing import train_tokenizer as train_tokenizer
@@ -89,6 +93,8 @@ _HOMES = {
     "Request": "bigbird_cli.api.requests",
     "Result": "bigbird_cli.api.requests",
     "RowItem": "bigbird_cli.api._former",
+    "RunCurves": "bigbird_cli.api.runs",
+    "RunRecord": "bigbird_cli.api.runs",
     "SelectRecord": "bigbird_cli.api._select",
     "SelectResult": "bigbird_cli.api._select",
     "TextItem": "bigbird_cli.api._former",
@@ -112,11 +118,13 @@ _HOMES = {
     "finetune": "bigbird_cli.api.training",
     "init": "bigbird_cli.api.drafting",
     "inspect_model": "bigbird_cli.api.conversion",
+    "list_runs": "bigbird_cli.api.runs",
     "ner": "bigbird_cli.api._ner",
     "ner_all": "bigbird_cli.api._ner",
     "pretrain": "bigbird_cli.api.training",
     "questions_on": "bigbird_cli.api._qa",
     "read_inputs": "bigbird_cli.api.inputs",
+    "read_run": "bigbird_cli.api.runs",
     "select": "bigbird_cli.api._select",
     "select_all": "bigbird_cli.api._select",
     "tokenize": "bigbird_cli.api.tokenizing",

@@ -27,6 +27,7 @@ from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.recipes import recipes
+from bigbird_cli.cli.runs import runs
 from bigbird_cli.cli.select import select
 from bigbird_cli.cli.tokenize import tokenize
 from bigbird_cli.cli.training import finetune, pretrain
@@ -55,6 +56,7 @@ for command in (
     evaluate,
     compare,
     calibrate,
+    runs,
     convert,
     cache,
 ):

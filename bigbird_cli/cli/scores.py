@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.comparing import ComparedModels
     from bigbird_cli.api.evaluating import Evaluation, Part
     from bigbird_cli.api.needles import FoundNeedle
+    from bigbird_cli.api.runs import RunRecord
     from bigbird_cli.scoring import Reliability
     from bigbird_cli.tasks.outcomes import Confusion, NameScores
 
@@ -187,6 +188,31 @@ def show_calibration(calibrated: "Calibrated") -> None:
     written = f"written to {calibrated['out']}/task.json" if calibrated["out"] else "nothing was written"
     draw.out.print()
     draw.out.print(Text(visible(written), style="dim"))
+
+
+def show_runs(runs: "Sequence[RunRecord]") -> None:
+    """Draw a line for each run."""
+    draw = Scores()
+    rows: list[list[str | Text]] = []
+    for run in runs:
+        style = {"finished": "", "unfinished": "yellow", "diverged": "red"}[run["state"]]
+        steps = f"{run['steps']:,}" if run["state"] == "finished" else f"{run['steps']:,} of {run['n_steps']:,}"
+        metric = run.get("metric", "")
+        test = run.get("test", {}).get(metric)
+        rows.append(
+            [
+                shortened(run["run"]),
+                run["task"] or "",
+                Text(run["state"], style=style),
+                steps,
+                metric.replace("_", " "),
+                Text(f"{run['best']:.2f}" if "best" in run else "", style="bold"),
+                f"{run['best_step']:,}" if "best_step" in run else "",
+                "" if test is None else f"{test:.2f}",
+                f"{run['loss']:.4f}" if "loss" in run else "",
+            ]
+        )
+    draw.table(("<run", "?<task", "<state", "steps", "<score", "best", "?at step", "test", "?loss"), rows)
 
 
 def show_needles(found: "Sequence[FoundNeedle]") -> None:
