@@ -66,6 +66,7 @@ _HOMES = {
     "evaluate": "bigbird_cli.api",
     "find_needles": "bigbird_cli.api",
     "list_runs": "bigbird_cli.api",
+    "read_evaluation": "bigbird_cli.api",
     "read_run": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "inspect_model": "bigbird_cli.api",

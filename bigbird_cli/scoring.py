@@ -8,9 +8,10 @@ Shape letters: N documents, K counts, B samples.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
 
 Metric = Callable[[np.ndarray], np.ndarray]
 """Makes scores (...) of sums (..., K)."""

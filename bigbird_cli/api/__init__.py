@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.drafting import init as init
     from bigbird_cli.api.evaluating import Evaluation as Evaluation
     from bigbird_cli.api.evaluating import evaluate as evaluate
+    from bigbird_cli.api.evaluating import read_evaluation as read_evaluation
     from bigbird_cli.api.extracting import extract_text as extract_text
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.needles import FoundNeedle as FoundNeedle
@@ -123,6 +124,7 @@ _HOMES = {
     "ner_all": "bigbird_cli.api._ner",
     "pretrain": "bigbird_cli.api.training",
     "questions_on": "bigbird_cli.api._qa",
+    "read_evaluation": "bigbird_cli.api.evaluating",
     "read_inputs": "bigbird_cli.api.inputs",
     "read_run": "bigbird_cli.api.runs",
     "select": "bigbird_cli.api._select",

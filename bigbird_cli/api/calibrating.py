@@ -9,7 +9,7 @@ from typing import Any, Final, TypedDict, Unpack
 
 import numpy as np
 
-from bigbird_cli.api.gold import GoldOptions, open_for_gold, predicted, read_gold
+from bigbird_cli.api.gold import GoldOptions, open_for_gold, predicted, read_gold, text_of
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.folders import whole_files, whole_folder
 from bigbird_cli.files.names import METRICS, TASK
@@ -95,7 +95,7 @@ def calibrate(
     scorer = sets[0][0].task  # as the task, but where labels are renamed
     observed = Observed(examples, list(predicted(reader, examples)), parts, reader.tokenizer)
     calibration = make(scorer, observed)
-    documents = first_with([_text(example) for example in examples])
+    documents = first_with([text_of(example) for example in examples])
     if len(set(documents)) < N_FOLDS:
         raise DataError("there is one document, and two at least are needed", where=str(sources[0]), fix="name more")
     predictions = observed.decoded(scorer)
@@ -137,11 +137,6 @@ def _held_out(calibration: Calibration[Any], documents: Sequence[int]) -> list[A
 def _reliabilities(task: Any, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, Reliability]:
     found = task.outcomes(predictions, examples).confidences()
     return {what: reliability(*each) for what, each in found.items() if len(each[0])}
-
-
-def _text(example: Any) -> str:
-    text = getattr(example, "context", None)
-    return str(example.text if text is None else text)
 
 
 def _what(task: Any) -> str:

@@ -2,15 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import Any, NotRequired, Unpack
 
-from bigbird_cli.api.gold import GoldOptions, try_model
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
+
+from bigbird_cli.api.gold import GoldOptions, text_of, try_model
 from bigbird_cli.api.outcome_files import write_outcomes
+from bigbird_cli.errors import DataError
+from bigbird_cli.files.json import json_object
+from bigbird_cli.files.paths import local_path
+from bigbird_cli.files.streams import read_text
 from bigbird_cli.scoring import Reliability, Tally, intervals, reliability
+from bigbird_cli.section import complaint
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.outcomes import Confusion, NameScores, Outcomes
 
-MOST_MISTAKES = 5
+MOST_MISTAKES = 10
+
+_BEFORE, _AROUND = 100, 300
+"""Characters that are shown before a place of a document, and in all."""
 
 
 class Part(TypedDict):
@@ -33,6 +44,8 @@ class Mistake(TypedDict):
     score: float
     gold: str
     predicted: str
+    text: str
+    """What of the document stands around it."""
 
 
 class Evaluation(TypedDict):
@@ -84,6 +97,7 @@ def evaluate(
     return evaluation_of(
         tried.outcomes,
         tried.scores(),
+        texts=list(map(text_of, tried.examples)),
         model=str(model),
         data=str(data),
         task=tried.reader.task.type,
@@ -91,10 +105,31 @@ def evaluate(
     )
 
 
+def read_evaluation(path: str | Path) -> Evaluation:
+    """Read an evaluation that was written as JSON.
+
+    Raises:
+        DataError: the file holds none.
+    """
+    file = local_path(path)
+    value = json_object(read_text(file), str(file), example='{"model": ..., "scores": ...}, as evaluate gives it')
+    try:
+        return TypeAdapter(Evaluation).validate_python(value)
+    except ValidationError as error:
+        raise DataError(complaint(error), where=str(file), fix="write it with bigbird evaluate --json") from None
+
+
 def evaluation_of(
-    outcomes: Outcomes[Any], scores: dict[str, float], *, model: str, data: str, task: str, metric: str
+    outcomes: Outcomes[Any],
+    scores: dict[str, float],
+    *,
+    texts: Sequence[str],
+    model: str,
+    data: str,
+    task: str,
+    metric: str,
 ) -> Evaluation:
-    """Count everything that outcomes tell."""
+    """Count everything that outcomes of examples tell, whose texts are given."""
     records = outcomes.records
     documents = [record["document"] for record in records]
     tokens = dict(zip(documents, (record["tokens"] for record in records), strict=True))
@@ -117,7 +152,7 @@ def evaluation_of(
             for what, (probabilities, happened) in outcomes.confidences().items()
             if len(probabilities)
         },
-        "mistakes": _mistakes(outcomes),
+        "mistakes": _mistakes(outcomes, texts),
     }
     if (confusion := outcomes.confusion()) is not None:
         evaluation["confusion"] = confusion
@@ -142,15 +177,27 @@ def _part(name: str, tally: Tally, metric: str, n: int) -> Part:
     }
 
 
-def _mistakes(outcomes: Outcomes[Any]) -> list[Mistake]:
+def _mistakes(outcomes: Outcomes[Any], texts: Sequence[str]) -> list[Mistake]:
     """The wrong ones of the highest scores."""
-    wrong = [record for record in outcomes.records if not record["right"] and "score" in record]
+    wrong = [
+        (record, text)
+        for record, text in zip(outcomes.records, texts, strict=True)
+        if not record["right"] and "score" in record
+    ]
     return [
         {
             "id": record["id"],
             "score": record["score"],
             "gold": outcomes.gold(record),
             "predicted": outcomes.predicted(record),
+            "text": _around(text, outcomes.place(record)),
         }
-        for record in sorted(wrong, key=lambda record: -record["score"])[:MOST_MISTAKES]
+        for record, text in sorted(wrong, key=lambda pair: -pair[0]["score"])[:MOST_MISTAKES]
     ]
+
+
+def _around(text: str, place: int) -> str:
+    """What stands around a place, on one line."""
+    start = max(0, place - _BEFORE)
+    excerpt = " ".join(text[start : start + _AROUND].split())
+    return f"{'… ' if start else ''}{excerpt}{' …' if start + _AROUND < len(text) else ''}"

@@ -153,6 +153,11 @@ def read_gold(reader: Reader[Any], data: str | Path, options: GoldOptions) -> tu
     return reader, examples
 
 
+def text_of(example: Any) -> str:
+    """The text of an example's document."""
+    return str(example.context if hasattr(example, "context") else example.text)
+
+
 def predicted(reader: Reader[T], examples: Sequence[Any]) -> Iterator[tuple[Feature, dict[str, np.ndarray]]]:
     """Predict all windows of examples, telling how far it has come."""
     task: Any = reader.task

@@ -27,6 +27,7 @@ from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.recipes import recipes
+from bigbird_cli.cli.report import report
 from bigbird_cli.cli.runs import runs
 from bigbird_cli.cli.select import select
 from bigbird_cli.cli.tokenize import tokenize
@@ -57,6 +58,7 @@ for command in (
     compare,
     calibrate,
     runs,
+    report,
     convert,
     cache,
 ):

@@ -1,6 +1,7 @@
 """Evaluations drawn for reading: scores with their intervals, tables, bars, and a confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.comparing import ComparedModels
     from bigbird_cli.api.evaluating import Evaluation, Part
     from bigbird_cli.api.needles import FoundNeedle
-    from bigbird_cli.api.runs import RunRecord
+    from bigbird_cli.api.runs import RunCurves, RunRecord
     from bigbird_cli.scoring import Reliability
     from bigbird_cli.tasks.outcomes import Confusion, NameScores
 
@@ -47,6 +48,9 @@ COUNTS = frozenset({"total", "predicted", "unalignable", "seam_errors"})
 """Scores that count something."""
 
 MOST_MISSED = 10
+
+PLOT, BLOCKS = 40, "▁▂▃▄▅▆▇█"
+"""Characters of a small plot at most, and their heights."""
 
 
 class Scores:
@@ -188,6 +192,36 @@ def show_calibration(calibrated: "Calibrated") -> None:
     written = f"written to {calibrated['out']}/task.json" if calibrated["out"] else "nothing was written"
     draw.out.print()
     draw.out.print(Text(visible(written), style="dim"))
+
+
+def show_run(run: "RunCurves") -> None:
+    """Draw how a run went: a small plot for each thing that was measured, and its best scores."""
+    draw = Scores()
+    show_runs([run])
+    rows = [
+        (
+            name.replace("_", " "),
+            _plot([point["value"] for point in points]),
+            f"{points[0]['value']:.4g}",
+            f"{points[-1]['value']:.4g}",
+        )
+        for name, points in run["curves"].items()
+        if points
+    ]
+    draw.out.print()
+    draw.table(("<", "<", "first", "last"), rows)
+
+
+def _plot(values: Sequence[float]) -> str:
+    """Values as blocks of eight heights, each the mean of its share of them."""
+    parts = [sum(part) / len(part) for part in _shares(values, min(PLOT, len(values)))]
+    low, high = min(parts), max(parts)
+    return "".join(BLOCKS[3 if high == low else round(7 * (value - low) / (high - low))] for value in parts)
+
+
+def _shares(values: Sequence[float], n: int) -> Iterator[Sequence[float]]:
+    ends = [len(values) * i // n for i in range(n + 1)]
+    return (values[start:end] for start, end in pairwise(ends))
 
 
 def show_runs(runs: "Sequence[RunRecord]") -> None:

@@ -115,6 +115,11 @@ class Outcomes(ABC, Generic[O]):
     def predicted(self, record: O) -> str:
         """What was found, in a few words."""
 
+    def place(self, record: O) -> int:
+        """The character of the document at which to look."""
+        del record
+        return 0
+
     @abstractmethod
     def quality(self) -> np.ndarray:
         """How good each example's prediction is (N,), larger better: by this, two models differ on an example."""

@@ -90,6 +90,11 @@ def workshop(
     (tmp_path / "novels" / "a.txt").write_text(ARTICLE * 4)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "ner").symlink_to(tiny_ner_model)
+    (tmp_path / "runs" / "lamp").mkdir()
+    (tmp_path / "runs" / "lamp" / "metrics.jsonl").write_text(
+        '{"event": "evaluated", "step": 1, "scores": {"f1": 70.0}, "best": true, "metric": "f1"}\n'
+    )
+    (tmp_path / "scores.json").write_text(json.dumps(bb.evaluate(tiny_qa_model, tmp_path / "data" / "dev.json")))
     (tmp_path / "runs" / "qa").symlink_to(tiny_qa_model)
     for name in ("answers.jsonl", "others.jsonl"):
         bb.evaluate(tiny_qa_model, tmp_path / "data" / "dev.json", predictions=tmp_path / name)

@@ -99,6 +99,10 @@ class QAOutcomes(Outcomes[QAOutcome]):
     def predicted(self, record: QAOutcome) -> str:
         return "no answer" if record["predicted"] is None else record["predicted"]
 
+    def place(self, record: QAOutcome) -> int:
+        """Where the first gold answer begins, or else what was answered."""
+        return record["gold"][0]["start"] if record["gold"] else record["start"] or 0
+
     def quality(self) -> np.ndarray:
         return numbers_of(record["f1"] for record in self.records)
 
