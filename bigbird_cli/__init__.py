@@ -46,6 +46,8 @@ _HOMES = {
     "ner": "bigbird_cli.api",
     "ner_all": "bigbird_cli.api",
     "classify": "bigbird_cli.api",
+    "rank": "bigbird_cli.api",
+    "rank_all": "bigbird_cli.api",
     "select": "bigbird_cli.api",
     "classify_all": "bigbird_cli.api",
     "tokenize": "bigbird_cli.api",

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from bigbird_cli.api._qa import answer as answer
     from bigbird_cli.api._qa import answer_all as answer_all
     from bigbird_cli.api._qa import questions_on as questions_on
+    from bigbird_cli.api._rank import N_DOCUMENTS as N_DOCUMENTS
+    from bigbird_cli.api._rank import RankedResult as RankedResult
+    from bigbird_cli.api._rank import rank as rank
+    from bigbird_cli.api._rank import rank_all as rank_all
     from bigbird_cli.api._select import SelectRecord as SelectRecord
     from bigbird_cli.api._select import SelectResult as SelectResult
     from bigbird_cli.api._select import select as select
@@ -89,6 +93,8 @@ _HOMES = {
     "QAItem": "bigbird_cli.api._former",
     "QARecord": "bigbird_cli.api._qa",
     "QAResult": "bigbird_cli.api._qa",
+    "N_DOCUMENTS": "bigbird_cli.api._rank",
+    "RankedResult": "bigbird_cli.api._rank",
     "ReadingOptions": "bigbird_cli.api.reader",
     "Receipt": "bigbird_cli.api.requests",
     "Request": "bigbird_cli.api.requests",
@@ -125,6 +131,8 @@ _HOMES = {
     "pretrain": "bigbird_cli.api.training",
     "questions_on": "bigbird_cli.api._qa",
     "read_evaluation": "bigbird_cli.api.evaluating",
+    "rank": "bigbird_cli.api._rank",
+    "rank_all": "bigbird_cli.api._rank",
     "read_inputs": "bigbird_cli.api.inputs",
     "read_run": "bigbird_cli.api.runs",
     "select": "bigbird_cli.api._select",

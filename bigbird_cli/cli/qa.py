@@ -3,9 +3,9 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,11 @@ from bigbird_cli.cli import options, reading
 from bigbird_cli.cli.shared import Shared, reads_documents
 from bigbird_cli.errors import DataError, UsageError
 
+if TYPE_CHECKING:
+    from bigbird_cli.api import QAResult
+
 _EXAMPLE = '{"context": ..., "question": ..., "id": ...}'
+_ONE = 'ask one: --question "..."'
 _FIX = "name a text file, or - for standard input"
 
 
@@ -50,12 +54,25 @@ def qa(
         ),
     ] = None,
     model: options.Model = "qa-mini",
-    top_k: Annotated[
-        int,
+    rank: Annotated[
+        bool,
         typer.Option(
-            "--top-k", "-k", help="Answers to give, best first.", **options.number(bounds.TOGETHER), **options.OUTPUT
+            "--rank",
+            help="Rank the documents by how well they answer one question: all by a first stage, the best of them by"
+            " reading.",
+            **options.OUTPUT,
         ),
-    ] = 1,
+    ] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k",
+            "-k",
+            help="Answers to give, best first; with --rank documents.  [default: 1; with --rank 5]",
+            **options.number(bounds.TOGETHER),
+            **options.OUTPUT,
+        ),
+    ] = None,
     max_answer_tokens: Annotated[
         int | None,
         typer.Option(
@@ -113,20 +130,22 @@ def qa(
       bigbird qa contracts/ --questions questions.txt --out answers.csv --resume
       bigbird qa contracts/ --questions questions.txt --format table
       bigbird qa contracts/ --questions questions.txt --html answers.html
+      bigbird qa contracts/ --question "Who signed the lease?" --rank --top-k 3
       bigbird qa book.txt --question "Who built the lighthouse?" --skim 8
       cat article.txt | bigbird qa --question "When was it built?" --top-k 3
       bigbird qa --json < rows.jsonl
     """
     paths = [*(files or []), *(context or [])]
-    with_prompt = False
     reading.reject_two_stdins([*paths, *([questions] if questions else [])])
     asked = _questions(question or [], questions)
-    skipped = reading.SkippedFiles()
+    skipped, with_prompt = reading.SkippedFiles(), False
     if not paths and questions == "-":
         raise UsageError("standard input holds the questions, and no text is named", where="--questions", fix=_FIX)
+    if rank:
+        _check_rank(asked, shared)
     if not paths:
         reading.reject_terminal(_FIX)
-    elif not asked:
+    elif not asked and not rank:
         with_prompt = _opens_prompt(paths, shared)
         if not with_prompt:
             _check_questions(paths)
@@ -137,32 +156,37 @@ def qa(
     from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.prompt import run_prompt
-    from bigbird_cli.cli.results import Answers
+    from bigbird_cli.cli.results import Answers, RankedDocuments
     from bigbird_cli.report import sheets
 
-    answer_all = partial(
-        api.answer_all,
-        model=model,
-        max_answer_tokens=max_answer_tokens,
-        no_answer_threshold=no_answer_threshold,
-        skim_by=skim_by,
-    )
+    given: dict[str, Any] = {
+        "model": model,
+        "max_answer_tokens": max_answer_tokens,
+        "no_answer_threshold": no_answer_threshold,
+        "skim": skim,
+        "skim_by": skim_by,
+    }
+    most = top_k or 1
     if with_prompt:
-        run_prompt(paths[0], answer_all, shared=shared, skim=skim, top_k=top_k)
+        run_prompt(paths[0], partial(api.answer_all, **given), shared=shared, skim=skim, top_k=most)
         return
     texts = [text for text, _ in asked]
     output, progress = Output(shared, paths, questions=texts), ReadingProgress(quiet=shared.quiet)
     inputs = reading.document_inputs(paths, shared, output=output, skipped=skipped, example=_EXAMPLE, as_text=as_text)
-    results = answer_all(
-        output.rest(api.questions_on(inputs, texts, column=shared.column)),
-        asked=dict(asked),
-        top_k=max(2, top_k) if output.format == "text" else top_k,  # a reader is shown how close the runner-up is
-        skim=skim,
-        **shared.reading(progress if skim else SkimHint(progress, n_questions=max(1, len(asked)))),
-    )
-    is_wide = texts and top_k == 1
+    requests = output.rest(api.questions_on(inputs, texts, column=shared.column))
+    results: Iterator[QAResult]
+    draw: Callable[..., Answers]
+    if rank:
+        given |= shared.reading(progress)
+        results = api.rank_all(requests, texts[0], top_k=top_k or api.N_DOCUMENTS, **given)
+        draw, is_wide = RankedDocuments, False
+    else:
+        given |= shared.reading(progress if skim else SkimHint(progress, n_questions=max(1, len(asked))))
+        at_least = max(2, most) if output.format == "text" else most  # a reader is shown how close the runner-up is
+        results = api.answer_all(requests, asked=dict(asked), top_k=at_least, **given)
+        draw, is_wide = partial(Answers, most=most), bool(texts) and most == 1
     sheet = sheets.Answers(tuple(texts), shared.details) if is_wide else sheets.AnswerList(shared.details)
-    writers = output.writers(partial(Answers, most=top_k), sheet)
+    writers = output.writers(draw, sheet)
     reading.show_results(results, writers, named=paths, skipped=skipped, progress=progress, output=output)
 
 
@@ -189,11 +213,20 @@ def _text_of(file: str) -> str:
         return read_stream(stream, reading.STDIN)
 
 
+def _check_rank(asked: Sequence[tuple[str, str]], shared: Shared) -> None:
+    """Refuse what cannot be done where documents are compared with each other."""
+    if len(asked) != 1:
+        raise UsageError(f"documents are ranked for one question, not {len(asked)}", where="--rank", fix=_ONE)
+    if shared.resume or shared.shard:
+        where = "--resume" if shared.resume else "--shard"
+        raise UsageError("documents are ranked all together", where=where, fix="leave it out")
+
+
 def _opens_prompt(paths: Sequence[str], shared: Shared) -> bool:
-    """Whether questions about a file are to be asked at a terminal."""
+    """Whether questions about a file are to be asked, and answered, at a terminal."""
     from bigbird_cli.api.inputs import is_table
 
-    goes_elsewhere = shared.as_json or shared.html or shared.format or shared.out
+    goes_elsewhere = shared.as_json or shared.html or shared.format or shared.out or shared.extract_text
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not goes_elsewhere
     return at_terminal and len(paths) == 1 and os.path.isfile(paths[0]) and not is_table(paths[0])  # noqa: PTH113
 

@@ -7,7 +7,7 @@ import zlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rich.padding import Padding
 from rich.text import Text
@@ -19,7 +19,16 @@ from bigbird_cli.report.writer import Writer
 from bigbird_cli.text.sentences import sentence_around
 
 if TYPE_CHECKING:
-    from bigbird_cli.api import ClassifyResult, NERResult, QAResult, Receipt, Result, SelectResult, ZeroShotResult
+    from bigbird_cli.api import (
+        ClassifyResult,
+        NERResult,
+        QAResult,
+        RankedResult,
+        Receipt,
+        Result,
+        SelectResult,
+        ZeroShotResult,
+    )
     from bigbird_cli.api._classify import ClassifyRecord
     from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
     from bigbird_cli.api._select import SentenceRecord
@@ -109,7 +118,7 @@ class Answers(Drawing["QAResult"]):
         """Write one result: question, answer in its sentence, score, location, and what of the document was read."""
         prediction, request = result.prediction, result.request
         if self._with_question:
-            self._heading(request.second or "")
+            self._heading(self._title(result))
         if prediction.answer is None:
             self._print(Text("no answer", style="yellow"))
             no_answer = f"no answer {prediction.no_answer_score:.2f}"
@@ -117,6 +126,9 @@ class Answers(Drawing["QAResult"]):
         for rank in range(len(self.shown(result))):
             self.show_answer(result, rank)
         self._print_receipt(result.receipt)
+
+    def _title(self, result: "QAResult") -> str:
+        return result.request.second or ""
 
     def show_answer(self, result: "QAResult", rank: int) -> None:
         """Write one of a result's answers, from 0 for the best: in its sentence, with its score and location."""
@@ -152,6 +164,15 @@ class Answers(Drawing["QAResult"]):
         line.append(_flat(text[end : excerpt.stop]))
         line.append(" …" if excerpt.cut_after else "")
         return line
+
+
+class RankedDocuments(Answers):
+    """Draws the results of `bigbird qa --rank`: a document each, with its place and its answer."""
+
+    def _title(self, result: "QAResult") -> str:
+        ranked = cast("RankedResult", result)
+        of = f"{ranked.rank} of {ranked.n_documents:,} documents ({ranked.n_read:,} read)"
+        return f"{of} · {result.request.name}"
 
 
 COLOURS = ("cyan", "green", "magenta", "blue", "bright_red", "bright_cyan", "bright_green", "bright_magenta")

@@ -32,8 +32,6 @@ class Terminal:
             stderr=theirs,
             cwd=folder,
             env=process_environment({"NO_COLOR": "1", "TERM": "dumb"}),
-            start_new_session=True,
-            preexec_fn=lambda: _take_terminal(theirs),
         )
         os.close(theirs)
 
@@ -59,13 +57,6 @@ class Terminal:
         return self.until("\n? ")
 
 
-def _take_terminal(fd: int) -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)
-
-
 @pytest.fixture
 def terminal(tmp_path: Path, tiny_qa_model: Path) -> Iterator[Terminal]:
     text = "The keeper of the tower lit the lamp. " * 60 + "Cora signed the lease in 1887. "
@@ -89,7 +80,9 @@ def test_questions_are_answered_until_the_user_ends(terminal: Terminal) -> None:
     assert "skimmed" in terminal.ask("who signed the lease?")
     assert "no :why" in terminal.ask(":why")
     assert "Ctrl-D" in terminal.ask(":help")
-    terminal.type("who half a quest\x03")
+    terminal.type("who half a quest")
+    terminal.until("quest")
+    terminal.process.send_signal(signal.SIGINT)
     terminal.until("stopped: :q ends\n? ")
     terminal.type("\x04")
     assert terminal.process.wait(timeout=60) == 0

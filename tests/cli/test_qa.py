@@ -316,3 +316,36 @@ def test_a_signal_ends_it_while_the_writer_still_waits(tiny_qa_model: Path, repo
         assert process.wait(timeout=60) == 143
         assert process.stderr is not None
         assert process.stderr.read().endswith("✗ stopped\n")
+
+
+def test_skimming_reads_some_windows_and_says_so(invoke: Any, tiny_qa_model: Path, article: Path) -> None:
+    common = ("qa", article, *QUESTION, "-m", tiny_qa_model, "--skim", "1")
+    (record,) = records(invoke(*common, "--json").stdout)
+    assert record["receipt"]["skimmed"] is True
+    assert record["receipt"]["read"] < record["receipt"]["tokens"]
+    assert "in 1 window · skimmed ·" in " ".join(invoke(*common).stdout.split())
+    refused = invoke(*common, "--on-long", "truncate")
+    assert refused.exit_code == 2
+    assert "--on-long  windows are chosen among all of a document" in refused.stderr
+
+
+def test_documents_are_ranked_for_one_question(invoke: Any, tiny_qa_model: Path, tmp_path: Path) -> None:
+    for name, text in {"a": "Ada kept the lamp.", "b": "Bel lit the lamp in 1820.", "c": ""}.items():
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder" / f"{name}.txt").write_text(text)
+    common = ("qa", "folder", *QUESTION, "-m", tiny_qa_model, "--rank")
+    result = invoke(*common, "--json", "--top-k", "1")
+    failed, best = records(result.stdout)
+    assert result.exit_code == 1
+    assert failed["error"]["where"] == "folder/c.txt"
+    assert (best["rank"], best["documents"], best["documents_read"]) == (1, 2, 2)
+    shown = invoke(*common).stdout
+    assert "1 of 2 documents (2 read) · folder/" in shown
+    assert "2 of 2 documents (2 read) · folder/" in shown
+
+
+def test_ranking_wants_one_question(invoke: Any, tiny_qa_model: Path, article: Path) -> None:
+    for questions in ((), (*QUESTION, "-q", "when?")):
+        result = invoke("qa", article, *questions, "-m", tiny_qa_model, "--rank")
+        assert result.exit_code == 2
+        assert f"documents are ranked for one question, not {len(questions) // 2}" in result.stderr
