@@ -1,0 +1,1 @@
+"""Pages about training runs and evaluations: one file each, with everything in it."""

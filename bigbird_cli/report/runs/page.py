@@ -1,0 +1,72 @@
+"""A page about a run or an evaluation, of its template and style sheet."""
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bigbird_cli import __version__
+from bigbird_cli.api.evaluating import Evaluation
+from bigbird_cli.api.runs import RunCurves
+from bigbird_cli.report.runs.drawing import HEIGHT, WIDTH, curve, number
+
+MOST_NAMES = 200
+"""Labels of a table at most."""
+
+WIDEST_MATRIX = 40
+"""Labels of a confusion matrix that is drawn at most."""
+
+
+def run_html(run: RunCurves) -> str:
+    """A page about a training run: its curves, scores and recipe."""
+    curves = [curve(name, points) for name, points in run["curves"].items() if points]
+    return _render("run.html", title=run["run"], run=run, curves=curves, width=WIDTH, height=HEIGHT)
+
+
+def evaluation_html(evaluation: Evaluation) -> str:
+    """A page about an evaluation: its scores with their intervals, parts, labels, calibration and surest mistakes."""
+    confusion = evaluation.get("confusion")
+    matrix = confusion if confusion is not None and len(confusion["labels"]) <= WIDEST_MATRIX else None
+    names = {
+        how: sorted(rows, key=lambda row: -row["total"])[:MOST_NAMES] for how, rows in evaluation["by_name"].items()
+    }
+    return _render(
+        "evaluation.html",
+        title=f"{evaluation['model']} on {evaluation['data']}",
+        evaluation=evaluation,
+        names=names,
+        matrix=matrix,
+    )
+
+
+def _render(template: str, **values: Any) -> str:
+    style = _asset("report.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        _templates()
+        .get_template(template)
+        .render(style=Markup(style), style_hash=f"sha256-{digest}", version=__version__, **values)
+    )
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__name__.rpartition(".")[0]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thousands"] = "{:,}".format
+    environment.filters["number"] = number
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
