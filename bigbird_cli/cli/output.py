@@ -107,6 +107,11 @@ class Output:
             if each is not None:
                 each.close()
 
+    @property
+    def page(self) -> Path | None:
+        """The page that is to be written, if one is."""
+        return self._shared.html
+
     def inputs(self, on_skipped: "OnSkipped") -> "NumberedInputs":
         """The documents of files and folders that this run is to read."""
         from bigbird_cli.api.parts import NumberedInputs
@@ -235,7 +240,12 @@ def _check(shared: "Shared", format: OutputFormat, *, is_stdin: bool, is_folder:
         (shared.details and not is_table, "details", "only a table leaves details out", "add --format csv"),
         (shared.out is not None and format == "table", "format", "this table is for a terminal", "write --format csv"),
         (shared.resume and shared.out is None, "resume", "no file is named to go on with", "add --out FILE"),
-        (shared.overwrite and shared.out is None, "overwrite", "no file is named to write", "add --out FILE"),
+        (
+            shared.overwrite and shared.out is None and shared.html is None,
+            "overwrite",
+            "no file is named to write",
+            "add --out FILE or --html FILE",
+        ),
         (
             shared.resume and shared.overwrite,
             "resume",

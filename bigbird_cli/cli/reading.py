@@ -86,6 +86,8 @@ def show_results(
         if not is_empty or (output and output.may_be_empty):
             for writer in writers:
                 writer.finish()
+            if output and output.page:
+                say(f"{output.page} is written: open it in a browser", quiet=progress.quiet)
     except BaseException:
         if output and output.kept:
             say(f"{output.kept} has what is done; the same command with --resume goes on", quiet=progress.quiet)

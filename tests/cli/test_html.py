@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from typer.testing import Result
 
 from tests.cli.conftest import Invoke
 
@@ -48,9 +49,19 @@ def test_lines_of_json_stand_beside_a_page(invoke: Invoke, article: Path, tiny_n
     assert len(page.css("#index tbody tr")) == len(page.css("#index .failed dd")) == 1
 
 
-def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(
-    invoke: Invoke, article: Path, tiny_names_model: Path, tmp_path: Path
-) -> None:
-    done = invoke("ner", article, "--model", tiny_names_model, "--html", tmp_path)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert "it is there already" in done.stderr
+def test_where_the_page_is_stands_on_stderr(invoke: Invoke, article: Path, tiny_names_model: Path) -> None:
+    assert "page.html is written: open it in a browser" in _page_of(invoke, article, tiny_names_model).stderr
+    assert "page.html" not in _page_of(invoke, article, tiny_names_model, "--overwrite", "--quiet").stderr
+
+
+def test_a_page_is_not_written_over_unasked(invoke: Invoke, article: Path, tiny_names_model: Path) -> None:
+    _page_of(invoke, article, tiny_names_model)
+    again = _page_of(invoke, article, tiny_names_model)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "it is there already" in again.stderr
+    assert "name another file, or give --overwrite" in again.stderr
+    assert _page_of(invoke, article, tiny_names_model, "--overwrite").exit_code == 0
+
+
+def _page_of(invoke: Invoke, article: Path, model: Path, *options: str) -> Result:
+    return invoke("ner", article, "--model", model, "--html", "page.html", *options)
