@@ -12,7 +12,7 @@ from bigbird_cli.text.formats.paged import Section
 LONGEST_BLOCK = 20_000
 """Characters of a block at most: a browser lays a block out at once."""
 
-_CHUNK = 6_000
+_CHUNK = 3_000
 """Characters from which a chunk is full: a browser lays out the chunks that are in sight."""
 
 _WRAPPED = range(45, 101)
