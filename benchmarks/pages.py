@@ -3,7 +3,7 @@
     python benchmarks/pages.py BOOK                     bigbird ner BOOK --html PAGE, from Enter to its end
     python benchmarks/pages.py BOOK --spacy PYTHON      beside spaCy's pipeline with displacy, by another Python
     python benchmarks/pages.py BOOK --browser           and how Chromium opens and scrolls each page
-    python benchmarks/pages.py BOOK --threads 1
+    python benchmarks/pages.py BOOK --threads 1 --quantize int8        options of bigbird ner follow
 
 A program's times are of a process of its own, imports and all; its memory is the most that it held. spaCy's pipeline is
 a model's own, with what names do not need switched off, and its page is displacy's. In the browser, a page is scrolled
@@ -99,13 +99,13 @@ def main() -> None:
     parser.add_argument("--model", default="en_core_web_sm", help="spaCy's")
     parser.add_argument("--browser", action="store_true", help="open the pages in Chromium too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    given = parser.parse_args()
+    given, options = parser.parse_known_args()
     words = len(given.book.read_text(encoding="utf-8").split())
     print(f"{given.book.name}: {words:,} words, {given.threads} threads")
     with tempfile.TemporaryDirectory() as folder:
         pages = {"bigbird": Path(folder, "bigbird.html")}
         command = [sys.executable, "-m", "bigbird_cli", "ner", str(given.book), "--html", str(pages["bigbird"])]
-        command += ["--quiet", "--threads", str(given.threads)]
+        command += ["--quiet", "--threads", str(given.threads), *options]
         report("bigbird", words, measured(command, given.threads), pages["bigbird"])
         if given.spacy:
             pages["spacy"] = Path(folder, "spacy.html")

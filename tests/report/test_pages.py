@@ -176,6 +176,11 @@ def test_several_questions_on_a_document_show_it_once_and_one_that_failed_says_w
     assert [mark.attributes["data-k"] for mark in page.css("mark")] == ["0", "1", "0", "0"]
 
 
+def test_a_document_that_is_given_twice_is_shown_twice(shown: Shown) -> None:
+    page = shown(ner_result(LAMP, [("PERSON", "Ada", 0.9)]), ner_result(LAMP, []))
+    assert [node.attributes["id"] for node in page.css("article")] == ["d0", "d1"]
+
+
 def test_mentions_of_a_name_are_together_counted_and_coloured_by_type(shown: Shown) -> None:
     entities = [("PERSON", "Ada", 0.9), ("PERSON", "Bel", 0.4), ("CARDINAL", "tower", 0.9)]
     page = shown(ner_result(LAMP, entities))
@@ -259,6 +264,13 @@ def test_many_different_questions_share_a_column(shown: Shown) -> None:
     assert texts(page, "#index thead th") == ["Document", "Tokens", "Found"]
     assert texts(page, "#index .pair")[4] == "Question 4? Ada 0.90"
     assert texts(page, "#index tbody th a")[4] == "rows:4"
+
+
+def test_rows_have_their_ids(shown: Shown) -> None:
+    done = ner_result(Document("rows:1", STORY), [])
+    page = shown(replace(done, request=replace(done.request, id="<7>")), failed_result("rows:2"))
+    assert texts(page, "#index tbody th") == ["rows:1 <7>"]
+    assert "id <7> ·" in texts(page, ".title .facts")[0]
 
 
 def test_a_page_of_failures_alone_lists_them(shown: Shown) -> None:

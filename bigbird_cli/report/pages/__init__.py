@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bigbird_cli.api._qa import QAResult
 from bigbird_cli.api.requests import Result
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.whole import replace_file
@@ -39,8 +40,9 @@ class PageWriter(Writer[Result[Any, Any]]):
         self._documents: list[str] = []
 
     def write(self, result: Result[Any, Any]) -> None:
-        """Take a result; those of one document come one after the other."""
-        if self._together and self._together[0].request.document != result.request.document:
+        """Take a result; questions on one document that come one after the other are shown together."""
+        last = self._together[-1] if self._together else None
+        if not (isinstance(result, QAResult) and last and last.request.document == result.request.document):
             self._end_document()
         self._together.append(result)
 

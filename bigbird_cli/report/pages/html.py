@@ -48,6 +48,7 @@ class Row:
 
     Attributes:
         name: where the document came from.
+        id: its owner's name for it; None where there is none, or several requests have one each.
         number: of its text among those of the page; None where every request for it failed.
         receipt: of the first that did not.
         errors: why requests failed.
@@ -55,6 +56,7 @@ class Row:
     """
 
     name: str
+    id: Any = None
     number: int | None = None
     receipt: Receipt | None = None
     errors: tuple[str, ...] = ()
@@ -74,8 +76,9 @@ def document_html(results: Sequence[Result[Any, Any]], *, number: int) -> tuple[
     request = results[0].request
     errors = tuple(str(result.error) for result in results if result.error is not None)
     done = next((result for result in results if result.error is None), None)
+    id_ = request.id if len(results) == 1 else None
     if done is None or not isinstance(request.document, Document):
-        return Row(request.name, errors=errors), None
+        return Row(request.name, id_, errors=errors), None
     view, document = VIEWS[type(done)](results), request.document
     spans = done.prediction.coverage.spans
     read = sorted({span for each in results if each.error is None for span in each.prediction.coverage.spans})
@@ -91,14 +94,15 @@ def document_html(results: Sequence[Result[Any, Any]], *, number: int) -> tuple[
         .render(
             number=number,
             request=request,
-            title=PurePath(request.name).name,
+            id=id_,
+            title="standard input" if request.name == "-" else PurePath(request.name).name,
             document=document,
             receipt=done.receipt,
             view=view,
             chunks=lay_out(document.text, sections=document.sections, marks=marks, points=points),
         )
     )
-    return Row(request.name, number, done.receipt, errors, view.cells), body
+    return Row(request.name, id_, number, done.receipt, errors, view.cells), body
 
 
 def page_html(rows: Sequence[Row], documents: Iterable[str], *, command: str) -> str:
