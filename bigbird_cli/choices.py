@@ -55,3 +55,6 @@ DocumentsAre = Literal["file", "line", "paragraph"]
 
 ScoredTaskName = Literal["qa", "ner", "classify", "multiple_choice", "zero_shot"]
 """The tasks whose predictions are measured against gold."""
+
+Engine = Literal["ray"]
+"""What may read the parts of documents in many processes."""

@@ -49,6 +49,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "yaml": {"recipe"},
     "datasets": {"data"},
     "pyarrow": {"batch", "data"},
+    "ray": {"batch"},
     "rich": {"cli"},
     "typer": {"cli"},
     "jinja2": {"report"},

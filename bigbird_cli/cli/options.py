@@ -162,6 +162,20 @@ Part = Annotated[
         **RUNNING,
     ),
 ]
+Engine = Annotated[
+    choices.Engine | None,
+    typer.Option(
+        "--engine",
+        help="Read in many processes, here or on a cluster, into --out FILE; --resume goes on with what is not done.",
+        **RUNNING,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="ADDRESS", parser=text, help="Of the engine's cluster, such as 10.0.0.1:6379.", **RUNNING
+    ),
+]
 Details = Annotated[
     bool, typer.Option("--details", help="Tables with scores, pages and offsets in columns of their own.", **OUTPUT)
 ]

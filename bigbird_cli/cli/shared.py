@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from bigbird_cli.cli import options
-from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.errors import BigBirdWarning, UsageError
 from bigbird_cli.files.encodings import check_encoding
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _OWN = frozenset(
     {"column", "text_column", "encoding", "extract_text", "as_json", "quiet", "debug", "own"}
-    | {"format", "html", "out", "resume", "overwrite", "shard", "details", "bom"}
+    | {"format", "html", "out", "resume", "overwrite", "shard", "engine", "address", "details", "bom"}
 )
 """Options of what is read and shown; the others are those of all of the api's calls, by the same names."""
 
@@ -46,6 +46,8 @@ class Shared:
     resume: options.GoOn = False
     overwrite: options.Overwrite = False
     shard: options.Part = None
+    engine: options.Engine = None
+    address: options.Address = None
     details: options.Details = False
     bom: options.Bom = False
     offline: options.Offline = False
@@ -67,6 +69,12 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(**values: Any) -> None:
+            if values["engine"] is not None:
+                from bigbird_cli.cli.engine import read_on_engine
+
+                return read_on_engine(run, values)
+            if values["address"] is not None:
+                raise UsageError("no engine is named", where="--address", fix="add --engine ray, or leave it out")
             given = {name: values.pop(name) for name in names}
             if given.get("text_column") is not None:
                 message = "--text-column is called --column; the former name goes with the next release"

@@ -72,7 +72,7 @@ def check(engine: str, folder: Path) -> None:
 
 
 def test_the_first_example_prints_a_record(examples: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    exec(compile(examples["Reading on engines"], "README.md", "exec"), {})
+    exec(compile(examples["In a pipeline"], "README.md", "exec"), {})
     record = json.loads(capsys.readouterr().out)
     assert [entity["text"] for entity in record["entities"]] == ["Ada Lovelace", "Charles Babbage"]
 
