@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bigbird_cli.api.naming import OnChange, OnDraft, open_named
 from bigbird_cli.backend import Compute
 from bigbird_cli.events import Checked
 from bigbird_cli.files.paths import local_path
-from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe, task_of
 from bigbird_cli.training.check import check as check_step
 from bigbird_cli.training.findings import PLACES, Finding, look_through
 from bigbird_cli.training.repair import repair
@@ -48,7 +48,8 @@ def check(
     out: str | Path | None = None,
     on_finding: Callable[[Finding], None] | None = None,
     overrides: Sequence[str] = (),
-    on_change: Callable[[str], None] | None = None,
+    on_change: OnChange | None = None,
+    on_draft: OnDraft | None = None,
     device: str = "auto",
     threads: int | None = None,
     offline: bool = False,
@@ -56,13 +57,15 @@ def check(
     """Check a recipe, every row of its data, and one optimiser step; write nothing but what `fix` asks for.
 
     Args:
-        recipe: a recipe file, or the name of a shipped one.
+        recipe: a recipe file, or the name of a shipped one; a run folder; or data, for which a recipe is written as
+            `init` does.
         fix: a folder for copies of the data, in which what can only be meant in one way is mended.
         data_only: look at recipe and rows alone, without a model.
         out: where the run folder will be, whose disk must have room for the whole run; runs/<recipe name> by default.
         on_finding: is called with all that is found, as it is found.
         overrides: settings to change, each "section.setting=value"; a later one wins.
         on_change: is called with what each of them changes.
+        on_draft: is called with the recipe that is written for data.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
         offline: never ask the network.
@@ -71,7 +74,8 @@ def check(
         RecipeError: the recipe is missing or wrong.
         BigBirdError: a file cannot be read at all; or as of `finetune`.
     """
-    settings = load_any(recipe, overrides, on_change=on_change)
+    named = open_named(recipe, None, overrides, on_change=on_change, on_draft=on_draft, offline=offline)
+    settings = named.recipe
     counts: Counter[str] = Counter()
     told: Counter[tuple[str, str]] = Counter()
     first: list[Finding] = []
@@ -92,7 +96,7 @@ def check(
         repaired, mended = repair(settings, parts, local_path(fix), offline=offline)
     checked = None
     if not data_only and not counts["errors"]:
-        folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
+        folder = named.out if out is None else local_path(out)
         checked = check_step(settings, folder, compute=Compute(device, threads, offline))
     return CheckReport(
         n_examples={name: len(part) for name, part in parts.items()},
@@ -102,11 +106,3 @@ def check(
         repaired=tuple(repaired),
         mended=dict(+mended),
     )
-
-
-def load_any(
-    recipe: str | Path, overrides: Sequence[str] = (), *, on_change: Callable[[str], None] | None = None
-) -> Recipe:
-    """Load a recipe of either kind, as its task says."""
-    is_language = task_of(recipe, overrides) in ("mlm", "causal")
-    return load_recipe(recipe, COMMANDS["pretrain" if is_language else "finetune"], overrides, on_change=on_change)

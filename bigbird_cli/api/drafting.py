@@ -81,11 +81,13 @@ class Draft:
     """A recipe for data.
 
     Attributes:
+        source: the data, as it was named.
         name: for its file and its run folder.
         command: what trains it, finetune or pretrain.
         seen: what it is written for.
     """
 
+    source: str
     name: str
     command: str
     seen: Seen
@@ -119,7 +121,7 @@ def init(data: str | Path, *, task: str | None = None, offline: bool = False) ->
     sources = sources_of(str(data))
     looked = look(sources.train, task=task, offline=offline)
     command = "pretrain" if looked.task["type"] in ("mlm", "causal") else "finetune"
-    return Draft(_name(str(data)), command, _read(sources, looked, command, offline=offline))
+    return Draft(str(data), _name(str(data)), command, _read(sources, looked, command, offline=offline))
 
 
 def _name(data: str) -> str:

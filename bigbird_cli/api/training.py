@@ -1,14 +1,13 @@
 """`bigbird pretrain` and `bigbird finetune` as plain Python calls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from bigbird_cli.api.options import choice
+from bigbird_cli.api.naming import OnChange, OnDraft, open_named
 from bigbird_cli.backend import Compute
 from bigbird_cli.events import Event
 from bigbird_cli.files.paths import local_path
-from bigbird_cli.recipe import COMMANDS, load_recipe
 from bigbird_cli.training.train import train
 
 
@@ -24,7 +23,8 @@ class TrainingOptions(ComputeOptions, total=False):
     """How a recipe is trained; see `finetune`."""
 
     overrides: Sequence[str]
-    on_change: Callable[[str], None] | None
+    on_change: OnChange | None
+    on_draft: OnDraft | None
     out: str | Path | None
     resume: str | None
 
@@ -35,10 +35,12 @@ def finetune(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator
     The run goes on as its events are asked for: `for event in finetune("recipes/squad.yaml"): ...`
 
     Args:
-        recipe: a recipe file, or the name of a shipped one.
-        out: the run folder; runs/<recipe name> by default.
+        recipe: a recipe file, or the name of a shipped one; data (a file, a folder, hub:NAME), for which a recipe is
+            written as `init` does; or a run folder, which is gone on with.
+        out: the run folder; runs/<name of recipe or data> by default.
         overrides: settings to change, each "section.setting=value"; a later one wins.
         on_change: is called with what each of them changes, such as "optim.lr 0.0001 → 3e-05".
+        on_draft: is called with the recipe that is written for data.
         resume: "auto" to go on from the run's newest checkpoint, or the path of one.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
@@ -63,11 +65,13 @@ def _train(
     *,
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
-    on_change: Callable[[str], None] | None = None,
+    on_change: OnChange | None = None,
+    on_draft: OnDraft | None = None,
     resume: str | None = None,
     **compute: Unpack[ComputeOptions],
 ) -> Iterator[Event]:
-    choice(command, list(COMMANDS), "command")
-    settings = load_recipe(recipe, COMMANDS[command], overrides, on_change=on_change)
-    folder = Path("runs", Path(recipe).stem) if out is None else local_path(out)
-    return train(settings, folder, resume=resume, compute=Compute(**compute))
+    offline = compute.get("offline", False)
+    named = open_named(recipe, command, overrides, on_change=on_change, on_draft=on_draft, offline=offline)
+    if named.is_run and out is None:
+        resume = resume or "auto"
+    return train(named.recipe, named.out if out is None else local_path(out), resume=resume, compute=Compute(**compute))

@@ -9,6 +9,7 @@ from bigbird_cli.cli import options
 
 if TYPE_CHECKING:
     from bigbird_cli.api.checking import CheckReport
+    from bigbird_cli.api.drafting import Draft
     from bigbird_cli.training.findings import Finding
 
 
@@ -47,6 +48,7 @@ def check(
       bigbird check recipes/squad.yaml
       bigbird check recipes/squad.yaml --data-only --json
       bigbird check recipes/squad.yaml --fix mended/
+      bigbird check reviews.csv
     """
     del debug  # the boundary's
     given = {"overrides": overrides or [], "out": out, "device": device, "threads": threads, "offline": offline}
@@ -57,6 +59,7 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
     """Check a recipe and show what was found; typer.Exit(3) if training would stop at it."""
     from bigbird_cli import api
     from bigbird_cli.cli.console import say, write_json
+    from bigbird_cli.cli.init import tell_draft
     from bigbird_cli.cli.run_progress import RunProgress
     from bigbird_cli.errors import DataError
 
@@ -75,7 +78,10 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
     def tell_change(change: str) -> None:
         say(f"--set {change}", quiet=quiet)
 
-    report = api.check(recipe, on_finding=tell if as_json else None, on_change=tell_change, **given)
+    def tell_all(draft: "Draft") -> None:
+        tell_draft(draft, quiet=quiet)
+
+    report = api.check(recipe, on_finding=tell if as_json else None, on_change=tell_change, on_draft=tell_all, **given)
     if not as_json:
         show(report)
     counted = " · ".join(f"{name} {count:,}" for name, count in report.n_examples.items())

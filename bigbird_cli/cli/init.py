@@ -77,6 +77,14 @@ def init(
     say(f"{file} is written; go on with: bigbird check {file}, then: bigbird {draft.command} {file}", quiet=quiet)
 
 
+def tell_draft(draft: "Draft", *, quiet: bool = False) -> None:
+    """Show what was found in data, and the recipe that was written for it."""
+    from bigbird_cli.cli.console import say_all
+
+    settings = [line for line in draft.text.splitlines() if not line.startswith("#")]
+    say_all([*seen(draft), "", *settings, "", f"to change it: bigbird init {draft.source}"], quiet=quiet)
+
+
 def seen(draft: "Draft") -> Iterator[str]:
     """What was found in data, in a few lines."""
     from bigbird_cli.api.drafting import labels_in_a_line, lengths_in_a_line

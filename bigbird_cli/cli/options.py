@@ -215,7 +215,7 @@ RecipeFile = Annotated[
         metavar="RECIPE",
         parser=name,
         autocompletion=completion.recipes,
-        help="A recipe file, or the name of a shipped recipe.",
+        help="A recipe file, or the name of a shipped recipe; data; or a run folder.",
         **INPUT,
     ),
 ]

@@ -45,7 +45,7 @@ def recipes(
     Examples:
       bigbird recipes
       bigbird recipes show quickstart-classify
-      bigbird recipes copy squad
+      bigbird recipes copy few-shot
       bigbird recipes schema
     """
     from bigbird_cli.api import recipes as api

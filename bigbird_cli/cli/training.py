@@ -35,6 +35,7 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         from bigbird_cli.cli import launch
         from bigbird_cli.cli.check import check_recipe
         from bigbird_cli.cli.console import say
+        from bigbird_cli.cli.init import tell_draft
         from bigbird_cli.cli.run_progress import RunProgress
 
         del debug  # the boundary's
@@ -57,7 +58,11 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         if check:
             check_recipe(recipe, quiet=quiet, as_json=as_json, **given)
             return
-        given |= {"resume": resume, "on_change": partial(_tell_change, quiet=quiet)}
+        given |= {
+            "resume": resume,
+            "on_change": partial(_tell_change, quiet=quiet),
+            "on_draft": partial(tell_draft, quiet=quiet),
+        }
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             try:
@@ -83,6 +88,10 @@ pretrain = _command(
       bigbird pretrain recipes/pretrain-small.yaml --check
       bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/
       bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/ --resume auto
+      bigbird pretrain novels/ --set task.window=64
+
+    In place of a recipe, a folder or a file of texts does, for which one is written as `bigbird init` does; or a run
+    folder, which is gone on with.
     """,
 )
 
@@ -95,6 +104,10 @@ finetune = _command(
       bigbird finetune recipes/squad.yaml --check
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
       bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
+      bigbird finetune reviews.csv
+
+    In place of a recipe, labelled data does (a file, a folder, hub:NAME), for which one is written as `bigbird init`
+    does; or a run folder, which is gone on with.
     """,
 )
 

@@ -1,7 +1,6 @@
 """Recipes: files and names in, checked settings out, and back."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ def load_recipe(
     overrides: Sequence[str] = (),
     *,
     on_change: Callable[[str], None] | None = None,
+    text: bytes | None = None,
 ) -> Recipe:
     """Read a recipe, change what the overrides say, and check it whole.
 
@@ -34,23 +34,24 @@ def load_recipe(
         kind: the schema.
         overrides: `section.setting=value`, the value written as in YAML; a later one wins.
         on_change: is called with what each override changes, such as `optim.lr 0.0001 → 3e-05`.
+        text: the recipe's, where there is no file yet that `path` names.
 
     Raises:
         RecipeError: the file is missing or is not YAML, or settings are unknown, missing or out of range. All
             wrong settings are in one error, each with file:line:column or its override.
     """
-    text = _read(path)
+    read = _read(path) if text is None else parse(text, str(path))
     for change in overrides:
-        changed = override(text, change, kind)
+        changed = override(read, change, kind)
         if on_change is not None:
             on_change(changed)
     try:
         # JSON's strict mode: a path may be a string and a tuple a list, but no string is a number and no number a truth
-        recipe = kind.model_validate_json(json.dumps(text.values), strict=True)
+        recipe = kind.model_validate_json(json.dumps(read.values), strict=True)
     except ValidationError as error:
-        raise explain(error, text, kind) from None
-    if text.problems:
-        raise explain(None, text, kind)
+        raise explain(error, read, kind) from None
+    if read.problems:
+        raise explain(None, read, kind)
     return recipe
 
 
@@ -104,10 +105,6 @@ def parse_labels(source: str, name: str) -> dict[str, str]:
     return {str(label): description or "" for label, description in values.items()}
 
 
-DATA = re.compile(r"\.(csv|tsv|jsonl|ndjson|parquet|arrow|conll|txt|xlsx?)(\.(gz|bz2|xz|zip))?$", re.IGNORECASE)
-"""Names of files that no recipe has."""
-
-
 def find_recipe(name: str | Path) -> Path:
     """The file of a recipe: a path that exists, else a shipped recipe's name, such as `squad`.
 
@@ -122,12 +119,6 @@ def find_recipe(name: str | Path) -> Path:
         way = f"to go on with its run, name {path / 'recipe.yaml'} with --out {path} --resume auto"
         raise RecipeError(
             "this is a folder, not a recipe", where=str(name), fix=way if is_run else "name a .yaml file in it"
-        )
-    if path.exists() and DATA.search(path.name):
-        raise RecipeError(
-            "this is data, and a recipe is to be named, which says what to train on it",
-            where=str(name),
-            fix=f"take a shipped recipe (such as classify-imdb) with --set data.train={path}, or write one",
         )
     if path.exists():
         return path

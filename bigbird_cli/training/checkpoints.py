@@ -128,7 +128,8 @@ def _reject_other(path: Path, state: _State, job: Job) -> None:
         raise UsageError(
             f"this run was started otherwise: {'; '.join(changes)}",
             where=str(path),
-            fix="resume with the same recipe and data, or start a new run with --out FOLDER",
+            fix="resume with the same recipe and data, or start a new run from its model: --set model.start="
+            f"{path.parent.parent} --out FOLDER",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bigbird_cli.events import Checked, Event, Saved
+from bigbird_cli.weights import store
 
 RECIPE = """
 model:
@@ -180,10 +181,45 @@ def test_a_new_head_is_told_once_and_its_tensors_under_debug_alone(
     assert "not in the checkpoint and new: " in invoke("finetune", "labels.yaml", "--out", "other", "--debug").stderr
 
 
-@pytest.mark.parametrize("name", ["train.csv", "train.jsonl", "train.tsv.gz", "train.parquet"])
-def test_data_in_place_of_a_recipe_is_known(invoke: Any, name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(b"text,label\n\x08,b\n")
-    result = invoke("finetune", name)
-    assert result.exit_code == 2
-    assert result.stderr.startswith(f"✗ {name}  this is data, and a recipe is to be named")
-    assert f"--set data.train={name}" in result.stderr
+@pytest.fixture
+def reviews(tmp_path: Path, tiny_label_model: Path, tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Labelled rows, and tiny models in place of those that ship."""
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "qa-mini").symlink_to(tiny_qa_model)
+    (shipped / "classify-mini").symlink_to(tiny_label_model)
+    monkeypatch.setattr(store, "SHIPPED", shipped)
+    rows = "".join(f"the lamp of ada {n},{('good', 'bad')[n % 2]}\n" for n in range(20))
+    (tmp_path / "reviews.csv").write_text("text,label\n" + rows)
+    return tmp_path / "reviews.csv"
+
+
+@pytest.mark.usefixtures("reviews")
+def test_data_in_place_of_a_recipe_is_trained_on(invoke: Any, tmp_path: Path) -> None:
+    result = invoke("finetune", "reviews.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "labels   bad 10 · good 10" in result.stderr
+    assert "  classifier: linear" in result.stderr
+    assert (tmp_path / "runs" / "reviews" / "task.json").exists()
+    wrong = invoke("pretrain", "reviews.csv")
+    assert (wrong.exit_code, "bigbird finetune reviews.csv" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("reviews")
+def test_a_recipe_that_is_written_for_data_checks_and_trains_as_it_is(invoke: Any, tmp_path: Path) -> None:
+    assert invoke("init", "reviews.csv").exit_code == 0
+    for command in ("check", "finetune"):
+        result = invoke(command, "reviews.yaml")
+        assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "runs" / "reviews" / "task.json").exists()
+
+
+def test_a_run_is_gone_on_with_by_its_folder(invoke: Any, recipe: Path) -> None:
+    assert invoke("finetune", recipe).exit_code == 0
+    result = invoke("finetune", "runs/trial")
+    assert result.exit_code == 0, result.stderr
+    assert "resumed from runs/trial/checkpoints/step-2" in result.stderr
+    more = invoke("finetune", "runs/trial", "--set", "optim.steps=4")
+    assert more.exit_code == 2
+    assert "--set optim.steps 2 → 4" in more.stderr
+    assert "from its model: --set model.start=runs/trial --out FOLDER" in more.stderr
