@@ -93,7 +93,8 @@ def rank_all(
     """Rank documents by how well they answer a question: all by a first stage, the best of them by reading.
 
     A document's score in the first stage is that of its best window, or sentence. Four times as many documents as are
-    given are read, and are ranked by both. All texts are in memory meanwhile.
+    given are read, eight windows of each unless `skim` says otherwise, and are ranked by the probability that they
+    answer the question. All texts are in memory meanwhile.
 
     Args:
         requests: documents, each of which is asked the question.
@@ -134,8 +135,8 @@ def rank_all(
         results = list(answer_all([found.requests[i] for i in chosen], model=model, **options))
         yield from (result for result in map(_unranked, results) if result.error is not None)
         read = [(result, scores[i]) for result, i in zip(results, chosen, strict=True) if result.error is None]
-        likely = np.array([1 - result.prediction.no_answer_score for result, _ in read])
-        order = np.argsort(-fused([likely, np.array([score for _, score in read])]), kind="stable")
+        nothing = [result.prediction.no_answer_score for result, _ in read]
+        order = np.lexsort(([-score for _, score in read], nothing))  # of equals the better by the first stage
         for place, i in enumerate(order[:top_k].tolist(), start=1):
             result = read[i][0]
             yield RankedResult(result.request, result.outcome, rank=place, n_documents=len(scores), n_read=len(read))
