@@ -1,5 +1,7 @@
 """The two attentions against the definition: the whole matrix of weights, each key counted as often as it is named."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -67,8 +69,8 @@ def test_memory_of_the_gradient_grows_with_the_length_and_no_faster() -> None:
             keys = Keys(k, v, jnp.ones((n_blocks, b), bool))
             return attend_in_document(Settings(4), q, keys, blocks, jnp.int32(n_blocks), None).sum()
 
-        compiled = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(q, q, q).compile()
-        return int(compiled.memory_analysis().temp_size_in_bytes)
+        memory: Any = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(q, q, q).compile().memory_analysis()
+        return int(memory.temp_size_in_bytes)
 
     assert bytes_of(2048) < 4.5 * bytes_of(512)
     assert bytes_of(512) < 8 * 512 * 8 * b * H * 4 / 4  # a fourth of what the gathered keys would take

@@ -121,7 +121,7 @@ class Categories(FlaxBigBirdForQuestionAnsweringModule):
         return (*outputs[:2], self.category(outputs[2]))
 
 
-class WithCategories(bb.FlaxBigBirdForQuestionAnswering):  # type: ignore[misc, name-defined]
+class WithCategories(bb.FlaxBigBirdForQuestionAnswering):  # type: ignore[misc]
     module_class = Categories
 
 

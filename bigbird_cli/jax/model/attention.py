@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -18,10 +17,11 @@ from bigbird_cli.jax.model.documents import Documents
 from bigbird_cli.jax.model.layers import Bricks
 from bigbird_cli.jax.model.plans import PatternSettings, causal_key_blocks, key_blocks
 from bigbird_cli.jax.model.sparse import Keys, Rows, Settings, attend_by_rows, attend_in_document, rows_per_step
+from bigbird_cli.jax.model.structs import static, struct
 from bigbird_cli.jax.model.weights import attention_weights, block_counts, with_ends
 
 
-@flax.struct.dataclass
+@struct
 class Context:
     """What every layer of one call shares, besides the states."""
 
@@ -31,11 +31,11 @@ class Context:
     is_encoder_token_BT: Array | None
     first_position: Array | None
     """How many tokens are cached; None: there is no cache."""
-    cache_tokens: int = flax.struct.field(pytree_node=False)
+    cache_tokens: int = static()
     """Tokens that a cache is to be made for; 0: none."""
-    deterministic: bool = flax.struct.field(pytree_node=False)
+    deterministic: bool = static()
     """No dropout."""
-    wants_weights: bool = flax.struct.field(pytree_node=False)
+    wants_weights: bool = static()
     """Return attention weights too."""
 
 
@@ -67,13 +67,16 @@ class SelfAttention(nn.Module):
         else:
             out_BNSH = self._sparse(qkv, context)
         weights = self._weights(q_BNSH, k_BNSH, context) if context.wants_weights else None
-        return join_heads(by_head(out_BNSH, head_mask_N)), by_head(weights, head_mask_N)
+        return by_head(out_BNSH, weights, head_mask_N)
 
     def _dense(self, qkv: tuple[Array, Array, Array], context: Context, *, n_tokens: int | None = None) -> Array:
         start = jnp.int32(0) if context.first_position is None else context.first_position
         rate, dropout_key = dropout_of(self, self.dropout, context)
+        q_BNSH, k_BNTH, v_BNTH = (x[:, :, :n_tokens] for x in qkv)
         return dense(
-            *(x[:, :, :n_tokens] for x in qkv),
+            q_BNSH,
+            k_BNTH,
+            v_BNTH,
             context.documents.is_token_BS[:, :n_tokens],
             first_position=start if self.pattern.is_causal else None,
             dropout=rate,
@@ -201,7 +204,7 @@ class CrossAttention(nn.Module):
         weights = None
         if context.wants_weights:
             weights = attention_weights(q_BNSH, k_BNTH, is_token_BT, masks_queries=False)
-        return join_heads(by_head(out_BNSH, head_mask_N)), by_head(weights, head_mask_N)
+        return by_head(out_BNSH, weights, head_mask_N)
 
 
 class Attention(nn.Module):
@@ -230,9 +233,15 @@ def join_heads(x_BNSH: Array) -> Array:
     return x_BNSH.swapaxes(1, 2).reshape(B, S, -1)
 
 
-def by_head(x_BNST: Array | None, head_mask_N: Array | None) -> Array | None:
-    """Multiply each head by its factor. What a head returns is linear in its weights, so that one is as good."""
-    return x_BNST if x_BNST is None or head_mask_N is None else x_BNST * head_mask_N[:, None, None]
+def by_head(out_BNSH: Array, weights: Array | None, head_mask_N: Array | None) -> tuple[Array, Array | None]:
+    """Multiply each head by its factor, and join the heads.
+
+    What a head returns is linear in its weights, so that one is as good.
+    """
+    if head_mask_N is not None:
+        out_BNSH = out_BNSH * head_mask_N[:, None, None]
+        weights = None if weights is None else weights * head_mask_N[:, None, None]
+    return join_heads(out_BNSH), weights
 
 
 def dropout_of(module: nn.Module, rate: float, context: Context) -> tuple[float, Array | None]:

@@ -8,12 +8,13 @@ short documents reach, and each document keeps its own.
 Shape letters: B documents, S sequence, of whole blocks.
 """
 
-import flax.struct
 import jax.numpy as jnp
 from jax import Array
 
+from bigbird_cli.jax.model.structs import static, struct
 
-@flax.struct.dataclass
+
+@struct
 class Documents:
     """How attention finds the documents of a batch."""
 
@@ -23,7 +24,7 @@ class Documents:
     """Blocks of each document."""
     is_short_B: Array | None
     """True for a document under dense attention; None where all are of one kind."""
-    is_sparse: bool = flax.struct.field(pytree_node=False)
+    is_sparse: bool = static()
     """Whether any may be under block-sparse attention."""
 
 

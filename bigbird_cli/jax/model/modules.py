@@ -119,11 +119,11 @@ class FlaxBigBirdModule(nn.Module):
         config, (B, n_tokens) = self.config, input_ids.shape
         start = self._advance(n_tokens) if self.has_variable("cache", "cache_index") else None
         fill = -n_tokens % config.block_size if start is None else 0
-        ids_BS, types_BS, positions_BS = (
-            x if x is None else jnp.pad(x, ((0, 0), (0, fill))) for x in (input_ids, token_type_ids, position_ids)
+        types_BS, positions_BS = (
+            x if x is None else jnp.pad(x, ((0, 0), (0, fill))) for x in (token_type_ids, position_ids)
         )
         x_BSD = self.embeddings(
-            ids_BS,
+            jnp.pad(input_ids, ((0, 0), (0, fill))),
             types_BS,
             positions_BS,
             n_tokens=n_tokens,
@@ -370,11 +370,11 @@ class FlaxBigBirdForMultipleChoiceModule(FlaxModuleWithHead):
             raise ValueError(
                 f"input_ids has shape {list(input_ids.shape)}; multiple choice takes (questions, choices, ...)"
             )
-        rows = (
-            x if x is None else x.reshape(-1, x.shape[-1])
-            for x in (input_ids, attention_mask, token_type_ids, position_ids)
+        n_tokens = input_ids.shape[-1]
+        mask, types, positions = (
+            x if x is None else x.reshape(-1, n_tokens) for x in (attention_mask, token_type_ids, position_ids)
         )
-        encoded = self.bert(*rows, head_mask, **options)
+        encoded = self.bert(input_ids.reshape(-1, n_tokens), mask, types, positions, head_mask, **options)
         pooled_BD = self.dropout(encoded.pooler_output, deterministic=options.get("deterministic", True))
         logits_BC = self.classifier(pooled_BD).reshape(-1, input_ids.shape[1])
         if attention_mask is not None:

@@ -12,6 +12,8 @@ from typing import Any, Self
 import flax.struct
 from jax import Array
 
+from bigbird_cli.jax.model.structs import struct
+
 _AXES = "axes of tokens"
 
 
@@ -83,7 +85,7 @@ def _cut(value: Any, axes: tuple[int, ...], n_tokens: int) -> Any:
     return value[tuple(slice(n_tokens) if axis in axes else slice(None) for axis in range(value.ndim))]
 
 
-@flax.struct.dataclass
+@struct
 class FlaxBaseModelOutputWithPooling(FlaxModelOutput):
     """Of the bare encoder or decoder."""
 
@@ -98,7 +100,7 @@ class FlaxBaseModelOutputWithPooling(FlaxModelOutput):
     cross_attentions: tuple[Array, ...] | None = _cross_attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxBigBirdForPreTrainingOutput(FlaxModelOutput):
     """Of the pretraining heads."""
 
@@ -110,7 +112,7 @@ class FlaxBigBirdForPreTrainingOutput(FlaxModelOutput):
     attentions: tuple[Array, ...] | None = _attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxCausalLMOutputWithCrossAttentions(FlaxModelOutput):
     """Of the causal-LM head."""
 
@@ -123,7 +125,7 @@ class FlaxCausalLMOutputWithCrossAttentions(FlaxModelOutput):
     cross_attentions: tuple[Array, ...] | None = _cross_attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxMaskedLMOutput(FlaxModelOutput):
     """Of the masked-LM head."""
 
@@ -133,7 +135,7 @@ class FlaxMaskedLMOutput(FlaxModelOutput):
     attentions: tuple[Array, ...] | None = _attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxSequenceClassifierOutput(FlaxModelOutput):
     """Of the head that labels a document."""
 
@@ -143,7 +145,7 @@ class FlaxSequenceClassifierOutput(FlaxModelOutput):
     attentions: tuple[Array, ...] | None = _attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxMultipleChoiceModelOutput(FlaxModelOutput):
     """Of the multiple-choice head. The states and weights have B * C rows, the choices of a question in a row."""
 
@@ -153,7 +155,7 @@ class FlaxMultipleChoiceModelOutput(FlaxModelOutput):
     attentions: tuple[Array, ...] | None = _attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxTokenClassifierOutput(FlaxModelOutput):
     """Of the head that labels tokens."""
 
@@ -163,7 +165,7 @@ class FlaxTokenClassifierOutput(FlaxModelOutput):
     attentions: tuple[Array, ...] | None = _attentions()
 
 
-@flax.struct.dataclass
+@struct
 class FlaxBigBirdForQuestionAnsweringModelOutput(FlaxModelOutput):
     """Of the question-answering head."""
 

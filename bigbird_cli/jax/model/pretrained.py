@@ -114,16 +114,16 @@ class FlaxBigBirdPreTrainedModel:
     def params(self, params: Mapping[str, Any]) -> None:
         if not self._is_initialized:
             raise ValueError("the model was made with _do_init=False: give parameters to each call")
-        params = unfreeze(params)
-        if missing := sorted(self.required_params - flatten_dict(params).keys()):
+        tree = _tree(params)
+        if missing := sorted(self.required_params - flatten_dict(tree).keys()):
             raise ValueError(f"the parameters lack {'/'.join(missing[0])}, of {len(missing)} that are missing")
-        self._params = params
+        self._params = tree
 
     @property
     def params_shape_tree(self) -> Params:
         """The tree of parameters, with a shape and a type in the place of each."""
         ids = jnp.zeros((1, 1) if self.n_dims == 2 else (1, 1, 1), jnp.int32)
-        options = {}
+        options: dict[str, Any] = {}
         if self.config.add_cross_attention:
             options["encoder_hidden_states"] = jnp.zeros((1, 1, self.config.hidden_size), self.dtype)
         shapes: Params = jax.eval_shape(lambda key: self.module.init(key, ids, **options), self.key)["params"]
@@ -145,7 +145,7 @@ class FlaxBigBirdPreTrainedModel:
             params: a tree that is kept.
         """
         del input_shape
-        given = {} if params is None else flatten_dict(unfreeze(params))
+        given = {} if params is None else flatten_dict(_tree(params))
         lacking = {path: shape for path, shape in flatten_dict(self.params_shape_tree).items() if path not in given}
         new = new_weights(lacking, rng, std=self.config.initializer_range, padding_id=self.config.pad_token_id)
         return unflatten_dict({**new, **given})
@@ -257,7 +257,7 @@ class FlaxBigBirdPreTrainedModel:
             inputs = filled(inputs, block_size=config.block_size, max_positions=most)
         if not self._fills_blocks:
             options["return_dict"] = as_dict
-        variables = {"params": self.params if params is None else unfreeze(params)}
+        variables = {"params": self.params if params is None else _tree(params)}
         output, cache = self._run(variables, inputs, dropout_rng, past_key_values, static=tuple(options.items()))
         if not self._fills_blocks:
             return output
@@ -267,7 +267,7 @@ class FlaxBigBirdPreTrainedModel:
     def _apply(
         self,
         variables: dict[str, Any],
-        inputs: dict[str, Array],
+        inputs: dict[str, Any],
         dropout_rng: Array | None,
         cache: Any,
         *,
@@ -385,14 +385,19 @@ class FlaxBigBirdPreTrainedModel:
             safe_serialization: write model.safetensors with the names of Hugging Face's PyTorch classes, which every
                 class here and in transformers opens; else flax_model.msgpack.
         """
-        flat = flatten_dict(unfreeze(self.params if params is None else params), sep="/")
+        flat = flatten_dict(_tree(self.params if params is None else params), sep="/")
         arrays = {name: np.asarray(x, np.float32) for name, x in flat.items()}
         save_arrays(Path(save_directory), arrays, self.config, as_flax=not safe_serialization)
 
 
+def _tree(params: Mapping[str, Any]) -> Params:
+    """Parameters as plain dictionaries; Flax's frozen ones are accepted."""
+    return unfreeze(dict(params))
+
+
 def _cast(params: Mapping[str, Any], dtype: Any, mask: Any) -> Params:
     """Give the floating-point parameters another type, but those of which a mask says False."""
-    flat, chosen = flatten_dict(unfreeze(params)), {} if mask is None else flatten_dict(unfreeze(mask))
+    flat, chosen = flatten_dict(_tree(params)), {} if mask is None else flatten_dict(_tree(mask))
     return unflatten_dict(
         {
             path: x.astype(dtype) if chosen.get(path, True) and jnp.issubdtype(x.dtype, jnp.floating) else x

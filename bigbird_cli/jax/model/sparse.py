@@ -137,7 +137,8 @@ def _backward(settings: Settings, saved: Any, d_out_RbH: Array) -> tuple[Any, ..
     n_rows, size = len(rows.q_RbH), settings.rows_per_step
     zeros = jnp.zeros_like(keys.k_LbH), jnp.zeros_like(keys.v_LbH)
     (dk, dv), dq_KCbH = lax.scan(step, zeros, (_in_steps(rows, size), _cut(d_out_RbH, size)))
-    return Rows(_joined(dq_KCbH, n_rows), None, None), Keys(dk, dv, None), None
+    none: Any = None  # of numbers of blocks, a mask and randomness
+    return Rows(_joined(dq_KCbH, n_rows), none, none), Keys(dk, dv, none), none
 
 
 attend_by_rows.defvjp(_forward, _backward)
