@@ -86,8 +86,13 @@ class NumberedInputs:
         return ((number, each) for number, each in numbered if not self._is_done(each.name))
 
     def number_of(self, request: Request) -> int:
-        """The number of the input that a request was made of, one after the other; of a table's error its first row."""
-        while not _is_made_of(request, self._given[0][1]):
+        """The number of the input that a request was made of; of a table's error that of its first row.
+
+        Requests are asked about in the order of their inputs. One that comes behind a later one, as where documents are
+        ranked, has the number of that.
+        """
+        at = next((at for at, (_, given) in enumerate(self._given) if _is_made_of(request, given)), 0)
+        for _ in range(at):
             self._given.popleft()
         return self._given[0][0]
 

@@ -150,7 +150,7 @@ Out = Annotated[
         **OUTPUT,
     ),
 ]
-GoOn = Annotated[bool, typer.Option("--resume", help="Go on with what a run that was stopped left of --out.", **OUTPUT)]
+GoOn = Annotated[bool, typer.Option("--resume", help="Go on with --out where a run was stopped.", **OUTPUT)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write --out or --html anew if it is there.", **OUTPUT)]
 Part = Annotated[
     str | None,

@@ -126,16 +126,21 @@ class ReadingProgress:
     def _is_batch(self) -> bool:
         return self.n_expected is not None and self.n_expected > 1
 
+    @property
+    def _of_batch(self) -> str:
+        return f"{self.n_documents:,}/{self.n_expected:,} documents"
+
     def _line(self, event: ReadingEvent, now: float) -> str:
         if isinstance(event, Tokenizing):
             share = event.n_done / event.n_characters if event.n_characters else 1.0
-            return f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+            line = f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+            return f"{self._of_batch} · {line}" if self._is_batch else line
         if isinstance(event, Embedding):
             share = event.n_done / event.n_sentences
             return f"looking through · {share:.0%} of {event.n_sentences:,} sentences · {event.name}"
         parts = [f"{event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
         if self._is_batch:
-            parts.insert(0, f"{self.n_documents:,}/{self.n_expected:,} documents")
+            parts.insert(0, self._of_batch)
         elif event.n_windows_in_all > event.n_windows:
             parts.append(f"{event.n_done_in_all:,}/{event.n_windows_in_all:,} in all")
         begun, first = self._first or (now, event)

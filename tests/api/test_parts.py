@@ -77,6 +77,12 @@ def test_a_request_leads_to_the_number_of_its_input(paths: list[Path]) -> None:
     assert numbers == [1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 6]
 
 
+def test_a_request_out_of_order_has_a_number_all_the_same(paths: list[Path]) -> None:
+    inputs = NumberedInputs(paths)
+    requests = [each for each in questions_on(iter(inputs), ["who?"]) if isinstance(each, Request)]
+    assert [inputs.number_of(requests[n]) for n in (3, 1, 6)] == [3, 3, 6]
+
+
 def test_the_error_of_a_table_leads_to_its_first_row(tmp_path: Path, paths: list[Path]) -> None:
     (tmp_path / "other.csv").write_text("name\nada\nbel\n")
     inputs = NumberedInputs([tmp_path / "other.csv", paths[1]])
