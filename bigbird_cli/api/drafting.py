@@ -44,6 +44,7 @@ STEPS = 300
 """Optimiser steps at least, as far as eight epochs give them."""
 
 _WINDOWS = (128, 256, 384, 512)
+_ANSWERS = (30, 60, 128, 256)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class Seen:
         labels: how often each stands there; of entities by their types, and empty where there are none.
         lengths: int32, tokens of some documents, sorted.
         is_whole: all of it was read.
+        answer_words: the words that 99 of 100 answers have at most; 0 where there are none.
         bad: the errors of rows that cannot be used, by what can be done: "empty" and "answer" may be left out.
     """
 
@@ -69,6 +71,7 @@ class Seen:
     labels: dict[str, int]
     lengths: np.ndarray
     is_whole: bool
+    answer_words: int
     bad: dict[str, int]
 
     def length_at(self, share: float) -> int:
@@ -142,6 +145,7 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
     drawn: list[str] = []
     draw = random.Random(0)
     n_examples = 0
+    answers: Counter[int] = Counter()
     bad: Counter[str] = Counter()
 
     def report(error: DataError) -> None:
@@ -155,6 +159,7 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
         for example in group:
             n_examples += not hasattr(example, "begins") or example.begins
             labels.update(_labels_of(example))
+            answers.update(len(answer.text.split()) for answer in getattr(example, "answers", ()))
             text = example.text[: 1 << 16] if hasattr(example, "begins") else document
         if len(documents) > n_before:
             if len(drawn) < TOKENIZED:
@@ -174,6 +179,7 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
         labels=dict(sorted(labels.items(), key=lambda each: (-each[1], each[0]))),
         lengths=lengths,
         is_whole=n_examples != most,
+        answer_words=int(np.quantile(list(answers.elements()), 0.99, method="higher")) if answers else 0,
         bad=dict(bad),
     )
 
@@ -247,7 +253,9 @@ def _task_settings(seen: Seen, *, is_few: bool) -> dict[str, Setting]:
     if is_few:
         section["classifier"] = Setting("linear", "fitted over embeddings, in seconds: best where examples are few")
     if seen.task["type"] == "qa":
-        section["max_answer_tokens"] = Setting(60)
+        sizes = [size for size in _ANSWERS if size <= window // 2]  # windows share as many tokens
+        longest = next((size for size in sizes if size >= 1.5 * seen.answer_words), sizes[-1])
+        section["max_answer_tokens"] = Setting(longest, f"99 of 100 answers have {seen.answer_words} words at most")
         if n_bad := seen.bad.get("answer"):
             section["on_bad_answer"] = Setting(
                 "skip", f"leaves out {n_bad:,} whose answer is not where it is said to be"

@@ -80,14 +80,16 @@ def _look_up(hub: HubName, source: str, *, offline: bool) -> Repository:
         raise HubDataError(
             f"this data set is on the hub, and nothing may be looked up{why}",
             where=source,
-            fix="fetch its files and name those",
+            fix="fetch its files and name those, as in --set data.train=FILE",
         )
     try:
         return look_up(hub.name, kind="dataset", revision=hub.revision)
     except NotOnHubError as error:
         raise HubDataError(str(error), where=source, fix="check its name") from error
     except HubError as error:
-        raise HubDataError(str(error), where=source, fix="connect to the network, or name files") from error
+        raise HubDataError(
+            str(error), where=source, fix="connect to the network, or name files, as in --set data.train=FILE"
+        ) from error
 
 
 def _rows(found: Any, name: str, problem: str, fix: str) -> Iterator[dict[str, Any]]:

@@ -41,7 +41,7 @@ def test_the_list_tells_name_task_and_title() -> None:
     squad = next(each for each in recipes() if each.name == "squad")
     assert (squad.task, squad.title) == (
         "qa",
-        "Answer questions about short passages: SQuAD v1.1 or v2.0, from its JSON files",
+        "Answer questions about short passages: SQuAD v1.1 or v2.0, from the hub or from its JSON files",
     )
 
 

@@ -127,7 +127,7 @@ def test_what_an_override_changes_is_told() -> None:
     assert told == [
         "optim.lr 0.0001 → 3e-05",
         "run.patience (not set) → 2",
-        'data.train data/squad/train-v1.1.json → ["a", "b"]',
+        'data.train hub:rajpurkar/squad:train → ["a", "b"]',
     ]
 
 
