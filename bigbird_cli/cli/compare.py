@@ -30,7 +30,7 @@ def compare(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             parser=options.name,
             help="Data with gold, as a recipe's data.dev; not needed for two files.",
             **options.INPUT,

@@ -15,7 +15,7 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             parser=options.name,
             help="Data with gold, as a recipe's data.dev: a file, a folder, or hub:NAME.  [not needed for --needles]",
             **options.INPUT,

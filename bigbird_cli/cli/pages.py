@@ -129,7 +129,7 @@ def help_page(command: Any, ctx: Any) -> str:
     """The page of a command: usage, what it does, and its arguments, options or commands under their headings."""
     width = max(20, min(shutil.get_terminal_size().columns, _WIDEST))
     bold = "1" if in_colour(sys.stdout) else ""
-    pieces = [piece.strip("{}") for piece in command.collect_usage_pieces(ctx)]
+    pieces = [re.sub(r"[{}]", "", piece) for piece in command.collect_usage_pieces(ctx)]
     lines = _wrapped(f"Usage: {ctx.command_path} {' '.join(pieces)}", width, hanging=7)
     lines += ["", *_prose(command.help or "", width)]
     for heading, rows in _sections(command, ctx):

@@ -11,7 +11,7 @@ def runs(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             parser=options.name,
             help="Folder that the runs stand in.  [default: runs]",
             **options.INPUT,

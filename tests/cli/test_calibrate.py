@@ -27,3 +27,7 @@ def test_a_shipped_model_needs_a_folder_for_its_copy(invoke: Any, colours: Path)
     result = invoke("calibrate", "classify-mini", colours)
     assert result.exit_code == 2
     assert "--out" in result.stderr
+
+
+def test_the_help_page_writes_an_argument_of_several_without_braces(invoke: Any) -> None:
+    assert invoke("calibrate", "--help").stdout.startswith("Usage: bigbird calibrate [OPTIONS] MODEL DATA...\n")
