@@ -38,7 +38,7 @@ class Part(TypedDict):
 
 
 class Mistake(TypedDict):
-    """An example that the model got wrong, though it was sure."""
+    """What the model got wrong, though it was sure."""
 
     id: str
     score: float
@@ -179,20 +179,15 @@ def _part(name: str, tally: Tally, metric: str, n: int) -> Part:
 
 def _mistakes(outcomes: Outcomes[Any], texts: Sequence[str]) -> list[Mistake]:
     """The wrong ones of the highest scores."""
-    wrong = [
-        (record, text)
-        for record, text in zip(outcomes.records, texts, strict=True)
-        if not record["right"] and "score" in record
-    ]
     return [
         {
-            "id": record["id"],
-            "score": record["score"],
-            "gold": outcomes.gold(record),
-            "predicted": outcomes.predicted(record),
-            "text": _around(text, outcomes.place(record)),
+            "id": outcomes.records[wrong.example]["id"],
+            "score": wrong.score,
+            "gold": wrong.gold,
+            "predicted": wrong.predicted,
+            "text": _around(texts[wrong.example], wrong.place),
         }
-        for record, text in sorted(wrong, key=lambda pair: -pair[0]["score"])[:MOST_MISTAKES]
+        for wrong in sorted(outcomes.wrong(), key=lambda wrong: -wrong.score)[:MOST_MISTAKES]
     ]
 
 

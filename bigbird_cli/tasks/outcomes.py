@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
@@ -32,6 +32,23 @@ class Outcome(TypedDict):
     """Of the document."""
     windows: int
     right: bool
+
+
+class Wrong(NamedTuple):
+    """Something that a model said, and that is wrong.
+
+    Attributes:
+        example: its index.
+        score: how probable the model thought it.
+        gold, predicted: what it should have been and what was said, in a few words.
+        place: the character of the document at which to look.
+    """
+
+    example: int
+    score: float
+    gold: str
+    predicted: str
+    place: int = 0
 
 
 class NameScores(TypedDict):
@@ -115,10 +132,9 @@ class Outcomes(ABC, Generic[O]):
     def predicted(self, record: O) -> str:
         """What was found, in a few words."""
 
-    def place(self, record: O) -> int:
-        """The character of the document at which to look."""
-        del record
-        return 0
+    def wrong(self) -> list[Wrong]:
+        """What is wrong, with how sure the model was of it; nothing where it says no such thing."""
+        return []
 
     @abstractmethod
     def quality(self) -> np.ndarray:
@@ -229,6 +245,14 @@ class LabelOutcomes(Outcomes[LabelOutcome]):
             return None
         pairs = Counter((record["gold"], record["predicted"]) for record in self.records)
         return {"labels": names, "counts": [[pairs[gold, predicted] for predicted in names] for gold in names]}
+
+    def wrong(self) -> list[Wrong]:
+        """Labels that are wrong."""
+        return [
+            Wrong(i, record["score"], self.gold(record), self.predicted(record))
+            for i, record in enumerate(self.records)
+            if not record["right"]
+        ]
 
     def gold(self, record: LabelOutcome) -> str:
         return record["gold"]

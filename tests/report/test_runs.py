@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from bigbird_cli.report.runs.drawing import HEIGHT, MOST_POINTS, WIDTH, curve, number
-from bigbird_cli.report.runs.page import evaluation_html, run_html
-from bigbird_cli.report.runs.write import write_page
 
 from bigbird_cli.api.evaluating import Evaluation
 from bigbird_cli.api.runs import RunCurves
 from bigbird_cli.errors import UsageError
+from bigbird_cli.report.runs.drawing import HEIGHT, MOST_POINTS, WIDTH, curve, number
+from bigbird_cli.report.runs.page import evaluation_html, run_html
+from bigbird_cli.report.runs.write import write_page
 
 RUN: RunCurves = {
     "run": "runs/<a>",

@@ -15,7 +15,7 @@ from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.outcomes import NEROutcomes
 from bigbird_cli.tasks.ner.tags import spans_of
 from bigbird_cli.tasks.ner.task import NamedEntities
-from bigbird_cli.tasks.outcomes import LabelOutcomes, Outcomes
+from bigbird_cli.tasks.outcomes import LabelOutcomes, Outcomes, Wrong
 from bigbird_cli.tasks.qa.outcomes import QAOutcomes
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
 from bigbird_cli.tasks.qa.squad import GoldAnswer, QAExample
@@ -244,3 +244,24 @@ def test_labels_score_as_scikit_learn_scores_them() -> None:
     )
     assert outcomes.confusion() == {"labels": ["news", "poem", "tale"], "counts": [[1, 0, 2], [1, 2, 0], [0, 1, 3]]}
     assert [round(each["f1"], 4) for each in outcomes.by_name()["labels"]] == [40.0, 66.6667, 66.6667]
+
+
+def test_wrong_entities_stand_beside_the_gold_that_they_touch() -> None:
+    gold = {"type": "PER", "start": 0, "end": 7, "text": "ada bel"}
+    found = [
+        {"type": "PER", "start": 0, "end": 3, "text": "ada", "score": 0.9},
+        {"type": "LOC", "start": 12, "end": 16, "text": "lamp", "score": 0.8},
+    ]
+    about = {"id": "a", "document": 0, "tokens": 9, "windows": 1, "right": False, "characters": 20}
+    outcomes = NEROutcomes([{**about, "gold": [gold], "predicted": found}])  # type: ignore[typeddict-item]
+    assert outcomes.wrong() == [
+        Wrong(0, 0.9, "ada bel (PER)", "ada (PER)", 0),
+        Wrong(0, 0.8, "no entity", "lamp (LOC)", 12),
+    ]
+
+
+def test_a_question_left_unanswered_is_as_wrong_as_no_answer_seemed_likely() -> None:
+    outcomes = answers(np.random.default_rng(0))
+    for wrong in outcomes.wrong():
+        record = outcomes.records[wrong.example]
+        assert wrong.score == record["score" if record["predicted"] else "no_answer_score"]

@@ -19,6 +19,7 @@ from bigbird_cli.tasks.outcomes import (
     NameScores,
     Outcome,
     Outcomes,
+    Wrong,
     about,
     first_with,
     macro_f1,
@@ -128,6 +129,18 @@ class NEROutcomes(Outcomes[NEROutcome]):
             ]
             for how, counts in right.items()
         }
+
+    def wrong(self) -> list[Wrong]:
+        """Entities that are not strictly right, each beside the gold ones that share a character with it."""
+        found = []
+        for i, record in enumerate(self.records):
+            gold = set(map(_span, record["gold"]))
+            for each in record["predicted"]:
+                if _span(each) not in gold:
+                    there = [own for own in record["gold"] if own["start"] < each["end"] and each["start"] < own["end"]]
+                    said, should = _in_words([each], []), _in_words(there, []) if there else "no entity"
+                    found.append(Wrong(i, each["score"], should, said, each["start"]))
+        return found
 
     def gold(self, record: NEROutcome) -> str:
         return _in_words(record["gold"], record["predicted"])

@@ -6,7 +6,16 @@ import numpy as np
 from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from Python 3.12 on only
 
 from bigbird_cli.scoring import Tally, mean_of
-from bigbird_cli.tasks.outcomes import Outcome, Outcomes, about, first_with, numbers_of, position_names, position_of
+from bigbird_cli.tasks.outcomes import (
+    Outcome,
+    Outcomes,
+    Wrong,
+    about,
+    first_with,
+    numbers_of,
+    position_names,
+    position_of,
+)
 from bigbird_cli.tasks.qa.scores import exact_match, token_f1
 from bigbird_cli.tasks.qa.spans import QAPrediction
 from bigbird_cli.tasks.qa.squad import QAExample
@@ -99,9 +108,19 @@ class QAOutcomes(Outcomes[QAOutcome]):
     def predicted(self, record: QAOutcome) -> str:
         return "no answer" if record["predicted"] is None else record["predicted"]
 
-    def place(self, record: QAOutcome) -> int:
-        """Where the first gold answer begins, or else what was answered."""
-        return record["gold"][0]["start"] if record["gold"] else record["start"] or 0
+    def wrong(self) -> list[Wrong]:
+        """Answers that are no gold ones, and questions that were left unanswered, each at the first gold answer."""
+        return [
+            Wrong(
+                i,
+                record["no_answer_score"] if record["predicted"] is None else record["score"],
+                self.gold(record),
+                self.predicted(record),
+                record["gold"][0]["start"] if record["gold"] else record["start"] or 0,
+            )
+            for i, record in enumerate(self.records)
+            if not record["right"]
+        ]
 
     def quality(self) -> np.ndarray:
         return numbers_of(record["f1"] for record in self.records)
