@@ -68,7 +68,14 @@ def test_a_class_scores_as_our_pytorch_class_does(kind: str, both: Both) -> None
 
 
 @pytest.mark.parametrize(
-    ("n_tokens", "masked"), [(1, False), (9, True), (72, True), (73, True), (80, False), (81, True), (256, False)]
+    ("n_tokens", "masked"),
+    [
+        (9, True),
+        (72, True),
+        (73, True),
+        (256, False),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, False), (80, False), (80, True), (81, True))),
+    ],
 )
 def test_any_length_gives_the_states_of_pytorch(n_tokens: int, masked: bool, both: Both) -> None:
     theirs, ours = both("BigBirdModel", num_hidden_layers=1)
@@ -86,9 +93,9 @@ def test_any_length_gives_the_states_of_pytorch(n_tokens: int, masked: bool, bot
         {"attention_type": "original_full"},
         {"use_bias": False, "rescale_embeddings": True, "hidden_act": "gelu", "tie_word_embeddings": False},
         {"num_window_blocks": 5, "num_random_blocks": 1, "pad_token_id": None},
-        {"pattern": "transformers"},
         {"pattern": "transformers-eval"},
-        {"is_decoder": True},
+        pytest.param({"pattern": "transformers"}, marks=pytest.mark.slow),
+        pytest.param({"is_decoder": True}, marks=pytest.mark.slow),
     ],
     ids=lambda changes: "-".join(changes),
 )

@@ -4,6 +4,7 @@ Shape letters: B documents, S sequence.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -119,7 +120,7 @@ class FlaxBigBirdPreTrainedModel:
             raise ValueError(f"the parameters lack {'/'.join(missing[0])}, of {len(missing)} that are missing")
         self._params = tree
 
-    @property
+    @cached_property
     def params_shape_tree(self) -> Params:
         """The tree of parameters, with a shape and a type in the place of each."""
         ids = jnp.zeros((1, 1) if self.n_dims == 2 else (1, 1, 1), jnp.int32)
