@@ -73,7 +73,7 @@ def calibrate(
         out: a new folder for a copy of the model; None writes into the model's own.
         dry_run: write nothing.
         loss: of qa, the points of F1 that refusing may cost the questions with an answer.
-        **options: see GoldOptions; settings that are overridden are stored too.
+        **options: see GoldOptions; settings that are overridden are stored too, columns of the data aside.
 
     Raises:
         UsageError: an option has an impossible value, or the model is not yours to write into.
@@ -102,9 +102,10 @@ def calibrate(
     held_out = _held_out(calibration, documents)
     before, fitted = scorer.model_dump(), calibration.fitted(range(len(examples))).model_dump()
     settings = {name: value for name, value in fitted.items() if value != before[name]}
-    fitted = type(task).model_validate(task.model_dump() | settings)
     if target is not None:
-        _store(model, target, fitted, options)
+        kept = [change for change in options.get("overrides", ()) if not _is_of_data(change)]
+        stored = open_for_gold(model, {**options, "overrides": kept}).task
+        _store(model, target, type(task).model_validate(stored.model_dump() | settings), options)
     return {
         "model": str(model),
         "data": [str(source) for source in sources],
@@ -137,6 +138,11 @@ def _held_out(calibration: Calibration[Any], documents: Sequence[int]) -> list[A
 def _reliabilities(task: Any, predictions: Sequence[Any], examples: Sequence[Any]) -> dict[str, Reliability]:
     found = task.outcomes(predictions, examples).confidences()
     return {what: reliability(*each) for what, each in found.items() if len(each[0])}
+
+
+def _is_of_data(change: str) -> bool:
+    """Whether an override says where in the data something stands: that is not the model's affair."""
+    return change.partition("=")[0].strip().endswith(("_column", "_separator"))
 
 
 def _what(task: Any) -> str:

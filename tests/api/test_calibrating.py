@@ -40,6 +40,14 @@ def test_what_is_fitted_is_stored_and_read_from_there(model: Path, colours: Path
     assert again["calibration"]["label"]["confidence"] != before["confidence"]
 
 
+def test_settings_that_are_overridden_are_stored_and_columns_of_the_data_are_not(model: Path, tmp_path: Path) -> None:
+    rows = [{"text": text, "colour": ("blue", "red")[n % 2]} for n, text in enumerate(TEXTS)]
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bb.calibrate(model, tmp_path / "other.jsonl", overrides=["task.label_column=colour", "task.combine=max"])
+    stored = task_of(model)
+    assert (stored["label_column"], stored["combine"]) == ("label", "max")
+
+
 def test_a_dry_run_writes_nothing(model: Path, colours: Path) -> None:
     before = (model / "task.json").read_bytes()
     calibrated = bb.calibrate(model, colours, dry_run=True)
