@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hostile_documents
 import numpy as np
 from hostile_commands import Attempt
 from hostile_mutations import (
@@ -419,6 +420,7 @@ GROUPS: dict[str, Callable[[World, random.Random], Attempts]] = {
     "data": data,
     "rows": rows,
     "documents": documents,
+    "files": lambda world, draw: hostile_documents.files(world.folder, world.models["ner"], draw),
     "recipes": recipes,
     "options": options,
     "streams": streams,

@@ -8,7 +8,7 @@ from typing import IO, BinaryIO, Final
 
 from bigbird_cli.errors import DataError
 
-MOST_BYTES: Final = 1 << 31
+MOST_BYTES: Final = 1 << 30
 """Bytes that are copied, at most."""
 
 _IN_MEMORY = 1 << 24

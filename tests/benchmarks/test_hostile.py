@@ -15,7 +15,7 @@ import pytest
 from bigbird_cli.weights.sources import open_source
 
 GROUPS = (
-    "configs", "tokenizers", "states", "data", "rows", "documents", "recipes", "options", "streams", "signals",
+    "configs", "tokenizers", "states", "data", "rows", "documents", "files", "recipes", "options", "streams", "signals",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class Block(NamedTuple):
 class _Table:
     rows: list[list[list[Block]]] = field(default_factory=list)
     is_layout: bool = False
-    """Places blocks on a page, rather than data in rows and columns."""
+    """Places blocks on a page, rather than data in rows and columns; it holds none."""
 
 
 class Blocks:
@@ -41,26 +41,20 @@ class Blocks:
         self._tables: list[_Table] = []
 
     def add(self, block: Block) -> None:
-        if self._tables:
-            table = self._tables[-1]
-            if table.rows and table.rows[-1]:
-                table.rows[-1][-1].append(block)
-            else:  # a caption, or what stands wrongly between rows
-                table.rows.append([[block]])
-            table.is_layout |= block.is_heading
+        table = self._tables[-1] if self._tables else None
+        if table is None or table.is_layout:
+            self._give(block)
             return
-        separator = "\n" if block.is_tight else "\n\n"
-        start = self._builder.length + (len(separator) if self._builder.length else 0)
-        if block.text:
-            self._builder.add(block.text, separator=separator)
-        for label, offset in block.pages:
-            self._builder.page(label, start + offset)
+        if table.rows and table.rows[-1]:
+            table.rows[-1][-1].append(block)
+        else:  # a caption, or what stands wrongly between rows
+            table.rows.append([[block]])
         if block.is_heading:
-            self._builder.section(block.text, start)
+            self._dissolve(table)
 
     def start_table(self) -> None:
         for table in self._tables[-1:]:
-            table.is_layout = True
+            self._dissolve(table)
         self._tables.append(_Table())
 
     def start_row(self) -> None:
@@ -77,14 +71,13 @@ class Blocks:
     def end_table(self) -> None:
         table = self._tables.pop()
         if table.is_layout or all(len(row) < 2 for row in table.rows):
-            for block in (block for row in table.rows for cell in row for block in cell):
-                self.add(block)
+            self._dissolve(table)
             return
         is_first = True
         for row in table.rows:
             line = _row(row)
             if line.text.strip() or line.pages:
-                self.add(line._replace(is_tight=not is_first))
+                self._give(line._replace(is_tight=not is_first))
                 is_first = False
 
     def finish(self) -> None:
@@ -92,15 +85,35 @@ class Blocks:
         while self._tables:
             self.end_table()
 
+    def _dissolve(self, table: _Table) -> None:
+        """Give the blocks that a table holds, for it only places them; those to come are given as they come."""
+        rows, table.rows, table.is_layout = table.rows, [], True
+        for block in (block for row in rows for cell in row for block in cell):
+            self._give(block)
+
+    def _give(self, block: Block) -> None:
+        separator = "\n" if block.is_tight else "\n\n"
+        start = self._builder.length + (len(separator) if self._builder.length else 0)
+        if block.text:
+            self._builder.add(block.text, separator=separator)
+        for label, offset in block.pages:
+            self._builder.page(label, start + offset)
+        if block.is_heading:
+            self._builder.section(block.text, start)
+
 
 def _row(cells: list[list[Block]]) -> Block:
     """A row as a line: what stands in a cell is joined by spaces, cells by tabs."""
-    text = ""
+    parts: list[str] = []
     pages: list[tuple[str, int]] = []
+    length = 0
     for i, cell in enumerate(cells):
-        text += "\t" if i else ""
         for j, block in enumerate(cell):
-            text += " " if j else ""
-            pages.extend((label, len(text) + start) for label, start in block.pages)
-            text += block.text.replace("\n", " ")
-    return Block(text, tuple(pages))
+            separator = " " if j else "\t" * bool(i)
+            parts += separator, block.text.replace("\n", " ")
+            pages.extend((label, length + len(separator) + start) for label, start in block.pages)
+            length += len(separator) + len(block.text)
+        if not cell and i:
+            parts.append("\t")
+            length += 1
+    return Block("".join(parts), tuple(pages))

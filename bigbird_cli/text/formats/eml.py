@@ -22,6 +22,9 @@ _MOST_PARTS: Final = 10_000
 _LONGEST_HEAD: Final = 1 << 16
 """Characters of a field whose encoded words are decoded: the time of that grows with the square of their number."""
 
+_LONG_FIELD = re.compile(rb"^content-(?:type|disposition):(?:[^\r\n]|\r?\n[ \t]){10000}", re.IGNORECASE | re.MULTILINE)
+"""Whose parameters the library of mails would take minutes for: that time, too, grows with their square."""
+
 _DEEPEST: Final = 100
 """Parts within parts, at most: forwards of forwards stay far below."""
 
@@ -46,6 +49,9 @@ def read_eml(stream: BinaryIO, name: str, /) -> PagedText:
     if not data.strip():
         raise DataError("the file is empty", where=name, fix="give a file with text in it")
     check_plain_text(data[:START], name)
+    if _LONG_FIELD.search(data):
+        fix = "save what is in it as files"
+        raise DataError("a field about one of its parts has more than 10,000 characters", where=name, fix=fix)
     try:
         message = message_from_bytes(data)
     except RecursionError:
@@ -194,18 +200,18 @@ def _decode_page(data: bytes, named: str | None, name: str) -> str:
 
 def _unflowed(text: str, *, deletes_space: bool) -> str:
     """Join lines that end with a space to the next of the same depth of quotes (RFC 3676)."""
-    joined: list[str] = []
+    joined: list[list[str]] = []
     depth_before, is_open = -1, False
     for line in text.split("\n"):
         quotes = re.match(">*", line)
         depth = len(quotes[0]) if quotes else 0
         content = line[depth:].removeprefix(" ")
         if is_open and depth == depth_before:
-            joined[-1] += content
+            joined[-1].append(content)
         else:
-            joined.append("> " * depth + content if depth else content)
+            joined.append(["> " * depth, content])
         is_open = content.endswith(" ") and content != "-- "
         if is_open and deletes_space:
-            joined[-1] = joined[-1][:-1]
+            joined[-1][-1] = content[:-1]
         depth_before = depth
-    return "\n".join(line.rstrip(" ") for line in joined)
+    return "\n".join("".join(pieces).rstrip(" ") for pieces in joined)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Final
 
 from bigbird_cli.text.formats.blocks import Block, Blocks
@@ -29,6 +30,8 @@ _UNSEEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNOR
 _WHITE = re.compile(r"[ \t\n\r\f]+")
 _PAGE = "\0"  # stands in no text: XML forbids it, and HTML's parser replaces it
 _AROUND_PAGE = re.compile(f" ?{_PAGE} ?")
+_DEEPEST_INDENT: Final = 20
+"""Of items of lists in lists, in steps."""
 
 
 class Flow:
@@ -115,12 +118,12 @@ class Flow:
             text = re.sub(r" *\n[ \n]*", lambda match: "\n\n" if match[0].count("\n") > 1 else "\n", text)
             text = re.sub(r"  +", " ", text).strip(" \n")
         text = text.replace("\xa0", " ")
-        pages = []
+        pages: list[tuple[str, int]] = []
         if self._pages:
             text = _AROUND_PAGE.sub(lambda match: f" {_PAGE}" if " " in match[0] else _PAGE, text).lstrip(" ")
-            for label in self._pages:
-                pages.append((label, text.index(_PAGE)))
-                text = text.replace(_PAGE, "", 1)
+            parts = text.split(_PAGE)
+            pages = list(zip(self._pages, accumulate(map(len, parts[:-1])), strict=True))
+            text = "".join(parts)
         if text.strip() or pages:
             marker = self._marker or "" if text.strip() else ""
             self._blocks.add(
@@ -142,7 +145,7 @@ class Flow:
 
     def _item(self) -> None:
         number = self._lists[-1] if self._lists else None
-        indent = "  " * (len(self._lists) - 1)
+        indent = "  " * min(len(self._lists) - 1, _DEEPEST_INDENT)
         self._marker = f"{indent}- " if number is None else f"{indent}{number}. "
         if number is not None:
             self._lists[-1] = number + 1

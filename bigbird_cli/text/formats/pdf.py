@@ -25,6 +25,8 @@ from bigbird_cli.text.formats.source import reject_other_kinds
 _PROGRAM: Final = "bigbird_cli.text.formats.pdf_lines"
 PAGE_SECONDS: Final = 60
 """A page may take, before the process ends itself; common ones take some milliseconds."""
+MEAN_SECONDS: Final = 0.25
+"""Of computing, besides, in the mean of a document's pages."""
 _MOST_PAGES: Final = 100_000
 _LONGEST_ANSWER: Final = 1 << 26
 """Bytes of a page's lines, at most: some 400,000 lines."""
@@ -144,7 +146,7 @@ def _on_disk(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
 def _ask(file: BinaryIO, name: str) -> _Answer:
     """Let PDFium read a file in a process of its own."""
     answer = _Answer()
-    command = python_command(_PROGRAM, str(PAGE_SECONDS))
+    command = python_command(_PROGRAM, str(PAGE_SECONDS), str(MEAN_SECONDS))
     with subprocess.Popen(
         command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=python_environment()
     ) as process:
@@ -218,7 +220,10 @@ def _is_unknown(lines: Sequence[Line]) -> bool:
 
 
 def _without_running_heads(pages: list[_Page]) -> list[_Page]:
-    """Drop lines at the edges that say the same on many pages, but for the first, and those that count the pages."""
+    """Drop lines at the edges that say the same on many pages, but for the first, and those that count the pages.
+
+    Where nothing else stands on any page, they are the text, and are kept.
+    """
     dropped: set[tuple[int, int]] = set()
     standing: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
     for i, page in enumerate(pages):
@@ -236,10 +241,11 @@ def _without_running_heads(pages: list[_Page]) -> list[_Page]:
             dropped.update(lines[1:])
         elif len(steps) == 1:
             dropped.update(lines)
-    return [
+    kept = [
         page._replace(lines=[line for j, line in enumerate(page.lines) if (i, j) not in dropped])
         for i, page in enumerate(pages)
     ]
+    return kept if any(page.lines for page in kept) else pages
 
 
 class _Hyphens:

@@ -3,8 +3,8 @@
 PDFium is native code that reads whatever the file says: it may crash, hang, or take all memory, and it may not be used
 by two threads. A process for each document keeps all of that away from the documents beside it, for about 0.1 s.
 
-Argument: the seconds that a page may take, before the process ends itself. Input: the file, as standard input.
-Output: a line of JSON for each of these, in this order.
+Arguments: the seconds that a page may take, before the process ends itself, and those of computing that it may take in
+the mean of all pages, besides. Input: the file, as standard input. Output: a line of JSON for each of these, in order.
 
     {"pages": 12, "outline": [["Title", 0, 710.5], ...]}   the page's index and the height on it, or null
     {"label": "iv", "lines": [[[["text", left, right], ...], bottom, top, angle, hyphen], ...], "images": true}
@@ -53,7 +53,7 @@ _EVEN = 1.4
 
 def main() -> None:
     """Read standard input, write to standard output."""
-    seconds = float(sys.argv[1])
+    seconds, seconds_in_mean = map(float, sys.argv[1:])
     _limit_memory()
     with open(os.devnull, "w") as silent, open(1, "wb") as output:  # noqa: PTH123
 
@@ -73,6 +73,7 @@ def main() -> None:
             tell({"error": "password" if locked else "damaged"})
         else:
             n_pages = pdfium.FPDF_GetPageCount(document)
+            _limit_time(seconds + seconds_in_mean * n_pages)
             tell({"pages": n_pages, "outline": list(_outline(document))})
             for i in range(n_pages):
                 tell(_page(document, i))
@@ -88,6 +89,18 @@ def _limit_memory() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     most = _MEMORY + os.fstat(0).st_size
     resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _limit_time(seconds: float) -> None:
+    """End the process when it has computed so long: pages of which each takes long must not add up to days."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = math.ceil(seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # whoever ends so leaves no image of its memory
 
 
 def _page(document: Any, index: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.text.formats.blocks import Block, Blocks
 from bigbird_cli.text.formats.docx import read_docx
 from bigbird_cli.text.formats.paged import PagedText
 
@@ -158,6 +159,24 @@ def test_tables_in_tables_in_tables_are_read() -> None:
     depth = 3_000
     found = read("<w:tbl><w:tr><w:tc>" * depth + p("deep") + "</w:tc></w:tr></w:tbl>" * depth)
     assert found.text == "deep"
+
+
+def test_tables_in_tables_are_read_in_their_order_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Block] = []
+    give = Blocks._give
+
+    def counted(blocks: Blocks, block: Block) -> None:
+        given.append(block)
+        give(blocks, block)
+
+    monkeypatch.setattr(Blocks, "_give", counted)
+    depth = 500
+    body = "".join(f"<w:tbl><w:tr><w:tc>{p(f'in {n}')}" for n in range(depth))
+    body += f"<w:tbl><w:tr><w:tc>{p('a')}</w:tc><w:tc>{p('b')}</w:tc></w:tr></w:tbl>"
+    body += "".join(f"{p(f'out {n}')}</w:tc></w:tr></w:tbl>" for n in range(depth))
+    blocks = read(body).text.split("\n\n")
+    assert blocks == [*(f"in {n}" for n in range(depth)), "a\tb", *(f"out {n}" for n in range(depth))]
+    assert len(given) == len(blocks)
 
 
 def test_a_pipe_is_read() -> None:

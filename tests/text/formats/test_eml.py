@@ -141,6 +141,17 @@ def test_too_many_parts_are_an_error() -> None:
         read(b"Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 10_001)
 
 
+@pytest.mark.parametrize("field", ["Content-Type: text/plain;", "content-disposition: inline;\r\n"])
+def test_parameters_without_end_are_an_error(field: str) -> None:
+    with pytest.raises(DataError, match=r"has more than 10,000 characters"):
+        read(f'Subject: x\n{field} a="{";" * 1_000_000}"\n\ntext'.encode())
+
+
+def test_lines_that_flow_without_end_are_joined_in_linear_time() -> None:
+    flowed = b"Subject: x\nContent-Type: text/plain; format=flowed\n\n"
+    assert read(flowed + b"a \n" * 200_000 + b"b").text == "Subject: x\n\n" + "a " * 200_000 + "b"
+
+
 def test_a_head_without_end_takes_no_time() -> None:
     started = time.monotonic()
     assert read(b"Subject: " + b"=?utf-8?q?a?= " * 100_000 + b"\n\nx").text.startswith("Subject: =?utf-8?q?a?=")

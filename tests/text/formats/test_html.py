@@ -118,3 +118,9 @@ def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.Mon
     with pytest.raises(DataError, match="selectolax is not installed") as error:
         read("<p>text")
     assert error.value.fix == "pip install 'bigbird-cli[documents]'"
+
+
+def test_lists_in_lists_are_indented_so_far_and_no_farther() -> None:
+    lines = read("<ul><li>x" * 500).text.split("\n")
+    assert [len(line) - len(line.lstrip()) for line in lines[:4]] == [0, 2, 4, 6]
+    assert len(lines[-1]) == len("- x") + 40

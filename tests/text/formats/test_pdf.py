@@ -231,6 +231,19 @@ def test_what_stands_at_the_same_height_but_differs_is_kept() -> None:
     assert read(*pages).text == "Clause 4 of the lease.\n\nClause 19 of the lease.\n\nClause 7 of the lease."
 
 
+def test_a_document_of_many_slow_pages_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "PAGE_SECONDS", 0.9)
+    monkeypatch.setattr(pdf, "MEAN_SECONDS", 0)
+    page = drawn(*((50 + 100 * (i % 5), 800 - i * 0.1, f"w{i}") for i in range(4_000)), size=1)
+    with pytest.raises(DataError, match=r"at page \d+ of 60: the file is damaged, or too large"):
+        read(*[page] * 60)
+
+
+def test_lines_that_count_the_pages_are_kept_where_nothing_else_stands() -> None:
+    pages = [drawn((50, 760, f"Exhibit {number}")) for number in (1, 2, 3)]
+    assert read(*pages).text == "Exhibit 1 Exhibit 2 Exhibit 3"
+
+
 def test_the_outline_gives_sections() -> None:
     page = drawn((50, 740, "1 Founding"), *column(*PROSE), (50, 600, "2 Decline"), *column(*PROSE, top=580))
     outline = [
