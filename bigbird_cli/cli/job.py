@@ -38,7 +38,7 @@ def job_of(shared: "Shared", paths: Sequence[str], *, format: str, questions: Se
     inputs, changed = _stamps([*paths, *others])
     job: dict[str, Any] = {"format": format, "model": model, "questions": list(questions)}
     for name, value in options.items():
-        if name not in _NOT_ASKED and value:
+        if name not in _NOT_ASKED and value is not None and value is not False:
             job[FLAGS.get(name, f"--{name.replace('_', '-')}")] = value if isinstance(value, bool | int) else str(value)
     job |= {"inputs": inputs, "times of change": changed, "version of bigbird": __version__}
     return job if shared.shard is None else {**job, "shard": shared.shard}
