@@ -98,6 +98,5 @@ class JsonArray(Writer["Result[Any, Any]"]):
         self._stream.flush()
 
     def finish(self) -> None:
-        """End the array."""
+        """End the array; what ends it is no place to go on from, so it is not flushed."""
         self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
-        self._stream.flush()

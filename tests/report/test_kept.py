@@ -11,7 +11,7 @@ import pytest
 from bigbird_cli.api import Request
 from bigbird_cli.errors import DataError, ResourceError, UsageError
 from bigbird_cli.report.cells import TableFormat
-from bigbird_cli.report.json_lines import JsonLines
+from bigbird_cli.report.json_lines import JsonArray, JsonLines
 from bigbird_cli.report.kept import Kept, PartialFile, Reached
 from bigbird_cli.report.sheets import Answers
 from bigbird_cli.report.table import Columns, Table, TextGrid
@@ -88,6 +88,18 @@ def test_another_job_does_not_go_on_with_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a run that was stopped left a\.csv\.partial"):
         PartialFile(tmp_path / "a.csv", JOB)
     assert PartialFile(tmp_path / "a.csv", {}, overwrite=True).reached == Reached()
+
+
+def test_an_array_that_has_its_end_but_not_its_place_is_ended_once(tmp_path: Path) -> None:
+    result = answered(Request(Document("a", "Ada kept the lamp.")), "Who?", "Ada")
+    first = PartialFile(tmp_path / "a.json", JOB)
+    writer = JsonArray(first)
+    writer.write(result)
+    writer.finish()
+    first.close()  # as where the run is killed before the file is in its place
+    second = PartialFile(tmp_path / "a.json", JOB, resume=True)
+    Kept(second, JsonArray(second, is_begun=True), number_of=lambda _: 0).finish()
+    assert json.loads((tmp_path / "a.json").read_text()) == [result.to_dict()]
 
 
 def test_a_log_of_something_else_is_told(tmp_path: Path) -> None:
