@@ -1,6 +1,7 @@
 """Calls on Ray: one after the other in the processes of this machine, or of a cluster."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ def cluster(address: str | None) -> Iterator["Cluster"]:
     if address is not None:
         _check_address(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if address is None:
             ray.init(address="local", include_dashboard=False, object_store_memory=_STORE, **quiet)
@@ -38,6 +40,8 @@ def cluster(address: str | None) -> Iterator["Cluster"]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = "--address" if address else "--engine"
         raise UsageError(f"Ray does not start: {error}", where=where, fix="see what `ray status` says") from None
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # Ray's own end the process, with a code of theirs
     try:
         yield Cluster(ray)
     finally:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -192,7 +193,10 @@ def test_how_to_get_ray_is_said_in_one_line(invoke: Any, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_a_driver_that_is_killed_loses_nothing_on_ray(bigbird: Any, inputs: list[Path], commands: Any) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
+def test_a_driver_that_is_stopped_loses_nothing_on_ray(
+    bigbird: Any, inputs: list[Path], commands: Any, number: signal.Signals, code: int
+) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("ray is not installed")
     folder = inputs[0].parent
@@ -208,8 +212,8 @@ def test_a_driver_that_is_killed_loses_nothing_on_ray(bigbird: Any, inputs: list
     until = time.monotonic() + 120
     while len(list(parts.glob("*.jsonl"))) < 3 and time.monotonic() < until:
         time.sleep(0.05)
-    run.kill()
-    run.wait()
+    run.send_signal(number)
+    assert run.wait() == code
     done = bigbird(*command, "--resume", timeout=300)
     assert done.returncode in (0, 1), done.stderr
     assert (folder / "spread.jsonl").read_bytes() == (folder / "straight.jsonl").read_bytes()
