@@ -129,7 +129,9 @@ class Reader:
             stream, self._stream = self._stream or _Stream(self._task, self._options), None
             results = stream.read(list(self._inputs(table)))
             self._stream = stream  # one that raised is over
-        return pa.Table.from_pylist([_row_of(result) for result in results], schema=SCHEMA)
+        return pa.Table.from_pylist(
+            [row_of(record := result.to_dict(), to_json(record)) for result in results], schema=SCHEMA
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_stream": None, "_lock": None}
@@ -201,12 +203,12 @@ class _Stream:
         return list(islice(self._results, len(inputs)))
 
 
-def _row_of(result: Result[Any, Any]) -> dict[str, str | None]:
-    record: Mapping[str, Any] = result.to_dict()
-    name = result.request.id
+def row_of(record: Mapping[str, Any], line: str) -> dict[str, str | None]:
+    """The row of SCHEMA for a record, which the line has as JSON."""
+    name = record["id"]
     return {
         "id": name if name is None or isinstance(name, str) else to_json(name),
-        "record": to_json(record),
+        "record": line,
         "receipt": to_json(record["receipt"]) if "receipt" in record else None,
         "error": to_json(record["error"]) if "error" in record else None,
     }

@@ -25,6 +25,9 @@ from bigbird_cli.messages import megabytes
 _PARTS = ".parts"
 """Ends the name of the folder of the parts, beside the file that they become."""
 
+_PARQUET = ".parquet"
+"""Of a table of records, as a Reader gives it, whose parts are lines of JSON."""
+
 _PARTS_OF_A_PROCESS = 8
 """So that all end at about the same time."""
 
@@ -84,7 +87,13 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
             if folder.exists():
                 say(f"{folder} has what is done; the same command with --resume goes on", quiet=quiet)
             raise
-    n_bytes = merge_results(out, list(parts), overwrite=options["overwrite"])
+    if out.suffix == _PARQUET:
+        from bigbird_cli.batch.parquet import write_parquet
+
+        merge_results(folder / "all.jsonl", list(parts), overwrite=True)
+        n_bytes = write_parquet(folder / "all.jsonl", out)
+    else:
+        n_bytes = merge_results(out, list(parts), overwrite=options["overwrite"])
     remove(folder)
     say(f"{out}: {len(parts)} parts, {megabytes(n_bytes)}", quiet=quiet)
     if any(codes):
@@ -100,6 +109,8 @@ def _check(options: Mapping[str, Any], paths: list[str]) -> None:
     for name, given in (("--shard", options["shard"]), ("--html", options["html"])):
         if given is not None:
             raise UsageError("an engine reads all parts, and makes no page", where=name, fix="leave it out")
+    if options["out"].endswith(_PARQUET) and options["format"] not in (None, "jsonl"):
+        raise UsageError("a Parquet file has records of JSON", where="--format", fix="leave it out")
     if Path(options["out"]).exists() and not options["resume"] and not options["overwrite"]:
         fix = "name another file, or give --overwrite"
         raise UsageError("it is there already", where=options["out"], fix=fix)
@@ -115,7 +126,7 @@ def _parts(folder: Path, paths: list[str], options: Mapping[str, Any], n_process
     counts = [int(each.name.split("-")[2].partition(".")[0]) for each in folder.glob("*-of-*")]
     n_inputs = sum(1 for _ in find_inputs(paths, encoding=options["encoding"], on_skipped=SkippedFiles()))
     n_parts = counts[0] if counts else max(1, min(n_inputs, _PARTS_OF_A_PROCESS * n_processes))
-    suffix = Path(options["out"]).suffix
+    suffix = Path(options["out"]).suffix.replace(_PARQUET, ".jsonl")
     return {folder / f"{number}-of-{n_parts}{suffix}": f"{number}/{n_parts}" for number in range(1, n_parts + 1)}
 
 

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from bigbird_cli.batch import ray
+from bigbird_cli.batch import SCHEMA, ray
 from tests.conftest import process_environment
 
 
@@ -96,6 +97,22 @@ def test_an_engine_writes_what_one_run_writes(
     assert not (tmp_path / f"spread.{suffix}.parts").exists()
 
 
+def test_a_parquet_file_has_the_records_as_a_reader_gives_them(
+    invoke: Any, engine: Engine, inputs: list[Path], commands: Any, tmp_path: Path
+) -> None:
+    invoke(*commands["ner"], *inputs, "--out", "straight.jsonl")
+    engine.n_until_stopped = 5
+    invoke(*commands["ner"], *inputs, "--out", "spread.parquet", "--engine", "ray")
+    engine.n_until_stopped = 1_000
+    assert invoke(*commands["ner"], *inputs, "--out", "spread.parquet", "--engine", "ray", "--resume").exit_code == 1
+    read = pq.read_table(tmp_path / "spread.parquet")
+    assert read.schema == SCHEMA
+    assert read["record"].to_pylist() == (tmp_path / "straight.jsonl").read_text(encoding="utf-8").splitlines()
+    assert read["id"].to_pylist() == [str(n) for n in range(7)] + [None] + [str(n) for n in range(7, 18)] + [None] * 2
+    assert [error is None for error in read["error"].to_pylist()] == [n != 7 for n in range(21)]
+    assert sorted(path.name for path in tmp_path.iterdir() if "spread" in path.name) == ["spread.parquet"]
+
+
 def test_a_run_that_was_stopped_goes_on_with_what_is_missing(
     invoke: Any, engine: Engine, inputs: list[Path], commands: Any, tmp_path: Path
 ) -> None:
@@ -168,6 +185,7 @@ def test_documents_that_all_failed_give_their_own_code(
         (("a.txt", "--out", "o.jsonl", "--shard", "1/2"), "✗ --shard  an engine reads all parts"),
         (("a.txt", "--out", "o.jsonl", "--html", "o.html"), "✗ --html  an engine reads all parts, and makes no page"),
         (("a.txt", "--out", "o.json"), "parts of the format json cannot be put together"),
+        (("a.txt", "--out", "o.parquet", "--format", "csv"), "✗ --format  a Parquet file has records of JSON"),
         (("a.txt", "--out", "o.txt"), "parts of the format text cannot be put together"),
     ],
 )
