@@ -133,7 +133,9 @@ def _parts(folder: Path, paths: list[str], options: Mapping[str, Any], n_process
 def _options_of(options: Mapping[str, Any], path: Path, shard: str) -> dict[str, Any]:
     """The options of a command for one of its parts, which may have been begun before."""
     engine = {"engine": None, "address": None, "overwrite": False, "quiet": True}
-    return {**options, **engine, "out": str(path), "shard": shard, "resume": True, "threads": options["threads"] or 1}
+    device = options["device"].partition(":")[0]  # of the GPUs a process sees its own alone, as the first
+    own = {"out": str(path), "shard": shard, "resume": True, "device": device, "threads": options["threads"] or 1}
+    return {**options, **engine, **own}
 
 
 def _read_part(command: Callable[..., None], options: Mapping[str, Any], folder: str) -> tuple[int, str]:

@@ -27,6 +27,7 @@ class Engine:
     def __init__(self) -> None:
         self.called: list[str] = []
         self.n_until_stopped = 1_000
+        self.needs = 0, 0
 
     @contextmanager
     def __call__(self, address: str | None) -> Iterator["Engine"]:
@@ -36,7 +37,7 @@ class Engine:
     def calls(
         self, function: Callable[..., Any], arguments: Mapping[Path, Any], *, n_cores: int, n_gpus: int
     ) -> Iterator[tuple[Path, Any]]:
-        assert (n_cores, n_gpus) == (1, 0)
+        self.needs = n_cores, n_gpus
         for path, given in reversed(list(arguments.items())):
             if len(self.called) == self.n_until_stopped:
                 raise KeyboardInterrupt
@@ -95,6 +96,28 @@ def test_an_engine_writes_what_one_run_writes(
     assert spread.stderr.count("1 skipped: c.doc") == len(files) - 1
     assert len(engine.called) == 16
     assert not (tmp_path / f"spread.{suffix}.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "n_gpus", "needs", "n_at_a_time"),
+    [
+        ((), 0, (1, 0), 4),
+        (("--threads", "2"), 0, (2, 0), 2),
+        ((), 3, (1, 1), 3),
+        (("--device", "cuda:1"), 3, (1, 1), 3),
+        (("--device", "cpu"), 3, (1, 0), 4),
+    ],
+)
+def test_a_process_has_a_core_or_a_gpu_of_its_own(
+    invoke: Any, engine: Engine, inputs: list[Path], args: Any, n_gpus: int, needs: Any, n_at_a_time: int
+) -> None:
+    engine.n_cores, engine.n_gpus, engine.n_until_stopped = 4, n_gpus, 0
+    done = invoke("ner", *inputs, *args, "--out", "spread.jsonl", "--engine", "ray")
+    assert engine.needs == needs
+    assert (
+        f"{min(21, 8 * n_at_a_time)} of {min(21, 8 * n_at_a_time)} parts to read, {n_at_a_time} at a time"
+        in done.stderr
+    )
 
 
 def test_a_parquet_file_has_the_records_as_a_reader_gives_them(
