@@ -353,7 +353,7 @@ def _head(draft: Draft) -> list[str]:
     lines += ["", f"  data:     {_counted(seen)}"]
     if seen.labels:
         lines.append(f"  labels:   {labels_in_a_line(seen.labels, most=4)}")
-    lines.append(f"  lengths:  {lengths_in_a_line(seen)}")
+    lines.append(f"  tokens:   {lengths_in_a_line(seen)}")
     place = folder()
     return lines if place is None else [*lines, "", f"yaml-language-server: $schema={place / SCHEMA}"]
 
@@ -373,7 +373,4 @@ def labels_in_a_line(labels: Mapping[str, int], most: int = 8) -> str:
 
 def lengths_in_a_line(seen: Seen) -> str:
     """How long documents are."""
-    return (
-        f"half of the documents have {seen.length_at(0.5):,} tokens at most, nine in ten {seen.length_at(0.9):,},"
-        f" the longest {seen.length_at(1.0):,}"
-    )
+    return f"median {seen.length_at(0.5):,} · 90 % {seen.length_at(0.9):,} · longest {seen.length_at(1.0):,}"

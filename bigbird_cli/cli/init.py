@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -31,7 +31,12 @@ def init(
     ],
     task: Annotated[
         choices.TaskName | None,
-        typer.Option("--task", help="What the data is for.  [default: what it looks like]", **options.INPUT),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help=f"What the data is for: {', '.join(get_args(choices.TaskName))}.  [default: what it looks like]",
+            **options.INPUT,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
