@@ -41,6 +41,9 @@ PAIRS = (
 """Columns of two texts that have one label."""
 
 SEPARATORS = ("|", ";", ",")
+MOST_BLANKS = 6
+"""A column's name has no more words."""
+
 MOST_GRADES = 10
 """Numbers of more values than this measure something."""
 
@@ -165,6 +168,12 @@ def _look_at_rows(found_rows: Iterable[Row], task: str | None, source: str) -> L
     if not rows:
         raise DataError("there are no rows", where=source, fix=f"give rows such as {EXAMPLES['classify']}")
     columns = list(dict.fromkeys(name for row in rows for name in row.fields))
+    if texts := [name for name in columns if name.count(" ") > MOST_BLANKS]:
+        raise DataError(
+            f"the first line names no columns: it holds {texts[0][:40]!r}...",
+            where=source,
+            fix="put a line of names above it, such as text,label",
+        )
     finders: dict[str, Callable[[_Columns], dict[str, Any] | None]] = {
         "qa": _qa,
         "multiple_choice": _multiple_choice,

@@ -238,6 +238,12 @@ def test_what_is_for_no_task_says_what_it_has(tmp_path: Path) -> None:
         bb.init(tmp_path / "none.csv")
 
 
+def test_a_table_without_names_is_refused_rather_than_read_without_its_first_row(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("".join(f"{n % 2},{text}\n" for n, text in enumerate(TEXTS)))
+    with pytest.raises(DataError, match="the first line names no columns: it holds 'the keeper lit lamp number 0"):
+        bb.init(tmp_path / "d.csv")
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [("reviews.v2.csv", "reviews.v2"), ("reviews.csv.gz", "reviews"), ("set/train.csv", "set"), ("set", "set")],
