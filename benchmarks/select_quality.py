@@ -19,8 +19,9 @@ from scipy.optimize import minimize
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bigbird_cli.backend import Predictor, open_backend
+from bigbird_cli.search.words import bm25
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.select import SentenceSelection, bm25, words_of
+from bigbird_cli.tasks.select import SentenceSelection, words_of
 from bigbird_cli.tasks.windowed import pack
 from bigbird_cli.text.sentences import sentences
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer

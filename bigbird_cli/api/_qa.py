@@ -97,8 +97,11 @@ class QAOptions(ReadingOptions, total=False):
     reads all. What is not read says nothing: all scores are those of a document that consists of what was read, and
     no_answer_score is the probability that none of *that* is an answer. The receipt tells."""
     skim_by: SkimBy
-    """What ranks the windows: "bm25" (the default), the words that they share with the question; "sentences", what
-    their sentences mean to the shipped encoder, whose vectors of a document are kept for the next call; or "both"."""
+    """What ranks the windows: "bm25" (the default), the words that they share with the question, at no cost;
+    "sentences", what their sentences mean to the shipped encoder, which reads a document once, in two thirds of the
+    time that reading it whole takes, and whose vectors of it are kept for the next call; or "both", which misses
+    least: of 8 windows on articles, papers and contracts 2, 4 and 19 % of the answers, where "bm25" misses 4, 7 and
+    28 %."""
 
 
 class _Answers(TypedDict, total=False):

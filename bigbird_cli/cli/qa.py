@@ -107,8 +107,8 @@ def qa(
         SkimBy,
         typer.Option(
             "--skim-by",
-            help="What ranks the windows: shared words; likeness of meaning, for which a document is looked through"
-            " once; or both.",
+            help="What ranks the windows: shared words, at once; what sentences mean, for which a document is looked"
+            " through the first time; or both, which misses least.",
             **options.INPUT,
         ),
     ] = "bm25",

@@ -7,10 +7,8 @@ blurs. Both are scaled and added, and one softmax over the sentences gives each 
 the one that supports the query, if one does.
 """
 
-import math
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +18,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError
+from bigbird_cli.search.words import bm25
 from bigbird_cli.tasks.base import Feature, finite_output
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
 from bigbird_cli.text.documents import EncodedDocument
@@ -28,8 +27,6 @@ from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.text.windows import Window, windows
 
 _WORD = re.compile(r"\w+")
-_SATURATION, _LENGTH_SHARE = 1.2, 0.75
-"""BM25's k1 and b."""
 
 
 class Sentence(NamedTuple):
@@ -64,7 +61,7 @@ class SentenceSelection(ReadingTask):
     cosine_scale: ClassVar[float] = 14.0
     """What a cosine is multiplied with. It and the next are fitted to 420 questions of SQuAD on whole articles."""
 
-    word_scale: ClassVar[float] = 0.47
+    word_scale: ClassVar[float] = 1.034
     """What BM25 is multiplied with."""
 
     @classmethod
@@ -147,23 +144,6 @@ class SelectionDecoder:
             sentences=tuple(Sentence(text[start:end], start, end, score) for start, end, score in chosen),
             coverage=gathered.coverage,
         )
-
-
-def bm25(query: Sequence[str], documents: Sequence[Sequence[str]]) -> np.ndarray:
-    """Score documents by the words that they share with a query: float64 (n documents,).
-
-    Source: Robertson and Zaragoza, 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3.
-    """
-    counts = [Counter(document) for document in documents]
-    n_with = Counter(word for each in counts for word in each)
-    lengths = np.array([len(document) for document in documents], dtype=np.float64)
-    norms = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * lengths / max(1.0, float(lengths.mean())))
-    scores = np.zeros(len(documents))
-    for word in set(query) & n_with.keys():
-        found = np.array([each[word] for each in counts], dtype=np.float64)
-        rarity = math.log(1 + (len(documents) - n_with[word] + 0.5) / (n_with[word] + 0.5))
-        scores += rarity * found * (_SATURATION + 1) / (found + norms)
-    return scores
 
 
 def words_of(text: str) -> list[str]:

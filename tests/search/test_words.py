@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bigbird_cli.search.words import LENGTH_SHARE, SATURATION, WordIndex
+from bigbird_cli.search.words import LENGTH_SHARE, SATURATION, WordIndex, bm25
 
 PASSAGES = [np.array(ids) for ids in ([5, 5, 9], [7, 900, 3, 3, 3, 3], [9, 900], [1])]
 
@@ -30,3 +30,14 @@ def test_a_question_of_other_words_is_like_none() -> None:
 def test_a_word_asked_twice_counts_once() -> None:
     index = WordIndex(PASSAGES)
     np.testing.assert_array_equal(index.scores(np.array([3, 9, 3])), index.scores(np.array([9, 3])))
+
+
+def test_words_are_compared_as_their_numbers_are() -> None:
+    passages = [["a", "b"], ["a", "a", "c", "c"], ["d"]]
+    numbered = WordIndex([np.array(ids) for ids in ([0, 1], [0, 0, 2, 2], [3])]).scores(np.array([0, 9]))
+    np.testing.assert_array_equal(bm25(["a", "a", "x"], passages), numbered)
+
+
+def test_passages_without_words_are_like_nothing() -> None:
+    assert bm25(["a"], [[], []]).tolist() == [0, 0]
+    assert bm25([], [["a"], []]).tolist() == [0, 0]

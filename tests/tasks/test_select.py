@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bigbird_cli.errors import DataError, ModelError
-from bigbird_cli.tasks.select import Selection, SentenceSelection, bm25
+from bigbird_cli.tasks.select import Selection, SentenceSelection
 from bigbird_cli.text.documents import EncodedDocument, encode_document
 from bigbird_cli.text.sentences import sentences
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
@@ -83,14 +83,6 @@ def test_a_sentence_in_parts_is_as_good_as_its_best_part(tokenizer: Tokenizer) -
     text = "Ada. " + "Lamp " * 20 + "."
     found = select(text, "x", [NORTH, NORTH, EAST], tokenizer, n_best=1)
     assert found.sentences[0].start == 5
-
-
-def test_words_are_weighed_as_in_bm25() -> None:
-    documents = [["a", "b"], ["a", "a", "c", "c"], ["d"]]
-    mean = 7 / 3
-    rarity = np.log(1 + 1.5 / 2.5)
-    want = [rarity * n * 2.2 / (n + 1.2 * (0.25 + 0.75 * size / mean)) for n, size in ((1, 2), (2, 4), (0, 1))]
-    assert bm25(["a", "a", "x"], documents) == pytest.approx(want)
 
 
 def test_what_cannot_be_compared_is_refused(tokenizer: Tokenizer) -> None:
