@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 import bigbird_cli as bb
 from bigbird_cli.api import QARecord, QAResult, Request, answer_all, reader
 from bigbird_cli.errors import UsageError
-from bigbird_cli.events import Embedding, ReadingEvent
+from bigbird_cli.events import Embedding, ReadingEvent, Tokenizing
 from bigbird_cli.files.cache import SENTENCES
 from bigbird_cli.text.documents import Document
 from bigbird_cli.text.formats.paged import Page
@@ -140,3 +140,15 @@ def test_another_encoder_has_vectors_of_its_own(tiny_qa_model: Path, tmp_path: P
     reader._opened.cache_clear()  # as a new process does
     _, events = embedded(BOOK, tiny_qa_model)
     assert len(events) == 81
+
+
+def test_the_next_call_on_a_document_does_not_tokenise_it_anew(tiny_qa_model: Path) -> None:
+    def tokenised(text: str, **options: Any) -> bool:
+        events: list[ReadingEvent] = []
+        one(text, QUESTION, model=tiny_qa_model, skim=1, on_progress=events.append, **options)
+        return any(isinstance(event, Tokenizing) for event in events)
+
+    assert tokenised(BOOK)
+    assert not tokenised(BOOK)
+    assert tokenised(BOOK, newline="keep")
+    assert tokenised(BOOK + NEEDLE, newline="keep")
