@@ -1,0 +1,158 @@
+"""Claim: the Flax classes score what our PyTorch classes score, in memory that grows with the length and no faster.
+
+    python benchmarks/flax_classes.py difference            each class at six lengths, without and with a mask
+    python benchmarks/flax_classes.py cost --backend jax --tokens 4096  one length; --backend pytorch beside it
+
+Differences are of models of random weights, 32 wide; costs of two layers of the base size, on one document in float32.
+Seconds are of the processor, compiling apart. Memory is what XLA plans for beside weights and inputs; and the most that
+the process held above what it held before the first call, so that one length is measured in one process. For one
+thread: XLA_FLAGS=--xla_cpu_multi_thread_eigen=false OMP_NUM_THREADS=1 taskset -c 0.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+CLASSES = (
+    "BigBirdModel",
+    "BigBirdForPreTraining",
+    "BigBirdForCausalLM",
+    "BigBirdForMaskedLM",
+    "BigBirdForSequenceClassification",
+    "BigBirdForMultipleChoice",
+    "BigBirdForTokenClassification",
+    "BigBirdForQuestionAnswering",
+)
+LENGTHS = (50, 300, 704, 705, 1100, 4096)
+"""Short, around the limit of full attention, of no whole block, and the longest."""
+SEP = 66
+MASKED = 1e5
+"""Scores beyond this, either way, are of what cannot be an answer."""
+
+
+def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[tuple[float, float]]:
+    """The largest difference of any output at each length, without and with a mask."""
+    import torch
+
+    import bigbird_cli as bb
+
+    torch.manual_seed(0)
+    config = bb.BigBirdConfig(vocab_size=200, num_labels=3, max_position_embeddings=max(lengths), **settings)
+    theirs = getattr(bb, kind)(config).eval()
+    for parameter in theirs.parameters():
+        parameter.data.normal_(std=0.2)
+    with tempfile.TemporaryDirectory() as folder:
+        theirs.save_pretrained(folder)
+        ours = getattr(bb, f"Flax{kind}").from_pretrained(folder)
+    found = []
+    for n_tokens in lengths:
+        shape = (2, 2, n_tokens) if kind.endswith("MultipleChoice") else (2, n_tokens)
+        ids = np.random.RandomState(n_tokens).randint(1, 60, shape)
+        ids[..., 7] = SEP
+        mask = np.ones(shape, dtype=int)
+        mask[0, ..., n_tokens // 3 :] = 0
+        mask[1, ..., 9:12] = 0
+        worst = []
+        for given in (None, mask):
+            with torch.no_grad():
+                as_tensor = None if given is None else torch.from_numpy(given)
+                wanted = theirs(torch.from_numpy(ids), attention_mask=as_tensor)
+            output = ours(ids, attention_mask=given)
+            worst.append(
+                max(_difference(value, getattr(wanted, name).numpy(), given) for name, value in output.items())
+            )
+        found.append((worst[0], worst[1]))
+    return found
+
+
+def _difference(ours: Any, theirs: np.ndarray, mask: np.ndarray | None) -> float:
+    ours = np.asarray(ours)
+    if mask is not None and ours.shape[: mask.ndim] == mask.shape:
+        ours, theirs = ours[mask == 1], theirs[mask == 1]
+    return float(np.abs(ours - theirs)[np.abs(theirs) < MASKED].max())
+
+
+def held() -> float:
+    """The most that the process held so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Seconds of the processor that a call takes, the second time."""
+    call()
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def cost_in_jax(config: Any, ids: np.ndarray) -> str:
+    import jax
+
+    import bigbird_cli as bb
+
+    model = bb.FlaxBigBirdModel(config)
+
+    def forward(params: Any) -> Any:
+        return model.module.apply({"params": params}, ids).last_hidden_state
+
+    before, start = held(), time.process_time()
+    backward = jax.jit(jax.grad(lambda params: forward(params).sum())).lower(model.params).compile()
+    compiling, once = time.process_time() - start, jax.jit(forward).lower(model.params).compile()
+    planned: list[Any] = [program.memory_analysis() for program in (once, backward)]
+    ready: Any = jax.block_until_ready
+    taken = [seconds(lambda: ready(once(model.params))), seconds(lambda: ready(backward(model.params)))]
+    mib = [memory.temp_size_in_bytes >> 20 for memory in planned]
+    most = held() - before
+    times = f"{taken[0]:7.2f} s {taken[1]:7.2f} s"
+    return f"{times} {mib[0]:6} {mib[1]:6} MiB {most:6.0f} MB   compiled in {compiling:.1f} s"
+
+
+def cost_in_pytorch(config: Any, ids: np.ndarray) -> str:
+    import torch
+
+    import bigbird_cli as bb
+
+    torch.set_num_threads(1)
+    model, given = bb.BigBirdModel(config).train(), torch.from_numpy(ids)
+    before = held()
+    with torch.no_grad():
+        once = seconds(lambda: model(given))
+    both = seconds(lambda: model(given).last_hidden_state.sum().backward())
+    return f"{once:7.2f} s {both:7.2f} s {'':17} {held() - before:6.0f} MB"
+
+
+COSTS = {"jax": cost_in_jax, "pytorch": cost_in_pytorch}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("difference", "cost"))
+    parser.add_argument("--classes", nargs="+", default=CLASSES, choices=CLASSES)
+    parser.add_argument("--backend", choices=COSTS, default="jax")
+    parser.add_argument("--tokens", type=int, default=4096)
+    options = parser.parse_args(arguments)
+    if options.what == "cost":
+        import bigbird_cli as bb
+
+        sizes = {"vocab_size": 1000, "num_hidden_layers": 2, "max_position_embeddings": options.tokens}
+        rates = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
+        ids = np.random.RandomState(0).randint(1, 1000, (1, options.tokens))
+        print("tokens  backend  forward  and backward  planned of each   held")
+        print(
+            f"{options.tokens:6}  {options.backend:7}", COSTS[options.backend](bb.BigBirdConfig(**sizes, **rates), ids)
+        )
+        return
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    print(f"{'':32}", *(f"{n_tokens:>17}" for n_tokens in LENGTHS))
+    for kind in options.classes:
+        found = difference(kind, LENGTHS, **small)
+        print(f"{kind:32}", *(f"{without:8.1e} {masked:8.1e}" for without, masked in found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
