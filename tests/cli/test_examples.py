@@ -79,6 +79,7 @@ def workshop(
         write_squad(tmp_path / "data" / f"{part}.json")
     opinions = "".join(f'"it was a film of {n} hours",{("good", "bad")[n % 2]}\n' for n in range(20))
     (tmp_path / "reviews.csv").write_text("text,label\n" + opinions)
+    (tmp_path / "new-reviews.csv").write_text("text,label\n" + opinions)
     (tmp_path / "new.csv").write_text('id,text\n1,"Ada lit the lamp, again."\n')
     (tmp_path / "colours.csv").write_text("text,colour\nthe sea,blue\nthe lamp,red\nthe sea of stone,blue\n")
     (tmp_path / "texts.jsonl").write_text(json.dumps({"text": ARTICLE, "id": 1}) + "\n")
