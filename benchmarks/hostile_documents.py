@@ -323,6 +323,7 @@ _KINDS: dict[str, Callable[[], bytes]] = {
     ".eml": lambda: parts(2),
     ".html": lambda: page(f"<h1>One</h1><p>{GOOD.decode()}</p><ul><li>a<li>b</ul>").encode(),
     ".txt": lambda: GOOD * 3,
+    ".zip": lambda: zipped({"a.txt": GOOD, "b.html": page().encode(), "c.eml": mail(), "d.docx": docx(paragraph())}),
 }
 """Whole documents: each is also given the suffix of every other, and harmed anywhere."""
 

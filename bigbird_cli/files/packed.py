@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -57,8 +58,9 @@ class File:
                 stream: BinaryIO = stack.enter_context(self.path.open("rb"))
                 packing = self.path.suffix.lower()
             else:
-                archive = stack.enter_context(zipfile.ZipFile(self.path))
-                stream = stack.enter_context(_member(archive, self.member, self.name))
+                with _archive_errors(self.name):
+                    archive = stack.enter_context(zipfile.ZipFile(self.path))
+                    stream = stack.enter_context(cast(BinaryIO, archive.open(self.member)))
                 packing = PurePosixPath(self.member).suffix.lower()
             if packing == ".gz":
                 stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream)))
@@ -127,11 +129,11 @@ def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipp
 
 
 def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[str]:
-    with file_errors(path), _packing_errors(str(path)), zipfile.ZipFile(path) as archive:
+    with file_errors(path), _archive_errors(str(path)), zipfile.ZipFile(path) as archive:
         names = sorted(
             entry.filename
             for entry in archive.infolist()
-            if not entry.is_dir() and not any(map(is_left_out, PurePosixPath(entry.filename).parts))
+            if entry.filename and not entry.is_dir() and not any(map(is_left_out, PurePosixPath(entry.filename).parts))
         )
     wanted = [name for name in names if _suffix(PurePosixPath(name)) in suffixes]
     if not wanted:
@@ -141,13 +143,19 @@ def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) 
     return wanted
 
 
-def _member(archive: zipfile.ZipFile, member: str, name: str) -> BinaryIO:
-    try:
-        return cast(BinaryIO, archive.open(member))
-    except (RuntimeError, NotImplementedError) as error:  # zipfile's words for a password, or for a rare packing
-        raise DataError(
-            f"the archive cannot be opened: {error}", where=name, fix="unpack it, and name its files"
-        ) from None
+@contextmanager
+def _archive_errors(name: str) -> Iterator[None]:
+    """Say what it means that an archive, or a member of it, cannot be opened."""
+    with _packing_errors(name):
+        try:
+            yield
+        except NotImplementedError as error:  # of a rare packing, and of a version that is none
+            raise _damaged(error, name) from None
+        except RuntimeError as error:  # zipfile's words for a password
+            fix = "unpack it, and name its files"
+            raise DataError(f"the archive cannot be opened: {error}", where=name, fix=fix) from None
+        except (ValueError, OverflowError, struct.error) as error:
+            raise _damaged(error, name) from None
 
 
 def _suffix(path: Path | PurePosixPath) -> str:

@@ -1,6 +1,8 @@
 """Documents of every kind: packed or not, in folders and archives, and on standard input."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.text.documents import Document, read_standard_input
 from bigbird_cli.text.readers import suffix_of
 from tests.made import DOCUMENTS, PACKED, write, write_zip
+from tests.text.formats.test_pdf import pdf_bytes
 
 TEXT = "In 1820 Ada lit the lamp at the harbour."
 
@@ -149,3 +152,68 @@ def test_standard_input_is_extracted_too_and_a_folder_among_the_documents_refuse
     assert (tmp_path / "out" / "standard-input.txt").read_text() == TEXT
     refused = invoke(*args, "out", "out")
     assert (refused.exit_code, refused.stderr.startswith("\u2717 --extract-text  the texts")) == (2, True)
+
+
+def damaged(folder: Path) -> None:
+    """A file of each kind of damage."""
+    pdf, docx, eml = (DOCUMENTS[suffix](TEXT) for suffix in (".pdf", ".docx", ".eml"))
+    bad = {
+        "cut.pdf": pdf[:200],
+        "head.pdf": b"%PDF-1.7\n",
+        "blank.pdf": pdf_bytes([""]),
+        "text.pdf": TEXT.encode(),
+        "cut.docx": docx[:-100],
+        "pdf.docx": pdf,
+        "zip.docx": PACKED[".gz"](docx),
+        "entities.docx": docx_of("&x;", '<!DOCTYPE x [<!ENTITY x "x">]>'),
+        "zip.epub": docx,
+        "head.eml": b"no head",
+        "deep.eml": b"Subject: x\nContent-Type: message/rfc822\n\n" * 200 + eml,
+        "deep.html": b"<div>" * 1_000_000,
+        "other.html": b'<meta charset="utf-8">caf\xe9',
+        "empty.txt": b"",
+        "white.txt": b" \r\n\t",
+        "other.txt": "caf\u00e9".encode("cp1252"),
+        "wide.txt": TEXT.encode("utf-16"),
+        "image.txt": b"\x89PNG\r\n\x1a\n",
+        "cut.txt.gz": PACKED[".gz"](TEXT.encode() * 9)[:-9],
+        "not.txt.xz": TEXT.encode(),
+        "not.zip": TEXT.encode(),
+        "not.parquet": b"PAR1PAR1",
+        "column.csv": b"day,number\n1,2\n",
+        "row.jsonl": b'{"text": 7}\n',
+    }
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    (folder / "gone.txt").symlink_to("nowhere")
+
+
+def docx_of(text: str, before: str) -> bytes:
+    """A Word document with a document type of its own."""
+    buffer = io.BytesIO()
+    whole = zipfile.ZipFile(io.BytesIO(DOCUMENTS[".docx"](text)))
+    with whole, zipfile.ZipFile(buffer, "w") as archive:
+        for name in whole.namelist():
+            content = whole.read(name)
+            archive.writestr(name, before.encode() + content.partition(b"?>")[2] if b"?>" in content else content)
+    return buffer.getvalue()
+
+
+def test_in_a_folder_of_every_damage_each_good_document_is_read_and_each_bad_one_a_record(
+    invoke: Any, tiny_ner_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    damaged(tmp_path / "docs")
+    n_bad = len([*(tmp_path / "docs").iterdir()])
+    good = [write(tmp_path / "docs" / f"good{suffix}", TEXT) for suffix in DOCUMENTS]
+    result = invoke("ner", "docs", "-m", tiny_ner_model, "--json")
+    found = records(result.stdout)
+    assert result.exit_code == 1
+    assert {record["source"] for record in found if "error" not in record} == {f"docs/{path.name}" for path in good}
+    failed = [record for record in found if "error" in record]
+    assert (len(failed), n_bad) == (25, 25)
+    assert all(record["error"]["exit_code"] == 3 and record["error"]["problem"] for record in failed)
+    assert [record["source"].rsplit(":", 1)[0] for record in found] == sorted(
+        record["source"].rsplit(":", 1)[0] for record in found
+    )
+    assert "Traceback" not in result.stderr
