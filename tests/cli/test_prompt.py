@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,28 @@ class Terminal:
     def type(self, line: str) -> None:
         os.write(self.fd, line.encode())
 
+    def signalled(self, number: int, is_seen: Callable[[], bool]) -> None:
+        """Send a signal until it is seen: one that comes just before readline waits is heard with the next."""
+        for _ in range(30):
+            self.process.send_signal(number)
+            if is_seen():
+                return
+        raise AssertionError(f"signal {number} is never seen")
+
+    def shows(self, expected: str) -> bool:
+        """Whether something is shown within a few seconds."""
+        try:
+            return bool(self.until(expected, seconds=4))
+        except AssertionError:
+            return False
+
+    def has_ended(self) -> bool:
+        """Whether the process ends within a few seconds."""
+        try:
+            return self.process.wait(timeout=4) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
     def ask(self, line: str) -> str:
         """What is shown between a line and the next prompt."""
         self.type(line + "\n")
@@ -82,8 +104,7 @@ def test_questions_are_answered_until_the_user_ends(terminal: Terminal) -> None:
     assert "Ctrl-D" in terminal.ask(":help")
     terminal.type("who half a quest")
     terminal.until("quest")
-    terminal.process.send_signal(signal.SIGINT)
-    terminal.until("stopped: :q ends\n? ")
+    terminal.signalled(signal.SIGINT, lambda: terminal.shows("stopped: :q ends\n? "))
     terminal.type("\x04")
     assert terminal.process.wait(timeout=60) == 0
 
@@ -108,5 +129,5 @@ def test_ctrl_c_stops_an_answer_shows_what_it_has_and_leaves_the_prompt(
 
 def test_a_signal_to_end_ends_the_prompt(terminal: Terminal) -> None:
     terminal.until("? ")
-    terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.process.wait(timeout=60) == 128 + signal.SIGTERM
+    terminal.signalled(signal.SIGTERM, terminal.has_ended)
+    assert terminal.process.returncode == 128 + signal.SIGTERM
