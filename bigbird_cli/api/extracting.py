@@ -122,7 +122,8 @@ class TextFolder:
 
 def _cut(name: str, n_bytes: int) -> str:
     """A name of at most so many bytes."""
-    return os.fsencode(name)[:n_bytes].decode("utf-8", "ignore")
+    data = os.fsencode(name)
+    return name if len(data) <= n_bytes else data[:n_bytes].decode("utf-8", "ignore")
 
 
 def extracted(inputs: Iterable[Input | None], folder: TextFolder) -> Iterator[Input | None]:

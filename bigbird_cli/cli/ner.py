@@ -53,7 +53,7 @@ def ner(
     """Find the named entities of documents of any length.
 
     A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the column that the model was
-    trained on, else "text". Without FILE, standard input is read: rows of JSON, or one text.
+    trained on, else "text". Without FILE, standard input is read: rows of JSON, or one document.
 
     \b
     Examples:

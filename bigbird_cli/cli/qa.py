@@ -117,7 +117,7 @@ def qa(
 ) -> None:
     """Answer questions about documents of any length.
 
-    Without FILE, standard input is read: a text, or rows of JSON: {"context": ..., "question": ..., "id": ...}
+    Without FILE, standard input is read: a document, or rows of JSON: {"context": ..., "question": ..., "id": ...}
     With one FILE and no question, a terminal asks for questions until :q; :help says what else it takes.
 
     An answer's score is its probability, of all its mentions in the document together; those of all answers and of "no

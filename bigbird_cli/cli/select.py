@@ -34,7 +34,7 @@ def select(
     question at all is what `bigbird qa` says.
 
     A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of its "text". Without FILE,
-    standard input is read: rows of JSON, or one text.
+    standard input is read: rows of JSON, or one document.
 
     \b
     Examples:
