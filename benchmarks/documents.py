@@ -52,7 +52,8 @@ if kind == "qa":
     for text in texts:
         encoded = tokenizer(asked, text, truncation="only_second", max_length=384, stride=128, padding=True,
                             return_overflowing_tokens=True, return_offsets_mapping=True, return_tensors="pt")
-        n_read += len({tuple(span) for window in encoded["offset_mapping"].tolist() for span in window if span[1]})
+        n_read += len({tuple(span) for window, spans in enumerate(encoded["offset_mapping"].tolist())
+                       for span, text in zip(spans, encoded.sequence_ids(window)) if text == 1})
         for first in range(0, len(encoded["input_ids"]), 8):
             names = "input_ids", "attention_mask", "token_type_ids"
             with torch.inference_mode():
