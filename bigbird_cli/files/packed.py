@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -59,8 +60,7 @@ class File:
                 packing = self.path.suffix.lower()
             else:
                 with _archive_errors(self.name):
-                    archive = stack.enter_context(zipfile.ZipFile(self.path))
-                    stream = stack.enter_context(cast(BinaryIO, archive.open(self.member)))
+                    stream = stack.enter_context(cast(BinaryIO, _archive(self.path).open(self.member)))
                 packing = PurePosixPath(self.member).suffix.lower()
             if packing == ".gz":
                 stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=stream)))
@@ -129,10 +129,10 @@ def files_in(source: str | Path, suffixes: Sequence[str], *, on_skipped: OnSkipp
 
 
 def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) -> list[str]:
-    with file_errors(path), _archive_errors(str(path)), zipfile.ZipFile(path) as archive:
+    with file_errors(path), _archive_errors(str(path)):
         names = sorted(
             entry.filename
-            for entry in archive.infolist()
+            for entry in _archive(path).infolist()
             if entry.filename and not entry.is_dir() and not any(map(is_left_out, PurePosixPath(entry.filename).parts))
         )
     wanted = [name for name in names if _suffix(PurePosixPath(name)) in suffixes]
@@ -141,6 +141,18 @@ def _members(path: Path, suffixes: Sequence[str], on_skipped: OnSkipped | None) 
     if on_skipped is not None and len(wanted) < len(names):
         on_skipped(Skipped(path, tuple(sorted(set(names) - set(wanted))), tuple(suffixes)))
     return wanted
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    """An archive, open; the last one stays so, for to find out its members takes longer than to read one."""
+    found = path.stat()
+    return _opened(path, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, *stamps: int) -> zipfile.ZipFile:
+    del stamps
+    return zipfile.ZipFile(path)
 
 
 @contextmanager

@@ -50,3 +50,18 @@ def test_a_harmed_list_of_members_is_an_error(offset: int, value: int, tmp_path:
     [found] = files_and_errors(tmp_path / "a.zip", (".txt",))
     assert isinstance(found, DataError)
     assert found.problem.startswith("the packed file is damaged")
+
+
+def test_the_members_of_an_archive_are_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    class Counted(zipfile.ZipFile):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    (tmp_path / "a.zip").write_bytes(zipped())
+    monkeypatch.setattr("bigbird_cli.files.packed.zipfile.ZipFile", Counted)
+    contents = [content_of(found) for found in files_and_errors(tmp_path / "a.zip", (".txt",))]
+    assert contents == [b"Ada lit the lamp. " * 9] * 3
+    assert len(opened) == 1
