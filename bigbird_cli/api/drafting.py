@@ -19,7 +19,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.packed import PACKED
-from bigbird_cli.files.paths import local_path
+from bigbird_cli.files.paths import empty_path, local_path
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.recipe import COMMANDS, Recipe
 from bigbird_cli.recipe.draft import Setting, write_draft
@@ -119,6 +119,8 @@ def init(data: str | Path, *, task: str | None = None, offline: bool = False) ->
         UsageError: there is no such task, or the data is not for it.
         DataError: it cannot be read, or is for no task that is known here; the error says where.
     """
+    if not str(data):
+        raise empty_path()
     if task is not None:
         choice(task, get_args(TaskName), "task")
     sources = sources_of(str(data))

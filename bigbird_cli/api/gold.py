@@ -15,6 +15,7 @@ from bigbird_cli.bigbird.heads import head_of_class
 from bigbird_cli.choices import Quantize, ScoredTaskName
 from bigbird_cli.errors import DataError, ModelError, UsageError
 from bigbird_cli.events import WindowRead
+from bigbird_cli.files.paths import empty_path
 from bigbird_cli.recipe.overrides import override_value
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.classify.task import Classification
@@ -141,6 +142,8 @@ def task_of(folder: ModelFolder) -> str:
 
 def read_gold(reader: Reader[Any], data: str | Path, options: GoldOptions) -> tuple[Reader[Any], list[Any]]:
     """Read examples with their gold, and what scores them; DataError where there are none."""
+    if not str(data):
+        raise empty_path()
     limit = options.get("limit")
     if limit is not None and limit < 1:
         raise UsageError(f"{limit} is too few", where="limit", fix="give 1 or more")

@@ -8,6 +8,7 @@ from bigbird_cli.api.drafting import Draft, init
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.names import RECIPE
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe, task_of
 
 OnChange = Callable[[str], None]
@@ -50,10 +51,10 @@ def open_named(
 
     Raises:
         RecipeError: the recipe is missing or wrong.
-        UsageError: the data is for the other command, or for none.
+        UsageError: the name is empty; or the data is for the other command, or for none.
         DataError: the data cannot be read.
     """
-    path = Path(name)
+    path = local_path(name)
     if path.is_dir() and (path / RECIPE).is_file():
         return Named(_load(path / RECIPE, command, overrides, on_change), path, is_run=True)
     if not _is_data(name):

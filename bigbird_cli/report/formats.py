@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 from bigbird_cli.choices import OutputFormat
 from bigbird_cli.errors import DataError, UsageError, nearest
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.report import sheets
 from bigbird_cli.report.cells import TableFormat
 from bigbird_cli.report.json_lines import JsonArray, JsonLines
@@ -118,7 +119,7 @@ def write_results(
         UsageError: the file is there already, or its name asks for no format.
         DataError: there is no result.
     """
-    path = Path(path)
+    path = local_path(path)
     format = format or format_of(path)
     if format not in get_args(DataFormat):
         raise UsageError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import PARTIAL, open_to_others
 from bigbird_cli.report.cells import DELIMITERS, LINES, TableFormat
 from bigbird_cli.report.kept import SHARD, Job, beside, differences, read_note
@@ -46,7 +47,7 @@ def merge_results(out: str | Path, parts: Sequence[str | Path], *, overwrite: bo
         UsageError: the file is there already, or one of the parts.
         DataError: they do not belong together, or one is missing, cut off, or has other columns.
     """
-    out = Path(out)
+    out = local_path(out)
     if out.exists() and not overwrite:
         raise UsageError("it is there already", where=str(out), fix="name another file, or give overwrite=True")
     found = sorted((_read(Path(path)) for path in parts), key=lambda part: part.number)

@@ -8,6 +8,7 @@ from typing import Any
 from bigbird_cli.api._qa import QAResult
 from bigbird_cli.api.requests import Result
 from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import replace_file
 from bigbird_cli.report.pages.html import Row, document_html, page_html
 from bigbird_cli.report.writer import Writer
@@ -28,7 +29,7 @@ class PageWriter(Writer[Result[Any, Any]]):
     """
 
     def __init__(self, path: str | Path, *, command: str = "", overwrite: bool = False) -> None:
-        self._path, self._command = Path(path), command
+        self._path, self._command = local_path(path), command
         if self._path.is_dir() or (self._path.exists() and not overwrite):
             fix = "name another file" + ("" if self._path.is_dir() else ", or give overwrite=True")
             raise UsageError("it is there already", where=str(path), fix=fix)
