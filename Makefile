@@ -27,7 +27,9 @@ demo: .venv/ready
 test: install
 	$(BIN)/python -m pytest -q
 
+# Ray is large, and few tests want it: it is installed for these alone.
 test-slow: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	$(BIN)/python -m pytest -q -m "slow and not gpu"
 
 check: install

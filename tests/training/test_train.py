@@ -583,7 +583,7 @@ def test_dev_inputs_longer_than_the_models_positions_are_refused(start: Path, da
 
 def test_inputs_longer_than_the_models_positions_are_refused(start: Path, data: Path) -> None:
     settings = recipe(start, data, task__window=128, model__config={"max_position_embeddings": 64})
-    long = settings.model_copy(update={"data": settings.data.model_copy(update={"train": (data / "long.json",)})})
+    long = settings.model_copy(update={"data": settings.data.model_copy(update={"train": (str(data / "long.json"),)})})
     context = " ".join(["red", *WORDS, *WORDS])
     question = {"id": "q", "question": "red", "answers": [{"text": "w0", "answer_start": 4}]}
     (data / "long.json").write_text(
