@@ -8,6 +8,7 @@ import typer
 from bigbird_cli.cli import gold, options
 
 
+@gold.tries_models
 def calibrate(
     model: gold.Model,
     data: Annotated[
@@ -19,10 +20,6 @@ def calibrate(
             **options.INPUT,
         ),
     ],
-    task: gold.Task = None,
-    overrides: gold.Overrides = None,
-    rename: gold.Rename = None,
-    limit: gold.Limit = None,
     loss: Annotated[
         float,
         typer.Option("--loss", metavar="N", min=0, max=100, help="Of qa: F1 that refusing may cost.", **options.INPUT),
@@ -41,14 +38,8 @@ def calibrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and write nothing.", **options.OUTPUT)
     ] = False,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    *,
+    shared: gold.Shared,
 ) -> None:
     """Fit what a model's scores mean, so that of what it gives 0.8, eight in ten are right; store it with the model.
 
@@ -66,22 +57,10 @@ def calibrate(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.scores import show_calibration
 
-    del debug  # the boundary's
-    with ReadingProgress(quiet=quiet) as progress:
-        settings = gold.given(
-            progress,
-            task=task,
-            overrides=overrides,
-            rename=rename,
-            limit=limit,
-            batch_size=batch_size,
-            device=device,
-            threads=threads,
-            quantize=quantize,
-            offline=offline,
-        )
+    with ReadingProgress(quiet=shared.quiet) as progress:
+        settings = shared.settings(progress)
         calibrated = api.calibrate(model, data, out=out, dry_run=dry_run, loss=loss, **settings)
-    if as_json:
+    if shared.as_json:
         write_json(calibrated)
     else:
         show_calibration(calibrated)

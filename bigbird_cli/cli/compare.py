@@ -10,6 +10,7 @@ from bigbird_cli.cli import completion, gold, options
 _MODEL = "model, or a file of predictions (*.jsonl) that bigbird evaluate wrote."
 
 
+@gold.tries_models
 def compare(
     a: Annotated[
         str,
@@ -36,10 +37,6 @@ def compare(
             **options.INPUT,
         ),
     ] = None,
-    task: gold.Task = None,
-    overrides: gold.Overrides = None,
-    rename: gold.Rename = None,
-    limit: gold.Limit = None,
     changes: Annotated[
         int,
         typer.Option(
@@ -49,14 +46,8 @@ def compare(
             **options.OUTPUT,
         ),
     ] = 20,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    *,
+    shared: gold.Shared,
 ) -> None:
     """Compare two models on the same data: each score's difference, how sure it is, and the examples that changed.
 
@@ -74,22 +65,10 @@ def compare(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.scores import show_comparison
 
-    del debug  # the boundary's
-    with ReadingProgress(quiet=quiet) as progress:
-        settings = gold.given(
-            progress,
-            task=task,
-            overrides=overrides,
-            rename=rename,
-            limit=limit,
-            batch_size=batch_size,
-            device=device,
-            threads=threads,
-            quantize=quantize,
-            offline=offline,
-        )
+    with ReadingProgress(quiet=shared.quiet) as progress:
+        settings = shared.settings(progress)
         compared = api.compare(a, b, data, **settings)
-    if as_json:
+    if shared.as_json:
         write_json(compared)
     else:
         show_comparison(compared, most=changes)

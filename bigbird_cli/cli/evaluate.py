@@ -10,6 +10,7 @@ from bigbird_cli.cli import gold, options
 from bigbird_cli.errors import UsageError
 
 
+@gold.tries_models
 def evaluate(
     model: gold.Model,
     data: Annotated[
@@ -21,10 +22,6 @@ def evaluate(
             **options.INPUT,
         ),
     ] = None,
-    task: gold.Task = None,
-    overrides: gold.Overrides = None,
-    rename: gold.Rename = None,
-    limit: gold.Limit = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -52,14 +49,8 @@ def evaluate(
             **options.INPUT,
         ),
     ] = 8192,
-    batch_size: options.BatchSize = 8,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    quantize: options.Quantize = None,
-    as_json: options.Json = False,
-    offline: options.Offline = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    *,
+    shared: gold.Shared,
 ) -> None:
     """Score a model on data with gold: how good, how sure, on what lengths, where in documents, on what labels.
 
@@ -84,25 +75,13 @@ def evaluate(
     from bigbird_cli.cli.progress import ReadingProgress
     from bigbird_cli.cli.scores import show_evaluation, show_needles
 
-    del debug  # the boundary's
-    with ReadingProgress(quiet=quiet) as progress:
-        settings = gold.given(
-            progress,
-            task=task,
-            overrides=overrides,
-            rename=rename,
-            limit=limit,
-            batch_size=batch_size,
-            device=device,
-            threads=threads,
-            quantize=quantize,
-            offline=offline,
-        )
+    with ReadingProgress(quiet=shared.quiet) as progress:
+        settings = shared.settings(progress)
         if needles:
             found = api.find_needles(model, data, longest=longest, **settings)
         else:
             evaluation = api.evaluate(model, data or "", predictions=predictions, **settings)
-    if as_json:
+    if shared.as_json:
         write_json({"needles": found} if needles else evaluation)
     elif needles:
         show_needles(found)

@@ -1,11 +1,15 @@
 """What commands share that try models on data with gold: their options, and what of them goes to the api's calls."""
 
-from typing import TYPE_CHECKING, Annotated
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion, options
+from bigbird_cli.cli.shared import declare
 from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,32 +66,50 @@ Limit = Annotated[
 ]
 
 
-def given(
-    progress: "ReadingProgress",
-    *,
-    task: choices.ScoredTaskName | None,
-    overrides: list[str] | None,
-    rename: list[str] | None,
-    limit: int | None,
-    batch_size: int,
-    device: str,
-    threads: int | None,
-    quantize: choices.Quantize | None,
-    offline: bool,
-) -> "GoldOptions":
-    """The options of an api's call, which tells the progress how far it has come."""
-    return {
-        "task": task,
-        "overrides": overrides or [],
-        "rename": _names(rename or []),
-        "limit": limit,
-        "batch_size": batch_size,
-        "device": device,
-        "threads": threads,
-        "quantize": quantize,
-        "offline": offline,
-        "on_progress": progress.show,
-    }
+@dataclass(frozen=True)
+class Shared:
+    """What was given of the shared options; in the order in which help shows them."""
+
+    task: Task = None
+    overrides: Overrides = None
+    rename: Rename = None
+    limit: Limit = None
+    batch_size: options.BatchSize = 8
+    device: options.Device = "auto"
+    threads: options.Threads = None
+    quantize: options.Quantize = None
+    as_json: options.Json = False
+    offline: options.Offline = False
+    quiet: options.Quiet = False
+    debug: options.Debug = False  # the boundary reads it
+
+    def settings(self, progress: "ReadingProgress") -> "GoldOptions":
+        """The options of an api's call, which tells the progress how far it has come."""
+        return {
+            "task": self.task,
+            "overrides": self.overrides or [],
+            "rename": _names(self.rename or []),
+            "limit": self.limit,
+            "batch_size": self.batch_size,
+            "device": self.device,
+            "threads": self.threads,
+            "quantize": self.quantize,
+            "offline": self.offline,
+            "on_progress": progress.show,
+        }
+
+
+def tries_models(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the shared options; it takes what was given of them as its argument `shared`."""
+    names = [each.name for each in fields(Shared)]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        given = {name: values.pop(name) for name in names}
+        command(**values, shared=Shared(**given))
+
+    declare(run, command, Shared, names)
+    return run
 
 
 def _names(changes: list[str]) -> dict[str, str]:

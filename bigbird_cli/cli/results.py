@@ -14,8 +14,7 @@ from rich.text import Text
 
 from bigbird_cli.cli.console import Output
 from bigbird_cli.messages import shortened, visible
-from bigbird_cli.report.sheets import SURE
-from bigbird_cli.report.writer import Writer
+from bigbird_cli.report.writer import SURE, Writer
 from bigbird_cli.text.sentences import sentence_around
 
 if TYPE_CHECKING:

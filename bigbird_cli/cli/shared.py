@@ -3,7 +3,7 @@
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +83,16 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
             check_encoding(given["encoding"])
             command(**values, shared=Shared(**given, own=values))
 
-        own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]
-        options_ = [inspect.signature(Shared).parameters[name] for name in names]
-        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *options_)]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        declare(run, command, Shared, names)
         return run
 
     return with_options
+
+
+def declare(run: Callable[..., None], command: Callable[..., None], kind: type, names: Sequence[str]) -> None:
+    """Let a function have the parameters of a command, and in place of `shared` fields of the options' class."""
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]
+    options_ = [inspect.signature(kind).parameters[name] for name in names]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *options_)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}

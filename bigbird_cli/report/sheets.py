@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bigbird_cli.api import ClassifyResult
 from bigbird_cli.report.cells import Cell
+from bigbird_cli.report.writer import SURE
 
 if TYPE_CHECKING:
     from bigbird_cli.api import NERResult, QAResult, Result, SelectResult, ZeroShotResult
 
 R = TypeVar("R", bound="Result[Any, Any]")
-
-SURE = 0.5
-"""From this probability on, what was found is likelier than everything else together; below, it is marked as unsure."""
 
 UNSURE = " (unsure)"
 """Marks a cell whose score has no column of its own."""

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Result[Any, Any]", contravariant=True)
 
 
+SURE = 0.5
+"""From this probability on, what was found is likelier than everything else together; below, it is marked as unsure."""
+
+
 class Writer(ABC, Generic[R]):
     """Takes results in the order of their requests, failed ones too."""
 

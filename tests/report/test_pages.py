@@ -13,8 +13,9 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from bigbird_cli.errors import DataError, UsageError
-from bigbird_cli.report.pages import PageWriter, html, write_page
+from bigbird_cli.report.pages import PageWriter, write_page
 from bigbird_cli.report.pages.names import N_HUES, hue_of
+from bigbird_cli.report.templating import asset
 from bigbird_cli.text.documents import Document
 from bigbird_cli.text.formats.paged import Page, Section
 from tests.report.results import (
@@ -196,7 +197,7 @@ def test_a_document_without_names_says_so(shown: Shown) -> None:
 
 
 def test_every_type_has_a_colour_of_the_style_sheet() -> None:
-    style = html._asset("page.css")
+    style = asset("bigbird_cli.report.pages", "page.css")
     assert all(f".h{n} {{" in style for n in range(N_HUES))
     assert {hue_of(name) for name in ("PERSON", "ORG", "DISEASE", "")} <= set(range(N_HUES))
 
@@ -338,7 +339,7 @@ def contrast(a: str, b: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_has_enough_contrast_in_both_themes(theme: int) -> None:
-    found = re.findall(r"--([a-z-]+): light-dark\((#\w+), (#\w+)\)", html._asset("page.css"))
+    found = re.findall(r"--([a-z-]+): light-dark\((#\w+), (#\w+)\)", asset("bigbird_cli.report.pages", "page.css"))
     colours = {name: pair[theme] for name, *pair in found}
     for ink in ("ink", "dim", "accent", "bad"):
         for paper in ("paper", "panel", "control"):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from bigbird_cli.api._qa import QAResult
 from bigbird_cli.api._select import SelectResult
 from bigbird_cli.report.pages.layout import Mark
-from bigbird_cli.report.pages.view import SURE, Cell, Excerpt, Found, View, on_one_line, percent
+from bigbird_cli.report.pages.view import Cell, Excerpt, Found, View, on_one_line, percent
+from bigbird_cli.report.writer import SURE
 from bigbird_cli.text.sentences import sentence_around
 
 

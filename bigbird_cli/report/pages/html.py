@@ -1,16 +1,11 @@
 """Pages of their templates, which stand beside this file with their style sheet and script."""
 
-import base64
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from pathlib import PurePath
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bigbird_cli import __version__
@@ -24,7 +19,10 @@ from bigbird_cli.report.pages.labels import labels_view
 from bigbird_cli.report.pages.layout import Mark, Point, gaps, handovers, lay_out
 from bigbird_cli.report.pages.names import names_view
 from bigbird_cli.report.pages.view import Cell, View
+from bigbird_cli.report.templating import asset, policy_hash, templates
 from bigbird_cli.text.documents import Document
+
+_HERE = __name__.rpartition(".")[0]
 
 VIEWS: dict[type[Result[Any, Any]], Callable[[Any], View]] = {
     QAResult: answers_view,
@@ -89,7 +87,7 @@ def document_html(results: Sequence[Result[Any, Any]], *, number: int) -> tuple[
         seams = enumerate(handovers(spans, document.text), start=1)
         points += [Point(offset, "seam", f"{n} | {n + 1} of {len(spans)}") for n, offset in seams]
     body = (
-        _templates()
+        templates(_HERE)
         .get_template("document.html")
         .render(
             number=number,
@@ -107,10 +105,10 @@ def document_html(results: Sequence[Result[Any, Any]], *, number: int) -> tuple[
 
 def page_html(rows: Sequence[Row], documents: Iterable[str], *, command: str) -> str:
     """Put a page together of its index and its documents."""
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset(_HERE, "page.css"), asset(_HERE, "page.js")
     columns = list(dict.fromkeys(name for row in rows for name in row.cells))
     return (
-        _templates()
+        templates(_HERE)
         .get_template("page.html")
         .render(
             rows=rows,
@@ -121,8 +119,8 @@ def page_html(rows: Sequence[Row], documents: Iterable[str], *, command: str) ->
             version=__version__,
             style=Markup(style),
             script=Markup(script),
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            style_hash=policy_hash(style),
+            script_hash=policy_hash(script),
         )
     )
 
@@ -132,26 +130,3 @@ def _folder(rows: Sequence[Row]) -> str:
     # character by character: cut at a slash below, it may also end in the name of a file of rows
     common = os.path.commonprefix([row.name for row in rows]) if len(rows) > 1 else ""  # noqa: RUF071
     return common[: common.rfind("/") + 1]
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__name__.rpartition(".")[0]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thousands"] = "{:,}".format
-    return environment
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    """What a policy calls an inline style sheet or script that may be used, and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bigbird_cli.api._ner import NERResult, together
 from bigbird_cli.report.pages.layout import Mark
-from bigbird_cli.report.pages.view import SURE, Cell, Found, View, percent
+from bigbird_cli.report.pages.view import Cell, Found, View, percent
+from bigbird_cli.report.writer import SURE
 from bigbird_cli.tasks.ner.entity_types import DESCRIPTIONS
 
 HUES = {

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bigbird_cli.report.pages.layout import Mark
-
-SURE = 0.5
-"""From this probability on, what was found is likelier than everything else together; below, it is shown as unsure."""
+from bigbird_cli.report.writer import SURE
 
 
 class Cell(NamedTuple):

@@ -1,18 +1,16 @@
 """A page about a run or an evaluation, of its template and style sheet."""
 
-import base64
-import hashlib
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bigbird_cli import __version__
 from bigbird_cli.api.evaluating import Evaluation
 from bigbird_cli.api.runs import RunCurves
 from bigbird_cli.report.runs.drawing import HEIGHT, WIDTH, curve, number
+from bigbird_cli.report.templating import asset, policy_hash, templates
+
+_HERE = __name__.rpartition(".")[0]
 
 MOST_NAMES = 200
 """Labels of a table at most."""
@@ -44,29 +42,8 @@ def evaluation_html(evaluation: Evaluation) -> str:
 
 
 def _render(template: str, **values: Any) -> str:
-    style = _asset("report.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        _templates()
-        .get_template(template)
-        .render(style=Markup(style), style_hash=f"sha256-{digest}", version=__version__, **values)
-    )
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__name__.rpartition(".")[0]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thousands"] = "{:,}".format
+    style = asset(_HERE, "report.css")
+    environment = templates(_HERE)
     environment.filters["number"] = number
-    return environment
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+    page = environment.get_template(template)
+    return page.render(style=Markup(style), style_hash=policy_hash(style), version=__version__, **values)
