@@ -5,6 +5,7 @@ import json
 import random
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,21 @@ def examples_in_readme() -> list[str]:
     return [line for line in lines if re.search(r"(^|\| )bigbird ", line)]
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_qa_model: Path) -> Path:
+    """What `bigbird evaluate` wrote about the tiny model."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    write_squad(folder / "data" / "dev.json")
+    scores = bb.evaluate(tiny_qa_model, folder / "data" / "dev.json", predictions=folder / "answers.jsonl")
+    (folder / "scores.json").write_text(json.dumps(scores))
+    shutil.copy(folder / "answers.jsonl", folder / "others.jsonl")
+    return folder
+
+
 @pytest.fixture
 def workshop(
     tmp_path: Path,
+    evaluated: Path,
     tiny_qa_model: Path,
     tiny_ner_model: Path,
     tiny_names_model: Path,
@@ -95,10 +108,9 @@ def workshop(
     (tmp_path / "runs" / "lamp" / "metrics.jsonl").write_text(
         '{"event": "evaluated", "step": 1, "scores": {"f1": 70.0}, "best": true, "metric": "f1"}\n'
     )
-    (tmp_path / "scores.json").write_text(json.dumps(bb.evaluate(tiny_qa_model, tmp_path / "data" / "dev.json")))
+    for name in ("scores.json", "answers.jsonl", "others.jsonl"):
+        shutil.copy(evaluated / name, tmp_path / name)
     (tmp_path / "runs" / "qa").symlink_to(tiny_qa_model)
-    for name in ("answers.jsonl", "others.jsonl"):
-        bb.evaluate(tiny_qa_model, tmp_path / "data" / "dev.json", predictions=tmp_path / name)
     (tmp_path / "runs" / "classify").symlink_to(tiny_classify_model)
     write_bert(tmp_path / "models" / "minilm")
     draw = random.Random(0)
