@@ -60,6 +60,7 @@ def test_attention_by_blocks_and_its_gradients_are_those_of_the_definition(size:
         np.testing.assert_allclose(own, theirs, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_memory_of_the_gradient_grows_with_the_length_and_no_faster() -> None:
     def bytes_of(n_blocks: int) -> int:
         q = jax.ShapeDtypeStruct((n_blocks, b, H), jnp.float32)

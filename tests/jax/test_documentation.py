@@ -87,6 +87,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_arguments_stand_in_the_documentation_s_order(kind: str) -> None:
     model = getattr(bb, kind)
@@ -97,6 +98,7 @@ def test_arguments_stand_in_the_documentation_s_order(kind: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_outputs_have_the_documentation_s_fields(kind: str) -> None:
     name, wanted = OUTPUTS[kind]
@@ -105,6 +107,7 @@ def test_outputs_have_the_documentation_s_fields(kind: str) -> None:
     assert set(found) - set(wanted) <= {"past_key_values", "cross_attentions"}  # a decoder's
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_a_sample_runs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = bb.BigBirdTokenizer(VOCABULARY)

@@ -133,6 +133,7 @@ def test_a_document_s_result_does_not_depend_on_its_batch(both: Both) -> None:
         np.testing.assert_allclose(alone[0][there], together[row, :length][there], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient_checkpointing", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_gradients_are_those_of_pytorch(gradient_checkpointing: bool, both: Both) -> None:
     theirs, ours = both("BigBirdForMaskedLM")
@@ -176,6 +177,7 @@ def test_lengths_of_as_many_blocks_share_a_program(both: Both) -> None:
     assert ours._run._cache_size() <= 2  # with a mask for padding, and without
 
 
+@pytest.mark.slow
 def test_half_precision_stays_near(both: Both) -> None:
     theirs, ours = both("BigBirdForQuestionAnswering", dtype=jnp.bfloat16, num_hidden_layers=1)
     ids, mask = batch(2, 101)
@@ -187,6 +189,7 @@ def test_half_precision_stays_near(both: Both) -> None:
     np.testing.assert_allclose(output.start_logits[~open_], -1e6, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_from_the_given_randomness(both: Both) -> None:
     rates = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "sparse_attention_dropout_prob": 0.1}
     _, ours = both("BigBirdForMaskedLM", num_hidden_layers=1, **rates)

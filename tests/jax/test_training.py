@@ -20,6 +20,7 @@ from tests.jax.conftest import SETTINGS
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_step_lowers_the_loss_and_devices_exchange_gradients_alone() -> None:
     assert jax.device_count() == 2
     config = bb.BigBirdConfig(**{**SETTINGS, "num_hidden_layers": 1, "hidden_dropout_prob": 0.1, "num_labels": 2})
