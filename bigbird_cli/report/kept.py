@@ -27,6 +27,8 @@ Job = Mapping[str, Any]
 SHARD = ".shard"
 """Ends the name of the file beside a part's results, by which `report.merge` knows what belongs together."""
 
+_FLAGS = os.O_RDWR | os.O_CREAT
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -77,7 +79,12 @@ class PartialFile:
             fix = "go on with it: resume=True; or begin anew: overwrite=True"
             if not resume:
                 raise UsageError(f"a run that was stopped left {self.partial.name}", where=str(path), fix=fix)
-            self._read_log()
+            self._log = self._locked()  # from here on: a run that still writes would take it away once it is done
+            try:
+                self._read_log(self._log)
+            except BaseException:
+                self.close()
+                raise
 
     def write(self, text: str) -> None:
         """Write behind what is there."""
@@ -126,22 +133,26 @@ class PartialFile:
         if self._file is not None:
             return self._file
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT
-        self._log = os.fdopen(open_plain(self._log_path, flags), "r+b", buffering=0)
-        if not lock(self._log.fileno()):
-            raise UsageError("another run is writing it", where=str(self.path), fix="wait for it, or name another file")
+        self._log = self._log or self._locked()
         self._log.truncate(self._log_bytes)
         self._log.seek(self._log_bytes)
         if not self._log_bytes:
             self._note(self.job)
-        self._file = os.fdopen(open_plain(self.partial, flags), "r+b")
+        self._file = os.fdopen(open_plain(self.partial, _FLAGS), "r+b")
         self._file.truncate(self.reached.n_bytes)  # a line that was cut off goes
         self._file.seek(self.reached.n_bytes)
         return self._file
 
-    def _read_log(self) -> None:
+    def _locked(self) -> BinaryIO:
+        log = os.fdopen(open_plain(self._log_path, _FLAGS), "r+b", buffering=0)
+        if not lock(log.fileno()):
+            log.close()
+            raise UsageError("another run is writing it", where=str(self.path), fix="wait for it, or name another file")
+        return log
+
+    def _read_log(self, log: BinaryIO) -> None:
         """Find how far the run before came, by the last line that the file reaches to."""
-        lines = self._log_path.read_bytes().splitlines(keepends=True)
+        lines = log.read().splitlines(keepends=True)
         n_there = self.partial.stat().st_size if self.partial.exists() else 0
         if not lines or not lines[0].endswith(b"\n"):
             return

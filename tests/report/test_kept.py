@@ -78,7 +78,9 @@ def test_a_log_that_is_torn_holds_up_to_there(torn: Callable[[bytes], bytes], n_
 def test_a_file_that_lost_its_end_goes_on_where_it_is(tmp_path: Path) -> None:
     stopped(tmp_path / "a.csv")
     (tmp_path / "a.csv.partial").write_bytes(b"row\nro")
-    assert PartialFile(tmp_path / "a.csv", JOB, resume=True).reached.n_bytes == 4
+    file = PartialFile(tmp_path / "a.csv", JOB, resume=True)
+    assert file.reached.n_bytes == 4
+    file.close()
 
 
 def test_another_job_does_not_go_on_with_it(tmp_path: Path) -> None:
@@ -119,6 +121,17 @@ def test_a_document_that_was_read_in_part_because_the_run_was_stopped_is_not_kep
         kept.write(cut)
         kept.finish()
         assert len((tmp_path / f"{n_lines}.jsonl").read_text().splitlines()) == n_lines
+
+
+def test_a_run_is_not_gone_on_with_while_it_writes(tmp_path: Path) -> None:
+    running = PartialFile(tmp_path / "a.csv", JOB)
+    running.write("row\n")
+    running.flush()
+    with pytest.raises(UsageError, match="another run is writing it"):
+        PartialFile(tmp_path / "a.csv", JOB, resume=True)
+    running.finish()
+    assert PartialFile(tmp_path / "a.csv", JOB, resume=True).is_whole
+    assert (tmp_path / "a.csv").read_text() == "row\n"
 
 
 def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
