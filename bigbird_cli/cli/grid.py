@@ -54,7 +54,8 @@ class TerminalGrid:
             out.print(Text(_shown(row[0]), style="bold"))
             for i in shown[1:]:
                 if row[i] is not None:
-                    out.print(Text(f"  {shortened(self._columns[i])}: ", style="dim").append_text(_text(row[i])))
+                    name = Text(f"  {shortened(self._columns[i])}: ", style="dim")
+                    out.print(Text.assemble(name, _text(row[i])))
 
     @staticmethod
     def _says(name: str, cell: Cell) -> bool:
