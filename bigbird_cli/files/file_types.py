@@ -153,9 +153,9 @@ def _not_text(kind: FileType) -> str:
 
 
 def text_makers(names: Iterable[str]) -> list[str]:
-    """The programs that make text of files with these names, each once."""
-    found = (_SUFFIXES.get(PurePath(name).suffix.lower()) for name in names)
-    return list(dict.fromkeys(maker for maker in found if maker))
+    """What makes text of files with these names, by their kinds: "*.doc with antiword"."""
+    suffixes = dict.fromkeys(PurePath(name).suffix.lower() for name in names)
+    return [f"*{suffix} with {_SUFFIXES[suffix]}" for suffix in suffixes if suffix in _SUFFIXES]
 
 
 _ALL_NUL = 64

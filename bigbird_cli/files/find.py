@@ -30,7 +30,7 @@ class Skipped:
 
     def __str__(self) -> str:
         makers = text_makers(self.names)
-        fix = f": make texts of them with {' or '.join(makers)}" if makers else ""
+        fix = f": make texts of {', '.join(makers)}" if makers else ""
         return (
             f"{self.folder}: {len(self.names):,} skipped: {_listed(self.names)}; "
             f"only {patterns(self.suffixes)} are read of a folder{fix}"
@@ -116,7 +116,7 @@ def find_files(
         raise DataError(
             f"the folder holds none of {patterns(suffixes)}" + (f", only {_listed(others.names)}" if skipped else ""),
             where=str(folder),
-            fix=f"make texts of them with {' or '.join(makers)}" if makers else "name the files to read",
+            fix=f"make texts of {', '.join(makers)}" if makers else "name the files to read",
         )
     if skipped and on_skipped is not None:
         on_skipped(others)

@@ -86,4 +86,8 @@ def test_plain_text_is_no_other_kind(text: str) -> None:
 
 
 def test_programs_that_make_text_are_named_once() -> None:
-    assert text_makers(["a.odt", "b.RTF", "c.doc", "d.png"]) == ["pandoc", "antiword"]
+    assert text_makers(["a.odt", "b.RTF", "c.doc", "d.png"]) == [
+        "*.odt with pandoc",
+        "*.rtf with pandoc",
+        "*.doc with antiword",
+    ]
