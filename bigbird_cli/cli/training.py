@@ -37,6 +37,7 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         from bigbird_cli.cli.console import say
         from bigbird_cli.cli.init import tell_draft
         from bigbird_cli.cli.run_progress import RunProgress
+        from bigbird_cli.events import Finished
 
         del debug  # the boundary's
         if processes > 1 and not launch.is_launched() and not check:
@@ -68,6 +69,9 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
             try:
                 for event in train(recipe, **given):
                     shown.show(event)
+                    if isinstance(event, Finished) and name == "finetune":
+                        run = shlex.quote(str(event.run))
+                        say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
             except (KeyboardInterrupt, SystemExit):
                 if shown.saved:
                     again = _words(context, without={"resume", "as_json", "quiet", "debug"})
