@@ -57,6 +57,7 @@ class Output:
         is_folder = out is not None and (str(shared.out).endswith(("/", os.sep)) or out.is_dir())
         self.format = _format_of(shared, is_folder=is_folder)
         self.shard = _shard_of(shared.shard)
+        self._n_questions = max(1, len(questions))
         _check(shared, self.format, is_stdin=self._is_stdin, is_folder=is_folder)
         self._inputs: NumberedInputs | None = None
         self._folder: Path | None = None
@@ -139,7 +140,8 @@ class Output:
         """How many documents this run reads; None where finding out would take a while."""
         if self._inputs is None or sum(map(_size, self._paths)) > _LARGE:
             return None
-        return self._inputs.count()
+        is_first_done = self._file is not None and self._file.reached.n_requests >= self._n_questions
+        return self._inputs.count() - is_first_done
 
     def writers(self, draw: "Callable[[Stream | None, bool], Writer[R]]", sheet: "Sheet[R]") -> "list[Writer[R]]":
         """What takes the results: a page where one is asked for, and unless it is all, what the format says.

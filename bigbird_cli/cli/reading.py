@@ -68,6 +68,7 @@ def show_results(
     from bigbird_cli.cli.console import say
 
     n_done, codes = 0, []
+    told = None  # of a document that cannot be read, once and not for each question
     progress.n_expected = output.n_documents() if output and not progress.quiet else None
     try:
         with progress:
@@ -75,7 +76,8 @@ def show_results(
                 with progress.paused():
                     if result.error is not None:
                         codes.append(result.error.exit_code)
-                        show_error(result.error)
+                        if told != (told := (result.request.name, str(result.error))):
+                            show_error(result.error)
                         result = replace(result, outcome=_in_options(result.error))
                     else:
                         n_done += 1

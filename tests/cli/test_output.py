@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bigbird_cli.cli.output import Output
 from bigbird_cli.report.kept import Kept
 
 ROWS = [{"text": f"ada lit the lamp in {1800 + n} .", "id": n, "town": "=dov" if n == 2 else "bel"} for n in range(6)]
@@ -67,6 +68,7 @@ def test_a_folder_is_a_row_a_document_and_a_column_a_question(
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("6 questions on 3 documents: 4 done, 2 failed")
+    assert result.stderr.count("the document is empty") == 1
     with (tmp_path / "answers.csv").open(newline="") as file:
         header, *found = csv.reader(file)
     assert header == ["document", "who?", "what is it?", "read", "error"]
@@ -149,6 +151,23 @@ def test_what_is_done_is_not_read_again(
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 3
     again = invoke(*command)
     assert (again.exit_code, again.stderr) == (0, "a.jsonl is whole: nothing is left to do\n")
+
+
+def test_a_run_that_goes_on_counts_the_documents_that_are_left(
+    invoke: Any, tiny_qa_model: Path, letters: Path, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int | None] = []
+    n_documents = Output.n_documents
+
+    def counted(output: Output) -> int | None:
+        counts.append(n_documents(output))
+        return counts[-1]
+
+    monkeypatch.setattr(Output, "n_documents", counted)
+    for n_results in (3, 1, 99):
+        stop_after(n_results)
+        invoke("qa", letters, *ASKED, "-m", tiny_qa_model, "--out", "a.jsonl", "--resume")
+    assert counts == [3, 2, 1]
 
 
 def test_only_the_same_run_goes_on(invoke: Any, tiny_ner_model: Path, rows: Path, stop_after: Stop) -> None:
