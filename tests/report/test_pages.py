@@ -153,6 +153,12 @@ def test_answers_are_marked_wherever_they_are_mentioned_best_first(shown: Shown)
     assert texts(page, ".found .around")[0] == "Ada lit the lamp in the tower."
 
 
+def test_runners_up_that_would_stand_there_as_nothing_are_left_out(shown: Shown) -> None:
+    page = shown(qa_result(LAMP, "Who?", {"Ada": 0.9, "Bel": 0.004}), qa_result(LAMP, "When?", {"Bel": 0.004}))
+    assert texts(page, ".found .answer") == ["Ada", "Bel"]
+    assert texts(page, "mark[data-k='1']") == ["Bel"]
+
+
 def test_an_answer_that_is_unsure_and_one_that_is_not_given_look_so(shown: Shown) -> None:
     page = shown(qa_result(LAMP, "Who?", {"Ada": 0.3}), qa_result(LAMP, "When?", {"Bel": 0.1}, is_answered=False))
     assert texts(page, ".doubt") == ["unsure"]

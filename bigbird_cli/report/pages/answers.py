@@ -10,6 +10,9 @@ from bigbird_cli.report.pages.view import Cell, Excerpt, Found, View, on_one_lin
 from bigbird_cli.report.writer import SURE
 from bigbird_cli.text.sentences import sentence_around
 
+_LEAST = 0.005
+"""Probability of an answer, behind the best, that is shown: any less would stand there as 0.00."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -44,7 +47,8 @@ def answers_view(results: Sequence[QAResult]) -> View:
             continue
         prediction, text = result.prediction, result.request.text
         found = []
-        for rank, span in enumerate(prediction.spans):
+        likely = (span for rank, span in enumerate(prediction.spans) if not rank or span.score >= _LEAST)
+        for rank, span in enumerate(likely):
             is_best = not rank and prediction.answer is not None
             style = "best" if is_best and span.score >= SURE else "good" if is_best else "other"
             marks += [Mark(start, end, n_found, style, percent(span.score)) for start, end in span.mentions]
