@@ -69,7 +69,7 @@ def prepare(folder: Path) -> Path:
             words = draw.choice(WORDS, int(draw.integers(4, 60))).tolist()
             row = json.dumps({"id": str(number), "text": " ".join(words), "label": "n" if "north" in words else "s"})
             (dev if number >= 80 else train).write(row + "\n")
-    api.train_tokenizer(REPOSITORY / "recipes" / "examples", folder / "vocabulary", vocab_size=400)
+    api.train_tokenizer(REPOSITORY / "recipes/examples/skarvholm.txt", folder / "vocabulary", vocab_size=400)
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))
     return recipe
