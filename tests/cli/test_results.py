@@ -7,21 +7,9 @@ from bigbird_cli.cli.results import Answers, Entities, Labels
 from bigbird_cli.tasks.classify.decoding import ClassPrediction
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
-from bigbird_cli.tasks.windowed import Coverage
 from bigbird_cli.text.documents import Document
 from bigbird_cli.text.formats.paged import Page
-
-COVERAGE = Coverage(n_tokens=9, n_read=9, n_unknown=0, n_windows=1, longest_input=12)
-RECEIPT: Receipt = {
-    "tokens": 9,
-    "read": 9,
-    "unknown": 0,
-    "windows": 1,
-    "truncated": False,
-    "model": "tiny",
-    "attention": "full",
-    "device": "cpu",
-}
+from tests.report.made import COVERAGE, RECEIPT
 
 
 def asked(*scores: float, text: str = "Ada lit it.", end: int = 3) -> QAResult:
