@@ -14,7 +14,7 @@ from typing import Any
 
 from bigbird_cli.recipe import load_recipe
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
-from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.qa.spans import QAPrediction, Span
 from bigbird_cli.tasks.qa.squad import QAExample

@@ -16,7 +16,8 @@ from bigbird_cli.files.json import parse_json
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import text_lines
 from bigbird_cli.tasks.classify.data import label_folders
-from bigbird_cli.tasks.ner.entities import BRAT, ENTITIES_COLUMNS, TAGS_COLUMNS, WORDS_COLUMNS
+from bigbird_cli.tasks.ner.brat import BRAT
+from bigbird_cli.tasks.ner.rows import ENTITIES_COLUMNS, TAGS_COLUMNS, WORDS_COLUMNS
 from bigbird_cli.tasks.ner.tags import OUTSIDE, read_tag
 from bigbird_cli.text.readers import READERS
 

@@ -8,7 +8,7 @@ from bigbird_cli.errors import UsageError
 from bigbird_cli.tasks.classify.data import LabelledText
 from bigbird_cli.tasks.classify.problems import names_of
 from bigbird_cli.tasks.classify.task import Classification
-from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.ner.task import NamedEntities
 
 

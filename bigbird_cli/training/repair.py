@@ -13,7 +13,7 @@ from bigbird_cli.files.whole import replace_file
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.classify.data import LabelledText
 from bigbird_cli.tasks.multiple_choice import Question
-from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.qa.squad import QAExample
 from bigbird_cli.tasks.zero_shot import TextWithLabels
 from bigbird_cli.training.findings import Part, alike

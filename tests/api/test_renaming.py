@@ -11,7 +11,7 @@ from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.tasks.classify.data import LabelledText
 from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.windowed import Coverage

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.qa.squad import QAExample
 
 

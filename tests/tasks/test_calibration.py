@@ -11,7 +11,7 @@ from bigbird_cli.tasks.classify.calibration import ClassCalibration
 from bigbird_cli.tasks.classify.data import LabelledText
 from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.ner.calibration import NERCalibration
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.zero_shot import Likeness, ZeroShot, calibrated
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer

@@ -11,7 +11,7 @@ from bigbird_cli.tasks.classify.decoding import ClassPrediction
 from bigbird_cli.tasks.classify.task import Classification
 from bigbird_cli.tasks.multiple_choice import ChoicePrediction, MultipleChoice, Question
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.outcomes import NEROutcomes
 from bigbird_cli.tasks.ner.tags import spans_of
 from bigbird_cli.tasks.ner.task import NamedEntities

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bigbird_cli.tasks.base import Feature, finite_output
-from bigbird_cli.tasks.ner.entities import GoldEntity
+from bigbird_cli.tasks.ner.gold import GoldEntity
 from bigbird_cli.tasks.ner.names import plain_name
 from bigbird_cli.tasks.ner.tags import Legal, Scheme, TagDecoder, legal_tags, spans_of
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, source_of

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict  # pydantic reads typing.TypedDict from 
 
 from bigbird_cli.scoring import Metric, Tally, mean_of, share
 from bigbird_cli.tasks.ner.decoding import NERPrediction
-from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.ner.scores import is_annotated, resolved
 from bigbird_cli.tasks.outcomes import (
     NameScores,

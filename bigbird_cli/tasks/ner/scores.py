@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bigbird_cli.tasks.base import check_same_ids
 from bigbird_cli.tasks.metrics import length_groups, stands_at_seam
 from bigbird_cli.tasks.ner.decoding import NERPrediction
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.tags import SpanCounts, count_spans
 
 if TYPE_CHECKING:

@@ -27,9 +27,11 @@ from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
 from bigbird_cli.tasks.ner.decoding import EntityDecoder, NERPrediction, count_unalignable, owned_tokens
-from bigbird_cli.tasks.ner.entities import UNUSUAL_FIX, Columns, GoldEntity, NERExample, read_examples
+from bigbird_cli.tasks.ner.entities import read_examples
+from bigbird_cli.tasks.ner.gold import Columns, GoldEntity, NERExample
 from bigbird_cli.tasks.ner.outcomes import NEROutcomes, outcomes
 from bigbird_cli.tasks.ner.scores import score
+from bigbird_cli.tasks.ner.tagged import UNUSUAL_FIX
 from bigbird_cli.tasks.ner.tags import (
     OUTSIDE,
     Scheme,

@@ -16,7 +16,7 @@ import numpy as np
 from bigbird_cli.backend import open_backend
 from bigbird_cli.files.names import TASK
 from bigbird_cli.tasks.ner.decoding import NERPrediction
-from bigbird_cli.tasks.ner.entities import NERExample
+from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.ner.scores import is_annotated, resolved
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.ner.entities import Columns, GoldEntity, NERExample, outermost, read_examples
+from bigbird_cli.tasks.ner.entities import outermost, read_examples
+from bigbird_cli.tasks.ner.gold import Columns, GoldEntity, NERExample
 
 
 def read(source: Path | str, **columns: Any) -> list[NERExample]:

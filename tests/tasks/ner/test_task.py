@@ -15,7 +15,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction
-from bigbird_cli.tasks.ner.entities import GoldEntity, NERExample
+from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.tags import spans_of
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.windowed import Coverage, source_of
