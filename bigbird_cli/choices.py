@@ -17,7 +17,7 @@ SkimBy = Literal["bm25", "sentences", "both"]
 Combine = Literal["mean", "max", "first"]
 """How the windows of a classified document are made one."""
 
-OutputFormat = Literal["text", "table", "json", "jsonl", "csv", "tsv"]
+OutputFormat = Literal["text", "table", "json", "jsonl", "csv", "tsv", "parquet"]
 """How results are written: drawn for reading, or as data."""
 
 Split = Literal["whitespace", "none"]

@@ -48,7 +48,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "optax": {"jax"},
     "yaml": {"recipe"},
     "datasets": {"data"},
-    "pyarrow": {"batch", "data"},
+    "pyarrow": {"batch", "data", "report"},
     "ray": {"batch"},
     "rich": {"cli"},
     "typer": {"cli"},

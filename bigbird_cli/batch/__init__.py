@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from bigbird_cli.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bigbird_cli.batch.reader import SCHEMA as SCHEMA
     from bigbird_cli.batch.reader import Reader as Reader
+    from bigbird_cli.report.parquet import SCHEMA as SCHEMA
 
-_HOMES = {"SCHEMA": "bigbird_cli.batch.reader", "Reader": "bigbird_cli.batch.reader"}
+_HOMES = {"SCHEMA": "bigbird_cli.report.parquet", "Reader": "bigbird_cli.batch.reader"}
 
 __all__ = [*_HOMES]
 

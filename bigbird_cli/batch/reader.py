@@ -1,6 +1,6 @@
 """A reading call as engines want it: an object that travels to a worker, and makes a table of a table there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -26,24 +26,8 @@ from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.json import as_json
 from bigbird_cli.files.packed import File
 from bigbird_cli.report.json_lines import to_json
+from bigbird_cli.report.parquet import SCHEMA, row_of
 from bigbird_cli.text.documents import FailedDocument, read_document
-
-SCHEMA = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        pa.field("record", pa.string(), nullable=False),
-        pa.field("receipt", pa.string()),
-        pa.field("error", pa.string()),
-    ]
-)
-"""Of the table that a Reader gives, whatever the task.
-
-- id: the row's "id", a string as it is and anything else as JSON; null where it has none.
-- record: what the command writes of it with --json.
-- receipt: the record's receipt, as JSON: engines want to know a schema beforehand, and a struct would change with
-  every key that is added. Null where the row failed.
-- error: the record's error, as JSON; null where there is none.
-"""
 
 _SECOND: dict[Task, str] = {"qa": "question", "classify": "pair"}
 """The column of a row's second text."""
@@ -201,14 +185,3 @@ class _Stream:
         """The results of inputs, one for each."""
         self._waiting = inputs
         return list(islice(self._results, len(inputs)))
-
-
-def row_of(record: Mapping[str, Any], line: str) -> dict[str, str | None]:
-    """The row of SCHEMA for a record, which the line has as JSON."""
-    name = record["id"]
-    return {
-        "id": name if name is None or isinstance(name, str) else to_json(name),
-        "record": line,
-        "receipt": to_json(record["receipt"]) if "receipt" in record else None,
-        "error": to_json(record["error"]) if "error" in record else None,
-    }

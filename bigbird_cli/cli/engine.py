@@ -87,8 +87,8 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
             if folder.exists():
                 say(f"{folder} has what is done; the same command with --resume goes on", quiet=quiet)
             raise
-    if out.suffix == _PARQUET:
-        from bigbird_cli.batch.parquet import write_parquet
+    if _is_parquet(options):
+        from bigbird_cli.report.parquet import write_parquet
 
         merge_results(folder / "all.jsonl", list(parts), overwrite=True)
         n_bytes = write_parquet(folder / "all.jsonl", out)
@@ -100,6 +100,10 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
         raise typer.Exit(1 if {0, 1} & set(codes) else next(filter(None, codes)))
 
 
+def _is_parquet(options: Mapping[str, Any]) -> bool:
+    return options["format"] == "parquet" or (options["format"] is None and options["out"].endswith(_PARQUET))
+
+
 def _check(options: Mapping[str, Any], paths: list[str]) -> None:
     to_file = "write it to a file, and name that"
     if not paths or "-" in [*paths, options.get("questions"), options.get("labels_file")]:
@@ -109,7 +113,7 @@ def _check(options: Mapping[str, Any], paths: list[str]) -> None:
     for name, given in (("--shard", options["shard"]), ("--html", options["html"])):
         if given is not None:
             raise UsageError("an engine reads all parts, and makes no page", where=name, fix="leave it out")
-    if options["out"].endswith(_PARQUET) and options["format"] not in (None, "jsonl"):
+    if options["out"].endswith(_PARQUET) and options["format"] not in (None, "parquet"):
         raise UsageError("a Parquet file has records of JSON", where="--format", fix="leave it out")
     if Path(options["out"]).exists() and not options["resume"] and not options["overwrite"]:
         fix = "name another file, or give --overwrite"
@@ -126,7 +130,7 @@ def _parts(folder: Path, paths: list[str], options: Mapping[str, Any], n_process
     counts = [int(each.name.split("-")[2].partition(".")[0]) for each in folder.glob("*-of-*")]
     n_inputs = sum(1 for _ in find_inputs(paths, encoding=options["encoding"], on_skipped=SkippedFiles()))
     n_parts = counts[0] if counts else max(1, min(n_inputs, _PARTS_OF_A_PROCESS * n_processes))
-    suffix = Path(options["out"]).suffix.replace(_PARQUET, ".jsonl")
+    suffix = ".jsonl" if _is_parquet(options) else Path(options["out"]).suffix
     return {folder / f"{number}-of-{n_parts}{suffix}": f"{number}/{n_parts}" for number in range(1, n_parts + 1)}
 
 
@@ -135,6 +139,8 @@ def _options_of(options: Mapping[str, Any], path: Path, shard: str) -> dict[str,
     engine = {"engine": None, "address": None, "overwrite": False, "quiet": True}
     device = options["device"].partition(":")[0]  # of the GPUs a process sees its own alone, as the first
     own = {"out": str(path), "shard": shard, "resume": True, "device": device, "threads": options["threads"] or 1}
+    if _is_parquet(options):
+        own["format"] = "jsonl"
     return {**options, **engine, **own}
 
 

@@ -134,8 +134,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="How results are written: text, table (both drawn), json, jsonl, csv or tsv.  [default: by the name of "
-        "--out, else text]",
+        help="How results are written: text, table (both drawn), json, jsonl, csv, tsv or parquet.  [default: by the "
+        "name of --out, else text]",
         **OUTPUT,
     ),
 ]

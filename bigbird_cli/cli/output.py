@@ -70,6 +70,7 @@ class Output:
 
     def _open(self, out: Path, *, is_folder: bool, questions: Sequence[str]) -> None:
         from bigbird_cli.report.folder import claim_folder
+        from bigbird_cli.report.formats import converter
         from bigbird_cli.report.kept import PartialFile
 
         shared = self._shared
@@ -80,7 +81,9 @@ class Output:
         elif out.exists() and not out.is_file():  # a device or a pipe, whose place nothing may take
             self._stream = self._device = out.open("w", encoding="utf-8", newline="")
         else:
-            self._file = PartialFile(out, job, resume=shared.resume, overwrite=shared.overwrite)
+            self._file = PartialFile(
+                out, job, resume=shared.resume, overwrite=shared.overwrite, convert=converter(self.format)
+            )
             if self._file.is_whole:
                 from bigbird_cli.cli.console import say
 
@@ -237,7 +240,9 @@ def _format_of(shared: "Shared", *, is_folder: bool) -> OutputFormat:
 def _check(shared: "Shared", format: OutputFormat, *, is_stdin: bool, is_folder: bool) -> None:
     """Refuse options that change nothing, or cannot be had together."""
     is_table = format in (*_TABLES, "table")
+    is_file = shared.out is not None and not is_folder
     wrong: list[tuple[bool, str, str, str]] = [
+        (format == "parquet" and not is_file, "format", "Parquet is one file, written whole", "add --out FILE.parquet"),
         (shared.bom and format not in _TABLES, "bom", "a byte order mark is for tables", "add --format csv"),
         (shared.details and not is_table, "details", "only a table leaves details out", "add --format csv"),
         (shared.out is not None and format == "table", "format", "this table is for a terminal", "write --format csv"),

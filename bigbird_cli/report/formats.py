@@ -11,7 +11,7 @@ from bigbird_cli.files.paths import local_path
 from bigbird_cli.report import sheets
 from bigbird_cli.report.cells import TableFormat
 from bigbird_cli.report.json_lines import JsonArray, JsonLines
-from bigbird_cli.report.kept import PartialFile, Reached
+from bigbird_cli.report.kept import Converter, PartialFile, Reached
 from bigbird_cli.report.table import Columns, Table, TextGrid
 from bigbird_cli.report.writer import Stream, Writer
 
@@ -28,10 +28,11 @@ _SUFFIXES: dict[str, OutputFormat] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".txt": "text",
+    ".parquet": "parquet",
 }
 
 
-DataFormat = Literal["json", "jsonl", "csv", "tsv"]
+DataFormat = Literal["json", "jsonl", "csv", "tsv", "parquet"]
 """Those that are no drawing."""
 
 
@@ -50,6 +51,15 @@ def format_of(path: Path) -> OutputFormat:
     return _SUFFIXES[suffix]
 
 
+def converter(format: OutputFormat) -> Converter | None:
+    """What makes a file of the format of what `data_writer` wrote; None where that is the file."""
+    if format != "parquet":
+        return None
+    from bigbird_cli.report.parquet import write_parquet
+
+    return write_parquet
+
+
 def data_writer(
     format: OutputFormat,
     stream: Stream,
@@ -63,7 +73,7 @@ def data_writer(
     """Make what writes results as data.
 
     Args:
-        format: json, jsonl, csv or tsv.
+        format: json, jsonl, csv or tsv; parquet is written as jsonl, and made of that when all is there.
         stream: where to.
         sheet: what stands in a table.
         bom: begin a table with a byte order mark.
@@ -71,7 +81,7 @@ def data_writer(
         on_columns: is called with a table's columns when they are written.
         like: as of `Table`.
     """
-    if format == "jsonl":
+    if format in ("jsonl", "parquet"):
         return JsonLines(stream)
     if format == "json":
         return JsonArray(stream, is_begun=bool(begun and begun.n_bytes))
@@ -106,7 +116,7 @@ def write_results(
     Args:
         results: of `answer_all`, `ner_all`, `classify_all` or `select_all`; they are taken one after the other.
         path: the file; folders above it are made.
-        format: json, jsonl, csv or tsv; None for the one that the file's name asks for.
+        format: json, jsonl, csv, tsv or parquet; None for the one that the file's name asks for.
         questions: a table's columns, where the same were asked of every document; else it has a row a question.
         details: a table has scores, pages and offsets in columns of their own.
         bom: a table begins with a byte order mark, by which Excel knows UTF-8.
@@ -123,9 +133,11 @@ def write_results(
     format = format or format_of(path)
     if format not in get_args(DataFormat):
         raise UsageError(
-            f"{format!r} is drawn by the command alone", where="format", fix="give json, jsonl, csv or tsv"
+            f"{format!r} is drawn by the command alone",
+            where="format",
+            fix=f"give one of {', '.join(get_args(DataFormat))}",
         )
-    file = PartialFile(path, {}, overwrite=overwrite)
+    file = PartialFile(path, {}, overwrite=overwrite, convert=converter(format))
     several = iter(results)
     first = next(several, None)
     if first is None:

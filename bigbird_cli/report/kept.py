@@ -24,6 +24,9 @@ R = TypeVar("R", bound="Result[Any, Any]")
 Job = Mapping[str, Any]
 """What a run is asked to do, by names to call it by, as JSON has it; of a run for a part of the inputs, "shard" too."""
 
+Converter = Callable[[Path, Path], object]
+"""Makes a file (the second path) of another (the first), whole or not at all."""
+
 SHARD = ".shard"
 """Ends the name of the file beside a part's results, by which `report.merge` knows what belongs together."""
 
@@ -57,14 +60,24 @@ class PartialFile:
         job: what the run is asked to do.
         resume: go on with what an earlier run left, if it did.
         overwrite: begin anew, whatever there is.
+        convert: makes the file of what was written; None where that is the file.
 
     Raises:
         UsageError: it is there, or was begun, and neither is wanted; or it was begun by a run that was asked another
             thing.
     """
 
-    def __init__(self, path: Path, job: Job, *, resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        job: Job,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        convert: Converter | None = None,
+    ) -> None:
         self.path, self.job = path, job
+        self._convert = convert
         self.partial, self._log_path = beside(path, ".partial"), beside(path, ".partial.log")
         self.is_whole = resume and path.exists()
         self.reached = Reached()
@@ -116,7 +129,11 @@ class PartialFile:
         self.close()
         if "shard" in self.job:
             replace_file(beside(self.path, SHARD), json.dumps(told).encode())
-        self.partial.replace(self.path)
+        if self._convert is None:
+            self.partial.replace(self.path)
+        else:
+            self._convert(self.partial, self.path)
+            self.partial.unlink()
         self._log_path.unlink()
 
     def close(self) -> None:

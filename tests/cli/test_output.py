@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from bigbird_cli.cli.output import Output
 from bigbird_cli.report.kept import Kept
+from bigbird_cli.report.parquet import SCHEMA
 
 ROWS = [{"text": f"ada lit the lamp in {1800 + n} .", "id": n, "town": "=dov" if n == 2 else "bel"} for n in range(6)]
 
@@ -93,6 +95,22 @@ def test_json_is_one_array_and_jsonl_what_json_writes(invoke: Any, tiny_ner_mode
     assert json.loads(array) == [json.loads(line) for line in lines.splitlines()]
 
 
+def test_parquet_has_the_records_of_jsonl(invoke: Any, tiny_ner_model: Path, rows: Path, tmp_path: Path) -> None:
+    lines = invoke("ner", rows, "-m", tiny_ner_model, "--json").stdout.splitlines()
+    assert invoke("ner", rows, "-m", tiny_ner_model, "--out", "names", "--format", "parquet").exit_code == 1
+    read = pq.read_table(tmp_path / "names")
+    assert read.schema == SCHEMA
+    assert read["record"].to_pylist() == lines
+    assert [error is not None for error in read["error"].to_pylist()] == ["error" in json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "folder/")])
+def test_parquet_is_one_file(invoke: Any, tiny_ner_model: Path, rows: Path, out: tuple[str, ...]) -> None:
+    result = invoke("ner", rows, "-m", tiny_ner_model, "--format", "parquet", *out)
+    assert result.exit_code == 2
+    assert "--out FILE.parquet" in result.stderr
+
+
 @pytest.mark.parametrize("width", [40, 120])
 def test_a_table_for_reading_fits_its_terminal(
     width: int, invoke: Any, tiny_qa_model: Path, letters: Path, monkeypatch: pytest.MonkeyPatch
@@ -106,7 +124,7 @@ def test_a_table_for_reading_fits_its_terminal(
     assert not any("read" in line for line in shown)
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.txt"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.txt", "a.parquet"])
 def test_a_run_that_is_stopped_anywhere_and_gone_on_with_writes_the_same_file(
     name: str, invoke: Any, tiny_ner_model: Path, rows: Path, stop_after: Stop, tmp_path: Path
 ) -> None:

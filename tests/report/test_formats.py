@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import bigbird_cli as bb
@@ -38,6 +39,13 @@ def test_a_file_that_is_there_is_replaced_only_if_asked(tmp_path: Path) -> None:
     assert path.read_text() == "mine\n"
     bb.write_results(RESULTS, path, overwrite=True)
     assert path.read_text().count("\n") == 2
+
+
+def test_parquet_is_a_table_of_records(tmp_path: Path) -> None:
+    bb.write_results(RESULTS, tmp_path / "a.parquet")
+    read = pq.read_table(tmp_path / "a.parquet")
+    assert [json.loads(record) for record in read["record"].to_pylist()] == [result.to_dict() for result in RESULTS]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
 @pytest.mark.parametrize(("name", "says"), [("a", "name it"), ("a.csvv", "did you mean .*a.csv")])
