@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
+from bigbird_cli.choices import Backend as Name
 from bigbird_cli.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from bigbird_cli.weights.formats.pickled import PickleIO
     from bigbird_cli.weights.store import ModelFolder
 
-BACKENDS = {"pytorch": "bigbird_cli.pytorch"}
-"""The room of each framework, by the name that a recipe's `backend:` says."""
+BACKENDS: dict[Name, str] = {"pytorch": "bigbird_cli.pytorch"}
+"""The room of each framework, by the name that a recipe's `backend:` or `--backend` says."""
 
 T = TypeVar("T")
 
@@ -380,12 +381,12 @@ def open_backend(name: str = "pytorch") -> Backend:
     """Import a framework's room.
 
     Raises:
-        UsageError: no backend has this name.
+        UsageError: no backend has this name, or its extra is not installed.
     """
     if name not in BACKENDS:
-        raise UsageError(
-            f"no backend is called {name!r}", fix=f"did you mean {nearest(name, BACKENDS) or 'pytorch'!r}?"
-        )
+        near = nearest(name, BACKENDS)
+        fix = f"did you mean {near}?" if near else f"use one of {', '.join(BACKENDS)}"
+        raise UsageError(f"no backend is called {name!r}", where="backend", fix=fix)
     return cast(Backend, importlib.import_module(BACKENDS[name]))
 
 

@@ -8,6 +8,9 @@ OnLong = Literal["window", "error", "truncate"]
 Newline = Literal["space", "keep"]
 """How a tokenizer sees line breaks: as spaces, or as what they are."""
 
+Backend = Literal["pytorch"]
+"""What computes: the framework by whose program a model reads."""
+
 Quantize = Literal["int8"]
 """How a model computes in fewer bits."""
 

@@ -43,6 +43,8 @@ class ReadingOptions(TypedDict, total=False):
     """"space" or "keep", the tokenizer's rule for line breaks; None for the one its vocabulary wants."""
     batch_size: int
     """Windows read together at most, 8 by default; changes no result."""
+    backend: str
+    """The framework that computes, one of backend.BACKENDS; "pytorch" by default."""
     device: str
     """auto (the default), cpu, cuda:N or mps."""
     threads: int | None
@@ -133,9 +135,12 @@ def open_reader(kind: type[T], model: str | Path, *, what: str, options: Reading
         raise UsageError(f"{batch_size} is too few", where="batch_size", fix="give 1 or more")
     on_long: OnLong = choice(options.get("on_long", "window"), get_args(OnLong), "on_long")
     newline = newline_of(options.get("newline"))
+    backend = options.get("backend", "pytorch")
+    open_backend(backend)  # which imports no framework yet
     opened = _opened(
         str(model),
         isinstance(model, Path),
+        backend,
         options.get("device", "auto"),
         options.get("threads"),
         options.get("quantize"),
@@ -203,8 +208,9 @@ class _Opened:
         last_document: what was tokenised last, and by which rule for line breaks: often it is asked again.
     """
 
-    def __init__(self, folder: ModelFolder, name: str, **settings: Any) -> None:
+    def __init__(self, folder: ModelFolder, name: str, backend: str, **settings: Any) -> None:
         self.folder, self.name = folder, name
+        self._backend = backend
         self._settings = settings
         self._predictors: dict[str, Predictor] = {}
         self.last_document: tuple[Newline | None, EncodedDocument] | None = None
@@ -214,7 +220,9 @@ class _Opened:
     def predictor(self, head: str) -> Predictor:
         """The model with the head that a task needs."""
         if head not in self._predictors:
-            self._predictors[head] = open_backend().open_predictor(self.folder, head=head, **self._settings)
+            self._predictors[head] = open_backend(self._backend).open_predictor(
+                self.folder, head=head, **self._settings
+            )
         return self._predictors[head]
 
 
@@ -222,6 +230,7 @@ class _Opened:
 def _opened(
     model: str,
     is_path: bool,
+    backend: str,
     device: str,
     threads: int | None,
     quantize: str | None,
@@ -232,7 +241,7 @@ def _opened(
     """Open a model, or find it open from the call before: a notebook asks again and again."""
     del stamps
     folder = open_folder(Path(model) if is_path else model, offline=offline, revision=revision)
-    return _Opened(folder, model, device=device, threads=threads, quantize=quantize)
+    return _Opened(folder, model, backend, device=device, threads=threads, quantize=quantize)
 
 
 @model_file_errors()

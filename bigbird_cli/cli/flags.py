@@ -8,6 +8,7 @@ FLAGS = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             "algorithm",
+            "backend",
             "batch_size",
             "block_size",
             "character_coverage",

@@ -185,6 +185,10 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", help="CPU threads.  [default: all cores]", **number(bounds.THREADS), **RUNNING),
 ]
+Backend = Annotated[
+    choices.Backend,
+    typer.Option("--backend", help="The framework that computes.", **RUNNING),
+]
 Quantize = Annotated[
     choices.Quantize | None,
     typer.Option("--quantize", help="Compute in 8 bits, on a CPU: quicker, a little less exact.", **MODEL),

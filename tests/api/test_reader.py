@@ -41,6 +41,7 @@ def test_a_model_is_opened_once_until_its_folder_changes(
         ({"top_k": 0}, "top_k: 0 is too few"),
         ({"batch_size": 0}, "batch_size: 0 is too few"),
         ({"on_long": "trunctate"}, "on_long: there is no 'trunctate'; did you mean truncate?"),
+        ({"backend": "pytoch"}, "backend: no backend is called 'pytoch'; did you mean pytorch?"),
         ({"newline": "tab"}, "newline: there is no 'tab'; use one of space, keep"),
         ({"window": 512}, "window: a window of 512 tokens is longer than the model's 256 positions"),
         ({"overlap": 300}, "overlap: 300 leaves no room"),
