@@ -5,24 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import torch
 
-from bigbird_cli.errors import UsageError
 from bigbird_cli.pytorch.batches import collate
 from bigbird_cli.pytorch.devices import keep_memory, memory_errors, pick_device, use_threads
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
 from bigbird_cli.pytorch.objectives import head_named
 from bigbird_cli.pytorch.quantised import quantise
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.tasks.padding import stackable
+from bigbird_cli.tasks.passes import MAX_TOKENS, each_ones, in_passes
 from bigbird_cli.weights.store import ModelFolder
-
-MAX_TOKENS = 16_384
-"""Padded tokens a forward pass at most, whatever the batch size: memory stays flat on long windows."""
-
-LOOK_AHEAD = 16
-"""Batches' worth of features that are taken ahead, to put those of like length together."""
-
-MAX_TOKENS_AHEAD = 262_144
-"""Tokens taken ahead at most."""
 
 MEMORY_FIX = "lower batch_size= or window="
 
@@ -66,18 +56,7 @@ class Predictor:
             UsageError: batch_size is not positive.
             ResourceError: memory did not suffice.
         """
-        if batch_size < 1:
-            raise UsageError(f"a batch of {batch_size} holds nothing", where="batch_size", fix="give 1 or more")
-        for ahead in _take_ahead(iter(features), n_features=LOOK_AHEAD * batch_size):
-            results: dict[int, dict[str, np.ndarray]] = {}
-            n_given = 0
-            for group in _group(ahead, batch_size=batch_size, max_tokens=self._max_tokens):
-                if stop():
-                    return
-                results.update(zip(group, self._forward([ahead[i] for i in group]), strict=True))
-                while n_given in results:  # each as soon as those before it are there
-                    yield ahead[n_given], results.pop(n_given)
-                    n_given += 1
+        return in_passes(features, self._forward, batch_size=batch_size, max_tokens=self._max_tokens, stop=stop)
 
     def _forward(self, features: list[Feature]) -> list[dict[str, np.ndarray]]:
         padded = collate(
@@ -95,14 +74,7 @@ class Predictor:
                 arrays = {name: _as_array(output) for name, output in outputs.items()}
         finally:
             self._model.train(was_training)
-        return [
-            {name: self._cut(name, array[row], len(feature)) for name, array in arrays.items()}
-            for row, feature in enumerate(features)
-        ]
-
-    def _cut(self, name: str, row: np.ndarray, n_tokens: int) -> np.ndarray:
-        """One input's part of an output, as a copy: a short row must not keep a whole batch in memory."""
-        return row[:n_tokens].copy() if name in self._spec.token_outputs else row.copy()
+        return each_ones(arrays, features, self._spec)
 
 
 def _as_array(output: torch.Tensor) -> np.ndarray:
@@ -137,30 +109,3 @@ def open_predictor(
     if quantize is not None:
         predictor.device += f", {quantize}"
     return predictor
-
-
-def _take_ahead(features: Iterator[Feature], *, n_features: int) -> Iterator[list[Feature]]:
-    ahead: list[Feature] = []
-    n_tokens = 0
-    for feature in features:
-        ahead.append(feature)
-        n_tokens += feature.ids.size
-        if len(ahead) == n_features or n_tokens >= MAX_TOKENS_AHEAD:
-            yield ahead
-            ahead, n_tokens = [], 0
-    if ahead:
-        yield ahead
-
-
-def _group(features: list[Feature], *, batch_size: int, max_tokens: int) -> Iterator[list[int]]:
-    """Indices of features to compute together: of like length, so that at most about a fifth is padding."""
-    sizes = [feature.ids.size for feature in features]
-    for alike in stackable(features):
-        group: list[int] = []
-        for i in sorted(alike, key=sizes.__getitem__):
-            full = len(group) == batch_size or (len(group) + 1) * sizes[i] > max_tokens
-            if group and (full or sizes[i] > 1.25 * sizes[group[0]] + 32):
-                yield group
-                group = []
-            group.append(i)
-        yield group

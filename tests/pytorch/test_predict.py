@@ -13,10 +13,11 @@ import torch
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import ResourceError, UsageError
-from bigbird_cli.pytorch import devices, predict
+from bigbird_cli.pytorch import devices
 from bigbird_cli.pytorch.devices import pick_device, use_threads
 from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
 from bigbird_cli.pytorch.predict import Predictor, open_predictor
+from bigbird_cli.tasks import passes
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import open_folder
 
@@ -62,7 +63,7 @@ def alone(model: BigBirdForQuestionAnswering, feature: Feature) -> dict[str, np.
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
-@pytest.mark.parametrize("max_tokens", [1, 128, predict.MAX_TOKENS])
+@pytest.mark.parametrize("max_tokens", [1, 128, passes.MAX_TOKENS])
 def test_each_feature_gets_what_it_gets_alone(
     model: BigBirdForQuestionAnswering, batch_size: int, max_tokens: int
 ) -> None:
@@ -114,7 +115,7 @@ def test_features_are_read_ahead_a_bounded_way(model: BigBirdForQuestionAnswerin
 
     outputs = Predictor(model, head="span").predict(endless(), batch_size=2)
     next(outputs)
-    assert taken <= 2 * predict.LOOK_AHEAD
+    assert taken <= 2 * passes.LOOK_AHEAD
 
 
 def test_nothing_to_read_gives_nothing(model: BigBirdForQuestionAnswering) -> None:
