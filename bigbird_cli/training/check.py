@@ -1,7 +1,6 @@
 """Check a recipe: open what it names, take one step, write a checkpoint and read it, leave nothing behind."""
 
 import tempfile
-import time
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,12 +12,13 @@ from bigbird_cli.events import Checked
 from bigbird_cli.files.folders import free_bytes, require_space
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature
-from bigbird_cli.training.batching import seeded, split
+from bigbird_cli.training.batching import split
 from bigbird_cli.training.checkpoints import Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import DevSet, evaluate
 from bigbird_cli.training.job import Job, open_job, require_sources
 from bigbird_cli.training.loader import EpochLoader
-from bigbird_cli.training.run import needed_bytes, reject_diverged
+from bigbird_cli.training.measuring import longest_batch, timed_step
+from bigbird_cli.training.run import needed_bytes
 from bigbird_cli.training.signals import StopSignals
 
 
@@ -46,16 +46,12 @@ def check(recipe: Recipe, out: Path = Path(), *, compute: Compute = Compute()) -
             few = DevSet(examples, job.task.encode(examples, job.tokenizer))
             evaluate(job.engine, job.task, job.tokenizer, few, stop=StopSignals(), peers=alone)
         features, tokens_per_step = _largest_micro_batch(job)
-        batch = seeded(split(features, recipe.optim), seed=recipe.seed, step=1)
-        started = time.perf_counter()
-        result = job.engine.step(batch, step=1, share=1.0)
-        reject_diverged(result, batch, 1)
-        seconds = time.perf_counter() - started
+        result, seconds = timed_step(job.engine, split(features, recipe.optim), seed=recipe.seed)
         n_tokens = int(job.loader.lengths.sum()) if isinstance(job.loader, EpochLoader) else None
         unknown, changed = _round_trip(job, offline=compute.offline)
+        n_prepared = sum(file.stat().st_size for file in Path(cache).rglob("*") if file.is_file())
         checkpoint_bytes = _go_on_from_a_checkpoint(job, Path(cache) / "run")
-        n_prepared = sum(file.stat().st_size for file in Path(cache).iterdir() if file.is_file())
-        disk_bytes = needed_bytes(job)[0] + n_prepared
+        disk_bytes = needed_bytes(recipe.run, job.engine.n_parameters)[0] + n_prepared
         require_space(out, n_bytes=disk_bytes)
     return Checked(
         n_examples=job.n_examples,
@@ -105,11 +101,7 @@ def _largest_micro_batch(job: Job) -> tuple[list[Feature], float]:
     if not isinstance(loader, EpochLoader):
         batch = loader.batch(1)
         return max(split(batch, optim), key=_width), float(sum(feature.ids.size for feature in batch))
-    n_features = optim.batch_size
-    if optim.batch_tokens is not None:
-        n_features = max(1, optim.batch_tokens // int(loader.lengths.max()))
-    longest = np.argsort(loader.lengths, kind="stable")[-n_features:]
-    batch = [loader.ready(int(i), epoch=0) for i in longest]
+    batch = [loader.ready(int(i), epoch=0) for i in longest_batch(loader.lengths, optim)]
     per_epoch = float(sum(loader.lengths)) * batch[0].ids.size / len(batch[0])  # choices are several inputs
     return max(split(batch, optim), key=_width), per_epoch / (loader.steps_per_epoch or 1)
 

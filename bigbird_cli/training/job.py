@@ -16,7 +16,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
 from bigbird_cli.files.streams import file_errors
-from bigbird_cli.recipe.schema import DataSection, Recipe, share_of
+from bigbird_cli.recipe.schema import DataSection, Optim, Recipe, share_of
 from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -55,10 +55,7 @@ class Job:
     @property
     def n_steps(self) -> int:
         """Optimiser steps of the whole run."""
-        optim = self.recipe.optim
-        if optim.steps is not None:
-            return optim.steps
-        return max(1, round(optim.epochs * (self.loader.steps_per_epoch or 1)))
+        return n_steps(self.recipe.optim, self.loader.steps_per_epoch or 1)
 
     @property
     def schedule(self) -> Schedule:
@@ -69,6 +66,29 @@ class Job:
     def metric(self) -> str:
         """The score that the best model is chosen by."""
         return _metric(self.recipe, self.task)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A recipe's tokenizer and data, opened.
+
+    Attributes:
+        task: the recipe's, with the labels of its training data.
+        read: reads the training examples, without those that are kept for dev and test.
+        keys: names of the training data and of the dev data.
+    """
+
+    task: Task
+    tokenizer: Tokenizer
+    read: Callable[[], Iterator[Any]]
+    dev: DevSet | None
+    test: DevSet | None
+    keys: dict[str, str]
+
+
+def n_steps(optim: Optim, steps_per_epoch: float) -> int:
+    """Optimiser steps of a whole run."""
+    return optim.steps if optim.steps is not None else max(1, round(optim.epochs * steps_per_epoch))
 
 
 def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> Job:
@@ -87,45 +107,22 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         ModelError: the start model is missing or broken.
         ResourceError: memory or disk did not suffice.
     """
-    data, offline = recipe.data, compute.offline
+    offline = compute.offline
     if recipe.run.tensorboard:
         require_tensorboard()  # before hours of work, not after
-    keys = _source_keys(recipe, offline=offline)  # before anything is read
     with start_folder(recipe.model, offline=offline) as folder:
-        tokenizer = open_vocabulary(recipe.model, folder)
-        parts = _parts(recipe, offline=offline)
-        # a label whose only document is not learnt from is still one that the model may be asked for
-        known = _examples(
-            recipe, Parts(recipe.seed), offline=offline, most=None if any(data.shares) else data.max_examples
-        )
-        task: Task = recipe.task.fit_labels(known)
-        if data.streaming and task.head_fit is not None:
-            raise RecipeError(
-                "a linear classifier is fitted to all examples at once",
-                where="data.streaming",
-                fix="set it to false, or task.classifier to layers",
-            )
-        dev = _dev_set(recipe, task, tokenizer, parts, offline=offline)
-        if data.dev is not None and not share_of(data.dev):
-            check_unchanged([data.dev], keys["dev data"], offline=offline)
-        test = None
-        if data.test is not None:
-            examples = list(_evaluated(recipe, data.test, parts.test, offline=offline))
-            test = DevSet(examples=examples, features=task.encode(examples, tokenizer))
+        opened = open_examples(recipe, folder, offline=offline)
+        task, tokenizer = opened.task, opened.tokenizer
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
-        prepared = None
-        read = partial(_examples, recipe, parts, offline=offline, most=data.max_examples)
-        if not data.streaming:
-            key = _features_key(recipe, task, folder, source=keys["training data"])
-            prepared = _prepared(
-                recipe, task, tokenizer, key, keys["training data"], read, cache=cache, offline=offline
-            )
-            keys["training data"] = key
+        prepared, keys = None, opened.keys
+        if not recipe.data.streaming:
+            prepared, key = prepare(recipe, opened, folder, cache=cache, offline=offline)
+            keys = {**keys, "training data": key}
             if task.head_fit is not None:
                 fit_head(engine, task.head_fit, prepared, peers)
-    loader = _open_loader(recipe, task, tokenizer, prepared, read)
-    evaluated = [each.features for each in (dev, test) if each is not None]
+    loader = _open_loader(recipe, task, tokenizer, prepared, opened.read)
+    evaluated = [each.features for each in (opened.dev, opened.test) if each is not None]
     _check_lengths(recipe, engine, [each.lengths for each in (prepared, *evaluated) if each is not None])
     new_head = None
     if recipe.model.start is not None and engine.head_is_new:
@@ -139,10 +136,63 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         loader=loader,
         new_head=new_head,
         n_examples=None if prepared is None else prepared.n_examples,
-        dev=dev,
-        test=test,
+        dev=opened.dev,
+        test=opened.test,
         data=keys,
     )
+
+
+def open_examples(recipe: Recipe, folder: Path, *, offline: bool) -> Examples:
+    """Open what a recipe names but for the model: its tokenizer and its data.
+
+    Args:
+        recipe: what to train, on what.
+        folder: of the start model, or of a new one's vocabulary.
+        offline: never ask the network.
+
+    Raises:
+        BigBirdError: as of `open_job`.
+    """
+    data = recipe.data
+    keys = _source_keys(recipe, offline=offline)  # before anything is read
+    tokenizer = open_vocabulary(recipe.model, folder)
+    parts = _parts(recipe, offline=offline)
+    # a label whose only document is not learnt from is still one that the model may be asked for
+    known = _examples(recipe, Parts(recipe.seed), offline=offline, most=None if any(data.shares) else data.max_examples)
+    task: Task = recipe.task.fit_labels(known)
+    if data.streaming and task.head_fit is not None:
+        raise RecipeError(
+            "a linear classifier is fitted to all examples at once",
+            where="data.streaming",
+            fix="set it to false, or task.classifier to layers",
+        )
+    dev = _dev_set(recipe, task, tokenizer, parts, offline=offline)
+    if data.dev is not None and not share_of(data.dev):
+        check_unchanged([data.dev], keys["dev data"], offline=offline)
+    test = None
+    if data.test is not None:
+        examples = list(_evaluated(recipe, data.test, parts.test, offline=offline))
+        test = DevSet(examples=examples, features=task.encode(examples, tokenizer))
+    read = partial(_examples, recipe, parts, offline=offline, most=data.max_examples)
+    return Examples(task=task, tokenizer=tokenizer, read=read, dev=dev, test=test, keys=keys)
+
+
+def prepare(recipe: Recipe, opened: Examples, folder: Path, *, cache: Path, offline: bool) -> tuple[FeatureFile, str]:
+    """The training features on disk, made where the cache lacks them, and their name.
+
+    Args:
+        recipe: that says how.
+        opened: its data.
+        folder: as of `open_examples`.
+        cache: where features are kept.
+        offline: never ask the network.
+
+    Raises:
+        BigBirdError: as of `open_job`.
+    """
+    task, tokenizer, source = opened.task, opened.tokenizer, opened.keys["training data"]
+    key = _features_key(recipe, task, folder, source=source)
+    return _prepared(recipe, task, tokenizer, key, source, opened.read, cache=cache, offline=offline), key
 
 
 def require_sources(data: DataSection) -> None:

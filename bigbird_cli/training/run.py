@@ -21,6 +21,7 @@ from bigbird_cli.errors import BigBirdWarning, DivergedError
 from bigbird_cli.events import Evaluated, Event, Finished, Saved, Scored, Step
 from bigbird_cli.files.folders import require_space
 from bigbird_cli.files.names import WEIGHTS
+from bigbird_cli.recipe.schema import RunSection
 from bigbird_cli.training.batching import seeded, split
 from bigbird_cli.training.checkpoints import LogSums, Progress, open_checkpoint, save
 from bigbird_cli.training.evaluation import evaluate
@@ -147,7 +148,7 @@ class Run:
 
     def _require_space(self) -> None:
         """Look for room for all that the run folder will hold, besides what stands there."""
-        whole, least = needed_bytes(self._job)
+        whole, least = needed_bytes(self._job.recipe.run, self._job.engine.n_parameters)
         there = sum(file.stat().st_size for file in (self._out / CHECKPOINTS).rglob("*.safetensors"))
         require_space(self._out, n_bytes=max(whole - there, least))
 
@@ -301,13 +302,16 @@ class Run:
                 )
 
 
-def needed_bytes(job: Job) -> tuple[int, int]:
+def needed_bytes(run: RunSection, n_parameters: int) -> tuple[int, int]:
     """Bytes of a run folder: with all checkpoints that will stand at a time, and at least.
 
     A checkpoint and the best model stand there once more while they are written; at least one of each has to.
+
+    Args:
+        run: what is kept of it.
+        n_parameters: of the model.
     """
-    run = job.recipe.run
-    weights = 4 * job.engine.n_parameters
+    weights = 4 * n_parameters
     checkpoint = weights * (3 if run.ema is None else 4)
     best = weights + SMALL_FILES
     return (run.keep + 1) * checkpoint + 2 * best, checkpoint + best

@@ -525,6 +525,11 @@ def test_check_takes_a_step_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_check_counts_prepared_data_on_the_disk(start: Path, data: Path) -> None:
+    few, all_of_them = (check(recipe(start, data, data__max_examples=n), compute=CPU).disk_bytes for n in (3, 30))
+    assert all_of_them > few + 4 * 27 * 10  # an id of four bytes a token, of texts of ten words and more
+
+
 def test_epochs_give_the_number_of_steps(start: Path, data: Path) -> None:
     assert check(recipe(start, data, optim__steps=None, optim__epochs=2.5), compute=CPU).n_steps == 15
 
