@@ -38,6 +38,17 @@ def shortened(text: str, *, most: int = LONGEST_PART) -> str:
     return _cut(text, most)
 
 
+def counted(number: int, noun: str, several: str = "") -> str:
+    """A number and what it counts, such as "1 row" or "2,000 rows".
+
+    Args:
+        number: of them.
+        noun: for one.
+        several: for any other number, where that is not `noun` with an s.
+    """
+    return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
+
+
 def megabytes(n_bytes: int) -> str:
     """A size to read, such as "1,234.5 MB"."""
     return f"{n_bytes / 1e6:,.1f} MB"

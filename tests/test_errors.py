@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, RecipeError, UsageError, needs_extra
-from bigbird_cli.messages import shortened
+from bigbird_cli.messages import counted, shortened
 
 PATH = "/data/" + "/".join(["corpus-of-contracts"] * 8) + "/train.jsonl"
 
@@ -88,3 +88,12 @@ def test_several_problems_have_a_line_each() -> None:
     assert lines[1].startswith("  setting 0 is xxx")
     assert lines[-1] == "  and 10 more"
     assert pickle.loads(pickle.dumps(error)).problem == error.problem
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 rows"), (1, "1 row"), (2_000, "2,000 rows")])
+def test_what_is_counted_stands_in_its_number(number: int, said: str) -> None:
+    assert counted(number, "row") == said
+
+
+def test_a_noun_may_have_a_plural_of_its_own() -> None:
+    assert (counted(1, "entity", "entities"), counted(2, "entity", "entities")) == ("1 entity", "2 entities")

@@ -9,6 +9,7 @@ from bigbird_cli.api.gold import GoldOptions, try_model
 from bigbird_cli.api.outcome_files import read_outcomes
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.paths import local_path
+from bigbird_cli.messages import counted
 from bigbird_cli.scoring import LEVEL, differences
 from bigbird_cli.tasks.outcomes import Outcomes
 
@@ -127,8 +128,8 @@ def _check_same(a: Outcomes[Any], b: Outcomes[Any]) -> None:
     if ids[0] != ids[1]:
         at = next((i for i, pair in enumerate(zip(*ids, strict=False)) if pair[0] != pair[1]), min(map(len, ids)))
         raise DataError(
-            f"the predictions are of {len(ids[0]):,} and of {len(ids[1]):,} examples, which differ from example"
-            f" {at + 1:,} on",
+            f"the predictions are of {len(ids[0]):,} and of {counted(len(ids[1]), 'example')}, which differ from"
+            f" example {at + 1:,} on",
             fix="evaluate both on the same data",
         )
 

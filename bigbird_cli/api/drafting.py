@@ -21,6 +21,7 @@ from bigbird_cli.errors import DataError
 from bigbird_cli.files.packed import PACKED
 from bigbird_cli.files.paths import empty_path, local_path
 from bigbird_cli.files.whole import replace_file
+from bigbird_cli.messages import counted
 from bigbird_cli.recipe import COMMANDS, Recipe
 from bigbird_cli.recipe.draft import Setting, write_draft
 from bigbird_cli.recipe.shipped import SCHEMA, folder
@@ -285,8 +286,9 @@ def _window(seen: Seen) -> int:
 
 def _data_settings(seen: Seen) -> dict[str, Setting]:
     sources = seen.sources
-    counted = f"{seen.n_examples:,} examples" if seen.is_whole else f"{seen.n_examples:,} examples and more"
-    data = {"train": Setting(sources.train, counted)}
+    data = {
+        "train": Setting(sources.train, counted(seen.n_examples, "example") + ("" if seen.is_whole else " and more"))
+    }
     if sources.dev is not None:
         data["dev"] = Setting(sources.dev, "found beside it; the best model is chosen by it")
     elif seen.n_documents > 1:
@@ -313,7 +315,7 @@ def _optim_settings(seen: Seen, task: str, *, is_few: bool) -> dict[str, Setting
         "batch_size": Setting(batch_size, "windows a step"),
         "max_tokens_per_micro_batch": Setting(4096, "lower it when memory runs out: the result stays the same"),
         "layer_decay": Setting(0.9, "lower layers learn more slowly"),
-        "epochs": Setting(epochs, f"some {max(1, round(epochs * n_windows / batch_size)):,} steps in all"),
+        "epochs": Setting(epochs, f"some {counted(max(1, round(epochs * n_windows / batch_size)), 'step')} in all"),
     }
 
 
@@ -362,9 +364,9 @@ def _head(draft: Draft) -> list[str]:
 
 def _counted(seen: Seen) -> str:
     more = "" if seen.is_whole else " and more"
-    of = "" if seen.n_documents == seen.n_examples else f" on {seen.n_documents:,} documents"
+    of = "" if seen.n_documents == seen.n_examples else f" on {counted(seen.n_documents, 'document')}"
     columns = f", of {', '.join(seen.columns[:8])}" if seen.columns else ""
-    return f"{seen.n_examples:,} examples{more}{of}{columns}"
+    return f"{counted(seen.n_examples, 'example')}{more}{of}{columns}"
 
 
 def labels_in_a_line(labels: Mapping[str, int], most: int = 8) -> str:

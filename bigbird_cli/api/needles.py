@@ -7,6 +7,7 @@ from typing import Any, Final, TypedDict, Unpack
 
 from bigbird_cli.api.gold import GoldOptions, open_for_gold, predicted, read_gold
 from bigbird_cli.errors import UsageError
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.qa.needles import is_found, made_text, planted
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
@@ -75,7 +76,7 @@ def _beginnings(text: str, lengths: Iterable[int], tokenizer: Tokenizer) -> Iter
     for length in lengths:
         if length > len(ends):
             raise UsageError(
-                f"the documents have {len(ends):,} tokens together, and a text of {length:,} is asked for",
+                f"the documents have {counted(len(ends), 'token')} together, and a text of {length:,} is asked for",
                 where="longest",
                 fix="give less, or leave the data out",
             )

@@ -14,6 +14,7 @@ from typing import Final
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS, NEXT_SENTENCE, head_of_class
 from bigbird_cli.errors import ModelError
+from bigbird_cli.messages import counted
 
 PREFIX: Final = "bert."
 """What stands before the encoder's names in the folder of a model with a head."""
@@ -168,7 +169,7 @@ def count_layers(names: Collection[str]) -> int:
     n_layers = max((number + 1 for name in names if (number := layer_of(name)) is not None), default=0)
     if n_layers > len(names):
         raise ModelError(
-            f"a layer has the number {n_layers - 1}, but there are only {len(names)} tensors",
+            f"a layer has the number {n_layers - 1}, and the folder has {counted(len(names), 'tensor')}",
             fix="fetch the checkpoint again",
         )
     return n_layers

@@ -62,6 +62,7 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
     from bigbird_cli.cli.init import tell_draft
     from bigbird_cli.cli.run_progress import RunProgress
     from bigbird_cli.errors import DataError
+    from bigbird_cli.messages import counted
 
     def tell(finding: "Finding") -> None:
         write_json(
@@ -84,16 +85,16 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
     report = api.check(recipe, on_finding=tell if as_json else None, on_change=tell_change, on_draft=tell_all, **given)
     if not as_json:
         show(report)
-    counted = " · ".join(f"{name} {count:,}" for name, count in report.n_examples.items())
     if report.n_examples:
+        looked = " · ".join(f"{name} {count:,}" for name, count in report.n_examples.items())
         n_doubts = sum(report.counts.values()) - 2 * report.n_errors
-        said = [f"{report.n_errors:,} errors"] * bool(report.n_errors) + [f"{n_doubts:,} doubts"] * bool(n_doubts)
-        say(f"rows looked through: {counted}; {' and '.join(said) or 'nothing is wrong'}", quiet=quiet)
+        said = [counted(n, kind) for n, kind in ((report.n_errors, "error"), (n_doubts, "doubt")) if n]
+        say(f"rows looked through: {looked}; {' and '.join(said) or 'nothing is wrong'}", quiet=quiet)
     if report.repaired:
         from bigbird_cli.training.repair import MENDED
 
         for kind, count in report.mended.items():
-            say(f"  {count:,} {MENDED[kind]}", quiet=quiet)
+            say(f"  {MENDED[kind]}: {count:,}", quiet=quiet)
         changes = " ".join(f"--set data.{path.stem}={path}" for path in report.repaired)
         say(f"go on with: bigbird check {recipe} {changes}", quiet=quiet)
     if report.checked is not None:
@@ -113,7 +114,7 @@ def show(report: "CheckReport") -> None:
         if not found:
             continue
         mark = "✗" if any(finding.is_error for finding in found) else "!"
-        print(f"{mark} {report.counts[kind]:,} {title}")
+        print(f"{mark} {title}: {report.counts[kind]:,}")
         for finding in found:
             remedy = f"; {finding.fix}" if finding.fix else ""
             print(visible(f"    {finding.where}  {finding.problem}{remedy}"))

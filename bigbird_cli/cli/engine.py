@@ -20,7 +20,7 @@ from bigbird_cli.cli.console import duration, say
 from bigbird_cli.cli.reading import STDIN, SkippedFiles
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.whole import remove
-from bigbird_cli.messages import megabytes
+from bigbird_cli.messages import counted, megabytes
 
 _PARTS = ".parts"
 """Ends the name of the folder of the parts, beside the file that they become."""
@@ -66,7 +66,7 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
         n_processes = engine.n_gpus if n_gpus else engine.n_cores // n_cores
         parts = _parts(folder, paths, options, n_processes)
         missing = {path: number for path, number in parts.items() if not path.exists()}
-        say(f"{len(missing)} of {len(parts)} parts to read, {n_processes} at a time", quiet=quiet)
+        say(f"{len(missing)} of {counted(len(parts), 'part')} to read, {n_processes} at a time", quiet=quiet)
         calls = {
             path: (command, _options_of(options, path, number), str(Path.cwd())) for path, number in missing.items()
         }
@@ -95,7 +95,7 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
     else:
         n_bytes = merge_results(out, list(parts), overwrite=options["overwrite"])
     remove(folder)
-    say(f"{out}: {len(parts)} parts, {megabytes(n_bytes)}", quiet=quiet)
+    say(f"{out}: {counted(len(parts), 'part')}, {megabytes(n_bytes)}", quiet=quiet)
     if any(codes):
         raise typer.Exit(1 if {0, 1} & set(codes) else next(filter(None, codes)))
 

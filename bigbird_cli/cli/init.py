@@ -93,12 +93,13 @@ def tell_draft(draft: "Draft", *, quiet: bool = False) -> None:
 def seen(draft: "Draft") -> Iterator[str]:
     """What was found in data, in a few lines."""
     from bigbird_cli.api.drafting import labels_in_a_line, lengths_in_a_line
+    from bigbird_cli.messages import counted
 
     found = draft.seen
-    of = "" if found.n_documents == found.n_examples else f" on {found.n_documents:,} documents"
+    of = "" if found.n_documents == found.n_examples else f" on {counted(found.n_documents, 'document')}"
     columns = f" · {', '.join(found.columns[:8])}" if found.columns else ""
     more = "" if found.is_whole else " and more"
-    yield f"{found.sources.train}: {found.n_examples:,} examples{more}{of}{columns}"
+    yield f"{found.sources.train}: {counted(found.n_examples, 'example')}{more}{of}{columns}"
     settings = ", ".join(f"{name} {value}" for name, value in found.task.items() if name != "type")
     yield f"  task     {found.task['type']}" + (f" ({settings})" if settings else "")
     if found.labels:
@@ -107,7 +108,7 @@ def seen(draft: "Draft") -> Iterator[str]:
     if found.bad:
         left_out = sum(count for kind, count in found.bad.items() if kind != "other")
         n_bad = found.bad.get("other", 0)
-        said = [f"{left_out:,} are left out"] * bool(left_out) + [f"{n_bad:,} cannot be used"] * bool(n_bad)
+        said = [f"{left_out:,} left out"] * bool(left_out) + [f"{n_bad:,} cannot be used"] * bool(n_bad)
         yield f"  rows     {', '.join(said)}: bigbird check says which and why"
     for name, part in (("dev", found.sources.dev), ("test", found.sources.test)):
         if part is not None:

@@ -51,6 +51,7 @@ def recipes(
     from bigbird_cli.api import recipes as api
     from bigbird_cli.cli.console import say, write_json
     from bigbird_cli.errors import UsageError
+    from bigbird_cli.messages import counted
 
     del debug  # the boundary's
     if action in ("show", "copy"):
@@ -60,7 +61,7 @@ def recipes(
             sys.stdout.write(api.show_recipe(name))
             return
         written = api.copy_recipe(name, out)
-        more = f" and {len(written) - 1} files beside it" if len(written) > 1 else ""
+        more = f" and {counted(len(written) - 1, 'file')} beside it" if len(written) > 1 else ""
         say(f"{written[0]}{more}: written" if written else f"{out} has it already", quiet=quiet)
         return
     if name is not None:

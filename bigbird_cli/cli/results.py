@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bigbird_cli.cli.console import Output
-from bigbird_cli.messages import shortened, visible
+from bigbird_cli.messages import counted, shortened, visible
 from bigbird_cli.report.writer import SURE, Writer
 from bigbird_cli.text.sentences import sentence_around
 
@@ -262,7 +262,7 @@ class Labels(Drawing["ClassifyResult | ZeroShotResult"]):
         else:
             self._print_labels(record)
         if record["receipt"]["windows"] > 1:
-            facts = [f"{record['combine']} of {record['receipt']['windows']:,} windows"]
+            facts = [f"{record['combine']} of {counted(record['receipt']['windows'], 'window')}"]
             if evidence := record.get("evidence"):
                 facts.append(
                     f"most at {_on_page(evidence.get('page'))}characters {evidence['start']}-{evidence['end']}"
@@ -322,9 +322,7 @@ def _shortened(unread: Sequence[str]) -> str:
 
 def _facts(receipt: "Receipt") -> list[str]:
     windows = receipt["windows"]
-    parts = [
-        f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {windows:,} window{'' if windows == 1 else 's'}"
-    ]
+    parts = [f"read {receipt['read']:,} of {receipt['tokens']:,} tokens in {counted(windows, 'window')}"]
     if receipt.get("skimmed"):
         parts.append("skimmed")
     if receipt["truncated"]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bigbird_cli.cli.console import Errors, duration, write_json
 from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Scored, Started, Step
-from bigbird_cli.messages import megabytes, visible
+from bigbird_cli.messages import counted, megabytes, visible
 
 MOST_UNKNOWN, MOST_CHANGED = 0.01, 0.5
 """Of tokens and of texts, before a check says so."""
@@ -54,7 +54,7 @@ class RunProgress:
         if isinstance(event, Started):
             self._say(
                 f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
-                f"{event.n_steps:,} steps"
+                f"{counted(event.n_steps, 'step')}"
             )
             if event.new_head:
                 self._say(f"a new head for {event.new_head}")
@@ -78,11 +78,13 @@ class RunProgress:
                 self.bar.stop()
             best = f" · best {_scores(event.best_scores, event.metric)}" if event.best_scores else ""
             early = ", stopped early as the scores rose no more" if event.stopped_early else ""
-            self._say(f"done: {event.step:,} steps in {duration(event.seconds)}{early}{best} · model in {event.run}")
+            self._say(
+                f"done: {counted(event.step, 'step')} in {duration(event.seconds)}{early}{best} · model in {event.run}"
+            )
         elif isinstance(event, Checked):
             data = "a stream"
             if event.n_examples is not None and event.n_tokens is not None:
-                data = f"{event.n_examples:,} examples in {event.n_features:,} windows"
+                data = f"{counted(event.n_examples, 'example')} in {counted(event.n_features or 0, 'window')}"
                 data += f" ({event.n_tokens:,} tokens an epoch)"
             pace = f"{event.seconds_per_step:.2f} s a step, {event.n_steps:,} steps"
             whole = duration(event.seconds_per_step * event.n_steps)
@@ -135,7 +137,7 @@ def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> s
 
 
 def _windows(count: int | None) -> str:
-    return "a stream of windows" if count is None else f"{count:,} windows an epoch"
+    return "a stream of windows" if count is None else f"{counted(count, 'window')} an epoch"
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bigbird_cli.cli.console import Output
-from bigbird_cli.messages import shortened, visible
+from bigbird_cli.messages import counted, shortened, visible
 
 if TYPE_CHECKING:
     from bigbird_cli.api.calibrating import Calibrated
@@ -101,10 +101,10 @@ class Scores:
 def show_evaluation(evaluation: "Evaluation") -> None:
     """Draw all that an evaluation tells."""
     draw = Scores()
-    counts = [f"{evaluation['examples']:,} examples"]
+    counts = [counted(evaluation["examples"], "example")]
     if evaluation["documents"] < evaluation["examples"]:
-        counts.append(f"{evaluation['documents']:,} documents")
-    counts.append(f"{evaluation['tokens']:,} tokens")
+        counts.append(counted(evaluation["documents"], "document"))
+    counts.append(counted(evaluation["tokens"], "token"))
     draw.out.print(Text(shortened(f"{evaluation['model']} on {evaluation['data']}"), style="bold"))
     draw.out.print(Text(f"{evaluation['task']} · {' · '.join(counts)}", style="dim"))
     _show_scores(draw, evaluation)
@@ -130,7 +130,7 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
     draw = Scores()
     draw.out.print(Text.assemble(("A  ", "bold"), shortened(compared["a"])))
     draw.out.print(Text.assemble(("B  ", "bold"), shortened(compared["b"])))
-    counts = f"{compared['examples']:,} examples · {compared['documents']:,} documents"
+    counts = f"{counted(compared['examples'], 'example')} · {counted(compared['documents'], 'document')}"
     draw.out.print(Text(f"{counts} · {shortened(compared['data'])}" if compared["data"] else counts, style="dim"))
     draw.out.print()
     rows = [
@@ -148,7 +148,8 @@ def show_comparison(compared: "ComparedModels", *, most: int) -> None:
     draw.table(("<", "A", "B", "B - A", "?95 %", "p", "?<"), rows)
     n_same = compared["examples"] - compared["better_a"] - compared["better_b"]
     draw.heading(
-        f"A is better on {compared['better_a']:,} examples, B on {compared['better_b']:,}; on {n_same:,} they are equal"
+        f"A is better on {counted(compared['better_a'], 'example')}, B on {compared['better_b']:,}; on {n_same:,} they"
+        " are equal"
     )
     shown = sorted(compared["changes"], key=lambda change: -abs(change["difference"]))[:most]
     changed = [
@@ -165,7 +166,7 @@ def show_calibration(calibrated: "Calibrated") -> None:
     """Draw the calibration errors before and after, and the settings that changed."""
     draw = Scores()
     draw.out.print(Text(shortened(f"{calibrated['model']} on {', '.join(calibrated['data'])}"), style="bold"))
-    counts = f"{calibrated['examples']:,} examples · {calibrated['documents']:,} documents"
+    counts = f"{counted(calibrated['examples'], 'example')} · {counted(calibrated['documents'], 'document')}"
     draw.out.print(Text(f"{calibrated['task']} · {counts}", style="dim"))
     draw.heading("expected calibration error, in percent; after it on documents that it was not fitted to")
     rows = [

@@ -14,7 +14,7 @@ from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.find import patterns
-from bigbird_cli.messages import LONGEST_PART, megabytes, shortened, visible
+from bigbird_cli.messages import LONGEST_PART, counted, megabytes, shortened, visible
 from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def tokenize(
                 if report.unknown:
                     say(_remark(document.name, report), quiet=quiet)
     if counts and n_documents > 1:
-        say(f"{n_tokens:,} tokens in {n_documents:,} documents", quiet=quiet)
+        say(f"{counted(n_tokens, 'token')} in {counted(n_documents, 'document')}", quiet=quiet)
     if codes:
         raise typer.Exit(1 if n_documents else codes[0])
     if not n_documents:
@@ -280,7 +280,7 @@ def _facts(report: "VocabularyReport") -> Iterable[str]:
 
 
 def _amount(read: "Progress | VocabularyReport") -> str:
-    return f"{megabytes(read.n_bytes)} in {read.n_lines:,} line{'' if read.n_lines == 1 else 's'}"
+    return f"{megabytes(read.n_bytes)} in {counted(read.n_lines, 'line')}"
 
 
 def _sources(paths: Sequence[str]) -> Sequence[str]:
@@ -326,7 +326,7 @@ def _remark(name: str, report: "Report") -> str:
     hint = "; --newline space reads line ends as spaces" if report.unknown_newlines else ""
     share = f"{report.unknown - report.dropped:,} of {len(report.tokens):,} tokens are unknown to the vocabulary"
     if report.dropped:
-        share += f" and {report.dropped:,} characters have no token"
+        share += f", and {counted(report.dropped, 'character')} without a token"
     remark = f"! {name}  {share}, so a model cannot read them: {_listed(report.unknown_text)}{hint}"
     return shortened(remark, most=2 * LONGEST_PART)
 

@@ -11,6 +11,7 @@ from bigbird_cli.data.rows import FILL, EmptyValue
 from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import text_lines
+from bigbird_cli.messages import counted
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".txt", ".tsv")
 """The kinds of files that are taken from a folder or an archive."""
@@ -169,13 +170,13 @@ class _Reader:
             least = max(k + 1 if k >= 0 else -k for k in (at_word, at_tag))
             if len(columns) < max(2, least):
                 raise DataError(
-                    f"the line has {len(columns)} columns, too few for a word and its tag",
+                    f"the line has {counted(len(columns), 'column')}, too few for a word and its tag",
                     where=where,
                     fix="separate the columns by a tab or by spaces",
                 )
         elif len(columns) != self.n_columns:
             raise DataError(
-                f"the line has {len(columns)} columns, those before it have {self.n_columns}",
+                f"the line has {counted(len(columns), 'column')}, those before it have {self.n_columns}",
                 where=where,
                 fix="the line is torn, or a word holds a separator",
             )

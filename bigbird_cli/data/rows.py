@@ -26,6 +26,7 @@ from bigbird_cli.files.json_stream import JsonStream
 from bigbird_cli.files.packed import File, files_in
 from bigbird_cli.files.streams import byte_lines, text_blocks, text_lines, wrong_byte
 from bigbird_cli.files.surrogates import check_values
+from bigbird_cli.messages import counted
 
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
@@ -372,7 +373,7 @@ def _row(columns: list[str], values: list[str], name: str, line: int) -> Row | D
     where = f"{name}:{line}"
     if len(values) != len(columns):
         return DataError(
-            f"the row has {len(values)} fields, the first line names {len(columns)} columns",
+            f"the row has {counted(len(values), 'field')}, the first line names {counted(len(columns), 'column')}",
             where=where,
             fix="the row is torn, or one of its fields holds a separator and is not quoted",
         )

@@ -29,6 +29,7 @@ import numpy as np
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report
+from bigbird_cli.messages import counted
 from bigbird_cli.section import Section
 from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
@@ -260,7 +261,8 @@ class Tolerated(DataError):
 def warn_of_empty(n_empty: int, source: str | Path) -> None:
     """Warn of rows that were left out."""
     if n_empty:
-        problem = f"{source}: {n_empty} rows, lines or texts are left out because they are empty (task.on_empty: skip)"
+        left_out = counted(n_empty, "row, line or text", "rows, lines or texts")
+        problem = f"{source}: {left_out} left out as empty (task.on_empty: skip)"
         warnings.warn(BigBirdWarning(problem), stacklevel=3)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import DataError
+from bigbird_cli.messages import counted
 from bigbird_cli.search.words import bm25
 from bigbird_cli.tasks.base import Feature, finite_output
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, pack, settings_for
@@ -90,7 +91,7 @@ class SentenceSelection(ReadingTask):
         ids = tokenizer.encode(query, newline="space").ids
         if not 0 < len(ids) <= self.capacity():
             raise DataError(
-                f"the query {query[:60]!r} has {len(ids)} tokens; it must have 1 to {self.capacity()}",
+                f"the query {query[:60]!r} has {counted(len(ids), 'token')}; it must have 1 to {self.capacity()}",
                 fix="ask in a sentence",
             )
         ids, types = pack(tokenizer, ids)

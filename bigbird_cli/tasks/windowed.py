@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.messages import counted
 from bigbird_cli.section import Overlap, WindowSize
 from bigbird_cli.tasks.base import Feature, Features, TaskSection, WindowSource
 from bigbird_cli.tasks.outcomes import Outcomes
@@ -215,7 +216,7 @@ class WindowedTask(TaskSection):
         if n_second and capacity < needed:
             larger = f"raise task.window to {self.window - capacity + needed}"
             raise DataError(
-                f"beside a {self.second} of {n_second} tokens, a window of {self.window} tokens has room for"
+                f"beside a {self.second} of {counted(n_second, 'token')}, a window of {self.window} tokens has room for"
                 f" {max(capacity, 0)} of the document, and {needed} are needed"
                 + (f" for answers of {longest}" if longest else ""),
                 where=where,

@@ -18,6 +18,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import Row, read_rows
 from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.json import json_kind
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -258,7 +259,7 @@ class ZeroShot(ReadingTask, ScoredTask):
         ids = tokenizer.encode(label, newline="space").ids
         if not 0 < len(ids) <= self.capacity():
             raise DataError(
-                f"the label {label[:60]!r} has {len(ids)} tokens; it must have 1 to {self.capacity()}",
+                f"the label {label[:60]!r} has {counted(len(ids), 'token')}; it must have 1 to {self.capacity()}",
                 where=where,
                 fix="describe it in a sentence",
             )

@@ -14,6 +14,7 @@ from bigbird_cli.choices import Newline
 from bigbird_cli.errors import BigBirdError, DataError
 from bigbird_cli.files.packed import File
 from bigbird_cli.files.streams import begun, standard_input
+from bigbird_cli.messages import counted
 from bigbird_cli.text.formats.paged import Page, Section
 from bigbird_cli.text.readers import reader_of, suffix_of
 from bigbird_cli.text.spans import widen
@@ -144,7 +145,7 @@ def why_empty(document: EncodedDocument) -> str:
     if not document.text:
         return "is empty"
     if document.unknown:
-        return f"has {document.unknown:,} characters, and the model's vocabulary knows none of them"
+        return f"has {counted(document.unknown, 'character')}, and the model's vocabulary knows none"
     return "holds nothing but white space"
 
 

@@ -23,8 +23,8 @@ from bigbird_cli.tasks.base import Tolerated
 from bigbird_cli.tasks.qa.squad import BadAnswer
 
 ERRORS = {
-    "unreadable": "cannot be read",
-    "empty": "without a text or a label",
+    "unreadable": "rows or files that cannot be read",
+    "empty": "rows without a text or a label",
     "answer": "answers that are not where they are said to be",
     "id": "ids that stand more than once",
     "labels": "too few labels",
@@ -33,7 +33,7 @@ ERRORS = {
 """What stops training, or is certainly wrong."""
 
 DOUBTS = {
-    "tolerated": "read in another way than they are written",
+    "tolerated": "tags or entities that are read in another way than they are written",
     "twice": "examples that stand more than once",
     "contradiction": "texts that have different labels",
     "overlap": "documents of training that are evaluated on",

@@ -16,6 +16,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
 from bigbird_cli.files.streams import file_errors
+from bigbird_cli.messages import counted
 from bigbird_cli.recipe.schema import DataSection, Optim, Recipe, share_of
 from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
@@ -127,7 +128,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     new_head = None
     if recipe.model.start is not None and engine.head_is_new:
         has_labels = bool(HEADS[task.head].label_parameters)
-        new_head = f"{engine.config.num_labels:,} labels" if has_labels else task.type.replace("_", " ")
+        new_head = counted(engine.config.num_labels, "label") if has_labels else task.type.replace("_", " ")
     return Job(
         recipe=recipe,
         task=task,

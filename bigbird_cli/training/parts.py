@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bigbird_cli.errors import DataError
+from bigbird_cli.messages import counted
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def draw_parts(
     n_parts = 1 + (dev > 0) + (test > 0)
     if len(ids) < n_parts:
         raise DataError(
-            f"{len(ids)} documents cannot be shared out among {n_parts} parts",
+            f"{counted(len(ids), 'document')} cannot be shared out among {n_parts} parts",
             fix="give more documents, or name other files in data.dev and data.test",
         )
     ranks = np.array([places[labels[first]] for first in firsts.tolist()])

@@ -17,6 +17,7 @@ from bigbird_cli.files.hub import fetch_model
 from bigbird_cli.files.json import read_json_object
 from bigbird_cli.files.names import CARD, COMPANIONS, CONFIG, INDEX, TASK, WEIGHTS
 from bigbird_cli.files.paths import SHIPPED, is_local, local_path, model_file_errors
+from bigbird_cli.messages import counted
 from bigbird_cli.weights.tensors import n_bytes, read_tensor_file, write_tensor_file
 
 SMALL_FILES: Final = 2_000_000
@@ -166,7 +167,7 @@ def check_layers(n_layers: object, n_tensors: int, *, where: str) -> None:
     """ModelError where a config tells of more layers than there are tensors, before their names are written out."""
     if isinstance(n_layers, int) and n_layers > n_tensors:
         raise ModelError(
-            f"num_hidden_layers is {n_layers}, but there are only {n_tensors} tensors",
+            f"num_hidden_layers is {n_layers}, and the folder has {counted(n_tensors, 'tensor')}",
             where=where,
             fix="correct num_hidden_layers",
         )

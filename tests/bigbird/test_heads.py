@@ -70,7 +70,7 @@ def test_what_is_in_no_layer_has_none(name: str) -> None:
 
 
 def test_more_layers_than_tensors_are_refused() -> None:
-    with pytest.raises(ModelError, match="a layer has the number 999999999, but there are only 1 tensors"):
+    with pytest.raises(ModelError, match="a layer has the number 999999999, and the folder has 1 tensor"):
         count_layers(["encoder.layer.999999999.output.dense.bias"])
 
 

@@ -56,9 +56,9 @@ def test_wrong_rows_are_told_by_line_and_stop_before_a_model_is_opened(
     recipe.write_text(RECIPE.format(model="./none"))
     result = invoke("check", "trial.yaml")
     assert result.exit_code == 3
-    assert "✗ 1 answers that are not where they are said to be" in result.stdout
+    assert "✗ answers that are not where they are said to be: 1" in result.stdout
     assert "    train.jsonl:2, question b  the answer 'ada' is not at character 5" in result.stdout
-    assert "train 2; 1 errors" in result.stderr
+    assert "train 2; 1 error" in result.stderr
     (told,) = [json.loads(line) for line in invoke("check", "trial.yaml", "--json").stdout.splitlines()]
     assert (told["kind"], told["where"], told["error"]) == ("answer", "train.jsonl:2, question b", True)
 
@@ -66,7 +66,7 @@ def test_wrong_rows_are_told_by_line_and_stop_before_a_model_is_opened(
 def test_a_mended_copy_is_named_as_the_way_on(invoke: Any, recipe: Path, tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", [row("a"), {**row("b", start=5), "question": "who"}])
     result = invoke("check", recipe, "--fix", "mended", "--data-only")
-    assert "1 answers put where they stand" in result.stderr
+    assert "answers put where they stand: 1" in result.stderr
     assert "--set data.train=mended/train.jsonl" in result.stderr
     assert invoke("check", recipe, "--set", "data.train=mended/train.jsonl", "--data-only").exit_code == 0
 
@@ -75,8 +75,8 @@ def test_a_doubt_stops_nothing(invoke: Any, recipe: Path, tmp_path: Path) -> Non
     write(tmp_path / "train.jsonl", [row("a"), row("b")])
     result = invoke("check", recipe, "--data-only")
     assert result.exit_code == 0
-    assert "! 1 examples that stand more than once\n    train.jsonl:2" in result.stdout
-    assert "1 doubts" in result.stderr
+    assert "! examples that stand more than once: 1\n    train.jsonl:2" in result.stdout
+    assert "1 doubt" in result.stderr
 
 
 def test_training_commands_check_alike(invoke: Any, recipe: Path, tmp_path: Path) -> None:

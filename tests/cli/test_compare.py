@@ -16,7 +16,7 @@ def test_a_pipe_gets_scores_and_the_largest_changes(invoke: Any, tmp_path: Path)
     files = write(tmp_path / "a.jsonl", [True] + [False] * 9), write(tmp_path / "b.jsonl", [False] + [True] * 9)
     result = invoke("compare", *files, "--changes", "2")
     assert result.exit_code == 0, result.stderr
-    assert "A is better on 1 examples, B on 9; on 0 they are equal" in result.stdout
+    assert "A is better on 1 example, B on 9; on 0 they are equal" in result.stdout
     assert "and 8 more" in result.stdout
     assert "+80.00" in result.stdout
     assert len(json.loads(invoke("compare", *files, "--json").stdout)["changes"]) == 10

@@ -17,7 +17,7 @@ def test_recipes_are_listed_one_a_line(invoke: Any) -> None:
 def test_a_recipe_is_shown_and_copied(invoke: Any, tmp_path: Path) -> None:
     shown = invoke("recipes", "show", "squad").stdout
     result = invoke("recipes", "copy", "squad")
-    assert "recipes/squad.yaml and 1 files beside it: written" in result.stderr
+    assert "recipes/squad.yaml and 1 file beside it: written" in result.stderr
     assert (tmp_path / "recipes" / "squad.yaml").read_text() == shown
     assert "recipes has it already" in invoke("recipes", "copy", "squad").stderr
 

@@ -69,9 +69,9 @@ def test_files_of_a_folder_are_documents_of_their_own(tmp_path: Path) -> None:
     [
         (b"", "the file holds no words", ""),
         (b"-DOCSTART- O\n\n# x\n", "the file holds no words", ""),
-        (b"ada O\nbel\n", "the line has 1 columns, those before it have 2", ":2"),
+        (b"ada O\nbel\n", "the line has 1 column, those before it have 2", ":2"),
         (b"ada O\n\nbel X O\n", "the line has 3 columns", ":3"),
-        (b"ada\n", "the line has 1 columns, too few", ":1"),
+        (b"ada\n", "the line has 1 column, too few", ":1"),
         (b"ada\tO\n\tO\n", "the word is empty", ":2"),
         (b"ada\t\n", "the tag is empty", ":1"),
         (b"ada O\nb\xe9l O\n", "the byte 0xe9 at offset 7 (line 2)", ""),

@@ -115,7 +115,7 @@ def test_empty_rows_are_left_out_on_demand(tmp_path: Path) -> None:
     good = {"context": "it was lit", "question": "who", "choices": ["ada", "bel"], "label": 1.0}
     empty = [good | {name: None} for name in ("context", "choices", "label")] + [good | {"choices": ["a", ""]}]
     source = write(tmp_path / "a.jsonl", good, *empty)
-    with pytest.warns(BigBirdWarning, match="4 rows, lines or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="4 rows, lines or texts left out"):
         assert [each.label for each in TASK.model_copy(update={"on_empty": "skip"}).read(source)] == [1]
 
 

@@ -221,7 +221,7 @@ def test_tags_that_break_their_scheme_are_told(tmp_path: Path) -> None:
     path = tmp_path / "t.conll"
     path.write_text("Ada B-PER\nleft O\nOslo I-LOC\nBel B-PER\nCy B-PER\n")
     (found,) = found_in(recipe("ner", path))
-    assert (found.kind, found.problem) == ("tolerated", "1 tags break IOB2")
+    assert (found.kind, found.problem) == ("tolerated", "1 tag against IOB2")
 
 
 def test_one_class_only_is_an_error(tmp_path: Path) -> None:

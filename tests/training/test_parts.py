@@ -59,7 +59,7 @@ def test_the_order_of_the_file_does_not_matter_and_the_seed_does() -> None:
 
 def test_a_part_has_one_document_at_least() -> None:
     assert len(draw(ROWS[:3], dev=0.1).dev) == 1
-    with pytest.raises(DataError, match="1 documents cannot be shared out among 2 parts"):
+    with pytest.raises(DataError, match="1 document cannot be shared out among 2 parts"):
         draw(ROWS[:1])
 
 

@@ -542,7 +542,7 @@ def test_a_merges_file_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_a_config_that_tells_of_a_billion_layers_is_refused_at_once(bert: Path, tmp_path: Path) -> None:
     edit_config(bert, num_hidden_layers=10**9)
-    with pytest.raises(ModelError, match="num_hidden_layers is 1000000000, but there are only 39 tensors"):
+    with pytest.raises(ModelError, match="num_hidden_layers is 1000000000, and the folder has 39 tensors"):
         convert_model(bert, tmp_path / "out")
 
 

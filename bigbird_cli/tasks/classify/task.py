@@ -20,6 +20,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Combine
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
+from bigbird_cli.messages import counted
 from bigbird_cli.section import Amount, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, HeadFit, check_same_ids, warn_of_similar
 from bigbird_cli.tasks.classify.data import Columns, Label, LabelledText, read_examples
@@ -169,7 +170,7 @@ class Classification(ReadingTask, ScoredTask):
             found.update(names_of(example.label))
         if len(found) < 2:
             raise DataError(
-                f"the training data has {len(found)} label{'s' * (len(found) != 1)}, and there must be two at least",
+                f"the training data has {counted(len(found), 'label')}, and there must be two at least",
                 fix="check task.label_column, or name all of them in task.labels",
             )
         warn_of_similar(found)

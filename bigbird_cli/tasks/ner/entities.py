@@ -15,6 +15,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import file_rows, read_rows
 from bigbird_cli.errors import Report
 from bigbird_cli.files.packed import files_in
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.base import Tolerated
 from bigbird_cli.tasks.ner.brat import BRAT, from_brat, text_beside
 from bigbird_cli.tasks.ner.gold import Columns, GoldEntity, NERExample, Notes, Read
@@ -62,7 +63,11 @@ def read_examples(
     if report is not None and notes.habits.n_illegal:
         scheme = notes.habits.scheme.upper()
         report(
-            Tolerated(f"{notes.habits.n_illegal:,} tags break {scheme}", where=str(source), fix="begin names with B-")
+            Tolerated(
+                f"{counted(notes.habits.n_illegal, 'tag')} against {scheme}",
+                where=str(source),
+                fix="begin names with B-",
+            )
         )
     notes.warn(str(source))
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 from bigbird_cli.errors import BigBirdWarning, DataError, Report
 from bigbird_cli.files.json import json_kind
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.ner.tags import TagHabits
 
 T = TypeVar("T")
@@ -74,20 +75,22 @@ class Notes:
     def warn(self, source: str) -> None:
         notes = []
         if self.n_overlapping:
-            notes.append(f"{self.n_overlapping} entities are left out because a longer one holds some of their text")
-        if self.n_in_pieces:
-            notes.append(f"{self.n_in_pieces} entities in several pieces are taken from their first to their last")
-        if self.n_trimmed:
-            notes.append(f"{self.n_trimmed} entities are taken without the white space at their ends")
-        if self.n_blank:
-            notes.append(f"{self.n_blank} entities are left out because they hold nothing but white space")
-        if self.n_unannotated:
-            notes.append(f"{self.n_unannotated} texts are left out because no .ann file is beside them")
-        if self.habits.n_illegal:
             notes.append(
-                f"{self.habits.n_illegal} of {self.habits.n_tags} tags break {self.habits.scheme.upper()} and are read"
-                " as conlleval reads them"
+                f"{counted(self.n_overlapping, 'entity', 'entities')} left out for a longer one over some of the text"
             )
+        if self.n_in_pieces:
+            notes.append(
+                f"{counted(self.n_in_pieces, 'entity', 'entities')} in several pieces taken from the first to the last"
+            )
+        if self.n_trimmed:
+            notes.append(f"{counted(self.n_trimmed, 'entity', 'entities')} taken without the white space at the ends")
+        if self.n_blank:
+            notes.append(f"{counted(self.n_blank, 'entity', 'entities')} of nothing but white space left out")
+        if self.n_unannotated:
+            notes.append(f"{counted(self.n_unannotated, 'text')} left out because no .ann file is beside it")
+        if self.habits.n_illegal:
+            tags = f"{self.habits.n_illegal:,} of {counted(self.habits.n_tags, 'tag')}"
+            notes.append(f"{tags} against {self.habits.scheme.upper()}, read as conlleval reads them")
         if notes:
             warnings.warn(BigBirdWarning(f"{source}: {'; '.join(notes)}"), stacklevel=3)
 

@@ -13,6 +13,7 @@ from bigbird_cli.files.json import json_kind, parse_json
 from bigbird_cli.files.packed import File
 from bigbird_cli.files.streams import text_lines
 from bigbird_cli.files.surrogates import check_values
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.base import examples_of
 from bigbird_cli.tasks.ner.gold import SPAN_EXAMPLE, Columns, NERExample, Notes, Read, gold_entity, is_whole
 from bigbird_cli.tasks.ner.tagged import joined
@@ -73,7 +74,7 @@ def _row(row: Row, columns: Columns, notes: Notes) -> Read:
         pair = _strings(row, words), _tags(row, tags, columns.names)
         if len(pair[0]) != len(pair[1]):
             raise DataError(
-                f'"{words}" has {len(pair[0])} words and "{tags}" {len(pair[1])} tags',
+                f'"{words}" has {counted(len(pair[0]), "word")} and "{tags}" {counted(len(pair[1]), "tag")}',
                 where=row.where,
                 fix="give each word one tag",
             )

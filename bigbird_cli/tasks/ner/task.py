@@ -23,6 +23,7 @@ from pydantic import Field, field_validator, model_validator
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import IGNORED
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
+from bigbird_cli.messages import counted
 from bigbird_cli.section import Amount, Column, Names
 from bigbird_cli.tasks.base import Feature, FeatureList, warn_of_similar
 from bigbird_cli.tasks.ner.casing import N_CASES, casing_of
@@ -260,8 +261,8 @@ class NamedEntities(ReadingTask, ScoredTask):
         if n_unalignable:
             warnings.warn(
                 BigBirdWarning(
-                    f"{n_unalignable} entities begin or end inside a word or a token, where no tag can: they are taught"
-                    " as the words that they touch"
+                    f"{counted(n_unalignable, 'entity', 'entities')} with an end inside a word or a token, where no tag"
+                    " can begin or end, taught as the words touched"
                 ),
                 stacklevel=2,
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bigbird_cli.errors import BigBirdWarning, DataError
+from bigbird_cli.messages import counted
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa.squad import QAExample
 from bigbird_cli.text.documents import EncodedDocument, encode_document, why_empty
@@ -145,7 +146,7 @@ class _Encoder:
         if self._too_long.count:
             warnings.warn(
                 BigBirdWarning(
-                    f"{self._too_long.count} questions are left out of training because they have more than"
+                    f"{counted(self._too_long.count, 'question')} left out of training for having more than"
                     f" {self._task.max_question_tokens} tokens (the first is {self._too_long.first!r}); a larger"
                     " task.max_question_tokens keeps them"
                 ),
@@ -154,8 +155,8 @@ class _Encoder:
         if self._unreachable.count:
             warnings.warn(
                 BigBirdWarning(
-                    f"{self._unreachable.count} questions are left out of training because no window holds a whole"
-                    f" answer of theirs (the first is {self._unreachable.first!r}); a larger task.overlap keeps them"
+                    f"{counted(self._unreachable.count, 'question')} left out of training because no window holds"
+                    f" a whole answer (the first is {self._unreachable.first!r}); a larger task.overlap keeps them"
                 ),
                 stacklevel=3,
             )

@@ -15,6 +15,7 @@ from pydantic import Field
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.choices import OnBad
 from bigbird_cli.errors import BigBirdWarning, DataError, Report
+from bigbird_cli.messages import counted
 from bigbird_cli.section import Count, Overlap
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import encoding, scores
@@ -87,7 +88,7 @@ class QuestionAnswering(ReadingTask, ScoredTask):
         )
         if n_skipped:
             warnings.warn(
-                BigBirdWarning(f"{source}: {n_skipped} questions with wrong answers are left out"), stacklevel=2
+                BigBirdWarning(f"{source}: {counted(n_skipped, 'question')} left out for wrong answers"), stacklevel=2
             )
 
     def document_of(self, example: QAExample) -> tuple[str, str]:

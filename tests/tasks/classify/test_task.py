@@ -402,14 +402,14 @@ def test_empty_rows_are_left_out_on_demand_whatever_the_file(
     with pytest.raises(EmptyValue, match=r"task\.on_empty: skip"):
         list(task.read(source))
     skipping = task.model_copy(update={"on_empty": "skip"})
-    with pytest.warns(BigBirdWarning, match=r"3 rows, lines or texts are left out"):
+    with pytest.warns(BigBirdWarning, match=r"3 rows, lines or texts left out"):
         assert [example.label for example in skipping.read(source)] == list(labels)
 
 
 def test_whole_numbers_of_a_table_that_lacks_some_are_labels(tmp_path: Path) -> None:
     rows = [{"text": "a", "label": number} for number in (1.0, math.nan, 0.0)]
     source = write_table(tmp_path / "a.parquet", rows)
-    with pytest.warns(BigBirdWarning, match="1 rows"):
+    with pytest.warns(BigBirdWarning, match="1 row, line or text left out"):
         assert [example.label for example in Classification(on_empty="skip").read(source)] == ["1", "0"]
 
 
@@ -478,7 +478,7 @@ def test_an_empty_or_broken_file_of_a_folder_is_named(folders: Path, tokenizer: 
     with pytest.raises(DataError, match="the text is empty") as caught:
         list(task.training_features(task.read(folders), tokenizer))
     assert caught.value.where == str(folders / "pos" / "0.txt")
-    with pytest.warns(BigBirdWarning, match="1 rows, lines or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="1 row, line or text left out"):
         assert len(list(task.model_copy(update={"on_empty": "skip"}).read(folders))) == 2
     (folders / "neg" / "1.txt").write_bytes(b"caf\xe9")
     with pytest.raises(DataError, match="UTF-8") as caught:

@@ -276,7 +276,7 @@ def test_every_unit_is_taught_once_by_the_window_that_answers_for_it(tokenizer: 
 
 def test_an_entity_inside_a_unit_is_taught_as_the_unit_with_a_warning_and_counted() -> None:
     inside = example("lampkeeper bel", ("PER", "keeper"), ("LOC", "bel"))
-    with pytest.warns(BigBirdWarning, match="1 entities begin or end inside a word"):
+    with pytest.warns(BigBirdWarning, match="1 entity with an end inside a word"):
         [feature] = TASK.training_features([inside], PIECES)
     labels = [label for label in feature.labels["labels"].tolist() if label != -100]  # type: ignore[union-attr]
     assert [TASK.output_tags[label] for label in labels] == ["B-PER", "B-LOC"]
@@ -289,7 +289,7 @@ def test_an_entity_inside_a_unit_is_taught_as_the_unit_with_a_warning_and_counte
 
 def test_two_entities_that_touch_one_unit_share_it_out() -> None:
     both = example("ada/bel cora", ("PER", "ada"), ("LOC", "bel"))  # "ada/" is one token
-    with pytest.warns(BigBirdWarning, match="1 entities begin or end inside"):
+    with pytest.warns(BigBirdWarning, match="1 entity with an end inside"):
         [feature] = TASK.training_features([both], PIECES)
     labels = [label for label in feature.labels["labels"].tolist() if label != -100]  # type: ignore[union-attr]
     assert [TASK.output_tags[label] for label in labels] == ["B-PER", "B-LOC", "O"]

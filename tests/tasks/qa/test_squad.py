@@ -218,7 +218,7 @@ def test_empty_texts_may_be_left_out(tmp_path: Path) -> None:
     error = refusal(tmp_path, value)
     assert error.problem == "the question is empty"
     assert "task.on_empty: skip" in str(error.fix)
-    with pytest.warns(BigBirdWarning, match="3 rows, lines or texts are left out"):
+    with pytest.warns(BigBirdWarning, match="3 rows, lines or texts left out"):
         assert [example.id for example in read(tmp_path, value, on_empty="skip")] == ["a"]
 
 
@@ -305,7 +305,7 @@ def test_what_is_left_out_is_told_when_all_is_read(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "set.jsonl", flat("bad", answers=["1999"]), flat("good"))
     examples = QuestionAnswering(on_bad_answer="skip").read(path)
     assert next(examples).id == "good"
-    with pytest.warns(BigBirdWarning, match=r"set\.jsonl: 1 questions with wrong answers"):
+    with pytest.warns(BigBirdWarning, match=r"set\.jsonl: 1 question left out for wrong answers"):
         assert list(examples) == []
 
 

@@ -209,7 +209,7 @@ def test_windows_without_the_answer_are_thinned_alike_every_time() -> None:
 def test_a_question_whose_answer_fits_in_no_window_is_left_out_with_a_warning() -> None:
     task = QuestionAnswering(window=24, overlap=4, max_answer_tokens=4)
     long = "ada bel " * 20
-    with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* \(the first is 'long'\)"):
+    with pytest.warns(BigBirdWarning, match=r"1 question left out .* \(the first is 'long'\)"):
         features = list(task.training_features([example(long, long.strip(), id_="long"), example("x", "x")], LETTERS))
     assert [feature.example for feature in features] == [1]
 
@@ -270,7 +270,7 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
     with pytest.raises(DataError, match=r"question long: .* has 21 tokens, more than task\.max_question_tokens 20"):
         list(task.training_features(examples, LETTERS))
     skipping = task.model_copy(update={"on_bad_answer": "skip"})
-    with pytest.warns(BigBirdWarning, match=r"1 questions are left out .* more than 20 tokens \(the first is 'long'\)"):
+    with pytest.warns(BigBirdWarning, match=r"1 question left out .* more than 20 tokens \(the first is 'long'\)"):
         features = list(skipping.training_features(examples, LETTERS))
     assert [feature.example for feature in features] == [1]
     assert [feature.example for feature in task.encode(examples, LETTERS)] == [0, 1]
