@@ -42,27 +42,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    qa,
-    ner,
-    classify,
-    select,
-    merge,
-    tokenize,
-    init,
-    recipes,
-    check,
-    pretrain,
-    finetune,
-    evaluate,
-    compare,
-    calibrate,
-    runs,
-    report,
-    convert,
-    cache,
-):
-    app.command(cls=Command)(guarded(command))
+COMMANDS = {
+    "Read documents": (qa, ner, classify, select, tokenize, merge),
+    "Train models": (init, recipes, check, pretrain, finetune, runs, report),
+    "Measure models": (evaluate, compare, calibrate),
+    "Files": (convert, cache),
+}
+"""All commands, under the headings of the help page."""
+
+for heading, commands in COMMANDS.items():
+    for command in commands:
+        app.command(cls=Command, rich_help_panel=heading)(guarded(command))
 
 Shell = Literal["auto", "bash", "zsh", "fish", "powershell", "pwsh"]
 

@@ -132,9 +132,10 @@ def help_page(command: Any, ctx: Any) -> str:
     pieces = [re.sub(r"[{}]", "", piece) for piece in command.collect_usage_pieces(ctx)]
     lines = _wrapped(f"Usage: {ctx.command_path} {' '.join(pieces)}", width, hanging=7)
     lines += ["", *_prose(command.help or "", width)]
+    commands = getattr(command, "commands", ())  # which stand in one column under all headings
     for heading, rows in _sections(command, ctx):
         lines += ["", _styled(f"{heading}:", bold)]
-        column = min(_COLUMN, max(len(name) for name, _ in rows))
+        column = min(_COLUMN, max(len(name) for name in (*(name for name, _ in rows), *commands)))
         for name, text in rows:
             lines += _row(name, text, column, width)
     return "\n".join(lines)
@@ -163,7 +164,11 @@ def _sections(command: Any, ctx: Any) -> Iterator[tuple[str, list[tuple[str, str
         panels.setdefault(panel, []).append((name, _EXTENT.sub(_in_words, text)))
     if isinstance(command, TyperGroup):
         panels = {"Options": [row for rows in panels.values() for row in rows]}
-        yield "Commands", [(name, _first_sentence(command.commands[name].help)) for name in command.list_commands(ctx)]
+        headings: dict[str, list[tuple[str, str]]] = {}
+        for name in command.list_commands(ctx):
+            one = command.commands[name]
+            headings.setdefault(one.rich_help_panel, []).append((name, _first_sentence(one.help)))
+        yield from headings.items()
     order = [panel for panel in PANELS if panel in panels] + [panel for panel in panels if panel not in PANELS]
     for panel in order:
         yield panel, panels[panel]

@@ -160,3 +160,13 @@ def test_a_help_page_that_nobody_reads_ends_well(repository: Path) -> None:
         ["bash", "-c", script, sys.executable], capture_output=True, text=True, cwd=repository, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commands_stand_under_headings_in_one_column(invoke: Any) -> None:
+    page = invoke("--help").stdout
+    blocks = page.split("\n\n")
+    read = next(block for block in blocks if block.startswith("Read documents:"))
+    train = next(block for block in blocks if block.startswith("Train models:"))
+    assert "\n  qa         Answer" in read
+    assert "\n  init       Look" in train
+    assert "finetune" not in read
