@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from bigbird_cli.tasks.classify.data import label_folders
 from bigbird_cli.tasks.ner.brat import BRAT
 from bigbird_cli.tasks.ner.rows import ENTITIES_COLUMNS, TAGS_COLUMNS, WORDS_COLUMNS
 from bigbird_cli.tasks.ner.tags import OUTSIDE, read_tag
-from bigbird_cli.text.readers import READERS
+from bigbird_cli.text.readers import FASTA, READERS
 
-SAMPLED, SAMPLED_LINES = 200, 5000
+SAMPLED, SAMPLED_LINES, LETTERS = 200, 5000, 1000
 """Rows, or lines of a word each, by which columns are told."""
 
 TEXT_NAMES = (
@@ -118,13 +118,23 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
     if any(file.suffix == BRAT for file in files):
         return _fitting({"type": "ner"}, (), task, source)
     first = files[0]
-    if task in (None, "ner") and first.suffix not in (".json", ".jsonl", ".ndjson", ".csv", ".parquet"):
+    if task in (None, "ner") and first.suffix not in (".json", ".jsonl", ".ndjson", ".csv", ".parquet", *FASTA):
         columns = _conll_columns(first)
         if columns is not None:
             return _fitting({"type": "ner", **columns}, (), task, source)
+    if first.suffix in FASTA:
+        # a folder of sequences may be a genome: that each file holds a class is for the user to say
+        folder = source if task == "classify" and path.is_dir() else ""
+        return _look_at_rows(_beginnings(file_rows(first, source=folder, report=_pass_over)), task, source)
     if first.suffix in SUFFIXES:
         return _look_at_rows(file_rows(first, report=_pass_over), task, source)
     return _fitting({"type": "mlm"}, (), task, source)
+
+
+def _beginnings(sequences: Iterable[Row]) -> Iterator[Row]:
+    """Rows with the beginning of their sequences: a chromosome is a row, and many are looked at together."""
+    for row in sequences:
+        yield replace(row, fields={**row.fields, "text": row.fields["text"][:LETTERS]})
 
 
 def _is_a_folder_a_label(path: Path) -> bool:

@@ -12,7 +12,7 @@ from bigbird_cli.files.find import check_regular, walk
 from bigbird_cli.files.names import TOKENIZER_FILES
 from bigbird_cli.files.streams import file_errors
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same data, tokenizer and settings give other features, or they are written otherwise."""
 
 _TOKENIZER = (*TOKENIZER_FILES, "tokenizer.model")

@@ -1,4 +1,4 @@
-"""Rows of named fields from JSON, JSON lines, CSV, TSV, Parquet and the Hugging Face hub, one after the other.
+"""Rows of named fields from JSON, JSON lines, CSV, TSV, Parquet, FASTA and the Hugging Face hub, one after the other.
 
 Whatever the file's size, one row is held at a time (of Parquet a few, of `{"data": [...]}` one entry).
 """
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO
 
 from bigbird_cli.data import hub
 from bigbird_cli.data.parquet import parquet_rows
@@ -23,13 +23,15 @@ from bigbird_cli.files.file_types import check_plain_text
 from bigbird_cli.files.find import patterns
 from bigbird_cli.files.json import json_kind, read_jsonl
 from bigbird_cli.files.json_stream import JsonStream
-from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.files.packed import PACKED, File, files_in
 from bigbird_cli.files.streams import byte_lines, text_blocks, text_lines, wrong_byte
 from bigbird_cli.files.surrogates import check_values
 from bigbird_cli.messages import counted
+from bigbird_cli.text.formats.fasta import read_records
+from bigbird_cli.text.readers import FASTA
 
 JSON_LINES = (".jsonl", ".ndjson")
-SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet")
+SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet", *FASTA)
 """The kinds of files that are taken from a folder or an archive."""
 
 LONGEST_FIELD = 1 << 26
@@ -129,7 +131,7 @@ def read_rows(
     Args:
         source: a file: JSON (a list of objects, one object, or `{"data": [...]}`), JSON lines, CSV or TSV with the
             columns' names in the first line, by which another delimiter than the suffix says is found out and named in
-            a warning; Parquet; each may be packed as .gz, .bz2, .xz, or in a .zip.
+            a warning; Parquet; FASTA, see `sequences`; each may be packed as .gz, .bz2, .xz, or in a .zip.
             Or a folder: its files of those kinds in the order of their names. Or a data set of the Hugging Face hub,
             streamed: `hub:NAME[@REVISION][#CONFIG][:SPLIT]`.
         split: of a data set of the hub whose source names none.
@@ -164,7 +166,17 @@ def file_rows(
                 raise whole
             report(whole)
             continue
+        if within and file.suffix in FASTA:
+            whole = replace(whole, fields={"label": _file_label(within)} | whole.fields)
         yield replace(whole, key=f"{within}:{whole.key}") if within else whole
+
+
+def _file_label(within: str) -> str:
+    """What a file's name below a folder says of the sequences in it: the subfolder's name, or else the file's."""
+    name = PurePath(PurePath(within).parts[0])
+    while name.suffix.lower() in (*PACKED, *FASTA):
+        name = name.with_suffix("")
+    return str(name)
 
 
 def rows_and_errors(file: File) -> Iterator[Row | DataError]:
@@ -196,7 +208,10 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
                 yield Row(fields, f"{file.name}[{number}]", file.name, f"{number}")
         return
     check_plain_text(start, file.name)
-    if file.suffix in JSON_LINES:
+    if file.suffix in FASTA:
+        with file.open_text() as stream:
+            yield from sequences(stream, file.name)
+    elif file.suffix in JSON_LINES:
         yield from _json_lines(file, example)
     elif file.suffix in _USUAL:
         yield from _separated(file)
@@ -209,6 +224,24 @@ def _file_rows(file: File, example: str) -> Iterator[Row | DataError]:
             f"rows are not read from {file.suffix or 'a file without a suffix'}",
             where=file.name,
             fix=f"give one of {patterns(SUFFIXES)}, or a folder of them",
+        )
+
+
+def sequences(stream: BinaryIO, name: str) -> Iterator[Row | DataError]:
+    """The rows of FASTA: "text" holds the letters of a record, in upper case, "id" and "description" its head.
+
+    Besides, each `name=value` in the description is a column: `>seq7 label=promoter`. Of a folder of files, what has no
+    label has its file's or subfolder's name for one, see `file_rows`.
+    """
+    for record in read_records(stream, name):
+        try:
+            fields = record.attributes | {"text": record.sequence()}
+        except DataError as error:
+            yield error
+            continue
+        named = {"id": record.id, "description": record.description}
+        yield Row(
+            fields | {column: value for column, value in named.items() if value}, record.where, name, f"{record.line}"
         )
 
 

@@ -12,7 +12,8 @@ from bigbird_cli.data import hub, rows
 from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.find import warn_of_skipped
 from bigbird_cli.files.packed import File, files_in
-from bigbird_cli.text.readers import READERS, blocks_of_text
+from bigbird_cli.text.formats.fasta import read_records
+from bigbird_cli.text.readers import FASTA, READERS, blocks_of_text
 
 PIECE = 1 << 16
 """Characters of a piece at most."""
@@ -45,7 +46,7 @@ def read_texts(
 
     Args:
         source: as `read_rows` takes it; files of the kinds in READERS, and a file of any other
-            suffix, which is plain text.
+            suffix, which is plain text. Of FASTA a sequence is a document, and so is each of its parts between gaps.
         column: which column of rows holds the text; a row is a document.
         documents: what is a document in plain text: the whole file, each line, or what stands between blank lines.
         skip_null: pass over a row whose text is null or NaN, too.
@@ -61,7 +62,9 @@ def read_texts(
         )
         return
     for file in files_in(source, (*rows.SUFFIXES, *READERS), on_skipped=warn_of_skipped):
-        if file.suffix in rows.SUFFIXES:
+        if file.suffix in FASTA:
+            yield from _sequences(file)
+        elif file.suffix in rows.SUFFIXES:
             yield from _row_texts(rows.file_rows(file, report=report), column, skip_null=skip_null, report=report)
         else:
             yield from _plain(file, documents)
@@ -80,6 +83,14 @@ def _row_texts(found: Iterable[rows.Row], column: str, *, skip_null: bool, repor
             continue
         if text.strip():
             yield Text(row.where, (piece for piece, _ in _pieces([text])))
+
+
+def _sequences(file: File) -> Iterator[Text]:
+    """What stands between the gaps of each sequence of FASTA, in its blocks."""
+    with file.open() as stream:
+        for record in read_records(stream, file.name):
+            for contig in record.contigs():
+                yield Text(record.where, contig)
 
 
 def _plain(file: File, documents: DocumentsAre) -> Iterator[Text]:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Protocol
 from bigbird_cli.files.file_types import file_type
 from bigbird_cli.files.streams import read_stream, text_blocks
 from bigbird_cli.files.transcoded import transcoded
-from bigbird_cli.text.formats import read_docx, read_eml, read_epub, read_html, read_pdf
+from bigbird_cli.text.formats import read_docx, read_eml, read_epub, read_fasta, read_html, read_pdf
 from bigbird_cli.text.formats.paged import PagedText
 
 
@@ -36,6 +36,9 @@ def read_plain(stream: BinaryIO, name: str, /, *, encoding: str | None = None) -
     return PagedText(read_stream(stream if encoding is None else transcoded(stream, encoding, name), name))
 
 
+FASTA: Final = (".fa", ".fasta", ".fna", ".ffn", ".faa", ".fas")
+"""Files of sequences, which may be many: where rows are read, each is one."""
+
 READERS: Final[dict[str, Reader]] = {
     ".txt": read_plain,
     ".md": read_plain,
@@ -45,6 +48,7 @@ READERS: Final[dict[str, Reader]] = {
     ".eml": read_eml,
     ".html": read_html,
     ".htm": read_html,
+    **dict.fromkeys(FASTA, read_fasta),
 }
 """Suffix, lower case -> what reads the text of such files. Those of other kinds are left out of folders; one that is
 named itself is taken for plain text."""
@@ -68,6 +72,8 @@ def suffix_of(start: bytes) -> str:
     if kind := file_type(start):
         return kind.suffix
     start = start.removeprefix(codecs.BOM_UTF8)
+    if _SEQUENCE.match(start):
+        return FASTA[0]
     return ".html" if _PAGE.match(start) else ".eml" if _is_mail(start) else ""
 
 
@@ -75,6 +81,12 @@ _PAGE = re.compile(
     rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html\b|html[\s>])",
     re.IGNORECASE | re.DOTALL,
 )
+_SEQUENCE = re.compile(
+    rb"\s*(?:;[^\r\n]*[\r\n]\s*)*>[^\r\n]*[\r\n]\s*(?:;[^\r\n]*[\r\n]\s*)*[ACGTURYSWKMBDHVN-]{10,}[ \t]*(?:[\r\n]|$)",
+    re.IGNORECASE,
+)
+"""A head and a line of nucleotides; proteins look like words."""
+
 _FIELD = re.compile(rb"([!-9;-~]+):|[ \t]")
 """A line of a mail's head: a field, or one that goes on."""
 
@@ -96,12 +108,18 @@ def _is_mail(start: bytes) -> bool:
 def blocks_of_text(stream: BinaryIO, name: str, *, suffix: str, encoding: str | None = None) -> Iterator[str]:
     """The text of a file in blocks, of bounded size where it is plain text, which begin behind a byte order mark.
 
+    Of FASTA they are of bounded size too: sequences, and the parts of one between gaps, each ended by a line feed.
+
     Suffix and encoding are as of `reader_of`.
 
     Raises:
         DataError: as of `Reader`.
     """
-    if READERS.get(suffix, read_plain) is read_plain:
+    if suffix in FASTA:
+        from bigbird_cli.text.formats.fasta import sequence_blocks
+
+        yield from sequence_blocks(stream if encoding is None else transcoded(stream, encoding, name), name)
+    elif READERS.get(suffix, read_plain) is read_plain:
         yield from text_blocks(stream if encoding is None else transcoded(stream, encoding, name), name)
     else:
         yield reader_of(suffix, encoding=encoding)(stream, name).text

@@ -13,7 +13,7 @@ from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import patterns
 from bigbird_cli.text.documents import Document, EncodedDocument, encode_document, read_standard_input
 from bigbird_cli.text.formats.paged import Page, PagedText
-from bigbird_cli.text.readers import READERS
+from bigbird_cli.text.readers import FASTA, READERS
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from bigbird_cli.text.vocabulary.corpus import Corpus
 
@@ -44,7 +44,8 @@ def test_a_new_kind_is_read_as_documents_and_in_corpora(paged: Path) -> None:
         assert list(Corpus([paged])) == ["𝔸ne Two Three"]
     with pytest.warns(BigBirdWarning, match=r"b\.other"):
         assert ["".join(found.parts) for found in read_texts(paged)] == [text]
-    assert patterns(READERS) == "*.txt, *.md, *.pdf, *.docx, *.epub, *.eml, *.html, *.htm, *.feeds"
+    documents, sequences = "*.txt, *.md, *.pdf, *.docx, *.epub, *.eml, *.html, *.htm", patterns(FASTA)
+    assert patterns(READERS) == f"{documents}, {sequences}, *.feeds"
 
 
 def test_pages_go_with_a_document_through_its_tokens(repository: Path, paged: Path) -> None:

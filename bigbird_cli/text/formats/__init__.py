@@ -33,6 +33,13 @@ def read_eml(stream: BinaryIO, name: str, /) -> PagedText:
     return eml.read_eml(stream, name)
 
 
+def read_fasta(stream: BinaryIO, name: str, /) -> PagedText:
+    """See `fasta.read_fasta`."""
+    from bigbird_cli.text.formats import fasta
+
+    return fasta.read_fasta(stream, name)
+
+
 def read_html(stream: BinaryIO, name: str, /, *, encoding: str | None = None) -> PagedText:
     """See `html.read_html`."""
     from bigbird_cli.text.formats import html

@@ -12,11 +12,11 @@ from bigbird_cli.files.find import warn_of_skipped
 from bigbird_cli.files.json import json_kind, read_jsonl
 from bigbird_cli.files.packed import files_and_errors
 from bigbird_cli.files.paths import empty_path
-from bigbird_cli.files.streams import byte_lines, standard_input
+from bigbird_cli.files.streams import begun, byte_lines, standard_input
 from bigbird_cli.files.surrogates import check_text
 from bigbird_cli.files.transcoded import transcoded
 from bigbird_cli.text.documents import Document
-from bigbird_cli.text.readers import READERS, blocks_of_text
+from bigbird_cli.text.readers import READERS, blocks_of_text, suffix_of
 from bigbird_cli.text.tokenizers.tokens import separated
 
 Source = str | Path | Document
@@ -44,6 +44,9 @@ class Corpus:
         encoding: of plain text, HTML and JSON lines; None for UTF-8.
         stdin: binary stream for "-"; by default the process's own.
 
+    Standard input is of the kind that it begins as. Of FASTA the letters are read, and no passage reaches over a gap
+    or into the next record.
+
     Attributes:
         n_bytes: bytes of text read so far, in UTF-8.
         n_lines: lines of text read so far, empty ones included.
@@ -70,7 +73,8 @@ class Corpus:
                 yield from self._passages_of(source.text)
             elif str(source) == "-":
                 with standard_input(self._stdin) as stream:
-                    yield from self._read(stream, "standard input", suffix="")
+                    start, whole = begun(stream)
+                    yield from self._read(whole, "standard input", suffix=suffix_of(start))
             elif not str(source):
                 raise empty_path()
             else:
