@@ -17,7 +17,7 @@ from bigbird_cli.files.streams import begun, standard_input
 from bigbird_cli.messages import counted
 from bigbird_cli.text.formats.paged import Page, Section
 from bigbird_cli.text.readers import reader_of, suffix_of
-from bigbird_cli.text.spans import widen
+from bigbird_cli.text.spans import trim, widen
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, Tokens
 from bigbird_cli.text.tokenizers.tokens import dropped
 from bigbird_cli.text.windows import Window
@@ -105,8 +105,8 @@ class EncodedDocument:
         return end - len(covered.lstrip()), start + len(covered.rstrip())
 
     def answer_span(self, first: int, last: int) -> tuple[int, int]:
-        """Give the characters of tokens first..last (both included) as an answer, see `text.spans.widen`."""
-        return widen(self.text, *self.span(first, last))
+        """Give the characters of tokens first..last (both included) as an answer, see `widen` and `trim` of spans."""
+        return trim(self.text, *widen(self.text, *self.span(first, last)))
 
     def tokens_of(self, start: int, end: int) -> tuple[int, int] | None:
         """Find the tokens first..last (both included) that cover the characters start..end; None if there are none."""

@@ -1,7 +1,8 @@
-"""Signs, currencies and units that belong to a number, so that no answer is given without them.
+"""What belongs to an answer and what to the sentence around it, by the marks at its ends.
 
-A vocabulary makes each such mark a token of its own, and a model may leave it out: "18" of "-18 °C", "250.50" of
-"$1,250.50". A lost minus misleads.
+A vocabulary makes each mark a token of its own, and a model may leave one out or take one too many. Signs, currencies
+and units belong to a number ("18" of "-18 °C", "250.50" of "$1,250.50": a lost minus misleads); a full stop belongs to
+an abbreviation, but not to a place at the end of its sentence.
 """
 
 import re
@@ -27,9 +28,21 @@ _BEFORE_WORD = re.compile(r"(?<![\w#@])[#@]\Z")
 _AFTER_WORD = re.compile(r"(?:\+\+|[#+²³])(?![\w+#])")
 _AFTER_DEGREE = re.compile(rf"{_SPACE}?[CFK](?!\w)")
 _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
+_QUOTES = (("“", "”"), ("«", "»"), ('"', '"'))
+
+# A single capital is none: of "Saturn V." and "vitamin C." the stop is the sentence's more often than of an initial.
+_ABBREVIATION = re.compile(
+    r"(?<![\w.])(?:[^\W\d_]{1,3}(?:\.[^\W\d_]{1,2})+"
+    r"|Inc|Ltd|Corp|Cos?|Bros|Jr|Sr|Esq|Mr|Mrs|Ms|Dr|Prof|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Rev|Hon|St|Mt|Ave|Blvd|Dept|Univ"
+    r"|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|etc|al|ca|cf|vs|approx|incl|excl)\.\Z"
+)
+_GOES_ON = re.compile(r"\w|[,;:]|[ \t]+[a-zß-öø-ÿ]")
+"""What comes behind a full stop that ends no sentence."""
+
+_OF_SENTENCES = ".,;:…。，；：、"
 
 _REACH = 8
-"""Characters before a span in which a mark is looked for."""
+"""Characters before a place in which a mark or an abbreviation is looked for."""
 
 _LONGEST_NUMBER = 40
 """Characters on either side of a digit in which its number must end: each of a million digits would cost a million."""
@@ -41,8 +54,8 @@ _MOST_MARKS = 4
 def widen(text: str, start: int, end: int) -> tuple[int, int]:
     """Widen the characters start..end of a text over what belongs to them and stands right beside them.
 
-    That is the rest of a number, its sign, currency and unit; the mark of a #tag, a @name or of C++; and the bracket
-    that closes or opens one inside.
+    That is the rest of a number, its sign, currency and unit; the mark of a #tag, a @name or of C++; an abbreviation's
+    full stop; and the bracket that closes or opens one inside.
     """
     if start >= end:
         return start, end
@@ -58,7 +71,52 @@ def widen(text: str, start: int, end: int) -> tuple[int, int]:
         end = _behind(_AFTER_DEGREE, text, end)
     elif text[end - 1].isalpha():
         end = _behind(_AFTER_WORD, text, end)
+        if text.startswith(".", end) and _ABBREVIATION.search(text, max(start, end - _REACH), end + 1):
+            end += 1
     return _with_brackets(text, start, end)
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take from the characters start..end of a text what is their sentence's: of "England and Wales." the full stop.
+
+    That is, at either end, a comma, a colon, a full stop that is no abbreviation's, half a pair of quotes or brackets.
+    Question and exclamation marks stay, as many a name has one. What says nothing stays as it is.
+    """
+    first, stop = start, end
+    while first < stop and (text[first].isspace() or _begins_outside(text, first, stop)):
+        first += 1
+    while first < stop and (text[stop - 1].isspace() or _ends_outside(text, first, stop)):
+        stop -= 1
+    return (first, stop) if says_something(text[first:stop]) else (start, end)
+
+
+def says_something(text: str) -> bool:
+    """Whether there is a letter or a digit in a text, of any script."""
+    return any(map(str.isalnum, text))
+
+
+def _begins_outside(text: str, first: int, stop: int) -> bool:
+    if text[first] in _OF_SENTENCES:
+        return text[first] != "." or not text[first + 1 : first + 2].isalnum()  # .5, .NET
+    return _is_half(text[first], text[first:stop])
+
+
+def _ends_outside(text: str, first: int, stop: int) -> bool:
+    mark = text[stop - 1]
+    if mark == ".":
+        return not _ABBREVIATION.search(text, max(first, stop - _REACH), stop) and not _GOES_ON.match(text, stop)
+    if mark == '"' and text[stop - 2].isdecimal() and text[first - 1 : first] != '"':  # inches
+        return False
+    return mark in _OF_SENTENCES or _is_half(mark, text[first:stop])
+
+
+def _is_half(mark: str, inside: str) -> bool:
+    """Whether a mark is of a pair whose other half is not inside."""
+    for opening, closing in (*_BRACKETS, *_QUOTES):
+        if mark in (opening, closing):
+            n_opening, n_closing = inside.count(opening), inside.count(closing)
+            return n_opening % 2 == 1 if opening == closing else n_opening != n_closing
+    return False
 
 
 def _number_around(text: str, index: int) -> tuple[int, int]:

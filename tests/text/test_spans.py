@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bigbird_cli.text.spans import widen
+from bigbird_cli.text.spans import says_something, trim, widen
 
 
 def around(text: str, answer: str) -> str:
@@ -47,6 +47,8 @@ def around(text: str, answer: str) -> str:
         ("written in C++ then", "C", "C++"),
         ("by @ada, who", "ada", "@ada"),
         ("Ada (the keeper) said", "Ada (the keeper", "Ada (the keeper)"),
+        ("sold by Lamp Inc. in May", "Lamp Inc", "Lamp Inc."),
+        ("at 6 p.m. or later", "6 p.m", "6 p.m."),
     ],
 )
 def test_what_belongs_to_an_answer_is_given_with_it(text: str, answer: str, whole: str) -> None:
@@ -93,3 +95,58 @@ def test_a_run_of_digits_that_is_no_number_costs_no_more_than_a_number() -> None
     text = "7," * 50_000
     assert widen(text, 60_000, 60_001) == (60_000, 60_001)
     assert widen("1," + "000," * 8 + "000.50", 4, 5) == (0, 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "trimmed"),
+    [
+        ("It holds in England and Wales.", "England and Wales.", "England and Wales"),
+        ("It lies in Wales. It rains.", "Wales. ", "Wales"),
+        ("the third stage of the Saturn V. It", "Saturn V.", "Saturn V"),
+        ("on 8 May 1974, the", "8 May 1974,", "8 May 1974"),
+        ("and paid 3.50.", "3.50.", "3.50"),
+        ('She said: "in the lamp room."', 'in the lamp room."', "in the lamp room"),
+        ('the year "1984", when', '1984"', "1984"),
+        ("It burned (for a year).", "for a year).", "for a year"),
+        ("The lamp, Ada said", ", Ada", "Ada"),
+        ("灯台にあります。", "灯台にあります。", "灯台にあります"),
+        ("and so on... Then", "and so on...", "and so on"),
+    ],
+)
+def test_what_belongs_to_the_sentence_is_no_part_of_an_answer(text: str, answer: str, trimmed: str) -> None:
+    at = text.index(answer)
+    start, end = trim(text, at, at + len(answer))
+    assert text[start:end] == trimmed
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("They live in the U.S.", "the U.S."),
+        ("It opens at 6 p.m. It", "6 p.m."),
+        ("sold by Lamp Inc.", "Lamp Inc."),
+        ("signed by Ada King Jr.", "Ada King Jr."),
+        ("by Smith et al.", "Smith et al."),
+        ("built by Kinfr. works", "Kinfr."),
+        ('She said: "Go home."', '"Go home."'),
+        ("as shown (see page 3.) here", "(see page 3.)"),
+        ("He asked: Who keeps it? Nobody", "Who keeps it?"),
+        ("written in .NET then", ".NET"),
+        ("at .5 of it", ".5"),
+        ('a pipe of 6" and', '6"'),
+        ("Ada's", "Ada's"),
+        (" ... ", "..."),
+    ],
+)
+def test_what_belongs_to_an_answer_is_not_trimmed(text: str, answer: str) -> None:
+    at = text.index(answer)
+    assert trim(text, at, at + len(answer)) == (at, at + len(answer))
+
+
+@given(st.text('a5 .,:;()"“”«»[]é灯', max_size=24), st.data())
+def test_a_trimmed_answer_lies_within_and_loses_no_letter(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    low, high = trim(text, start, end)
+    assert start <= low <= high <= end
+    assert not says_something(text[start:low] + text[high:end])

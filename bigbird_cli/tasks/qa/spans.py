@@ -35,6 +35,7 @@ from bigbird_cli.tasks.base import Feature, finite_output
 from bigbird_cli.tasks.qa.mentions import Answer, WindowScores, answer_key, best_answers, together
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, source_of
 from bigbird_cli.text.documents import EncodedDocument
+from bigbird_cli.text.spans import says_something
 
 if TYPE_CHECKING:
     from bigbird_cli.tasks.qa.task import QuestionAnswering
@@ -63,7 +64,8 @@ class QAPrediction:
     Attributes:
         id: the example's.
         answer: the best span, or None when "no answer" is likelier than the threshold allows.
-        spans: the best answers that share no token, best first, whether an answer is given or not.
+        spans: the best answers that share no token, best first, whether an answer is given or not; none is of
+            punctuation and symbols alone.
         no_answer_score: probability of "no answer". It and the scores of all answers of the document add up to 1.
         coverage: how much of the document was read.
         seams: wherever the next window takes over, the end of the last token before it and the start of the
@@ -147,7 +149,8 @@ class SpanDecoder:
         scaled = task.answer_scale * (odds - task.window_prior * math.log(len(kept))) + task.answer_bias
         total = float(np.logaddexp(0.0, scaled))  # log of the odds of everything, "no answer" included
         answers = together(answer for window in kept for answer in window.answers)
-        spans = _apart((_span(document, answer, odds - scaled + total) for answer in answers), self._n_best)
+        found = (_span(document, answer, odds - scaled + total) for answer in answers)
+        spans = _apart((span for span in found if says_something(span.text)), self._n_best)
         no_answer_score = min(1.0, float(np.exp(-total)))
         answered = bool(spans) and no_answer_score <= self._task.no_answer_threshold
         return QAPrediction(

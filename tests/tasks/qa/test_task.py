@@ -388,6 +388,20 @@ def test_no_answer_is_given_when_it_is_likelier_than_the_threshold() -> None:
         assert (prediction.no_answer_score > 0.5) is (cls > 0)
 
 
+def test_what_is_no_letter_or_digit_is_no_answer_and_a_full_stop_no_part_of_one() -> None:
+    context = "40 % . 灯台 ."
+    examples = [example(context)]
+    task = QuestionAnswering(max_answer_tokens=1)
+    [feature] = task.encode(examples, LETTERS)
+    decoder = task.decoder(examples, LETTERS, n_best=9)
+    level = np.zeros(len(feature), dtype=np.float32)
+    decoder.add(feature, {"start_logits": level, "end_logits": level})
+    [prediction] = decoder.finish()
+    texts = [span.text for span in prediction.spans]
+    assert "灯" in "".join(texts)
+    assert not {"%", "."} & set(texts)
+
+
 def test_extreme_scores_stay_probabilities() -> None:
     examples = [example("ada bel cora")]
     task = QuestionAnswering()
@@ -437,7 +451,8 @@ def test_every_answer_is_the_text_at_its_offsets(name: str, tokenizer: Tokenizer
     task = QuestionAnswering(window=40, overlap=10, max_answer_tokens=6)
     for seed in range(20):
         [prediction] = predict(task, [example(context)], tokenizer, seed=seed, n_best=5)
-        assert 0 < len(prediction.spans) <= min(5, prediction.coverage.n_tokens)
+        assert len(prediction.spans) <= min(5, prediction.coverage.n_tokens)
+        assert all(any(map(str.isalnum, span.text)) for span in prediction.spans)
         assert len({answer_key(span.text) for span in prediction.spans}) == len(prediction.spans)
         assert prediction.coverage.n_read == prediction.coverage.n_tokens
         covered: set[int] = set()
