@@ -49,6 +49,11 @@ def counted(number: int, noun: str, several: str = "") -> str:
     return f"{number:,} {noun if number == 1 else several or f'{noun}s'}"
 
 
+def called(document: str) -> str:
+    """What a document is called where people read: its name, and what `-` stands for."""
+    return "standard input" if document == "-" else document
+
+
 def megabytes(n_bytes: int) -> str:
     """A size to read, such as "1,234.5 MB"."""
     return f"{n_bytes / 1e6:,.1f} MB"

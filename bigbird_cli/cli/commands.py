@@ -19,6 +19,7 @@ from bigbird_cli.cli.calibrate import calibrate
 from bigbird_cli.cli.check import check
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.compare import compare
+from bigbird_cli.cli.completion import install_for_powershell
 from bigbird_cli.cli.convert import convert
 from bigbird_cli.cli.evaluate import evaluate
 from bigbird_cli.cli.init import init
@@ -64,6 +65,9 @@ def _show_version(wanted: bool) -> None:
 
 
 def _install_completion(context: typer.Context, parameter: typer.CallbackParam, shell: Shell | None) -> None:
+    if shell in ("powershell", "pwsh"):
+        typer.echo(f"completion for PowerShell stands in {install_for_powershell()}: start a new one to have it")
+        raise typer.Exit()
     if shell is not None:
         from typer.completion import install_callback
 

@@ -49,6 +49,32 @@ def settings(incomplete: str) -> list[str]:
     return list(_starting(sorted(names), incomplete))
 
 
+def install_for_powershell() -> Path:
+    """Append the completion to PowerShell's profile; where it is not installed, to the one that it will look for.
+
+    Typer's own way needs a running PowerShell by the name given, and lifts its restrictions on scripts.
+
+    Returns:
+        The profile.
+    """
+    import shutil
+    import subprocess
+
+    from typer.completion import get_completion_script
+
+    profile = Path.home() / ".config" / "powershell" / "Microsoft.PowerShell_profile.ps1"
+    if program := shutil.which("pwsh") or shutil.which("powershell"):
+        command = [program, "-NoProfile", "-Command", "$PROFILE"]
+        profile = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    script = get_completion_script(prog_name="bigbird", complete_var="_BIGBIRD_COMPLETE", shell="pwsh")
+    profile.parent.mkdir(parents=True, exist_ok=True)
+    written = profile.read_text(encoding="utf-8-sig") if profile.exists() else ""
+    if script not in written:
+        with profile.open("a", encoding="utf-8") as file:
+            file.write(f"{script}\n")
+    return profile
+
+
 def _sections(path: Path) -> dict[str, list[str]]:
     """The sections that a module declares, with their fields: pydantic, which knows them too, takes half a second."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -177,13 +177,19 @@ def _sections(command: Any, ctx: Any) -> Iterator[tuple[str, list[tuple[str, str
 def _row(name: str, text: str, column: int, width: int) -> list[str]:
     """A name and what it is: side by side, or one below the other where the name is long or the page narrow."""
     style = "36" if in_colour(sys.stdout) else ""
+    names = [f"  {_styled(line, style)}" for line in _broken(name, width - 2)]
     if width < _NARROW:
-        return [f"  {_styled(name, style)}", *_wrapped(text, width, indent=6)]
+        return [*names, *_wrapped(text, width, indent=6)]
     wrapped = _wrapped(text, width, indent=column + 4) or [""]
     if len(name) > column:
-        return [f"  {_styled(name, style)}", *wrapped]
+        return [*names, *wrapped]
     gap = " " * (column - len(name))
     return [f"  {_styled(name, style)}{gap}  {wrapped[0].lstrip()}", *wrapped[1:]]
+
+
+def _broken(name: str, width: int) -> list[str]:
+    """A name in lines of at most `width` characters, broken between the values that an option may have."""
+    return [line.replace("| ", "|") for line in _wrapped(name.replace("|", "| "), width, hanging=4)]
 
 
 def _wrapped(text: str, width: int, *, indent: int = 0, hanging: int = 0, continued: bool = False) -> list[str]:

@@ -11,7 +11,7 @@ from rich.table import Column
 
 from bigbird_cli.cli.console import duration, say
 from bigbird_cli.events import Embedding, ReadingEvent, Tokenizing, WindowRead
-from bigbird_cli.messages import visible
+from bigbird_cli.messages import called, visible
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Request
@@ -133,11 +133,11 @@ class ReadingProgress:
     def _line(self, event: ReadingEvent, now: float) -> str:
         if isinstance(event, Tokenizing):
             share = event.n_done / event.n_characters if event.n_characters else 1.0
-            line = f"tokenising · {share:.0%} of {event.n_characters:,} characters · {event.name}"
+            line = f"tokenising · {share:.0%} of {event.n_characters:,} characters · {called(event.name)}"
             return f"{self._of_batch} · {line}" if self._is_batch else line
         if isinstance(event, Embedding):
             share = event.n_done / event.n_sentences
-            return f"looking through · {share:.0%} of {event.n_sentences:,} sentences · {event.name}"
+            return f"looking through · {share:.0%} of {event.n_sentences:,} sentences · {called(event.name)}"
         parts = [f"{event.n_done:,}/{event.n_windows:,} window{'s' * (event.n_windows > 1)}"]
         if self._is_batch:
             parts.insert(0, self._of_batch)
@@ -152,7 +152,7 @@ class ReadingProgress:
             if self.n_expected and self.n_documents:  # later documents are planned when their turn comes
                 left = max(left, (self.n_expected / self.n_documents - 1) * seconds)
             parts.append(f"{duration(left)} left")
-        return " · ".join([*parts, event.name])  # its name may be longer than a line of the terminal
+        return " · ".join([*parts, called(event.name)])  # its name may be longer than a line of the terminal
 
 
 def _documents(number: int) -> str:

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from bigbird_cli.cli.console import Output
-from bigbird_cli.messages import counted, shortened, visible
+from bigbird_cli.messages import called, counted, shortened, visible
 from bigbird_cli.report.writer import SURE, Writer
 from bigbird_cli.text.sentences import sentence_around
 
@@ -82,7 +82,7 @@ class Drawing(Writer[R]):
         if self.n_shown:
             self.out.print()
         self.n_shown += 1
-        self.out.print(Text(shortened(heading), style="bold"))
+        self.out.print(Text(shortened(called(heading)), style="bold"))
 
     def _print(self, line: Text) -> None:
         """Print a line below the heading, indented; on a terminal its continuations are too."""
@@ -121,7 +121,7 @@ class Answers(Drawing["QAResult"]):
         if prediction.answer is None:
             self._print(Text("no answer", style="yellow"))
             no_answer = f"no answer {prediction.no_answer_score:.2f}"
-            self._print_facts(f"best score {prediction.score:.2f}", no_answer, request.name)
+            self._print_facts(f"best score {prediction.score:.2f}", no_answer, called(request.name))
         for rank in range(len(self.shown(result))):
             self.show_answer(result, rank)
         self._print_receipt(result.receipt)
@@ -135,7 +135,7 @@ class Answers(Drawing["QAResult"]):
         span = prediction.spans[rank]
         self._print(self._in_sentence(request.text, span.start, span.end, span.score))
         page = result.location(span.start).get("page")
-        at = f"{_on_page(page)}characters {span.start}-{span.end} of {request.name}"
+        at = f"{_on_page(page)}characters {span.start}-{span.end} of {called(request.name)}"
         n_others = len(span.mentions) - 1
         others = [f"said {n_others:,} more time{'s' * (n_others > 1)}"] if n_others else []
         is_unsure = not rank and span.score < SURE
@@ -171,7 +171,7 @@ class RankedDocuments(Answers):
     def _title(self, result: "QAResult") -> str:
         ranked = cast("RankedResult", result)
         of = f"{ranked.rank} of {ranked.n_documents:,} documents ({ranked.n_read:,} read)"
-        return f"{of} · {result.request.name}"
+        return f"{of} · {called(result.request.name)}"
 
 
 COLOURS = ("cyan", "green", "magenta", "blue", "bright_red", "bright_cyan", "bright_green", "bright_magenta")

@@ -39,7 +39,7 @@ def select(
     \b
     Examples:
       bigbird select article.txt --query "Who kept the light?"
-      bigbird select contracts/ --query "The lease may be ended early." --top-k 5 --json
+      bigbird select contracts/ --query "May the lease end early?" --top-k 5 --json
       cat article.txt | bigbird select - --query "When was it built?"
     """
     skipped = reading.SkippedFiles()

@@ -39,8 +39,10 @@ class File:
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
-        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+        """What to call it in messages and records, where "-" alone means standard input."""
+        if self.member is not None:
+            return f"{self.path}/{self.member}"
+        return "./-" if str(self.path) == "-" else str(self.path)
 
     @property
     def suffix(self) -> str:

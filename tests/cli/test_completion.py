@@ -79,16 +79,30 @@ finally:
         ("fish", ".config/fish/completions/bigbird.fish"),
         ("bash", ".bash_completions/bigbird.sh"),
         ("zsh", ".zfunc/_bigbird"),
+        ("powershell", ".config/powershell/Microsoft.PowerShell_profile.ps1"),
     ],
 )
 def test_the_shell_that_is_named_gets_its_completion(shell: str, file: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bigbird_cli", "--install-completion", shell],
-        env={**os.environ, "HOME": str(tmp_path)},
+        env={**os.environ, "HOME": str(tmp_path), "PATH": os.defpath},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert f"complete_{shell}" in (tmp_path / file).read_text()
-    assert [path for path in tmp_path.rglob("*bigbird*") if path.is_file()] == [tmp_path / file]
+    named = [path for pattern in ("*bigbird*", "*.ps1") for path in tmp_path.rglob(pattern) if path.is_file()]
+    assert named == [tmp_path / file]
+
+
+def test_a_profile_of_powershell_is_added_to_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = tmp_path / "Documents" / "profile.ps1"
+    profile.parent.mkdir()
+    profile.write_text("Set-Alias ll ls\n")
+    (tmp_path / "powershell").write_text(f"#!/bin/sh\necho {profile}\n")
+    (tmp_path / "powershell").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert completion.install_for_powershell() == completion.install_for_powershell() == profile
+    assert profile.read_text().startswith("Set-Alias ll ls\n")
+    assert profile.read_text().count("Register-ArgumentCompleter") == 1

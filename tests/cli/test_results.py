@@ -36,6 +36,12 @@ def test_a_weak_answer_is_called_unsure_and_a_close_runner_up_stands_beside_it(
     assert not any(word in shown for word in says_not)
 
 
+def test_standard_input_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    prediction = NERPrediction("-", entities=(), coverage=COVERAGE)
+    Entities().show(NERResult(Request(Document("-", "no name")), (prediction, RECEIPT)))
+    assert capsys.readouterr().out.startswith("standard input\n")
+
+
 def test_a_word_of_an_answer_that_is_endless_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     Answers().show(asked(0.9, text="x" * 5000, end=5000))
     shown = capsys.readouterr().out

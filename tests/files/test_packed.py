@@ -29,6 +29,11 @@ def content_of(found: File | DataError) -> bytes | DataError:
         return error
 
 
+def test_a_file_that_is_named_as_standard_input_is_told_from_it() -> None:
+    assert File(Path("./-")).name == "./-"
+    assert File(Path("folder/-")).name == "folder/-"
+
+
 def test_a_harmed_archive_gives_contents_and_errors_that_name_it(tmp_path: Path) -> None:
     draw, whole, path = random.Random(0), zipped(), tmp_path / "a.zip"
     for _ in range(400):

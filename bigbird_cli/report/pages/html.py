@@ -14,6 +14,7 @@ from bigbird_cli.api._ner import NERResult
 from bigbird_cli.api._qa import QAResult
 from bigbird_cli.api._select import SelectResult
 from bigbird_cli.api.requests import Receipt, Result
+from bigbird_cli.messages import called
 from bigbird_cli.report.pages.answers import answers_view, sentences_view
 from bigbird_cli.report.pages.labels import labels_view
 from bigbird_cli.report.pages.layout import Mark, Point, gaps, handovers, lay_out
@@ -93,7 +94,7 @@ def document_html(results: Sequence[Result[Any, Any]], *, number: int) -> tuple[
             number=number,
             request=request,
             id=id_,
-            title="standard input" if request.name == "-" else PurePath(request.name).name,
+            title=PurePath(called(request.name)).name,
             document=document,
             receipt=done.receipt,
             view=view,
