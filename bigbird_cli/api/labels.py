@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.streams import read_text
-from bigbird_cli.recipe import parse_labels
 
 YAML = (".yaml", ".yml")
 
@@ -43,6 +42,8 @@ def labels_in(file: Path) -> dict[str, str]:
     """
     text = read_text(file)
     if file.suffix.lower() in YAML:
+        from bigbird_cli.recipe import parse_labels  # every task's settings come with it
+
         parsed = parse_labels(text.removeprefix("\ufeff"), str(file))
         return labels_of(
             [f"{name}: {description}" if description else name for name, description in parsed.items()], where=str(file)

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
-from bm25s import BM25  # type: ignore[import-untyped]
-from bm25s.tokenization import Tokenized  # type: ignore[import-untyped]
 
 SATURATION, LENGTH_SHARE = 1.2, 0.75
 """BM25's k1 and b."""
@@ -28,6 +26,9 @@ class WordIndex:
         self._vocabulary = np.unique(np.concatenate(passages))
         if not len(self._vocabulary):
             return
+        from bm25s import BM25  # type: ignore[import-untyped]
+        from bm25s.tokenization import Tokenized  # type: ignore[import-untyped]
+
         ids = [np.searchsorted(self._vocabulary, passage) for passage in passages]
         self._index = BM25(method="lucene", k1=SATURATION, b=LENGTH_SHARE, auto_compile=False)
         self._index.index(
