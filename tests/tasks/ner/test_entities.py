@@ -342,7 +342,7 @@ def test_a_text_without_annotations_beside_annotated_ones_is_told_of(tmp_path: P
     write(tmp_path / "a.ann", "T1\tPER 0 3\tAda\n")
     write(tmp_path / "a.txt", "Ada")
     write(tmp_path / "b.txt", "Bel")
-    with pytest.warns(BigBirdWarning, match=r"1 text left out because no \.ann file is beside them"):
+    with pytest.warns(BigBirdWarning, match=r"1 text left out because no \.ann file is beside it"):
         assert [example.text for example in read(tmp_path)] == ["Ada"]
 
 
