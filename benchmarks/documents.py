@@ -20,7 +20,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -120,12 +120,14 @@ def measure(command: list[str], log: Path) -> dict[str, Any]:
 
 
 def measure_all(
-    work: Path, peers_file: Path, spacy: str | None, spacy_model: str
+    commands: Sequence[str], work: Path, peers_file: Path, spacy: str | None, spacy_model: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Measure what is not measured yet; gives command, program and figures as they come."""
     file = work / "documents.jsonl"
-    for kind, command in COMMANDS.items():
-        runs = {"bigbird": [sys.executable, "-m", "bigbird_cli", *command, str(file), "--threads", "1", "--quiet"]}
+    for kind in commands:
+        runs = {
+            "bigbird": [sys.executable, "-m", "bigbird_cli", *COMMANDS[kind], str(file), "--threads", "1", "--quiet"]
+        }
         runs["bigbird"] += ["--column", "text", "--overwrite", "--out", str(work / f"{kind}.jsonl")]
         folder = work / MODELS[kind]
         runs["transformers"] = [sys.executable, "-c", TRANSFORMERS, kind, str(folder), str(peers_file), QUESTION]
@@ -152,6 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="folder of results")
     parser.add_argument("--number", type=int, default=1_000, help="documents")
+    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--peers-read", type=int, help="documents that the peers read, the first ones (default: all)")
     parser.add_argument("--spacy", help="a Python that has spaCy")
     parser.add_argument("--spacy-model", default="en_core_web_sm")
@@ -168,7 +171,7 @@ def main() -> None:
         peers_file.write_text("".join(islice(lines, n_peers)), encoding="utf-8")
     print("| command | program | documents | tokens | read | documents/s | tokens/s | MiB |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
-    for kind, program, found in measure_all(work, peers_file, given.spacy, given.spacy_model):
+    for kind, program, found in measure_all(given.commands, work, peers_file, given.spacy, given.spacy_model):
         n_read: int | None = None
         number = given.number if program == "bigbird" else n_peers
         n_documents, n_tokens, n_all_read = receipts(work / f"{kind}.jsonl", number)
