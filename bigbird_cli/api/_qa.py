@@ -22,7 +22,7 @@ from bigbird_cli.api.inputs import (
 from bigbird_cli.api.reader import DEFAULT_QA_MODEL, ReadingOptions, open_reader
 from bigbird_cli.api.reading import check_asked, read
 from bigbird_cli.api.requests import FailedRecord, Location, Names, Receipt, Request, Result
-from bigbird_cli.api.skimming import choosing
+from bigbird_cli.api.skimming import SKIM_WINDOW, choosing
 from bigbird_cli.choices import SkimBy
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import DataError, UsageError
@@ -274,6 +274,7 @@ def answer_all(
         model,
         what="question answering",
         options=options,
+        longest_window=None if skim is None else SKIM_WINDOW,
         max_answer_tokens=most,
         no_answer_threshold=threshold,
     )

@@ -113,7 +113,15 @@ class Reader(Generic[T]):
         return receipt
 
 
-def open_reader(kind: type[T], model: str | Path, *, what: str, options: ReadingOptions, **settings: Any) -> Reader[T]:
+def open_reader(
+    kind: type[T],
+    model: str | Path,
+    *,
+    what: str,
+    options: ReadingOptions,
+    longest_window: int | None = None,
+    **settings: Any,
+) -> Reader[T]:
     """Check the options and open a model for a task.
 
     Args:
@@ -121,6 +129,7 @@ def open_reader(kind: type[T], model: str | Path, *, what: str, options: Reading
         model: a model folder, a shipped model's name, or a name on the Hugging Face hub.
         what: the task in words, for errors.
         options: the caller's.
+        longest_window: tokens of a window at most, unless the caller names a window; None for as many as trained.
         settings: of the task, besides window and overlap; None leaves the model's own.
 
     Raises:
@@ -158,7 +167,7 @@ def open_reader(kind: type[T], model: str | Path, *, what: str, options: Reading
             fix=f"give {limit} or less",
         )
     stored = _stored(kind, opened.folder, what)
-    window = given.get("window", min(stored["window"], limit))
+    window = given.get("window", min(stored["window"], limit, longest_window or limit))
     if window != stored["window"]:
         stored |= {"window": window, "overlap": min(stored["overlap"], window // 3)}
     try:

@@ -5,7 +5,7 @@ their sentences mean.
 """
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Final, get_args
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from bigbird_cli.search.ranking import best, fused
 from bigbird_cli.search.words import WordIndex
 from bigbird_cli.text.documents import EncodedDocument
 from bigbird_cli.text.windows import Window
+
+SKIM_WINDOW: Final = 384
+"""Tokens of a window, at most, where only some are read: the shorter, the more places to choose among."""
 
 
 def choosing(n: int, *, by: SkimBy, options: ReadingOptions) -> Choose:

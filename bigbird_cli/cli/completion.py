@@ -60,7 +60,7 @@ def install_for_powershell() -> Path:
     import shutil
     import subprocess
 
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     profile = Path.home() / ".config" / "powershell" / "Microsoft.PowerShell_profile.ps1"
     if program := shutil.which("pwsh") or shutil.which("powershell"):

@@ -30,23 +30,25 @@ class SkimHint:
 
     def __init__(self, progress: "ReadingProgress", *, n_questions: int, remedy: str = f"--skim {N_SKIM}") -> None:
         self._progress, self._n_questions, self._remedy = progress, n_questions, remedy
-        self._first: tuple[float, int] | None = None  # when the first windows had been read, and how many
+        self._first: tuple[float, WindowRead] | None = None  # when the first windows had been read
         self._is_over = progress.quiet
 
     def show(self, event: ReadingEvent) -> None:
         """Take in how far reading has come; windows are told of by one thread."""
         self._progress.show(event)
-        if self._is_over or not isinstance(event, WindowRead) or event.n_windows <= N_SKIM:
+        if self._is_over or not isinstance(event, WindowRead):
             return
+        from bigbird_cli.api.skimming import SKIM_WINDOW
+
         now = time.monotonic()
-        since, n_before = self._first = self._first or (now, event.n_done_in_all)
+        since, first = self._first = self._first or (now, event)
         if now - since < _MEASURED:
             return
-        rate = (now - since) / (event.n_done_in_all - n_before)
-        whole = event.n_windows * self._n_questions * rate
-        if whole <= _LONG:
+        n_tokens = event.n_windows * event.n_tokens_in_all / event.n_done_in_all
+        seconds_a_token = (now - since) / (event.n_tokens_in_all - first.n_tokens_in_all) * self._n_questions
+        whole, skimmed = n_tokens * seconds_a_token, N_SKIM * SKIM_WINDOW * seconds_a_token
+        if whole <= max(_LONG, skimmed):
             return
         self._is_over = True
-        skimmed = N_SKIM * self._n_questions * rate
         with self._progress.paused():
             say(f"{event.name}: about {duration(whole)} to read whole; {self._remedy} about {duration(skimmed)}")

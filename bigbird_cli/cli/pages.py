@@ -166,7 +166,7 @@ def _sections(command: Any, ctx: Any) -> Iterator[tuple[str, list[tuple[str, str
         panels = {"Options": [row for rows in panels.values() for row in rows]}
         headings: dict[str, list[tuple[str, str]]] = {}
         for name in command.list_commands(ctx):
-            one = command.commands[name]
+            one: Any = command.commands[name]
             headings.setdefault(one.rich_help_panel, []).append((name, _first_sentence(one.help)))
         yield from headings.items()
     order = [panel for panel in PANELS if panel in panels] + [panel for panel in panels if panel not in PANELS]

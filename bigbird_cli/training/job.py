@@ -128,7 +128,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     new_head = None
     if recipe.model.start is not None and engine.head_is_new:
         has_labels = bool(HEADS[task.head].label_parameters)
-        new_head = counted(engine.config.num_labels, "label") if has_labels else task.type.replace("_", " ")
+        new_head = counted(engine.config.num_labels or 0, "label") if has_labels else task.type.replace("_", " ")
     return Job(
         recipe=recipe,
         task=task,

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import bigbird_cli as bb
-from bigbird_cli.api import QARecord, QAResult, Request, answer_all, reader
+from bigbird_cli.api import QARecord, QAResult, Request, _qa, answer_all, reader
 from bigbird_cli.errors import UsageError
 from bigbird_cli.events import Embedding, ReadingEvent, Tokenizing
 from bigbird_cli.files.cache import SENTENCES
@@ -56,6 +56,16 @@ def test_windows_that_are_no_neighbours_are_read_together(tiny_qa_model: Path) -
 def test_a_document_of_no_more_windows_is_read_whole_and_its_record_is_the_same(tiny_qa_model: Path) -> None:
     for text in (SHORT, LONG):
         assert one(text, "who?", model=tiny_qa_model, skim=50) == one(text, "who?", model=tiny_qa_model)
+
+
+def test_windows_that_are_chosen_are_short_unless_one_is_named(
+    tiny_qa_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_qa, "SKIM_WINDOW", 64)
+    longest = [
+        one(BOOK, QUESTION, model=tiny_qa_model, skim=1, **given)["receipt"]["read"] for given in ({}, {"window": 128})
+    ]
+    assert longest[0] < 64 < longest[1] < 128
 
 
 def test_each_question_has_its_own_windows(tiny_qa_model: Path) -> None:
