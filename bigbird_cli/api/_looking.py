@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bigbird_cli.api._columns import LABEL_NAMES, PAIRS, TEXT_NAMES, is_number, why_no_names
 from bigbird_cli.data import conll
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import SUFFIXES, Row, file_rows, is_empty, read_rows
@@ -24,27 +25,7 @@ from bigbird_cli.text.readers import FASTA, READERS
 SAMPLED, SAMPLED_LINES, LETTERS = 200, 5000, 1000
 """Rows, or lines of a word each, by which columns are told."""
 
-TEXT_NAMES = (
-    *("text", "document", "content", "contents", "body", "article", "abstract", "review", "sentence", "comment"),
-    *("message", "tweet", "post", "description", "summary", "sequence", "query", "utterance", "question", "title"),
-)
-LABEL_NAMES = (
-    *("label", "labels", "gold_label", "class", "category", "categories", "sentiment", "topic", "topics", "target"),
-    *("intent", "tag", "tags", "genre", "stars", "rating", "score", "polarity", "y", "answer", "type", "status"),
-)
-"""What columns of texts and of labels are usually called, the likelier first."""
-
-PAIRS = (
-    *(("text", "pair"), ("premise", "hypothesis"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2")),
-    *(("sentence_a", "sentence_b"), ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2")),
-    *(("question", "sentence"), ("context", "hypothesis"), ("claim", "evidence"), ("query", "passage")),
-)
-"""Columns of two texts that have one label."""
-
 SEPARATORS = ("|", ";", ",")
-MOST_BLANKS = 6
-"""A column's name has no more words."""
-
 MOST_GRADES = 10
 """Numbers of more values than this measure something."""
 
@@ -127,7 +108,8 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
         folder = source if task == "classify" and path.is_dir() else ""
         return _look_at_rows(_beginnings(file_rows(first, source=folder, report=_pass_over)), task, source)
     if first.suffix in SUFFIXES:
-        return _look_at_rows(file_rows(first, report=_pass_over), task, source)
+        is_table = first.suffix in (".csv", ".tsv")
+        return _look_at_rows(file_rows(first, report=_pass_over), task, source, is_table=is_table)
     return _fitting({"type": "mlm"}, (), task, source)
 
 
@@ -174,14 +156,14 @@ EXAMPLES = {
 # rows
 
 
-def _look_at_rows(found_rows: Iterable[Row], task: str | None, source: str) -> Looked:
+def _look_at_rows(found_rows: Iterable[Row], task: str | None, source: str, *, is_table: bool = False) -> Looked:
     rows = list(islice(found_rows, SAMPLED))
     if not rows:
         raise DataError("there are no rows", where=source, fix=f"give rows such as {EXAMPLES['classify']}")
     columns = list(dict.fromkeys(name for row in rows for name in row.fields))
-    if texts := [name for name in columns if name.count(" ") > MOST_BLANKS]:
+    if is_table and (why := why_no_names(columns, [[str(row.fields.get(name)) for name in columns] for row in rows])):
         raise DataError(
-            f"the first line names no columns: it holds {texts[0][:40]!r}...",
+            f"the first line names no columns: {why}",
             where=source,
             fix="put a line of names above it, such as text,label",
         )
@@ -356,7 +338,7 @@ def _label_column(columns: _Columns) -> str | None:
     for name in usual:
         column = columns.named(name)
         values = columns.filled(str(column))
-        if column and (counts[column] <= max(2, len(values) // 2) or all(_is_number(str(value)) for value in values)):
+        if column and (counts[column] <= max(2, len(values) // 2) or all(is_number(str(value)) for value in values)):
             return column
     few = {name: n for name, n in counts.items() if 2 <= n <= max(2, len(columns.values[name]) // 4)}
     return min(few, key=lambda name: few[name], default=None)
@@ -373,7 +355,7 @@ def _problem(labels: Sequence[Any]) -> dict[str, Any]:
     if all(isinstance(label, list) for label in labels):
         return {"problem": "multi"}
     words = [str(label) for label in labels]
-    if all(map(_is_number, words)):
+    if all(map(is_number, words)):
         measures = len(set(words)) > MOST_GRADES or any("." in word.removesuffix(".0") for word in words)
         return {"problem": "regression"} if measures else {}
     for separator in SEPARATORS:
@@ -381,10 +363,6 @@ def _problem(labels: Sequence[Any]) -> dict[str, Any]:
         if any(separator in word for word in words) and len(parts) < len(set(words)):
             return {"problem": "multi", "label_separator": separator}
     return {}
-
-
-def _is_number(word: str) -> bool:
-    return re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)?", word.strip()) is not None
 
 
 def _language(columns: _Columns) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -240,8 +241,45 @@ def test_what_is_for_no_task_says_what_it_has(tmp_path: Path) -> None:
 
 def test_a_table_without_names_is_refused_rather_than_read_without_its_first_row(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("".join(f"{n % 2},{text}\n" for n, text in enumerate(TEXTS)))
-    with pytest.raises(DataError, match="the first line names no columns: it holds 'the keeper lit lamp number 0"):
+    with pytest.raises(DataError, match="the first line names no columns: '0' stands below it too"):
         bb.init(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["I liked it,pos", "I slept,neg", "so good,pos"], "'pos' stands below it too, in the same column"),
+        (["I liked it,4", "I slept,1", "so good,5"], "'4' is a number"),
+        (["She lit it.", "He slept.", "They left."], "'She lit it.' is a sentence, as those below it"),
+        (["she lit the lamp;a", "he slept;b"], "'she lit the lamp' is no usual name"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_what_shows_that_a_first_line_is_a_row_is_said(lines: list[str], why: str, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"d.{suffix}"
+    file.write_text("\n".join(lines).replace(",", "\t" if suffix == "tsv" else ","))
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(DataError, match="the first line names no columns") as caught,
+    ):
+        bb.init(file)
+    assert why in caught.value.problem
+    assert caught.value.fix == "put a line of names above it, such as text,label"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Review Text,Stars", "I liked it,5", "I slept,1", "so good,5"],
+        ["0,1", "I liked it,pos", "I slept,neg", "so good,pos"],
+        ["text,label", "I liked it,pos", "text,label", "I slept,neg", "so good,pos", "so bad,neg"],
+        ["Timestamp,What did you like?,Category", "9:00,the sea,place", "9:01,the boat,thing", "9:02,the quay,place"],
+        ["word,tag", "the,O", "word,O", "Ada,B-PER", "said,O"],
+    ],
+)
+def test_a_first_line_of_names_is_one(lines: list[str], tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("\n".join(lines))
+    assert bb.init(tmp_path / "d.csv").seen.n_examples > 0
 
 
 @pytest.mark.parametrize(
