@@ -110,6 +110,8 @@ class Checked:
     """Share of the tokens of some texts, 0 to 1, that stand for what the vocabulary lacks."""
     changed: float
     """Share of these texts that have other tokens once they were decoded and encoded again."""
+    odd: tuple[str, ...] = ()
+    """Settings that training goes through with, and that can hardly be meant: which, and what they do."""
 
 
 Event = Started | Step | Evaluated | Scored | Saved | Finished

@@ -72,6 +72,8 @@ class Evaluation(TypedDict):
     """By what is said: the best answer, the label, ..."""
     mistakes: list[Mistake]
     """The surest ones."""
+    learnt: NotRequired[int]
+    """Of the documents, those that the model was trained on; missing where its folder does not tell."""
 
 
 def evaluate(
@@ -94,7 +96,7 @@ def evaluate(
     tried = try_model(model, data, options)
     if predictions is not None:
         write_outcomes(predictions, tried.outcomes)
-    return evaluation_of(
+    evaluation = evaluation_of(
         tried.outcomes,
         tried.scores(),
         texts=list(map(text_of, tried.examples)),
@@ -103,6 +105,9 @@ def evaluate(
         task=tried.reader.task.type,
         metric=tried.reader.task.main_metric,
     )
+    if tried.n_learnt is not None:
+        evaluation["learnt"] = tried.n_learnt
+    return evaluation
 
 
 def read_evaluation(path: str | Path) -> Evaluation:

@@ -1,5 +1,6 @@
 """A model on data with gold: the task that it was trained for, opened, and what it predicts of the data."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,9 +14,13 @@ from bigbird_cli.api.reader import Reader, ReadingOptions, T, open_reader
 from bigbird_cli.api.renaming import renamed
 from bigbird_cli.bigbird.heads import head_of_class
 from bigbird_cli.choices import Quantize, ScoredTaskName
-from bigbird_cli.errors import DataError, ModelError, UsageError
+from bigbird_cli.data.hub import is_hub
+from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, UsageError
 from bigbird_cli.events import WindowRead
+from bigbird_cli.files.names import RECIPE
 from bigbird_cli.files.paths import empty_path
+from bigbird_cli.messages import counted
+from bigbird_cli.recipe import load_recipe
 from bigbird_cli.recipe.overrides import override_value
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.classify.task import Classification
@@ -24,6 +29,7 @@ from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.outcomes import Outcomes
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 from bigbird_cli.tasks.zero_shot import ZeroShot
+from bigbird_cli.training.learnt import read_learnt
 from bigbird_cli.weights.store import ModelFolder, open_folder
 
 ScoredTask = QuestionAnswering | NamedEntities | Classification | MultipleChoice | ZeroShot
@@ -74,12 +80,14 @@ class Tried:
         examples: with their gold.
         predictions: of the model, in the examples' order.
         outcomes: both side by side.
+        n_learnt: of their documents, those that the model has learnt from; None where nothing tells.
     """
 
     reader: Reader[Any]
     examples: list[Any]
     predictions: list[Any]
     outcomes: Outcomes[Any]
+    n_learnt: int | None
 
     def scores(self) -> dict[str, float]:
         """The task's own scores, and those that outcomes give besides."""
@@ -87,7 +95,7 @@ class Tried:
 
 
 def try_model(model: str | Path, data: str | Path, options: GoldOptions) -> Tried:
-    """Open a model, read data with gold, and predict it.
+    """Open a model, read data with gold, and predict it; a warning tells of documents that it has learnt from.
 
     Raises:
         UsageError: an option has an impossible value.
@@ -97,11 +105,46 @@ def try_model(model: str | Path, data: str | Path, options: GoldOptions) -> Trie
     """
     reader = open_for_gold(model, options)
     reader, examples = read_gold(reader, data, options)
+    n_learnt = _learnt(reader, examples, str(data))
     decoder = reader.task.decoder(examples, reader.tokenizer)
     for feature, outputs in predicted(reader, examples):
         decoder.add(feature, outputs)
     predictions = decoder.finish()
-    return Tried(reader, examples, predictions, reader.task.outcomes(predictions, examples))
+    return Tried(reader, examples, predictions, reader.task.outcomes(predictions, examples), n_learnt)
+
+
+def _learnt(reader: Reader[Any], examples: Sequence[Any], data: str) -> int | None:
+    """Count the documents that a model has learnt from, and warn of them."""
+    folder = reader.opened.folder.path
+    documents = {reader.task.document_of(example)[0] for example in examples}
+    learnt = read_learnt(folder)
+    if learnt is not None:
+        count = learnt.count(documents)
+    elif _is_training_data(data, folder):
+        count = len(documents)
+    else:
+        return None
+    if count:
+        warnings.warn(
+            BigBirdWarning(
+                f"{data}: the model was trained on {count:,} of {counted(len(documents), 'document')}: what it scores"
+                " there says how well it remembers, not how well it reads what is new"
+            ),
+            stacklevel=4,
+        )
+    return count
+
+
+def _is_training_data(data: str, folder: Path) -> bool:
+    """Whether a run's recipe names this as what it trained on."""
+    recipe = folder / RECIPE
+    if not recipe.is_file():
+        return False
+    try:
+        sources = load_recipe(recipe).data.train
+    except RecipeError:  # of another version, which its model outlives
+        return False
+    return data in sources or (not is_hub(data) and Path(data).resolve() in {Path(each).resolve() for each in sources})
 
 
 def open_for_gold(model: str | Path, options: GoldOptions) -> Reader[Any]:

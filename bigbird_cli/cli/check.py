@@ -58,7 +58,7 @@ def check(
 def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> None:
     """Check a recipe and show what was found; typer.Exit(3) if training would stop at it."""
     from bigbird_cli import api
-    from bigbird_cli.cli.console import say, write_json
+    from bigbird_cli.cli.console import say, say_all, write_json
     from bigbird_cli.cli.init import tell_draft
     from bigbird_cli.cli.run_progress import RunProgress
     from bigbird_cli.errors import DataError
@@ -100,6 +100,7 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
     if report.checked is not None:
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
             shown.show(report.checked)
+        say_all((f"! {odd}" for odd in report.checked.odd), quiet=quiet)
     if report.n_errors:
         raise typer.Exit(DataError.exit_code)
 

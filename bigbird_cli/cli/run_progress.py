@@ -86,9 +86,7 @@ class RunProgress:
             if event.n_examples is not None and event.n_tokens is not None:
                 data = f"{counted(event.n_examples, 'example')} in {counted(event.n_features or 0, 'window')}"
                 data += f" ({event.n_tokens:,} tokens an epoch)"
-            pace = f"{event.seconds_per_step:.2f} s a step, {event.n_steps:,} steps"
-            whole = duration(event.seconds_per_step * event.n_steps)
-            self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {pace}, about {whole}")
+            self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {_pace(event)}")
             needed, free = megabytes(event.disk_bytes), megabytes(event.free_bytes)
             saved = f"a checkpoint of {megabytes(event.checkpoint_bytes)} was written and gone on from"
             self._say(f"{saved}; the run needs {needed} of disk at most, {free} are free")
@@ -134,6 +132,14 @@ def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> s
     names = sorted(scores, key=lambda name: name != metric)
     more = f" · {len(names) - most} more in metrics.jsonl" if len(names) > most else ""
     return " · ".join(f"{name} {scores[name]:.4g}" for name in names[:most]) + more
+
+
+def _pace(event: Checked) -> str:
+    if not event.n_steps:
+        return "no step is to be taken"
+    seconds = event.seconds_per_step
+    each = f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
+    return f"{each} a step, {counted(event.n_steps, 'step')}, about {duration(seconds * event.n_steps)}"
 
 
 def _windows(count: int | None) -> str:

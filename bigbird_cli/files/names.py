@@ -11,6 +11,7 @@ CARD: Final = "README.md"
 TASK: Final = "task.json"
 RECIPE: Final = "recipe.yaml"
 METRICS: Final = "metrics.jsonl"
+LEARNT: Final = "learnt.json"
 
 SPIECE_MODEL: Final = "spiece.model"
 TOKENIZER_JSON: Final = "tokenizer.json"

@@ -1,7 +1,7 @@
 """Check a recipe: open what it names, take one step, write a checkpoint and read it, leave nothing behind."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from bigbird_cli.backend import Compute, open_backend
 from bigbird_cli.events import Checked
 from bigbird_cli.files.folders import free_bytes, require_space
+from bigbird_cli.messages import counted
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.training.batching import split
@@ -65,7 +66,32 @@ def check(recipe: Recipe, out: Path = Path(), *, compute: Compute = Compute()) -
         free_bytes=free_bytes(out),
         unknown=unknown,
         changed=changed,
+        odd=tuple(_odd_settings(job)),
     )
+
+
+HIGHEST_LR = 0.01
+"""Peak learning rate of AdamW at which nothing that was learnt before stays."""
+
+FEWEST_DEV = 10
+"""Examples by which one model is told from the next."""
+
+
+def _odd_settings(job: Job) -> Iterator[str]:
+    optim, run, loader, n_steps = job.recipe.optim, job.recipe.run, job.loader, job.n_steps
+    if not n_steps and job.task.head_fit is None:
+        random = ", and its new head stays random" if job.new_head else ""
+        yield f"optim.steps is 0: the model stays as it starts{random}"
+    n_windows = loader.n_features
+    if n_windows is not None and optim.batch_tokens is None and n_steps and n_windows < optim.batch_size:
+        yield f"optim.batch_size {optim.batch_size} is more than {counted(n_windows, 'window')}: a step learns from all"
+    n_evaluations = -(-n_steps // (run.eval_every or loader.steps_per_epoch or n_steps or 1))
+    if run.patience is not None and n_evaluations <= run.patience:
+        yield f"run.patience {run.patience} is never spent: there are {counted(n_evaluations, 'evaluation')}"
+    if n_steps and optim.lr > HIGHEST_LR:
+        yield f"optim.lr {optim.lr:g} is far above what AdamW takes, 1e-5 to 1e-3"
+    if n_steps and job.dev is not None and len(job.dev.examples) < FEWEST_DEV:
+        yield f"the best model is chosen by {counted(len(job.dev.examples), 'example')} of data.dev"
 
 
 TRIED = 50

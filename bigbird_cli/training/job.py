@@ -23,6 +23,7 @@ from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.evaluation import DevSet
 from bigbird_cli.training.fitting import fit_head
+from bigbird_cli.training.learnt import Learnt, read_learnt
 from bigbird_cli.training.loader import AheadLoader, EpochLoader, Loader, StreamLoader, preparing
 from bigbird_cli.training.parts import Parts, draw_parts, number_of
 from bigbird_cli.training.schedule import Schedule
@@ -40,6 +41,8 @@ class Job:
         new_head: what the head is for, where the start model lacks it.
         n_examples: that gave something to learn from; None in a stream.
         data: names of the training data and of the dev data: other data, other names.
+        learnt: reads which documents are learnt from, here and before by the start model; None where that would read
+            a stream or the network once more, or the task has no gold to be evaluated by.
     """
 
     recipe: Recipe
@@ -52,6 +55,7 @@ class Job:
     dev: DevSet | None
     test: DevSet | None
     data: dict[str, str]
+    learnt: Callable[[], Learnt] | None
 
     @property
     def n_steps(self) -> int:
@@ -114,6 +118,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     with start_folder(recipe.model, offline=offline) as folder:
         opened = open_examples(recipe, folder, offline=offline)
         task, tokenizer = opened.task, opened.tokenizer
+        before = None if recipe.model.start is None else read_learnt(folder)
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
         prepared, keys = None, opened.keys
@@ -140,6 +145,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         dev=opened.dev,
         test=opened.test,
         data=keys,
+        learnt=_learnt(recipe, opened.read, before),
     )
 
 
@@ -194,6 +200,13 @@ def prepare(recipe: Recipe, opened: Examples, folder: Path, *, cache: Path, offl
     task, tokenizer, source = opened.task, opened.tokenizer, opened.keys["training data"]
     key = _features_key(recipe, task, folder, source=source)
     return _prepared(recipe, task, tokenizer, key, source, opened.read, cache=cache, offline=offline), key
+
+
+def _learnt(recipe: Recipe, read: Callable[[], Iterator[Any]], before: Learnt | None) -> Callable[[], Learnt] | None:
+    if recipe.data.streaming or any(map(is_hub, recipe.data.train)) or recipe.task.type in ("mlm", "causal"):
+        return None
+    document_of = recipe.task.document_of
+    return lambda: Learnt.of(document_of(example)[0] for example in read()).with_(before)
 
 
 def require_sources(data: DataSection) -> None:

@@ -54,6 +54,8 @@ def train(
         run = Run(job, out, peers)
         if checkpoint is not None:
             checkpoint = run.load(checkpoint, or_before=resume == "auto")
+        if (learnt := job.learnt) is not None and checkpoint is None:
+            peers.on_rank_zero(lambda: learnt().write(out))
         yield Started(
             run=out,
             device=job.engine.device,

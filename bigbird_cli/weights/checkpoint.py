@@ -33,7 +33,7 @@ _STATE: Final = "state.json"
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = 1
 _STEP: Final = re.compile(r"step-(\d+)(\.old)?")
-_RUN_FILES: Final = re.compile(rf"recipe\.yaml|metrics(-\d+)?\.jsonl|{CHECKPOINTS}")
+_RUN_FILES: Final = re.compile(rf"recipe\.yaml|metrics(-\d+)?\.jsonl|learnt\.json|{CHECKPOINTS}")
 
 
 def write_checkpoint(

@@ -79,6 +79,23 @@ def test_a_doubt_stops_nothing(invoke: Any, recipe: Path, tmp_path: Path) -> Non
     assert "1 doubt" in result.stderr
 
 
+def test_settings_that_can_hardly_be_meant_are_told(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    write(tmp_path / "dev.jsonl", [row("d")])
+    changes = ("data.dev=dev.jsonl", "optim.lr=0.5", "optim.batch_size=8", "run.patience=3")
+    told = invoke("check", recipe, *(f"--set={change}" for change in changes)).stderr
+    assert "! optim.batch_size 8 is more than 3 windows: a step learns from all" in told
+    assert "! run.patience 3 is never spent: there are 2 evaluations" in told
+    assert "! optim.lr 0.5 is far above what AdamW takes" in told
+    assert "! the best model is chosen by 1 example of data.dev" in told
+
+
+def test_a_run_without_steps_has_no_time(invoke: Any, recipe: Path) -> None:
+    told = invoke("check", recipe, "--set", "optim.steps=0").stderr
+    assert "no step is to be taken\n" in told
+    assert "s a step" not in told
+    assert "! optim.steps is 0: the model stays as it starts\n" in told
+
+
 def test_training_commands_check_alike(invoke: Any, recipe: Path, tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", [row("a"), row("b", start=5)])
     assert invoke("finetune", recipe, "--check").stdout == invoke("check", recipe).stdout != ""
