@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bigbird_cli.weights.formats.pickled import PickleIO
     from bigbird_cli.weights.store import ModelFolder
 
-BACKENDS: dict[Name, str] = {"pytorch": "bigbird_cli.pytorch"}
+BACKENDS: dict[Name, str] = {"pytorch": "bigbird_cli.pytorch", "jax": "bigbird_cli.jax"}
 """The room of each framework, by the name that a recipe's `backend:` or `--backend` says."""
 
 T = TypeVar("T")
@@ -88,6 +88,7 @@ class StepResult:
         n_padded: those and the padding that was computed with them.
         diverged: the loss or the gradient was not finite; weights and optimiser are as before.
         not_finite: the micro-batches of all processes whose loss was not finite, by their index in the batch.
+        n_compiled: programs that the engine has compiled so far, where it is one that compiles for each shape.
     """
 
     loss: float
@@ -96,6 +97,7 @@ class StepResult:
     n_padded: int
     diverged: bool = False
     not_finite: tuple[int, ...] = ()
+    n_compiled: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ OnLong = Literal["window", "error", "truncate"]
 Newline = Literal["space", "keep"]
 """How a tokenizer sees line breaks: as spaces, or as what they are."""
 
-Backend = Literal["pytorch"]
+Backend = Literal["pytorch", "jax"]
 """What computes: the framework by whose program a model reads."""
 
 Quantize = Literal["int8"]

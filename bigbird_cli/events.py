@@ -41,6 +41,8 @@ class Step:
     eta_seconds: float
     memory_mb: float
     """The most that was in use so far: of a CUDA device by tensors, else of the whole process."""
+    n_compiled: int = 0
+    """Programs that were compiled so far, where the framework compiles one for each shape of inputs."""
 
 
 @dataclass(frozen=True)

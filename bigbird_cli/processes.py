@@ -1,5 +1,9 @@
-"""Other Python processes of this program: they import from where this one does, never from the current folder."""
+"""This process's memory, and other Python processes of this program.
 
+They import from where this one does, never from the current folder.
+"""
+
+import math
 import os
 import sys
 from pathlib import Path
@@ -17,3 +21,13 @@ def python_environment() -> dict[str, str]:
     # an empty entry is the current folder, as in a notebook
     path = [*(entry for entry in sys.path if entry), _PACKAGES]
     return {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(path)}
+
+
+def peak_memory_of_process() -> float:
+    """The most memory that this process had so far, in MB; nan where the system does not say."""
+    try:
+        import resource  # Windows has none
+    except ImportError:
+        return math.nan
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

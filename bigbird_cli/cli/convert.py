@@ -100,6 +100,7 @@ def convert(
             "--check", help="Run SOURCE and OUT on the same ids and tell the largest difference.", **options.OUTPUT
         ),
     ] = False,
+    backend: options.Backend = "pytorch",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,  # noqa: ARG001 - the boundary reads it
@@ -134,7 +135,7 @@ def convert(
     if out is None:
         raise UsageError("there is no OUT", fix="name two models" if check else "name the folder to write")
     if check:
-        comparison = api.compare_models(source, out, config=config, offline=offline)
+        comparison = api.compare_models(source, out, config=config, offline=offline, backend=backend)
         if as_json:
             write_json(comparison.to_dict())
         else:

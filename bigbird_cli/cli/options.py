@@ -187,7 +187,7 @@ Threads = Annotated[
 ]
 Backend = Annotated[
     choices.Backend,
-    typer.Option("--backend", help="The framework that computes.", **RUNNING),
+    typer.Option("--backend", help="The framework that computes; jax needs bigbird-cli[jax].", **RUNNING),
 ]
 Quantize = Annotated[
     choices.Quantize | None,

@@ -1,10 +1,8 @@
 """Where the arithmetic happens: the device a user names, checked, and the processor's threads."""
 
 import ctypes
-import math
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ResourceError, UsageError
+from bigbird_cli.processes import peak_memory_of_process
 
 KEPT_BYTES = 1 << 30
 """Larger blocks go back to the system at once."""
@@ -102,12 +101,7 @@ def peak_memory(device: torch.device) -> float:
     """The most memory that was in use so far, in MB: of a CUDA device by tensors, else of the whole process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    try:
-        import resource  # Windows has none
-    except ImportError:
-        return math.nan
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return peak_memory_of_process()
 
 
 def _first_sentence(error: Exception) -> str:

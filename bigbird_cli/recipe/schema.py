@@ -288,7 +288,8 @@ class RunSection(Section):
     where the device has it in hardware, else float32."""
 
     compile: bool = False
-    """Compile the model with torch.compile: minutes of waiting, then faster steps on a GPU."""
+    """Compile the model with torch.compile: minutes of waiting, then faster steps on a GPU. backend jax always
+    compiles, for each of few lengths."""
 
     tensorboard: Annotated[bool, FREE] = False
     """Write events for TensorBoard beside metrics.jsonl; needs bigbird-cli[tensorboard]."""
@@ -303,8 +304,8 @@ class RunSection(Section):
 class Recipe(Section):
     """What both kinds of recipe say."""
 
-    backend: Literal["pytorch"] = "pytorch"
-    """The framework that trains."""
+    backend: Literal["pytorch", "jax"] = "pytorch"
+    """The framework that trains; jax needs bigbird-cli[jax]. Whichever it was, both open the model."""
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Of the order of examples, new weights, masks and dropout."""

@@ -208,6 +208,7 @@ class Run:
             grad_norm=result.grad_norm,
             eta_seconds=self._eta(),
             memory_mb=self._engine.peak_memory(),
+            n_compiled=result.n_compiled,
         )
 
     def _eta(self) -> float:

@@ -1,12 +1,15 @@
 """The options that commands which read documents share are those of the plain calls, and each command has them."""
 
 import inspect
+import typing
 from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
 
 from bigbird_cli.api import ReadingOptions
+from bigbird_cli.backend import BACKENDS
+from bigbird_cli.choices import Backend
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.progress import ReadingProgress
@@ -32,3 +35,7 @@ def test_a_command_that_reads_has_the_shared_options(command: Callable[..., None
     taken = inspect.signature(command).parameters.keys()
     assert NAMES - taken == missing
     assert "shared" not in taken
+
+
+def test_every_backend_may_be_named() -> None:
+    assert typing.get_args(Backend) == tuple(BACKENDS)

@@ -7,7 +7,7 @@ from tests.training.runs import data, start
 
 __all__ = ["data", "engine", "start"]
 
-ENGINES = {"pytorch": BACKENDS["pytorch"], "toy": "tests.training.toy"}
+ENGINES = {"pytorch": BACKENDS["pytorch"], "jax": BACKENDS["jax"], "toy": "tests.training.toy"}
 
 
 @pytest.fixture(autouse=True)

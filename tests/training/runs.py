@@ -18,7 +18,9 @@ from bigbird_cli.recipe.schema import FinetuneRecipe
 from bigbird_cli.weights.checkpoint import read_checkpoint
 
 CPU = Compute("cpu")
-every_engine = pytest.mark.parametrize("engine", ["pytorch", "toy"], indirect=True)
+every_engine = pytest.mark.parametrize(
+    "engine", ["pytorch", pytest.param("jax", marks=pytest.mark.slow), "toy"], indirect=True
+)
 """Marks what the loop promises whatever the engine: a new backend adds its name here and in conftest's table."""
 
 WORDS = [f"w{number}" for number in range(40)]

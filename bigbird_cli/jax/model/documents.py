@@ -29,7 +29,13 @@ class Documents:
 
 
 def find_documents(
-    is_token_BS: Array, *, block_size: int, full_attention_limit: int, attention_type: str, fills_rows: bool
+    is_token_BS: Array,
+    *,
+    block_size: int,
+    full_attention_limit: int,
+    attention_type: str,
+    fills_rows: bool,
+    are_long: bool,
 ) -> Documents:
     """Find the documents of a batch.
 
@@ -39,6 +45,7 @@ def find_documents(
         full_attention_limit: longest document, in tokens, that runs dense attention in a block-sparse model.
         attention_type: the config's, `block_sparse` or `original_full`.
         fills_rows: every document is known, or taken, to reach into the batch's last block.
+        are_long: every document is known to be longer than `full_attention_limit`.
     """
     B, n_tokens = is_token_BS.shape
     is_sparse = attention_type != "original_full" and n_tokens > full_attention_limit
@@ -46,4 +53,5 @@ def find_documents(
         return Documents(is_token_BS, jnp.full(B, n_tokens // block_size), None, is_sparse)
     # after its last token, but after one position at least
     ends_B = (is_token_BS * jnp.arange(1, n_tokens + 1)).max(axis=1).clip(1)
-    return Documents(is_token_BS, -(-ends_B // block_size), ends_B <= full_attention_limit, is_sparse)
+    is_short_B = None if are_long else ends_B <= full_attention_limit
+    return Documents(is_token_BS, -(-ends_B // block_size), is_short_B, is_sparse)

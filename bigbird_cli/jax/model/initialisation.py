@@ -7,6 +7,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+
+def key_of(seed: int) -> Array:
+    """Randomness by a seed; all of its bits count, where jax.random.key takes 32."""
+    key, rest = jax.random.key(seed % 2**32), seed >> 32
+    return jax.random.fold_in(key, rest) if rest else key
+
+
 Names = tuple[str, ...]
 """A parameter's path in the tree, such as ("bert", "pooler", "kernel")."""
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from bigbird_cli.weights.store import check_layers, read_tensors, unwrapped, wri
 _FLAX: Final = formats.FORMATS["flax"]
 
 
+class Loaded(NamedTuple):
+    """What a folder's weights gave."""
+
+    arrays: dict[str, np.ndarray]
+    new: list[str]
+    """Parameters that start anew, by transformers' names."""
+
+
 def load_arrays(
     folder: Path,
     shapes: Mapping[str, Shape],
@@ -28,15 +36,16 @@ def load_arrays(
     prefix: str,
     label_parameters: Collection[str],
     from_pt: bool,
-    ignore_mismatched_sizes: bool,
-) -> dict[str, np.ndarray]:
+    trained: bool = False,
+    ignore_mismatched_sizes: bool = False,
+) -> Loaded:
     """Read a folder's weights, Flax's where there are any; what the head lacks is named in a warning.
 
     Args:
         folder: a model folder.
         shapes: name -> shape of each parameter.
         from_pt: read PyTorch's weights even where Flax's stand beside them.
-        config, saved_config, prefix, label_parameters, ignore_mismatched_sizes: see `weights.fitting.fit`.
+        config, saved_config, prefix, label_parameters, trained, ignore_mismatched_sizes: see `weights.fitting.fit`.
 
     Raises:
         ModelError: no weights, an encoder tensor that is missing, or one of the wrong shape.
@@ -50,21 +59,21 @@ def load_arrays(
     else:
         tensors = unwrapped(read_tensors(folder), where=where)
     check_layers(config.num_hidden_layers, len(tensors), where=where)
-    names = expand(FLAX_TO_BIGBIRD, config.num_hidden_layers)  # a user's own module may have more
     fitted = fit(
         tensors,
-        {names[name]: _turned(name, shape) for name, shape in shapes.items() if name in names},
+        turned(shapes, config),
         config=config,
         prefix=prefix,
         label_parameters=label_parameters,
         where=where,
+        trained=trained,
         saved_config=saved_config,
         ignore_mismatched_sizes=ignore_mismatched_sizes,
     )
     notes = fitted.notes(why_mismatched="another shape" if ignore_mismatched_sizes else "other labels")
     if notes:
         warnings.warn(f"{where}: {notes}", NewWeightsWarning, stacklevel=4)
-    return {**to_flax(fitted.tensors), **own}
+    return Loaded({**to_flax(fitted.tensors), **own}, fitted.new)
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray], config: BigBirdConfig, *, as_flax: bool) -> None:
@@ -83,6 +92,12 @@ def has_flax_weights(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (_FLAX.weights, f"{_FLAX.weights}.index.json"))
 
 
-def _turned(name: str, shape: Any) -> Shape:
-    """A parameter's shape in the PyTorch class, where a matrix is (out, in)."""
-    return tuple(shape[::-1] if is_kernel(name) else shape)
+def turned(shapes: Mapping[str, Shape], config: BigBirdConfig) -> dict[str, Shape]:
+    """Shapes of parameters by transformers' names and in its layouts, where a matrix is (out, in).
+
+    A user's own module may have more, which are left out.
+    """
+    names = expand(FLAX_TO_BIGBIRD, config.num_hidden_layers)
+    return {
+        names[name]: tuple(shape[::-1] if is_kernel(name) else shape) for name, shape in shapes.items() if name in names
+    }

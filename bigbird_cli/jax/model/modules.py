@@ -56,6 +56,8 @@ class Options(TypedDict, total=False):
     """Return attention weights too, which take an S x S matrix a head."""
     output_hidden_states: bool
     """Return the states between the blocks too."""
+    are_long: bool
+    """Promise that every document is longer than full attention reaches: none is attended to densely besides."""
     fills_rows: bool
     """Promise that every document reaches into the batch's last block, as without a mask: half of the attention that a
     mask of unknown content asks for is left out."""
@@ -146,6 +148,7 @@ class FlaxBigBirdModule(nn.Module):
                 full_attention_limit=config.full_attention_limit,
                 attention_type="original_full" if config.add_cross_attention else config.attention_type,
                 fills_rows=options.get("fills_rows", False) or attention_mask is None or is_alike,
+                are_long=options.get("are_long", False),
             ),
             encoder_BTD=options.get("encoder_hidden_states"),
             is_encoder_token_BT=_encoder_mask(options),

@@ -21,7 +21,7 @@ from bigbird_cli.bigbird.heads import HEADS, head_of_class
 from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.hub import hub_options
-from bigbird_cli.jax.model.initialisation import new_weights
+from bigbird_cli.jax.model.initialisation import key_of, new_weights
 from bigbird_cli.jax.model.inputs import as_arrays, check_inputs, check_room, filled, fills_rows
 from bigbird_cli.jax.model.loading import load_arrays, save_arrays
 from bigbird_cli.weights.store import CONVERTIBLE, SAFETENSORS, find_folder
@@ -49,6 +49,8 @@ class FlaxBigBirdPreTrainedModel:
     framework: ClassVar[str] = "flax"
     n_dims: ClassVar[int] = 2
     """Dimensions of input_ids."""
+    new_parameters: tuple[str, ...] = ()
+    """Those that the folder lacked which the model was opened from, by transformers' names."""
     role: ClassVar[Literal["encoder", "decoder", "either"]] = "encoder"
     """What the config must describe, or is made to."""
 
@@ -86,7 +88,7 @@ class FlaxBigBirdPreTrainedModel:
             is_decoder=config.is_decoder or self.role == "decoder",
         )
         self.input_shape = input_shape or (1, 1)
-        self.key = jax.random.key(seed)
+        self.key = key_of(seed)
         self.dtype = dtype
         self._is_initialized = _do_init
         self._params: Params | None = None
@@ -309,6 +311,7 @@ class FlaxBigBirdPreTrainedModel:
         config: BigBirdConfig | None = None,
         from_pt: bool = False,
         pattern: str | None = None,
+        trained: bool = False,
         ignore_mismatched_sizes: bool = False,
         _do_init: bool = True,
         **changes: Any,
@@ -322,6 +325,7 @@ class FlaxBigBirdPreTrainedModel:
             config: in place of the folder's own.
             from_pt: read PyTorch's weights (safetensors) even where Flax's stand beside them.
             pattern: variant of the random blocks, in place of the config's; see BigBirdConfig.
+            trained: refuse a checkpoint that lacks a tensor, instead of starting it anew.
             ignore_mismatched_sizes: start a tensor of the head anew where its shape is not what the config asks for.
             _do_init: where False, return the model and its parameters apart.
             changes: `seed`, `gradient_checkpointing`, `add_pooling_layer`, and what
@@ -347,28 +351,28 @@ class FlaxBigBirdPreTrainedModel:
         saved = BigBirdConfig.from_file(folder)
         settings = (config or saved).replace(**(changes if pattern is None else {**changes, "pattern": pattern}))
         model = cls(settings, dtype=dtype, _do_init=False, **options)
-        params = model._load(folder, saved, from_pt=from_pt, ignore_mismatched_sizes=ignore_mismatched_sizes)
+        params = model._load(
+            folder, saved, from_pt=from_pt, trained=trained, ignore_mismatched_sizes=ignore_mismatched_sizes
+        )
         if not _do_init:
             return model, params
         model._is_initialized, model._params = True, params
         return model
 
-    def _load(
-        self, folder: Path, saved_config: BigBirdConfig, *, from_pt: bool, ignore_mismatched_sizes: bool
-    ) -> Params:
+    def _load(self, folder: Path, saved_config: BigBirdConfig, **options: bool) -> Params:
         shapes = flatten_dict(self.params_shape_tree, sep="/")
         head = head_of_class(self.config.architectures[0]) if self.config.architectures else None
-        arrays = load_arrays(
+        loaded = load_arrays(
             folder,
             {name: like.shape for name, like in shapes.items()},
             config=self.config,
             saved_config=saved_config,
             prefix=self.prefix,
             label_parameters=HEADS[head or "none"].label_parameters,
-            from_pt=from_pt,
-            ignore_mismatched_sizes=ignore_mismatched_sizes,
+            **options,
         )
-        found = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
+        self.new_parameters = tuple(loaded.new)
+        found = {name: jnp.asarray(array, jnp.float32) for name, array in loaded.arrays.items()}
         return self.init_weights(self.key, params=unflatten_dict(found, sep="/"))
 
     def save_pretrained(
