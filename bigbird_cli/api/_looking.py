@@ -106,17 +106,18 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
     if first.suffix in FASTA:
         # a folder of sequences may be a genome: that each file holds a class is for the user to say
         folder = source if task == "classify" and path.is_dir() else ""
-        return _look_at_rows(_beginnings(file_rows(first, source=folder, report=_pass_over)), task, source)
+        return _look_at_rows(_of_sequences(file_rows(first, source=folder, report=_pass_over)), task, source)
     if first.suffix in SUFFIXES:
         is_table = first.suffix in (".csv", ".tsv")
         return _look_at_rows(file_rows(first, report=_pass_over), task, source, is_table=is_table)
     return _fitting({"type": "mlm"}, (), task, source)
 
 
-def _beginnings(sequences: Iterable[Row]) -> Iterator[Row]:
-    """Rows with the beginning of their sequences: a chromosome is a row, and many are looked at together."""
-    for row in sequences:
-        yield replace(row, fields={**row.fields, "text": row.fields["text"][:LETTERS]})
+def _of_sequences(rows: Iterable[Row]) -> Iterator[Row]:
+    """The labels of sequences and how they begin: many are looked at together, and each may be a chromosome."""
+    for row in rows:
+        labels = {name: row.fields[name] for name in LABEL_NAMES if name in row.fields}
+        yield replace(row, fields={"text": row.fields["text"][:LETTERS], **labels})
 
 
 def _is_a_folder_a_label(path: Path) -> bool:

@@ -97,7 +97,8 @@ def classify(
     and each label and each document is read once. Without, a model of your own gives a label, several, or a number.
 
     A file of rows (*.jsonl, *.json, *.csv, *.tsv, *.parquet) gives a record a row, of the columns that the model was
-    trained on, else "text" and "pair". Without FILE, standard input is read: rows of JSON, or one document.
+    trained on, else "text" and "pair"; one of sequences (*.fa, *.fasta, *.fna, ...) a record a sequence. Without FILE,
+    standard input is read: rows of JSON, sequences, or one document.
 
     \b
     Examples:

@@ -12,8 +12,9 @@ from bigbird_cli.errors import DataError
 
 _AT_ONCE = 1 << 16
 
-Form = Literal["lines", "values", "text", "document"]
-"""Rows as JSON lines; rows as a JSON list, or as objects over several lines; a text; or a document of another kind."""
+Form = Literal["lines", "values", "sequences", "text", "document"]
+"""Rows as JSON lines; rows as a JSON list, or as objects over several lines; rows of FASTA; a text; or a document of
+another kind."""
 
 
 class Lines:
@@ -49,12 +50,12 @@ class Lines:
     def form(self) -> Form:
         """What the stream holds, as far as it has come when its first line has; nothing is taken."""
         from bigbird_cli.files.file_types import file_type
-        from bigbird_cli.text.readers import suffix_of
+        from bigbird_cli.text.readers import FASTA, suffix_of
 
         while len(self._start) < _AT_ONCE and not _has_line(self._start) and (block := self._block()):
             self._start += block
-        if suffix_of(self._start):
-            return "document"
+        if suffix := suffix_of(self._start):
+            return "sequences" if suffix in FASTA else "document"
         kind = file_type(self._start)
         return "text" if kind and not kind.encoding else form_of(_converter(self._encoding)(self._start))
 
@@ -112,8 +113,8 @@ def _converter(encoding: str | None) -> Callable[[bytes], bytes]:
 
 
 def _has_line(start: bytes) -> bool:
-    """Whether a line with something in it has come whole."""
-    return any(line.strip() for line in start.split(b"\n")[:-1])
+    """Whether a line has come whole that tells what there is: one with something in it, no head or comment of FASTA."""
+    return any(line.strip() and not line.startswith((b">", b";")) for line in start.split(b"\n")[:-1])
 
 
 def form_of(start: bytes) -> Form:

@@ -115,7 +115,7 @@ def _in_options(error: BigBirdError) -> BigBirdError:
 
 
 def read_stdin(example: str, *, encoding: str | None = None, as_text: str | None = None) -> "Iterator[Input | None]":
-    """Standard input: rows, as JSON lines, a JSON list or JSON over several lines; or one document, mostly a text.
+    """Standard input: rows, as JSON lines, a JSON list, JSON over several lines or FASTA; or a document, mostly a text.
 
     Args:
         example: a row as it should be, for errors.
@@ -138,7 +138,7 @@ def read_stdin(example: str, *, encoding: str | None = None, as_text: str | None
         form = lines.form()
         if form in ("text", "document") and as_text is not None:
             raise UsageError(f"this is a {form}, not rows of JSON", where=STDIN, fix=as_text)
-        read = {"lines": _json_lines, "values": _json_values}.get(form)
+        read = {"lines": _json_lines, "values": _json_values, "sequences": _sequences}.get(form)
         found = _one_document(lines, form, encoding) if read is None else read(lines, example)
         yield from (None if each is None else in_call(each, encoding) for each in found)
 
@@ -189,6 +189,17 @@ def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
             if lines.would_wait():
                 yield None
         json.end()
+    except DataError as error:
+        yield failed_row(error, where=STDIN)
+
+
+def _sequences(lines: "Lines", _example: str) -> "Iterator[Input | None]":
+    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.data.rows import sequences
+
+    try:
+        for row in sequences(cast(BinaryIO, lines), STDIN):
+            yield failed_row(row, where=str(row.where)) if isinstance(row, DataError) else row
     except DataError as error:
         yield failed_row(error, where=STDIN)
 

@@ -24,6 +24,7 @@ QUESTIONS: Rows = [
     for n, text in enumerate(TEXTS)
 ]
 TAGGED: Rows = [{"tokens": ["Ada", "left", "Oslo"], "tags": ["B-PER", "O", "B-LOC"]} for _ in TEXTS]
+GENES = [f"{'ACGTTGCA' * 8}{'ACGT'[n % 4]}" for n in range(40)]
 CONLL = "Ada\tX\tB-PER\nleft\tX\tO\n\nOslo\tX\tB-LOC\n\n"
 
 
@@ -166,6 +167,16 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any], dict[str, Any]]] = {
         {"type": "zero_shot"},
     ),
     "texts": ("d", texts, {"type": "mlm"}),
+    "a genome": (
+        "d.fa",
+        lambda path: path.write_text(f">chr1 label 1\n{GENES[0]}\n>chr2 label 2\n{GENES[1]}\n"),
+        {"type": "mlm"},
+    ),
+    "sequences with labels in their heads": (
+        "d.fa",
+        lambda path: path.write_text("".join(f">g{n} label={n % 2}\n{gene}\n" for n, gene in enumerate(GENES))),
+        {"type": "classify"},
+    ),
     "rows of texts": ("d.jsonl", lambda path: jsonl(path, [{"text": text} for text in TEXTS]), {"type": "mlm"}),
 }
 
@@ -185,6 +196,14 @@ def test_what_data_is_for_is_told_from_the_data(kind: str, tmp_path: Path) -> No
     recipe = load_recipe(tmp_path / "recipe.yaml", COMMANDS[draft.command])
     assert {name: getattr(recipe.task, name) for name in draft.seen.task} == draft.seen.task
     assert recipe.data.train == (draft.seen.sources.train,)
+
+
+def test_a_folder_of_sequences_holds_a_class_a_file_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("promoter", "other"):
+        (tmp_path / "d" / f"{name}.fa").write_text("".join(f">g{n}\n{gene}\n" for n, gene in enumerate(GENES)))
+    assert bb.init(tmp_path / "d").seen.task == {"type": "mlm"}
+    assert bb.init(tmp_path / "d", task="classify").seen.labels == {"promoter": 40, "other": 40}
 
 
 def test_what_was_seen_is_counted(tmp_path: Path) -> None:

@@ -51,6 +51,24 @@ def test_windows_are_combined_as_asked(tiny_classify_model: Path, article: Path)
     assert scores(batch_size=1) == pytest.approx(scores(batch_size=64), abs=1e-5)
 
 
+def test_each_sequence_of_a_file_or_a_pipe_is_a_record(invoke: Any, tiny_classify_model: Path, tmp_path: Path) -> None:
+    text = ">s1 label=yes\nacgtacgtac\nGT\n>s2\n\n>s3 x\nGGGGGGGGGG\n"
+    (tmp_path / "seqs.fa").write_text(text)
+    result = invoke("classify", "seqs.fa", "-m", tiny_classify_model, "--json")
+    found = records(result.stdout)
+    assert result.exit_code == 1
+    assert [(each.get("id"), each["source"]) for each in found] == [
+        ("s1", "seqs.fa:1"),
+        (None, "seqs.fa:4"),
+        ("s3", "seqs.fa:6"),
+    ]
+    assert found[0]["fields"] == {"label": "yes", "description": "label=yes"}
+    assert found[1]["error"]["problem"] == "the record has no sequence"
+    piped = records(invoke("classify", "-m", tiny_classify_model, "--json", stdin=text).stdout)
+    assert [each["source"] for each in piped] == [f"standard input:{line}" for line in (1, 4, 6)]
+    assert [each.get("scores") for each in piped] == [each.get("scores") for each in found]
+
+
 def test_a_model_without_pairs_refuses_the_option_and_the_row_that_has_one(
     invoke: Any, tiny_classify_model: Path
 ) -> None:

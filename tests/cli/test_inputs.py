@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -344,12 +345,22 @@ def test_what_is_no_file_in_a_model_folder_is_named(
         (b"Ada lit the lamp.\n", "text"),
         (b"[Draft] Ada lit the lamp.\n", "text"),
         (b"1820\n", "text"),
+        (b"> Ada wrote:\nlit\n", "text"),
     ],
 )
 def test_what_standard_input_holds_is_told_by_its_start(start: bytes, form: str) -> None:
     lines = Lines(io.BytesIO(start))
     assert (form_of(start), lines.form()) == (form, form)
     assert b"".join(lines) == start  # nothing is taken
+
+
+def test_sequences_on_standard_input_are_told_however_slowly_they_come() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream, os.fdopen(writer, "wb", buffering=0) as pipe:
+        lines = Lines(stream)
+        pipe.write(b"; by hand\n>a\n")
+        Timer(0.05, pipe.write, [b"ACGTACGTAC\n"]).start()
+        assert lines.form() == "sequences"
 
 
 def test_a_text_on_standard_input_is_read_as_one(invoke: Any, tiny_qa_model: Path, tiny_ner_model: Path) -> None:
