@@ -100,6 +100,7 @@ def train_tokenizer(
     algorithm: str | None = None,
     character_coverage: float = CHARACTER_COVERAGE,
     byte_fallback: bool = False,
+    upper_case: bool = False,
     text_field: str | None = None,
     encoding: str | None = None,
     sample_mb: int | None = None,
@@ -116,6 +117,7 @@ def train_tokenizer(
         algorithm: "unigram" or "bpe"; None for unigram, without words for bpe.
         character_coverage: share of the corpus's characters, above 0 and up to 1, that the vocabulary has to know.
         byte_fallback: give each byte a piece, so that no text is unknown.
+        upper_case: read a to z as A to Z, wherever the vocabulary is used: soft-masked DNA is the same DNA.
         text_field: the corpus is JSON lines, and this field holds the text; None for plain text, and "text" in *.jsonl.
         encoding: of plain text, HTML and JSON lines; None for UTF-8.
         sample_mb: megabytes to learn from at most, drawn at random; None for 50, without words for 15.
@@ -148,6 +150,7 @@ def train_tokenizer(
             algorithm=None if algorithm is None else choice(algorithm, get_args(Algorithm), "algorithm"),
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
+            upper_case=upper_case,
             sample_mb=sample_mb,
             on_progress=on_progress,
         )

@@ -37,6 +37,7 @@ _TRAINING = (
     "algorithm",
     "character_coverage",
     "byte_fallback",
+    "upper_case",
     "text_field",
     "sample_mb",
 )
@@ -110,6 +111,10 @@ def tokenize(
         bool,
         typer.Option("--byte-fallback", help="Spell unknown text in bytes, which are 256 pieces.", **options.LEARNING),
     ] = False,
+    upper_case: Annotated[
+        bool,
+        typer.Option("--upper-case", help="Read a to z as A to Z, as in soft-masked DNA.", **options.LEARNING),
+    ] = False,
     text_field: Annotated[
         str | None,
         typer.Option(
@@ -148,7 +153,7 @@ def tokenize(
       bigbird tokenize article.txt --json | jq .unknown_text
       bigbird tokenize contracts/ --counts --extract-text texts/
       bigbird tokenize --train corpus/ --vocab-size 8000 --out vocabulary
-      bigbird tokenize --train genome.txt --split none --vocab-size 4000 --out dna
+      bigbird tokenize --train genome.fa --split none --upper-case --vocab-size 4000 --out dna
     """
     _reject_mixed(context, train=train)
     if train:
@@ -166,6 +171,7 @@ def tokenize(
             algorithm=algorithm,
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
+            upper_case=upper_case,
             text_field=text_field,
             encoding=encoding,
             sample_mb=sample_mb,

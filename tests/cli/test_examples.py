@@ -117,7 +117,7 @@ def workshop(
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(3, 8))) for _ in range(12_000)]
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.txt").write_text("\n".join(words * 2))
-    (tmp_path / "genome.txt").write_text("".join(draw.choices("ACGT", k=50_000)) + "\n")
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "".join(draw.choices("ACGTacgt", k=50_000)) + "\n")
     reader._opened.cache_clear()
     yield tmp_path
     reader._opened.cache_clear()  # no other test meets the tiny ones under the shipped ones' names

@@ -1,11 +1,12 @@
 """Learn a vocabulary: a corpus -> a folder with a sentencepiece model in the layout of BigBird's own.
 
 Ids 0 to 100 are BigBird's special pieces, so that a config's special ids fit; learned pieces begin at 101. Text is not
-normalised, so that every offset is exact.
+normalised, but for letters' case where that is asked for, so that every offset is exact.
 """
 
 import json
 import re
+import string
 import subprocess
 import tempfile
 import time
@@ -52,6 +53,9 @@ DEFAULT_SAMPLE_MB: Final[dict[Split, int]] = {"whitespace": 50, "none": 15}
 
 CHARACTER_COVERAGE: Final = 0.99999
 """All but 1 in 100,000; sentencepiece's 0.9995 loses Q and X in a megabyte of English."""
+
+_TO_UPPER: Final = "".join(f"{ord(lower):X}\t{ord(lower.upper()):X}\n" for lower in string.ascii_lowercase)
+"""A rule of sentencepiece's normaliser: a to z are A to Z. Each letter stays one, and so do offsets."""
 
 _MEASURED_BYTES = 500_000
 _PASSAGES_A_CALL = 4096
@@ -106,6 +110,7 @@ def train_vocabulary(
     algorithm: Algorithm | None = None,
     character_coverage: float = CHARACTER_COVERAGE,
     byte_fallback: bool = False,
+    upper_case: bool = False,
     sample_mb: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> VocabularyReport:
@@ -122,6 +127,7 @@ def train_vocabulary(
         character_coverage: share of the sample's characters, 0 to 1, that the vocabulary has to know;
             the rarest stay unknown.
         byte_fallback: give each byte a piece, so that no text is unknown.
+        upper_case: read a to z as A to Z, now and wherever the vocabulary is used: soft-masked DNA is the same DNA.
         sample_mb: megabytes (10^6 bytes) to learn from at most, drawn at random; None for the usual of the split.
         on_progress: is called every few megabytes, and when learning begins.
 
@@ -155,6 +161,7 @@ def train_vocabulary(
         model_type=algorithm or DEFAULT_ALGORITHM[split],
         character_coverage=character_coverage,
         byte_fallback=byte_fallback,
+        upper_case=upper_case,
         split_by_whitespace=has_words,
         add_dummy_prefix=has_words,
     )
@@ -190,7 +197,7 @@ def _first_lines(passages: Iterable[bytes], n_bytes: int) -> list[str]:
     return lines
 
 
-def _learn(passages: Sequence[bytes], **settings: Any) -> bytes:
+def _learn(passages: Sequence[bytes], *, upper_case: bool, **settings: Any) -> bytes:
     """The serialised model; settings are those of sentencepiece's TrainerSpec."""
     settings |= {
         "pad_id": PAD_ID,
@@ -202,7 +209,10 @@ def _learn(passages: Sequence[bytes], **settings: Any) -> bytes:
         "minloglevel": 2,
     }
     with tempfile.TemporaryDirectory() as name:
-        lines, model, log = (Path(name, part) for part in ("lines", "model", "log"))
+        lines, model, log, rule = (Path(name, part) for part in ("lines", "model", "log", "rule"))
+        if upper_case:
+            rule.write_text(_TO_UPPER, encoding="ascii")
+            settings["normalization_rule_tsv"] = str(rule)
         with lines.open("wb") as file:
             file.writelines(passage + b"\n" for passage in passages)
         module = "bigbird_cli.text.vocabulary.sentencepiece_process"

@@ -95,6 +95,19 @@ def test_without_words_a_text_begins_with_no_space(tmp_path: Path) -> None:
     assert report.unknown == 0
 
 
+def test_dna_in_either_case_has_the_same_tokens_and_comes_back(tmp_path: Path) -> None:
+    masked = genome()[:8_000] + genome()[8_000:].lower()
+    learn(tmp_path / "v", masked, split="none", upper_case=True)
+    tokenizer = load_tokenizer(tmp_path / "v")
+    lower, upper = tokenizer.encode(masked), tokenizer.encode(genome())
+    for name in ("ids", "starts", "ends"):
+        assert getattr(lower, name).tolist() == getattr(upper, name).tolist()
+    assert tokenizer.decode(lower.ids) == genome()
+    assert upper.ends.tolist() == [*upper.starts.tolist()[1:], len(genome())]
+    documented = BigBirdTokenizer.from_pretrained(tmp_path / "v")
+    assert documented("gattaca")["input_ids"] == documented("GATTACA")["input_ids"]
+
+
 def test_without_words_a_piece_may_hold_a_space(tmp_path: Path) -> None:
     learn(tmp_path / "v", "of the of the\n" * 200, split="none", vocab_size=115)
     tokenizer = load_tokenizer(tmp_path / "v")
