@@ -98,8 +98,8 @@ def test_lines_end_with_a_carriage_return_too(tmp_path: Path, size: int, monkeyp
 
 
 def test_any_other_suffix_is_plain_text(tmp_path: Path) -> None:
-    (tmp_path / "genome.fa").write_text("GATTACA", encoding="utf-8")
-    assert taken(tmp_path / "genome.fa") == [("", "GATTACA")]
+    (tmp_path / "genome.dna").write_text("GATTACA", encoding="utf-8")
+    assert taken(tmp_path / "genome.dna") == [("", "GATTACA")]
 
 
 def test_the_column_is_named_and_must_hold_text(tmp_path: Path) -> None:
