@@ -397,7 +397,9 @@ def _columns(names: list[str], name: str, line: int) -> list[str]:
     twice = [column for column, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
-            f"two columns are called {twice[0]!r}", where=where, fix="name each column once, in the first line"
+            f"two columns are called {twice[0]!r}",
+            where=where,
+            fix="name each column once, in the first line; where that is a row, put names above it",
         )
     return names
 

@@ -34,7 +34,9 @@ def test_every_recipe_says_what_it_is_and_where_its_schema_stands(name: str) -> 
     head = re.match(r"((?:#.*\n)+)model:", text)
     assert head is not None
     assert head[1].splitlines()[-1] == f"# yaml-language-server: $schema={SCHEMA}"
-    assert "  run:" in head[1]
+    keys = re.findall(r"^#   (\w+): ", head[1], re.MULTILINE)
+    assert {"run", "time", "memory", "score", "measured"} <= set(keys), keys
+    assert max(map(len, head[1].splitlines())) <= 132
 
 
 def test_the_list_tells_name_task_and_title() -> None:

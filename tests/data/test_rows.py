@@ -217,7 +217,7 @@ def test_a_list_without_rows_gives_none(tmp_path: Path) -> None:
         ("a.json", b'{"a": 1}\nx', "this is not JSON: Expecting value", ":2"),
         ("a.json", b'[{"a": "' + b"x" * 3_000_000 + b'\xff"}]', "the byte 0xff at offset 3000008", ""),
         ("a.json", b"[" * 100_000, "nested too deeply", ""),
-        ("a.csv", b"a,b\n1,2\n3\n", "the row has 1 fields, the first line names 2 columns", ":3"),
+        ("a.csv", b"a,b\n1,2\n3\n", "the row has 1 field, the first line names 2 columns", ":3"),
         ("a.csv", b'a,b\n1,2\n3,"4\n5', "the row that begins here is not CSV", ":3"),
         ("a.csv", b'a,b\n1,2\n3,"4"5\n', "the row that begins here is not CSV", ":3"),
         ("a.csv", b"a,b\n1,2\n\n3,\xe9\n", "the byte 0xe9 is not UTF-8 text", ":4"),
