@@ -254,6 +254,55 @@ def block_pattern(
     return BlockPattern(_fillers_last(key_blocks), block_size)
 
 
+def random_tables(
+    *,
+    n_blocks: int,
+    block_size: int,
+    n_heads: int,
+    n_random: int,
+    layer: int,
+    n_window: int = WINDOW_BLOCKS,
+    variant: str = "original",
+    max_tokens: int = PRETRAINING_TOKENS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The random blocks of sequences of all lengths at once, for a program that learns the length as it runs.
+
+    They are two tables, for the rows of a shorter sequence are the first ones of a longer sequence: one of the special
+    lengths' plan, and one of the plan of all others.
+
+    Args:
+        n_blocks: blocks of the longest sequence, at least `fewest_blocks`.
+        block_size, n_heads, n_random, layer, n_window, variant, max_tokens: as for `block_pattern`.
+
+    Returns:
+        int64 (2, n_heads, n_blocks - 1, n_random): the blocks that row 1 and each further one names, zeros where a
+        table does not reach; and int64 (n_blocks + 1,): the table of each number of blocks.
+    """
+    plan = "original" if variant == "original" else "transformers"
+    special = [length // block_size for length in SPECIAL_LENGTHS[plan] if length % block_size == 0]
+    fewest = fewest_blocks(n_random, n_window)
+    special = [count for count in special if fewest <= count <= n_blocks]
+    others = next(
+        count for count in range(n_blocks + 1, n_blocks + 3) if count * block_size not in SPECIAL_LENGTHS[plan]
+    )
+    tables = np.zeros((2, n_heads, n_blocks - 1, n_random), dtype=np.int64)
+    for table, longest in enumerate([others, *special[-1:]]):
+        if variant == "transformers-eval":
+            continue
+        drawn = random_blocks(
+            n_tokens=longest * block_size,
+            block_size=block_size,
+            n_heads=n_heads,
+            n_random=n_random,
+            seed=layer,
+            n_window=n_window,
+            max_tokens=max_tokens,
+            plan=plan,
+        )[:, : n_blocks - 1]
+        tables[table, :, : drawn.shape[1]] = drawn
+    return tables, np.isin(np.arange(n_blocks + 1), special).astype(np.int64)
+
+
 def causal_pattern(
     *,
     n_blocks: int,

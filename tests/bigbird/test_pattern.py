@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.big_bird.modeling_big_bird import BigBirdBlockSparseAttention
 
-from bigbird_cli.bigbird.pattern import VARIANTS, block_pattern, causal_pattern, fewest_blocks, random_blocks
+from bigbird_cli.bigbird.pattern import (
+    VARIANTS,
+    block_pattern,
+    causal_pattern,
+    fewest_blocks,
+    random_blocks,
+    random_tables,
+)
 
 DRAWS = Path(__file__).parent / "fixtures" / "original_draws.npz"
 R_VALUES = range(6)
@@ -330,3 +337,19 @@ def test_a_decoder_takes_any_block_size(block_size: int, n_random: int, n_window
 def test_a_decoders_row_names_its_own_block_first() -> None:
     rows = causal_pattern(n_blocks=30, block_size=64, n_heads=2, n_random=3, layer=0).key_blocks
     np.testing.assert_array_equal(rows[:, :, 0], np.broadcast_to(np.arange(30), (2, 30)))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("block_size", "n_random", "n_window"), [(64, 3, 3), (64, 5, 3), (128, 3, 3), (16, 2, 5)])
+def test_two_tables_hold_the_random_blocks_of_all_lengths(
+    variant: str, block_size: int, n_random: int, n_window: int
+) -> None:
+    settings = {"block_size": block_size, "n_heads": 2, "n_random": n_random, "n_window": n_window, "layer": 1}
+    most = 4096 // block_size + 3
+    tables, table_of = random_tables(n_blocks=most, variant=variant, max_tokens=most * block_size, **settings)
+    for n_blocks in range(fewest_blocks(n_random, n_window), most + 1):
+        whole = block_pattern(n_blocks=n_blocks, variant=variant, max_tokens=most * block_size, **settings)
+        for head in range(2):
+            for row, listed in enumerate(whole.key_blocks[head], start=1):
+                own = [*listed[listed >= 0]][-n_random:]
+                assert own == tables[table_of[n_blocks], head, row - 1].tolist(), (n_blocks, row)
