@@ -6,26 +6,35 @@ features and numpy arrays, so that they never learn which framework did the work
 """
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from shutil import which
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
-from bigbird_cli.choices import Backend as Name
 from bigbird_cli.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from bigbird_cli.bigbird.config import BigBirdConfig
     from bigbird_cli.recipe.schema import Recipe
     from bigbird_cli.tasks.base import Feature
+    from bigbird_cli.weights.convert import GraphIO
     from bigbird_cli.weights.formats.pickled import PickleIO
     from bigbird_cli.weights.store import ModelFolder
 
-BACKENDS: dict[Name, str] = {"pytorch": "bigbird_cli.pytorch", "jax": "bigbird_cli.jax"}
-"""The room of each framework, by the name that a recipe's `backend:` or `--backend` says."""
+BACKENDS = {"pytorch": "bigbird_cli.pytorch", "jax": "bigbird_cli.jax", "onnx": "bigbird_cli.onnx"}
+"""The room of each, by the name that a recipe's `backend:` or `--backend` says; onnx reads, and does nothing else."""
+
+AUTO: Final = "auto"
+"""Stands for a backend that `choose_backend` names."""
+
+_GPU_FILES: Final = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 T = TypeVar("T")
 
@@ -392,6 +401,33 @@ def open_backend(name: str = "pytorch") -> Backend:
     return cast(Backend, importlib.import_module(BACKENDS[name]))
 
 
+def choose_backend(name: str, *, device: str = "auto") -> str:
+    """The backend that `auto` stands for; any other name stands for itself.
+
+    onnx, where its extra is installed and the processor is to compute: it is there in a third of the time in which
+    PyTorch is imported, and reads short and long windows as quickly (benchmarks/onnx_reading.py). Where a GPU may be,
+    PyTorch finds it.
+    """
+    if name != AUTO:
+        return name
+    on_processor = device == "cpu" or (device == "auto" and not _may_have_gpu())
+    return "onnx" if on_processor and find_spec("onnxruntime") is not None else "pytorch"
+
+
+def _may_have_gpu() -> bool:
+    """Whether there are signs of a GPU that PyTorch may know: NVIDIA's or AMD's driver, or a Mac."""
+    return sys.platform == "darwin" or which("nvidia-smi") is not None or any(map(os.path.exists, _GPU_FILES))
+
+
 def open_pickles() -> "PickleIO":
     """What reads and writes pickled weights; PyTorch is imported when it is first asked to."""
     return cast("PickleIO", importlib.import_module(BACKENDS["pytorch"]))
+
+
+def open_graphs() -> "GraphIO":
+    """What writes and runs ONNX graphs.
+
+    Raises:
+        UsageError: its extra is not installed.
+    """
+    return cast("GraphIO", importlib.import_module(BACKENDS["onnx"]))

@@ -11,6 +11,9 @@ Newline = Literal["space", "keep"]
 Backend = Literal["pytorch", "jax"]
 """What computes: the framework by whose program a model reads."""
 
+ReadingBackend = Literal["auto", "pytorch", "jax", "onnx"]
+"""The same for reading, where `auto` takes the one that is sooner there."""
+
 Quantize = Literal["int8"]
 """How a model computes in fewer bits."""
 
@@ -29,8 +32,8 @@ Split = Literal["whitespace", "none"]
 Algorithm = Literal["unigram", "bpe"]
 """How a vocabulary is learned."""
 
-WeightsFormat = Literal["safetensors", "bin", "flax"]
-"""The formats in which weights are written."""
+WeightsFormat = Literal["safetensors", "bin", "flax", "onnx"]
+"""The formats in which weights are written; onnx is safetensors with a graph beside them."""
 
 WeightsType = Literal["float32", "float16", "bfloat16", "int8"]
 """The precisions in which weights are written."""

@@ -23,7 +23,7 @@ FLOORS = [  # imports go down only; rooms of one floor do not know each other
     {"report"},
     {"api"},
     {"training"},
-    {"jax", "pytorch"},
+    {"jax", "onnx", "pytorch"},
     {"backend"},
     {"weights"},
     {"recipe"},
@@ -46,6 +46,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "jax": {"jax"},
     "flax": {"jax"},
     "optax": {"jax"},
+    "onnxruntime": {"onnx"},
     "yaml": {"recipe"},
     "datasets": {"data"},
     "pyarrow": {"batch", "data", "report"},
@@ -65,7 +66,7 @@ ONLY_IN = {  # a library, and the rooms that may import it
     "tensorboard": {"training"},
     "huggingface_hub": {"files"},
 }
-NOWHERE = {"click", "transformers", "pickle"}
+NOWHERE = {"click", "transformers", "pickle", "onnx", "onnxscript"}
 BY_NAME = {  # imports by a name in a string, which leave a room for what only some callers ask of it
     ("bigbird/config.py", "bigbird_cli.weights.store"),  # BigBirdConfig.from_pretrained of a hub name
     ("text/huggingface/batch_encoding.py", "torch"),  # return_tensors="pt"
@@ -135,7 +136,7 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
 
 
 def test_the_upper_rooms_meet_a_framework_only_through_the_backend() -> None:
-    frameworks = ("bigbird_cli.jax", "bigbird_cli.pytorch")
+    frameworks = ("bigbird_cli.jax", "bigbird_cli.onnx", "bigbird_cli.pytorch")
     for path in MODULES:
         if room_of(path) in ("cli", "api", "training"):
             assert not [name for name, _ in imports_of(path) if name.startswith(frameworks)], path

@@ -1,17 +1,26 @@
 """`bigbird convert` as plain Python calls: convert, look into, and compare models."""
 
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from bigbird_cli.backend import open_backend, open_pickles
+from bigbird_cli.backend import open_backend, open_graphs, open_pickles
+from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Positions, WeightsFormat, WeightsType
+from bigbird_cli.errors import ModelError
+from bigbird_cli.files.names import GRAPH
 from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.weights import describe
-from bigbird_cli.weights.convert import ConversionReport, convert_model
+from bigbird_cli.weights.convert import ONNX, ConversionReport, convert_model
 from bigbird_cli.weights.describe import Comparison, Inspection, OutputDifference
-from bigbird_cli.weights.sources import ATTENTION_SETTINGS, open_source
+from bigbird_cli.weights.sources import ATTENTION_SETTINGS, Source, open_source
 from bigbird_cli.weights.store import CONVERTIBLE, find_folder
+
+AGREEMENT: Final = 1e-4
+"""How far a graph's outputs may be from PyTorch's, as a share of the largest of them where that is above 1."""
 
 
 def convert(
@@ -31,8 +40,14 @@ def convert(
     """Make a BigBird folder of a model of another kind, format, length or precision; see `weights.convert`.
 
     The source may be a name on the hub too, at a `revision`: its safetensors, or .bin, or Flax weights are fetched.
+
+    A graph, to="onnx", is run beside PyTorch at lengths of every kind where that is installed; a note of the report
+    tells the largest difference.
+
+    Raises:
+        ModelError: beside what `convert_model` raises, a graph in float32 that differs.
     """
-    return convert_model(
+    report = convert_model(
         _weights_path(source, offline=offline, revision=revision),
         local_path(out),
         to=to,
@@ -43,7 +58,49 @@ def convert(
         num_random_blocks=random_blocks,
         config=config,
         pickle_io=open_pickles(),
+        graph_io=open_graphs() if to == ONNX else None,
     )
+    if to != ONNX:
+        return report
+    return replace(report, notes=(*report.notes, _compare_graph(report.out, in_8_bits=dtype == "int8")))
+
+
+def _compare_graph(folder: Path, *, in_8_bits: bool) -> str:
+    """A line about how a folder's graph differs from PyTorch, run on padded pairs of documents of many lengths."""
+    if find_spec("torch") is None:
+        return f"{GRAPH} was not compared with PyTorch, which is not installed"
+    model = open_source(folder)
+    config, most = model.config, model.config.max_position_embeddings
+    block, limit = config.block_size, config.full_attention_limit
+    lengths = sorted({n for n in (1, block - 1, block, limit - 1, limit + 1, 1024, 2047, most) if 1 <= n <= most})
+    largest = magnitude = 0.0
+    for n_tokens in lengths:
+        inputs = _two_documents(model, n_tokens)
+        found = open_graphs().run_graph(folder / GRAPH, inputs)
+        head = "none" if "last_hidden_state" in found else model.head
+        for row, own in enumerate((n_tokens, max(1, n_tokens // 2))):
+            ids = inputs["input_ids"][row : row + 1].reshape(1, -1)[:, :own]
+            wanted = open_backend().probe(config, model.tensors, ids, head=head, where=str(folder))
+            for name in found.keys() & wanted.keys():
+                one, want = found[name][row], wanted[name][0]
+                one = one[:own] if one.shape != want.shape else one
+                largest = max(largest, float(np.abs(one - want).max()))
+                magnitude = max(magnitude, float(np.abs(want).max()))
+    if not in_8_bits and largest > AGREEMENT * max(1.0, magnitude):
+        raise ModelError(f"the graph differs from PyTorch by {largest:.1e}", where=str(folder / GRAPH))
+    at = ", ".join(map(str, lengths))
+    return f"{GRAPH} differs from PyTorch by {largest:.1e} at most (of {magnitude:.1f}), at {at} tokens"
+
+
+def _two_documents(model: Source, n_tokens: int) -> dict[str, np.ndarray]:
+    """A document of so many tokens, and one half as long beside it, as a graph takes them."""
+    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (2, n_tokens))
+    mask = np.arange(n_tokens) < np.array([[n_tokens], [max(1, n_tokens // 2)]])
+    types = np.zeros_like(ids)
+    if model.head == "span" and model.config.sep_token_id is not None:  # what follows the question, as the class tells
+        types = (np.arange(n_tokens) > (ids == model.config.sep_token_id).argmax(axis=1)[:, None]).astype(np.int64)
+    arrays = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": types}
+    return {name: array[:, None] if HEADS[model.head].reads_choices else array for name, array in arrays.items()}
 
 
 def inspect_model(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bigbird_cli.api.options import choice, newline_of, to_usage_error
 from bigbird_cli.api.requests import Receipt
-from bigbird_cli.backend import Predictor, open_backend
+from bigbird_cli.backend import Predictor, choose_backend, open_backend
 from bigbird_cli.choices import Newline, OnLong, Quantize
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.events import ReadingEvent
@@ -44,7 +44,8 @@ class ReadingOptions(TypedDict, total=False):
     batch_size: int
     """Windows read together at most, 8 by default; changes no result."""
     backend: str
-    """The framework that computes, one of backend.BACKENDS; "pytorch" by default."""
+    """The framework that computes, one of backend.BACKENDS, or "auto", as `backend.choose_backend` has it; "pytorch" by
+    default, which a program that goes on imports once."""
     device: str
     """auto (the default), cpu, cuda:N or mps."""
     threads: int | None
@@ -144,7 +145,7 @@ def open_reader(
         raise UsageError(f"{batch_size} is too few", where="batch_size", fix="give 1 or more")
     on_long: OnLong = choice(options.get("on_long", "window"), get_args(OnLong), "on_long")
     newline = newline_of(options.get("newline"))
-    backend = options.get("backend", "pytorch")
+    backend = choose_backend(options.get("backend", "pytorch"), device=options.get("device", "auto"))
     open_backend(backend)  # which imports no framework yet
     opened = _opened(
         str(model),

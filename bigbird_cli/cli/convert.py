@@ -33,7 +33,12 @@ def convert(
         ),
     ] = None,
     to: Annotated[
-        choices.WeightsFormat, typer.Option("--to", help="Format of the weights.", **options.OUTPUT)
+        choices.WeightsFormat,
+        typer.Option(
+            "--to",
+            help="Format of the weights; onnx writes model.onnx beside safetensors, right at every length.",
+            **options.OUTPUT,
+        ),
     ] = "safetensors",
     dtype: Annotated[
         choices.WeightsType | None,
@@ -114,6 +119,8 @@ def convert(
     Examples:
       bigbird convert models/minilm models/minilm-4096 --max-positions 4096
       bigbird convert google/bigbird-roberta-base models/bigbird
+      bigbird convert qa-mini models/qa-onnx --to onnx
+      bigbird convert qa-mini models/qa-onnx-int8 --to onnx --dtype int8
       bigbird convert --inspect models/minilm
       bigbird convert --check models/minilm models/minilm-4096
     """

@@ -6,6 +6,7 @@ CONFIG: Final = "config.json"
 GENERATION_CONFIG: Final = "generation_config.json"
 WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
+GRAPH: Final = "model.onnx"
 CARD: Final = "README.md"
 
 TASK: Final = "task.json"

@@ -3,11 +3,11 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, Protocol, get_args
 
 import numpy as np
 
@@ -25,9 +25,39 @@ from bigbird_cli.weights.int8 import quantized
 from bigbird_cli.weights.sources import Source, open_source
 from bigbird_cli.weights.store import check_vocabulary, write_model
 
+
+class GraphIO(Protocol):
+    """What writes graphs and runs them: the room of ONNX."""
+
+    def write_graph(self, weights: Path, config: BigBirdConfig, head: str) -> None:
+        """Write the graph of a model beside its weights, which it takes from there.
+
+        Args:
+            weights: a file of safetensors that was written here, in float32 or int8.
+            config: the model's.
+            head: whose outputs the graph gives; of a language model it gives the encoder's.
+
+        Raises:
+            ModelError: no graph is made of such a model.
+            OSError: the disk is full or cannot be written.
+        """
+        ...
+
+    def run_graph(self, path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Open a graph and run it once: every output by name.
+
+        Raises:
+            ModelError: it is no graph that is read here.
+            ResourceError: memory did not suffice.
+        """
+        ...
+
+
 WRITTEN: Final = tuple(name for name, layout in FORMATS.items() if layout.write is not None)
 DTYPES: Final = get_args(WeightsType)
 _SAFETENSORS_ONLY: Final = ("bfloat16", "int8")
+ONNX: Final = "onnx"
+_OF_GRAPHS: Final = ("float32", "int8")
 POSITION_RULES: Final = get_args(Positions)
 LONG: Final = 4096
 """Positions that an encoder with few of them gets, unless the caller asks for another number."""
@@ -80,6 +110,7 @@ def convert_model(
     num_random_blocks: int | None = None,
     config: str | Path | None = None,
     pickle_io: PickleIO | None = None,
+    graph_io: GraphIO | None = None,
 ) -> ConversionReport:
     """Make a BigBird folder of a model of another kind, format, length or precision.
 
@@ -90,9 +121,10 @@ def convert_model(
     Args:
         source: a model folder, a TensorFlow checkpoint or SavedModel, or a file of weights; see `formats.detect`.
         out: the folder to write; it must not exist yet, or be empty.
-        to: the format of the weights, one of WRITTEN.
+        to: the format of the weights, one of WRITTEN; or ONNX: safetensors, and a graph that takes them from there.
         dtype: one of DTYPES; None keeps what is stored, with bfloat16 widened to float32, which changes no value, and
-            so 8-bit integers. int8 rounds matrices to a quarter of float32's size, which only bigbird opens as it is.
+            so 8-bit integers. int8 rounds matrices to a quarter of float32's size, which only bigbird opens as it is. A
+            graph takes float32, which is its default, or int8, by which it multiplies in 8 bits.
         max_positions: the longest input of the new model, in tokens; None keeps a BigBird's and gives others LONG.
         positions: for more of them than the source has, "tile" repeats the source's (Beltagy et al., 2020,
             arXiv:2004.05150, section 5) and "interpolate" stretches them; fewer are the source's first.
@@ -100,6 +132,7 @@ def convert_model(
         num_random_blocks: random blocks per query block; None as for block_size.
         config: a config.json in place of the source's own.
         pickle_io: reads and writes pickles; an error where one is met and it is None.
+        graph_io: writes the graph; only ONNX needs it.
 
     Raises:
         UsageError: out holds something, or an option has an impossible value.
@@ -108,12 +141,16 @@ def convert_model(
         ResourceError: memory or disk did not suffice; nothing is left behind.
     """
     out = Path(out)
-    _check_choice(to, WRITTEN, "to")
+    _check_choice(to, (*WRITTEN, ONNX), "to")
     _check_choice(positions, POSITION_RULES, "positions")
     if dtype is not None:
         _check_choice(dtype, DTYPES, "dtype")
-        if dtype in _SAFETENSORS_ONLY and to != "safetensors":
+        if to == ONNX and dtype not in _OF_GRAPHS:
+            raise UsageError(f"a graph is not written in {dtype}", where="dtype", fix="use float32 or int8")
+        if dtype in _SAFETENSORS_ONLY and to not in ("safetensors", ONNX):
             raise UsageError(f"{dtype} is not written as {to}", where="dtype", fix='write it with to="safetensors"')
+    elif to == ONNX:
+        dtype = "float32"
     sizes = {
         "max_position_embeddings": ("max_positions", max_positions),
         "block_size": ("block_size", block_size),
@@ -139,7 +176,7 @@ def convert_model(
     if dtype is not None:
         cast(tensors, dtype, where=str(model.found.path))
     files = _files(model, n_wanted if model.is_new or n_wanted != n_source else None)
-    layout = find_format(to, pickle_io)
+    layout = find_format("safetensors" if to == ONNX else to, pickle_io)
     if dtype == "int8":
         tensors = quantized(tensors)
     if layout.export_names is not None:
@@ -147,6 +184,8 @@ def convert_model(
     if out.is_dir() and not out.is_symlink():
         out.rmdir()  # it is empty; a new folder appears whole
     write = partial(write_bfloat16, metadata={"format": "pt"}) if dtype == "bfloat16" else layout.write
+    if to == ONNX and write is not None and graph_io is not None:
+        write = partial(_with_graph, write, partial(graph_io.write_graph, config=new_config, head=model.head))
     write_model(out, config=new_config, tensors=tensors, files=files, weights=layout.weights, write=write)
     return ConversionReport(
         out=out,
@@ -159,6 +198,16 @@ def convert_model(
         source_positions=n_source,
         notes=tuple(notes),
     )
+
+
+def _with_graph(
+    write: Callable[[Path, Mapping[str, np.ndarray]], None],
+    write_graph: Callable[[Path], None],
+    path: Path,
+    tensors: Mapping[str, np.ndarray],
+) -> None:
+    write(path, tensors)
+    write_graph(path)
 
 
 _POSITION_WORDS: Final = {

@@ -4,7 +4,9 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -14,6 +16,29 @@ from bigbird_cli.errors import ModelError
 from bigbird_cli.files.whole import open_to_others
 from bigbird_cli.weights import bfloat16
 from bigbird_cli.weights.int8 import dequantized, quantized_names
+
+_STORED: Final = {"F32": "float32", "F16": "float16", "I8": "int8"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor stands in a file.
+
+    Attributes:
+        file: its name, without its folder.
+        start: the first byte of the tensor.
+        dtype: by numpy's name.
+        shape: of the array.
+    """
+
+    file: str
+    start: int
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
@@ -44,6 +69,18 @@ def read_tensor_file(path: Path) -> dict[str, np.ndarray]:
             f"the weights file is broken ({error})", where=str(path), fix="fetch or copy the file again"
         ) from error
     return dequantized(tensors, where=str(path))
+
+
+def tensor_places(path: Path) -> dict[str, Place]:
+    """Where each tensor of a safetensors file stands that we wrote: float32, float16 or int8."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    return {
+        name: Place(path.name, 8 + length + told["data_offsets"][0], _STORED[told["dtype"]], tuple(told["shape"]))
+        for name, told in header.items()
+        if name != "__metadata__"
+    }
 
 
 def changed_types(path: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`bigbird convert`: what it takes, tells and refuses."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,46 @@ def test_a_conversion_tells_what_it_found_and_did(invoke: Any, tiny_qa_model: Pa
     assert stored["bert.embeddings.position_embeddings.weight"].shape == (300, 16)
     assert {array.dtype for array in stored.values()} == {np.dtype(np.float16)}
     assert json.loads((tmp_path / "out/tokenizer_config.json").read_text())["model_max_length"] == 300
+
+
+@pytest.mark.parametrize("dtype", [None, "int8"])
+def test_a_graph_stands_in_a_model_folder_that_every_backend_opens(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path, dtype: str | None
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'bigbird-cli[onnx]'")
+    of_type = [] if dtype is None else ["--dtype", dtype]
+    result = invoke("convert", tiny_qa_model, "out", "--to", "onnx", *of_type)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(
+        r"model\.onnx differs from PyTorch by \S+ at most \(of \S+\), at 1, 7, 8, 87, 89, 256 tok", result.stderr
+    )
+    onnx.checker.check_model(str(tmp_path / "out/model.onnx"), full_check=True)
+    (tmp_path / "a.txt").write_text("the keeper lit the lamp in 1887")
+    answers = []
+    for backend in ("onnx", "pytorch"):
+        asked = ("qa", "a.txt", "-q", "who lit the lamp ?", "--model", "out", "--backend", backend, "--json")
+        result = invoke(*asked)
+        assert result.exit_code == 0, result.stderr
+        answers.append(json.loads(result.stdout)["answer"])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("--dtype", "float16"), "--dtype: a graph is not written in float16; use float32 or int8"),
+        (("--max-positions", "0"), "--max-positions"),
+    ],
+)
+def test_a_graph_that_cannot_be_made_leaves_nothing(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path, asked: tuple[str, ...], message: str
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'bigbird-cli[onnx]'")
+    result = invoke("convert", tiny_qa_model, "out", "--to", "onnx", *asked)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_record_of_a_conversion_has_every_tensor(invoke: Any, tiny_qa_model: Path) -> None:

@@ -1,0 +1,5 @@
+"""These tests run graphs."""
+
+import pytest
+
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'bigbird-cli[onnx]'")
