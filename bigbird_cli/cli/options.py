@@ -189,6 +189,14 @@ Backend = Annotated[
     choices.Backend,
     typer.Option("--backend", help="The framework that computes; jax needs bigbird-cli[jax].", **RUNNING),
 ]
+ReadingBackend = Annotated[
+    choices.ReadingBackend,
+    typer.Option(
+        "--backend",
+        help="What computes; auto: onnx on a CPU where onnxruntime is installed, else pytorch.",
+        **RUNNING,
+    ),
+]
 Quantize = Annotated[
     choices.Quantize | None,
     typer.Option("--quantize", help="Compute in 8 bits, on a CPU: quicker, a little less exact.", **MODEL),

@@ -36,7 +36,7 @@ class Shared:
     on_long: options.OnLong = "window"
     newline: options.Newline = None
     batch_size: options.BatchSize = 8
-    backend: options.Backend = "pytorch"
+    backend: options.ReadingBackend = "auto"
     device: options.Device = "auto"
     threads: options.Threads = None
     quantize: options.Quantize = None
