@@ -78,8 +78,8 @@ class NEROptions(ReadingOptions, total=False):
     """The column of a row's text; None for that of training, else "text"."""
     types: Sequence[str] | None
     """Of entities that are wanted, such as PERSON; None for all that the model knows, see `entity_types`."""
-    min_score: float
-    """Entities less likely than this are left out; 0 by default."""
+    min_score: float | None
+    """Entities less likely than this are left out; None for what the model was calibrated to, else 0."""
     group: bool
     """Give the mentions of each name together."""
 
@@ -184,11 +184,13 @@ def ner_all(
         ResourceError: memory did not suffice.
     """
     column, types = column_of(options), options.pop("types", None)
-    min_score, group = options.pop("min_score", 0.0), options.pop("group", False)
-    if not 0 <= min_score <= 1:
+    min_score, group = options.pop("min_score", None), options.pop("group", False)
+    if min_score is not None and not 0 <= min_score <= 1:
         raise UsageError(f"{min_score} is no probability", where="min_score", fix="give a number from 0 to 1")
     reader = _open(model, options)
-    task = reader.task
+    if min_score is None:
+        min_score = reader.task.min_score
+    task = reader.task.model_copy(update={"min_score": 0.0})  # a prediction has every entity
     wanted = None if types is None else _checked_types(types, task.labels or ())
     return read(
         reader,

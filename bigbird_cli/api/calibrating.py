@@ -17,6 +17,7 @@ from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.scoring import Reliability, reliability
 from bigbird_cli.tasks.calibration import Calibration, Observed
 from bigbird_cli.tasks.classify.calibration import ClassCalibration
+from bigbird_cli.tasks.multiple_choice import ChoiceCalibration
 from bigbird_cli.tasks.ner.calibration import NERCalibration
 from bigbird_cli.tasks.outcomes import first_with
 from bigbird_cli.tasks.qa.calibration import LOSS, QACalibration
@@ -29,6 +30,7 @@ _CALIBRATIONS: Final[dict[str, Callable[..., Calibration[Any]]]] = {
     "ner": NERCalibration,
     "classify": ClassCalibration,
     "zero_shot": ZeroShotCalibration,
+    "multiple_choice": ChoiceCalibration,
 }
 
 
@@ -65,7 +67,8 @@ def calibrate(
     """Fit the settings that say what a model's scores mean, and store them in its task.json.
 
     Of qa: length penalty, temperature, scale, bias and window prior of the odds, and the no-answer threshold; of ner
-    the temperature; of classify the temperature, and the threshold of several labels; of zero_shot scales and biases.
+    the temperature, and the least score of an entity; of classify the temperature, and the threshold of several labels;
+    of zero_shot scales and biases; of multiple_choice the temperature.
 
     Args:
         model: as of `evaluate`; where it is not a folder of yours, `out` is needed.

@@ -43,9 +43,9 @@ def calibrate(
 ) -> None:
     """Fit what a model's scores mean, so that of what it gives 0.8, eight in ten are right; store it with the model.
 
-    Of qa: temperature, length penalty, the odds of there being an answer, the no-answer threshold. Of ner, classify and
-    zero_shot: temperature or scale, and the threshold of several labels. The error after it is measured on documents
-    that the settings were not fitted to: each half's by the other's.
+    Of qa: temperature, length penalty, the odds of there being an answer, the no-answer threshold. Of ner, classify,
+    zero_shot and multiple_choice: temperature or scale, the least score of a name, the threshold of several labels. The
+    error after it is measured on documents that the settings were not fitted to: each half's by the other's.
 
     \b
     Examples:

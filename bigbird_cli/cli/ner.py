@@ -29,16 +29,16 @@ def ner(
         typer.Option("--list-types", help="List the types of names that the model finds, and end.", **options.OUTPUT),
     ] = False,
     min_score: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--min-score",
             metavar="P",
             min=0.0,
             max=1.0,
-            help="Leave out names less likely than this.",
+            help="Leave out names less likely than this.  [default: as calibrated, else 0]",
             **options.OUTPUT,
         ),
-    ] = 0.0,
+    ] = None,
     group: Annotated[
         bool | None,
         typer.Option(

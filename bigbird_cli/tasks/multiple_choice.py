@@ -9,6 +9,7 @@ import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,6 +19,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.data.rows import FILL, EmptyValue, Row, is_empty, read_rows
 from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.json import json_kind
+from bigbird_cli.section import Amount
 from bigbird_cli.tasks.base import (
     Feature,
     FeatureList,
@@ -26,6 +28,7 @@ from bigbird_cli.tasks.base import (
     examples_of,
     finite_output,
 )
+from bigbird_cli.tasks.calibration import Calibration, least
 from bigbird_cli.tasks.metrics import length_groups
 from bigbird_cli.tasks.outcomes import LabelOutcome, LabelOutcomes, about, first_with
 from bigbird_cli.tasks.windowed import Coverage, Gatherer, ReadingTask, ScoredTask, pack, settings_for
@@ -92,6 +95,9 @@ class MultipleChoice(ReadingTask, ScoredTask):
     id_column: str = "id"
     """Field of the row's name, if it has one."""
 
+    temperature: Amount = 1.0
+    """What the model's scores are divided by before they are probabilities; fit it on data that taught nothing."""
+
     @classmethod
     def for_model(cls, config: BigBirdConfig) -> Self:
         """The task of a model that was trained elsewhere: all settings by default, as far as it can hold them."""
@@ -132,7 +138,7 @@ class MultipleChoice(ReadingTask, ScoredTask):
     def decoder(self, examples: Sequence[Question], tokenizer: Tokenizer) -> "ChoiceDecoder":
         """Open a decoder for the features of these questions."""
         del tokenizer
-        return ChoiceDecoder([example.id for example in examples])
+        return ChoiceDecoder([example.id for example in examples], temperature=self.temperature)
 
     def blank(self, name: str, coverage: Coverage) -> ChoicePrediction:
         """A prediction of the first choice."""
@@ -267,9 +273,15 @@ def _letter(choice: int) -> str:
 
 
 class ChoiceDecoder:
-    """Averages each choice's score over the windows of a text."""
+    """Averages each choice's score over the windows of a text.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    Args:
+        names: of the questions.
+        temperature: what scores are divided by.
+    """
+
+    def __init__(self, names: Sequence[str], *, temperature: float = 1.0) -> None:
+        self._temperature = temperature
         self._gathered: Gatherer[np.ndarray] = Gatherer(names, kind="question")
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
@@ -289,7 +301,7 @@ class ChoiceDecoder:
     def prediction(self, example: int) -> ChoicePrediction:
         """Give the prediction of one question whose windows have all been added."""
         gathered = self._gathered[example]
-        logits_C = gathered.mean(np.stack(gathered.in_order()))
+        logits_C = gathered.mean(np.stack(gathered.in_order())) / self._temperature
         weights_C = np.exp(logits_C - logits_C.max())
         return ChoicePrediction(
             id=self._gathered.names[example],
@@ -297,3 +309,28 @@ class ChoiceDecoder:
             scores=tuple((weights_C / weights_C.sum()).tolist()),
             coverage=gathered.coverage,
         )
+
+
+class ChoiceCalibration(Calibration[MultipleChoice]):
+    """Fits the temperature (Guo et al., 2017, arXiv:1706.04599): it changes scores, and no choice."""
+
+    def fitted(self, rows: Sequence[int]) -> MultipleChoice:
+        """The task with the temperature that makes the right choices of some questions likeliest."""
+        some, weights = [self._scores[row] for row in rows], self.observed.weights(rows)
+
+        def loss(values: Sequence[float]) -> float:
+            losses = [float(np.logaddexp.reduce(logs / np.exp(values[0])) - logs[right] / np.exp(values[0]))
+                      for logs, right in some]  # fmt: skip
+            return float(weights @ np.array(losses))
+
+        [log_temperature] = least(loss, [0.0])
+        return self.task.model_copy(
+            update={"temperature": round(float(np.clip(np.exp(log_temperature), 0.01, 100)), 3)}
+        )
+
+    @cached_property
+    def _scores(self) -> list[tuple[np.ndarray, int]]:
+        """Of each question the scores of its choices (C,), but for what they all have in common, and the right one."""
+        predictions = self.observed.decoded(self.task.model_copy(update={"temperature": 1.0}))
+        logs = [np.log(np.maximum(each.scores, 1e-300)) for each in predictions]
+        return [(each, example.label) for each, example in zip(logs, self.observed.examples, strict=True)]

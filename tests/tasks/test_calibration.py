@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bigbird_cli.scoring import calibration_error
 from bigbird_cli.tasks.calibration import Observed
 from bigbird_cli.tasks.classify.calibration import ClassCalibration
 from bigbird_cli.tasks.classify.data import LabelledText
 from bigbird_cli.tasks.classify.task import Classification
-from bigbird_cli.tasks.ner.calibration import NERCalibration
+from bigbird_cli.tasks.multiple_choice import ChoiceCalibration, MultipleChoice, Question
+from bigbird_cli.tasks.ner.calibration import NERCalibration, best_min_score
 from bigbird_cli.tasks.ner.gold import GoldEntity, NERExample
 from bigbird_cli.tasks.ner.task import NamedEntities
 from bigbird_cli.tasks.zero_shot import Likeness, ZeroShot, calibrated
@@ -80,6 +82,50 @@ def test_entities_that_are_right_as_often_as_not_get_scores_of_a_half(tokenizer:
     assert fitted.temperature == 4.0  # the mildest
     [score, *_] = fitted.outcomes(observed.decoded(fitted), examples).confidences()["entity"][0]
     assert 0.5 < score < 0.6
+
+
+def test_entities_of_a_low_score_are_left_out_where_they_are_mostly_wrong(tokenizer: Tokenizer) -> None:
+    task = NamedEntities(labels=("PER",), window=32, overlap=4)
+    text = "ada lit the lamp"
+    sure = np.zeros((len(next(iter(task.encode([NERExample("0", text, ())], tokenizer)))), 3))
+    sure[:, 0] = 9
+    sure[1] = [0, 6, 0]  # ada: B-PER
+    unsure = sure.copy()
+    unsure[1] = [0, 0.5, 0]
+    examples = [NERExample(str(i), text, (GoldEntity("PER", 0, 3),) if i % 2 or i == 0 else ()) for i in range(40)]
+    observed = observe(task, examples, [sure if i % 2 else unsure for i in range(40)], tokenizer)
+    fitted = NERCalibration(task, observed).fitted(range(40))
+    before, after = (each.score(observed.decoded(each), examples) for each in (task, fitted))
+    assert fitted.min_score > 0
+    assert after["f1"] > before["f1"]
+    assert after["precision"] == 100
+
+
+def test_no_entity_is_left_out_where_that_adds_nothing() -> None:
+    scores = np.array([0.1, 0.3, 0.6, 0.9])
+    assert best_min_score(scores, np.array([True, True, True, True]), 4) == 0
+    assert best_min_score(scores, np.array([False, True, True, True]), 3) == 0.15
+    assert best_min_score(scores, np.array([False, False, False, False]), 3) == 0
+
+
+def test_a_model_that_is_twice_too_sure_of_a_choice_gets_a_temperature_of_two(tokenizer: Tokenizer) -> None:
+    rng = np.random.default_rng(0)
+    task = MultipleChoice(window=32, overlap=4)
+    examples, logits = [], []
+    for i in range(N):
+        true = rng.normal(0, 1.5, 2 + i % 3)  # questions have two choices, three or four
+        weights = np.exp(true)
+        choices = ("lamp", "sea", "ada", "lit")[: len(true)]
+        label = int(rng.choice(len(true), p=weights / weights.sum()))
+        examples.append(Question(str(i), "the lamp", "what", choices, label))
+        logits.append(2 * true)
+    observed = observe(task, examples, logits, tokenizer)
+    fitted = ChoiceCalibration(task, observed).fitted(range(N))
+    assert fitted.temperature == pytest.approx(2, rel=0.15)
+    assert [each.choice for each in observed.decoded(fitted)] == [each.choice for each in observed.decoded(task)]
+    errors = [calibration_error(*each.outcomes(observed.decoded(each), examples).confidences()["label"])
+              for each in (task, fitted)]  # fmt: skip
+    assert errors[1] < errors[0] / 2
 
 
 def test_cosines_get_the_scale_that_they_were_drawn_by() -> None:

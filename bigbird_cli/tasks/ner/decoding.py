@@ -167,6 +167,7 @@ class EntityDecoder:
         scheme: what order of tags is legal.
         temperature: what logits are divided by.
         retype_below: as `consistent` takes it, in each document.
+        min_score: entities less likely than this are left out.
         gold: each document's gold entities, to count those that no unit boundaries fit.
     """
 
@@ -178,6 +179,7 @@ class EntityDecoder:
         scheme: Scheme,
         temperature: float = 1.0,
         retype_below: float = 0.0,
+        min_score: float = 0.0,
         gold: Sequence[Sequence[GoldEntity]] | None = None,
     ) -> None:
         self._gathered: Gatherer[None] = Gatherer(names)  # the windows that were read: their outputs are not kept
@@ -186,6 +188,7 @@ class EntityDecoder:
         self._legal = legal_tags(tags, scheme)
         self._temperature = temperature
         self._retype_below = retype_below
+        self._min_score = min_score
         self._gold = gold
 
     def add(self, feature: Feature, outputs: Mapping[str, np.ndarray]) -> None:
@@ -238,7 +241,7 @@ class EntityDecoder:
             self._advance(progress, min(progress.waiting))
         entities = [entity for run in progress.runs for entity in self._entities(progress.document, units, run)]
         progress.found = _Found(
-            entities=tuple(consistent(entities, self._retype_below)),
+            entities=tuple(each for each in consistent(entities, self._retype_below) if each.score >= self._min_score),
             seams=tuple((int(units.ends[i - 1]), int(units.starts[i])) for run in progress.runs for i in run.seams),
             n_unalignable=0 if self._gold is None else count_unalignable(self._gold[example], units),
         )

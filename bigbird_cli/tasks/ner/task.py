@@ -103,6 +103,9 @@ class NamedEntities(ReadingTask, ScoredTask):
     """A mention takes the type that its name mostly has in the document, where its own type has less than this share of
     that one's scores; 0 leaves every mention the type that was found for it."""
 
+    min_score: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Entities less likely than this are left out; fit it on data that taught nothing."""
+
     @model_validator(mode="after")
     def _tags_fit_a_number(self) -> Self:
         if self.partial and (self.labels or self.tags) and len(self.output_tags) > MOST_PARTIAL:
@@ -174,6 +177,10 @@ class NamedEntities(ReadingTask, ScoredTask):
     def document_of(self, example: NERExample) -> tuple[str, str]:
         """The text; all are alike."""
         return example.text, ""
+
+    def labels_of(self, example: NERExample) -> Iterable[str]:
+        """The types of its entities, one each."""
+        return (type_ for entity in example.entities for type_ in self.types_of(entity.type))
 
     def fit_labels(self, examples: Iterable[NERExample]) -> Self:
         """The task with the types of these examples as labels, sorted, unless it has labels.
@@ -296,6 +303,7 @@ class NamedEntities(ReadingTask, ScoredTask):
             scheme=self.scheme,
             temperature=self.temperature,
             retype_below=self.retype_below,
+            min_score=self.min_score,
             gold=gold,
         )
 
