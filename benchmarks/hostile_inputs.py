@@ -337,7 +337,7 @@ def states(world: World, draw: random.Random) -> Attempts:
     """A checkpoint whose files were changed and sealed again, and the other files of a run folder."""
     from bigbird_cli.api import finetune
 
-    (world.folder / "recipe.yaml").write_bytes(world.recipes["qa"] + b"  save_every: 1\n")
+    (world.folder / "recipe.yaml").write_bytes(world.recipes["qa"] + b"  save_every: 1\n  keep_after: 2\n")
     run, whole = world.folder / "runs" / "recipe", world.folder / "whole"
     for _ in finetune(world.folder / "recipe.yaml", out=whole, overrides=_absolute(world)):
         pass

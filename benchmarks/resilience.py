@@ -51,7 +51,7 @@ RECIPE: dict[str, Any] = {
     "task": {"type": "classify", "window": 64, "overlap": 16},
     "data": {"train": "train.jsonl", "cache": "cache"},
     "optim": {"lr": 1e-3, "batch_size": 6, "micro_batch_size": 2, "steps": 40, "warmup": 0, "schedule": "constant"},
-    "run": {"log_every": 1, "save_every": 1, "keep": 2, "wait": 20},
+    "run": {"log_every": 1, "save_every": 1, "keep": 2, "keep_after": 2, "wait": 20},
 }
 
 ENDLESS = ("--set", "optim.steps=1000000", "--resume", "auto")
@@ -202,7 +202,7 @@ def steps(folder: Path) -> Iterator[str]:
     yield "| threads | stops | went on | largest difference | losses that differ | steps taken twice or never |"
     yield "|---:|---:|---:|---:|---:|---:|"
     for workers in (0, 2):
-        settings = ["--set", f"data.workers={workers}", "--set", "run.keep=100"]
+        settings = ["--set", f"data.workers={workers}", "--set", "run.keep=100", "--set", "run.keep_after=100"]
         run(folder, finetune(folder, f"whole-{workers}", *settings))
         done, largest, others, wrong = 0, 0.0, 0, 0
         for step in range(1, 40):
@@ -225,7 +225,7 @@ def processes(folder: Path) -> Iterator[str]:
     yield "|---|---:|---:|---:|"
     for dropout in (0.0, 0.1):
         settings = ["--set", f"model.dropout={dropout}", "--set", f"model.attention_dropout={dropout}"]
-        settings += ["--set", "run.keep=100"]
+        settings += ["--set", "run.keep=100", "--set", "run.keep_after=100"]
         two = ["--nproc-per-node", "2"]
         run(folder, finetune(folder, f"one-{dropout}", *settings))
         run(folder, finetune(folder, f"two-{dropout}", *settings, *two))

@@ -3,8 +3,10 @@
 They stand on the ground floor: training and reading yield them, and the command line shows them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Started:
     resumed_from: Path | None = None
     new_head: str | None = None
     """What a head with new weights is for, such as "5 labels"; None where the start model had it, or a run goes on."""
+    task: str = ""
+    """Its type, such as qa."""
+    step: int = 0
+    """After which the run goes on."""
+    eval_every: int | None = None
+    """Steps between two evaluations; None without a dev set."""
+    save_every: int | None = None
+    """Steps between two checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,42 @@ class Checked:
 
 
 Event = Started | Step | Evaluated | Scored | Saved | Finished
+
+
+Work = Literal[
+    "starting",
+    "looking through the data",
+    "opening the model",
+    "preparing the data",
+    "fitting the head",
+    "training",
+    "evaluating",
+    "testing",
+    "saving",
+    "stopping",
+]
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What a run is about, told so often that it can be watched: at every step, and every window that is evaluated.
+
+    It is told to a function besides the events, and stands in no log.
+    """
+
+    work: Work
+    n_done: int = 0
+    """Steps of training; windows of other work."""
+    n_all: int | None = None
+    loss: float | None = None
+    """Of the step."""
+
+
+OnDoing = Callable[[Doing], None]
+
+
+def ignore(_: object) -> None:
+    """Take no note of anything."""
 
 
 @dataclass(frozen=True)

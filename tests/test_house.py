@@ -39,6 +39,7 @@ FLOOR = {room: depth for depth, rooms in enumerate(FLOORS) for room in rooms}
 EXCEPTIONS = {
     ("cli", "__version__"),
     ("report", "__version__"),
+    ("training", "__version__"),
     ("__init__", "lazy"),
 }
 ONLY_IN = {  # a library, and the rooms that may import it

@@ -44,6 +44,8 @@ class RunRecord(TypedDict):
     tokens_per_second: NotRequired[float]
     """The mean over steps."""
     memory_mb: NotRequired[float]
+    seconds: NotRequired[float]
+    """Of all steps and evaluations, once it is over."""
 
 
 class RunCurves(RunRecord):
@@ -93,16 +95,19 @@ def read_run(path: str | Path) -> RunCurves:
     last = max((int(event["step"]) for event in events), default=0)
     n_steps = int(steps[-1]["n_steps"]) if steps else last
     diverged = any(event["event"] == "diverged" for event in events)
+    ended = next((event for event in events if event["event"] == "finished"), None)
     recipe = folder / RECIPE
     run: RunCurves = {
         "run": str(path),
         "task": _task(folder),
-        "state": "diverged" if diverged else "finished" if last >= n_steps else "unfinished",
+        "state": "diverged" if diverged else "finished" if ended or last >= n_steps else "unfinished",
         "steps": last,
         "n_steps": n_steps,
         "curves": {name: _curve(steps, name) for name in CURVES},
         "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
     }
+    if ended is not None:
+        run["seconds"] = float(ended["seconds"])
     if best is not None:
         metric = str(best["metric"])
         run |= {"metric": metric, "best": best["scores"][metric], "best_step": int(best["step"])}

@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 
 from bigbird_cli.api.naming import OnChange, OnDraft, open_named
 from bigbird_cli.backend import Compute
-from bigbird_cli.events import Event
+from bigbird_cli.events import Event, OnDoing, ignore
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.training.train import train
 
@@ -27,6 +27,7 @@ class TrainingOptions(ComputeOptions, total=False):
     on_draft: OnDraft | None
     out: str | Path | None
     resume: str | None
+    on_doing: OnDoing
 
 
 def finetune(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator[Event]:
@@ -42,6 +43,7 @@ def finetune(recipe: str | Path, **options: Unpack[TrainingOptions]) -> Iterator
         on_change: is called with what each of them changes, such as "optim.lr 0.0001 → 3e-05".
         on_draft: is called with the recipe that is written for data.
         resume: "auto" to go on from the run's newest checkpoint, or the path of one.
+        on_doing: is called with what the run is about, at every step; it must be quick.
         device: auto, cpu, cuda:N or mps.
         threads: processor threads; None leaves the framework's choice.
         offline: never ask the network.
@@ -68,10 +70,12 @@ def _train(
     on_change: OnChange | None = None,
     on_draft: OnDraft | None = None,
     resume: str | None = None,
+    on_doing: OnDoing = ignore,
     **compute: Unpack[ComputeOptions],
 ) -> Iterator[Event]:
     offline = compute.get("offline", False)
     named = open_named(recipe, command, overrides, on_change=on_change, on_draft=on_draft, offline=offline)
     if named.is_run and out is None:
         resume = resume or "auto"
-    return train(named.recipe, named.out if out is None else local_path(out), resume=resume, compute=Compute(**compute))
+    folder = named.out if out is None else local_path(out)
+    return train(named.recipe, folder, resume=resume, compute=Compute(**compute), on_doing=on_doing)

@@ -42,7 +42,13 @@ def encodings(incomplete: str) -> list[str]:
 def settings(incomplete: str) -> list[str]:
     """Settings of recipes, each with the equals sign that its value follows."""
     schema = _sections(_PACKAGE / "recipe" / "schema.py")
-    parts = {"model": "ModelSection", "data": "DataSection", "optim": "Optim", "run": "RunSection"}
+    parts = {
+        "model": "ModelSection",
+        "data": "DataSection",
+        "optim": "Optim",
+        "run": "RunSection",
+        "card": "CardSection",
+    }
     names = {f"{part}.{name}=" for part, section in parts.items() for name in schema[section]}
     for path in (_PACKAGE / "tasks").rglob("*.py"):
         names.update(f"task.{name}=" for fields in _sections(path).values() for name in fields if name != "type")

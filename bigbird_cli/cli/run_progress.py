@@ -1,17 +1,19 @@
-"""The events of a training run, on standard error: a bar on a terminal, else a line at times."""
+"""The events of a training run, on standard error: a view of it on a terminal, else a line at times."""
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Column
+from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 
 from bigbird_cli.cli.console import Errors, duration, write_json
-from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Scored, Started, Step
+from bigbird_cli.cli.run_view import RunView, summary, told
+from bigbird_cli.events import Checked, Doing, Evaluated, Event, Finished, Saved, Scored, Started, Step
 from bigbird_cli.messages import counted, megabytes, visible
 
 MOST_UNKNOWN, MOST_CHANGED = 0.01, 0.5
@@ -19,48 +21,84 @@ MOST_UNKNOWN, MOST_CHANGED = 0.01, 0.5
 
 
 class RunProgress:
-    """Shows the events of a training run on standard error: a bar on a terminal, else a line every so often.
+    """Shows a training run on standard error: a view that moves on a terminal, else a line every so often.
 
     Args:
         quiet: show nothing.
         as_json: write every event as a JSON line on standard output too.
         every: seconds between two lines about steps, where there is no terminal.
+        err: standard error.
     """
 
-    def __init__(self, *, quiet: bool, as_json: bool = False, every: float = 10.0) -> None:
-        self.err = Errors()
+    def __init__(self, *, quiet: bool, as_json: bool = False, every: float = 10.0, err: Console | None = None) -> None:
+        self.err = err or Errors()
         self.quiet = quiet
         self.as_json = as_json
         self.every = every
         self.last_line = 0.0
         self.last_score = ""
         self.saved = False
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
+        self._test: Scored | None = None
+        self.view: RunView | None = None
+        """None where lines are written."""
+        shares_screen = as_json and sys.stdout.isatty()
+        if self.err.is_terminal and not self.err.is_dumb_terminal and not quiet and not shares_screen:
+            self.view = RunView()
+        self._live = Live(self.view, console=self.err, refresh_per_second=8, transient=True, redirect_stdout=False)
 
     def __enter__(self) -> "RunProgress":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        self._live.stop()
+
+    def note(self, doing: Doing) -> None:
+        """Take in what the run is about."""
+        if self.view is not None:
+            self.view.note(doing)
+            if not self._live.is_started:
+                self._live.start()
 
     def show(self, event: Event | Checked) -> None:
+        """Show what happened."""
         self.saved = self.saved or isinstance(event, Saved)
         if self.as_json:
             write_json({"event": type(event).__name__.lower(), **_plain(asdict(event))})
         if self.quiet:
             return
+        if isinstance(event, Checked):
+            self._checked(event)
+        elif self.view is not None:
+            self._watch(event, self.view)
+        else:
+            self._tell(event)
+
+    def _watch(self, event: Event, view: RunView) -> None:
         if isinstance(event, Started):
-            self._say(
-                f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
-                f"{counted(event.n_steps, 'step')}"
-            )
-            if event.new_head:
-                self._say(f"a new head for {event.new_head}")
-            if event.resumed_from:
-                self._say(f"resumed from {event.resumed_from}")
-            self._open_bar(event.n_steps)
+            self._start(event)
+        elif isinstance(event, Scored):
+            self._test = event
+        elif isinstance(event, Finished):
+            self._live.stop()
+            for line in summary(event, view, self._test):
+                self.err.print(line, soft_wrap=bool(line.no_wrap))
+        elif (line := told(event, view)) is not None:
+            self.err.print(line, soft_wrap=False)
+        view.show(event)
+
+    def _start(self, event: Started) -> None:
+        self._say(
+            f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
+            f"{counted(event.n_steps, 'step')}"
+        )
+        if event.new_head:
+            self._say(f"a new head for {event.new_head}")
+        if event.resumed_from:
+            self._say(f"resumed from {event.resumed_from}")
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._start(event)
         elif isinstance(event, Step):
             self._step(event)
         elif isinstance(event, Evaluated):
@@ -73,51 +111,33 @@ class RunProgress:
             self._say(f"data.test, by the model of step {event.step:,}: {scores} ({duration(event.seconds)})")
         elif isinstance(event, Saved):
             self._say(f"step {event.step:,}: saved {event.path}")
-        elif isinstance(event, Finished):
-            if self.bar is not None:
-                self.bar.stop()
+        else:
             best = f" · best {_scores(event.best_scores, event.metric)}" if event.best_scores else ""
             early = ", stopped early as the scores rose no more" if event.stopped_early else ""
             self._say(
                 f"done: {counted(event.step, 'step')} in {duration(event.seconds)}{early}{best} · model in {event.run}"
             )
-        elif isinstance(event, Checked):
-            data = "a stream"
-            if event.n_examples is not None and event.n_tokens is not None:
-                data = f"{counted(event.n_examples, 'example')} in {counted(event.n_features or 0, 'window')}"
-                data += f" ({event.n_tokens:,} tokens an epoch)"
-            self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {_pace(event)}")
-            needed, free = megabytes(event.disk_bytes), megabytes(event.free_bytes)
-            saved = f"a checkpoint of {megabytes(event.checkpoint_bytes)} was written and gone on from"
-            self._say(f"{saved}; the run needs {needed} of disk at most, {free} are free")
-            if event.unknown > MOST_UNKNOWN:
-                self._say(f"! {event.unknown:.1%} of the tokens stand for text that the vocabulary lacks")
-            if event.changed > MOST_CHANGED:
-                self._say(
-                    f"! {event.changed:.0%} of some texts have other tokens once they are decoded and encoded again"
-                )
 
-    def _open_bar(self, n_steps: int) -> None:
-        if not self.err.is_terminal or self.err.is_dumb_terminal:
-            return
-        columns = (
-            BarColumn(bar_width=16),
-            TextColumn("{task.completed}/{task.total}", table_column=Column(min_width=2 * len(str(n_steps)) + 1)),
-            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-        )
-        self.bar = Progress(*columns, console=self.err, transient=True, expand=True)
-        self.task = self.bar.add_task("", total=n_steps)
-        self.bar.start()
+    def _checked(self, event: Checked) -> None:
+        data = "a stream"
+        if event.n_examples is not None and event.n_tokens is not None:
+            data = f"{counted(event.n_examples, 'example')} in {counted(event.n_features or 0, 'window')}"
+            data += f" ({event.n_tokens:,} tokens an epoch)"
+        self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {_pace(event)}")
+        needed, free = megabytes(event.disk_bytes), megabytes(event.free_bytes)
+        saved = f"a checkpoint of {megabytes(event.checkpoint_bytes)} was written and gone on from"
+        self._say(f"{saved}; the run needs {needed} of disk at most, {free} are free")
+        if event.unknown > MOST_UNKNOWN:
+            self._say(f"! {event.unknown:.1%} of the tokens stand for text that the vocabulary lacks")
+        if event.changed > MOST_CHANGED:
+            self._say(f"! {event.changed:.0%} of some texts have other tokens once they are decoded and encoded again")
 
     def _step(self, event: Step) -> None:
         facts = (
             f"loss {event.loss:.4f} · {duration(event.eta_seconds)} left{self.last_score} · "
             f"{event.tokens_per_second:,.0f} tokens/s · lr {event.lr:.2e} · padding {event.padding:.0%} · "
-            f"{event.memory_mb:,.0f} MB"  # what matters most comes first: a narrow terminal shows no more
+            f"{event.memory_mb:,.0f} MB"
         )
-        if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=event.step, description=facts)
-            return
         now = time.monotonic()
         if not self.last_line or now - self.last_line >= self.every or event.step >= event.n_steps:
             self.last_line = now

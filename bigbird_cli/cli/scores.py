@@ -1,7 +1,6 @@
 """Evaluations drawn for reading: scores with their intervals, tables, bars, and a confusion matrix."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bigbird_cli.cli.console import Output
+from bigbird_cli.cli.plots import sparkline
 from bigbird_cli.messages import counted, shortened, visible
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ COUNTS = frozenset({"total", "predicted", "unalignable", "seam_errors"})
 
 MOST_MISSED = 10
 
-PLOT, BLOCKS = 40, "▁▂▃▄▅▆▇█"
-"""Characters of a small plot at most, and their heights."""
+PLOT = 40
+"""Characters of a small plot at most."""
 
 
 class Scores:
@@ -202,7 +202,7 @@ def show_run(run: "RunCurves") -> None:
     rows = [
         (
             name.replace("_", " "),
-            _plot([point["value"] for point in points]),
+            sparkline([point["value"] for point in points], PLOT),
             f"{points[0]['value']:.4g}",
             f"{points[-1]['value']:.4g}",
         )
@@ -211,18 +211,6 @@ def show_run(run: "RunCurves") -> None:
     ]
     draw.out.print()
     draw.table(("<", "<", "first", "last"), rows)
-
-
-def _plot(values: Sequence[float]) -> str:
-    """Values as blocks of eight heights, each the mean of its share of them."""
-    parts = [sum(part) / len(part) for part in _shares(values, min(PLOT, len(values)))]
-    low, high = min(parts), max(parts)
-    return "".join(BLOCKS[3 if high == low else round(7 * (value - low) / (high - low))] for value in parts)
-
-
-def _shares(values: Sequence[float], n: int) -> Iterator[Sequence[float]]:
-    ends = [len(values) * i // n for i in range(n + 1)]
-    return (values[start:end] for start, end in pairwise(ends))
 
 
 def show_runs(runs: "Sequence[RunRecord]") -> None:

@@ -67,9 +67,9 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             try:
-                for event in train(recipe, **given):
+                for event in train(recipe, **given, on_doing=shown.note):
                     shown.show(event)
-                    if isinstance(event, Finished) and name == "finetune":
+                    if isinstance(event, Finished) and name == "finetune" and shown.view is None:
                         run = shlex.quote(str(event.run))
                         say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
             except (KeyboardInterrupt, SystemExit):

@@ -272,7 +272,11 @@ class RunSection(Section):
     """Seconds that one of several processes waits for the others before it gives up."""
 
     keep: Annotated[Count, FREE] = 2
-    """Newest checkpoints that are kept."""
+    """Newest checkpoints that are kept while the run goes on."""
+
+    keep_after: Annotated[int, FREE] = Field(default=0, ge=0, le=int(COUNT.most))
+    """Newest checkpoints that are kept when the run is over: each is three times the model, and none is needed to use
+    it, or to train it further in a new run."""
 
     metric: str | None = None
     """Score that names the best model; by default the task's own."""
@@ -301,6 +305,25 @@ class RunSection(Section):
     """Compute activations twice rather than keep them: less memory, about a third more time."""
 
 
+class CardSection(Section):
+    """What the model's card, README.md of the run folder, says that a run cannot know."""
+
+    license: Annotated[str | None, FREE] = Field(default=None, min_length=1)
+    """Of the model, by the hub's name for it: apache-2.0, mit, cc-by-sa-4.0, other."""
+
+    data_license: Annotated[str | None, FREE] = Field(default=None, min_length=1)
+    """Of the training data."""
+
+    language: Annotated[str | None, FREE] = Field(default=None, min_length=1)
+    """Of the texts, by its code, such as en."""
+
+    author: Annotated[str | None, FREE] = Field(default=None, min_length=1)
+    """Who trained it."""
+
+    about: Annotated[str | None, FREE] = Field(default=None, min_length=1)
+    """What the model is for, in a sentence or two."""
+
+
 class Recipe(Section):
     """What both kinds of recipe say."""
 
@@ -315,6 +338,7 @@ class Recipe(Section):
     data: DataSection
     optim: Optim
     run: RunSection = RunSection()
+    card: CardSection = CardSection()
 
     @model_validator(mode="after")
     def _a_stream_has_steps(self) -> Self:

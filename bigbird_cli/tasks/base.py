@@ -171,6 +171,9 @@ class Task(Protocol):
     def fit_labels(self, examples: Iterable[Any]) -> Self:
         """The task with what it must know of its training data beforehand, such as its labels."""
 
+    def labels_of(self, example: Any) -> Iterable[str]:
+        """The labels of an example, to be counted."""
+
     def config_updates(self) -> dict[str, Any]:
         """What the model's config must say for this task: its labels, the kind of its loss."""
 
@@ -298,6 +301,11 @@ class TaskSection(Section):
         """The task itself: it has no labels to collect."""
         del examples
         return self
+
+    def labels_of(self, example: Any) -> Iterable[str]:
+        """None: it has no labels of its own."""
+        del example
+        return ()
 
     def config_updates(self) -> dict[str, Any]:
         """Nothing: any encoder will do."""

@@ -1,7 +1,8 @@
 """A recipe with everything it names opened: model, tokenizer, training data, dev data."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -15,12 +16,14 @@ from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.keys import check_unchanged, content_key, size_key, source_key
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, RecipeError, nearest
+from bigbird_cli.events import Doing, OnDoing, ignore
 from bigbird_cli.files.streams import file_errors
 from bigbird_cli.messages import counted
 from bigbird_cli.recipe.schema import DataSection, Optim, Recipe, share_of
 from bigbird_cli.tasks.base import Feature, Task
 from bigbird_cli.tasks.features import FeatureFile
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
+from bigbird_cli.training.card import license_of
 from bigbird_cli.training.evaluation import DevSet
 from bigbird_cli.training.fitting import fit_head
 from bigbird_cli.training.learnt import Learnt, read_learnt
@@ -29,7 +32,7 @@ from bigbird_cli.training.parts import Parts, draw_parts, number_of
 from bigbird_cli.training.schedule import Schedule
 from bigbird_cli.training.start import open_vocabulary, start_folder, start_model
 from bigbird_cli.training.tensorboard import require_tensorboard
-from bigbird_cli.weights.store import check_vocabulary
+from bigbird_cli.weights.store import check_vocabulary, find_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Job:
         data: names of the training data and of the dev data: other data, other names.
         learnt: reads which documents are learnt from, here and before by the start model; None where that would read
             a stream or the network once more, or the task has no gold to be evaluated by.
+        label_counts: of each label, how often the data has it; empty where the recipe names the labels.
+        base_license: what the start model's card says of its licence.
     """
 
     recipe: Recipe
@@ -56,6 +61,8 @@ class Job:
     test: DevSet | None
     data: dict[str, str]
     learnt: Callable[[], Learnt] | None
+    label_counts: Mapping[str, int]
+    base_license: str | None
 
     @property
     def n_steps(self) -> int:
@@ -81,6 +88,7 @@ class Examples:
         task: the recipe's, with the labels of its training data.
         read: reads the training examples, without those that are kept for dev and test.
         keys: names of the training data and of the dev data.
+        label_counts: as of `Job`.
     """
 
     task: Task
@@ -89,6 +97,7 @@ class Examples:
     dev: DevSet | None
     test: DevSet | None
     keys: dict[str, str]
+    label_counts: Mapping[str, int]
 
 
 def n_steps(optim: Optim, steps_per_epoch: float) -> int:
@@ -96,7 +105,7 @@ def n_steps(optim: Optim, steps_per_epoch: float) -> int:
     return optim.steps if optim.steps is not None else max(1, round(optim.epochs * steps_per_epoch))
 
 
-def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> Job:
+def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers, on_doing: OnDoing = ignore) -> Job:
     """Open what a recipe names.
 
     Args:
@@ -104,6 +113,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         cache: folder for prepared training data.
         compute: where the model goes, and whether the network may be asked.
         peers: the processes of the run.
+        on_doing: is called with what takes its time.
 
     Raises:
         UsageError: TensorBoard is asked for and not installed.
@@ -116,16 +126,19 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
     if recipe.run.tensorboard:
         require_tensorboard()  # before hours of work, not after
     with start_folder(recipe.model, offline=offline) as folder:
+        on_doing(Doing("looking through the data"))
         opened = open_examples(recipe, folder, offline=offline)
         task, tokenizer = opened.task, opened.tokenizer
         before = None if recipe.model.start is None else read_learnt(folder)
+        on_doing(Doing("opening the model"))
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
         prepared, keys = None, opened.keys
         if not recipe.data.streaming:
-            prepared, key = prepare(recipe, opened, folder, cache=cache, offline=offline)
+            prepared, key = prepare(recipe, opened, folder, cache=cache, offline=offline, on_doing=on_doing)
             keys = {**keys, "training data": key}
             if task.head_fit is not None:
+                on_doing(Doing("fitting the head"))
                 fit_head(engine, task.head_fit, prepared, peers)
     loader = _open_loader(recipe, task, tokenizer, prepared, opened.read)
     evaluated = [each.features for each in (opened.dev, opened.test) if each is not None]
@@ -146,6 +159,8 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers) -> 
         test=opened.test,
         data=keys,
         learnt=_learnt(recipe, opened.read, before),
+        label_counts=opened.label_counts,
+        base_license=_base_license(recipe, offline=offline),
     )
 
 
@@ -166,7 +181,8 @@ def open_examples(recipe: Recipe, folder: Path, *, offline: bool) -> Examples:
     parts = _parts(recipe, offline=offline)
     # a label whose only document is not learnt from is still one that the model may be asked for
     known = _examples(recipe, Parts(recipe.seed), offline=offline, most=None if any(data.shares) else data.max_examples)
-    task: Task = recipe.task.fit_labels(known)
+    counts: Counter[str] = Counter()
+    task: Task = recipe.task.fit_labels(_counting(known, recipe.task, counts))
     if data.streaming and task.head_fit is not None:
         raise RecipeError(
             "a linear classifier is fitted to all examples at once",
@@ -181,10 +197,12 @@ def open_examples(recipe: Recipe, folder: Path, *, offline: bool) -> Examples:
         examples = list(_evaluated(recipe, data.test, parts.test, offline=offline))
         test = DevSet(examples=examples, features=task.encode(examples, tokenizer))
     read = partial(_examples, recipe, parts, offline=offline, most=data.max_examples)
-    return Examples(task=task, tokenizer=tokenizer, read=read, dev=dev, test=test, keys=keys)
+    return Examples(task=task, tokenizer=tokenizer, read=read, dev=dev, test=test, keys=keys, label_counts=counts)
 
 
-def prepare(recipe: Recipe, opened: Examples, folder: Path, *, cache: Path, offline: bool) -> tuple[FeatureFile, str]:
+def prepare(
+    recipe: Recipe, opened: Examples, folder: Path, *, cache: Path, offline: bool, on_doing: OnDoing = ignore
+) -> tuple[FeatureFile, str]:
     """The training features on disk, made where the cache lacks them, and their name.
 
     Args:
@@ -193,13 +211,17 @@ def prepare(recipe: Recipe, opened: Examples, folder: Path, *, cache: Path, offl
         folder: as of `open_examples`.
         cache: where features are kept.
         offline: never ask the network.
+        on_doing: is called at each feature that is made.
 
     Raises:
         BigBirdError: as of `open_job`.
     """
     task, tokenizer, source = opened.task, opened.tokenizer, opened.keys["training data"]
     key = _features_key(recipe, task, folder, source=source)
-    return _prepared(recipe, task, tokenizer, key, source, opened.read, cache=cache, offline=offline), key
+    prepared = _prepared(
+        recipe, task, tokenizer, key, source, opened.read, cache=cache, offline=offline, on_doing=on_doing
+    )
+    return prepared, key
 
 
 def _learnt(recipe: Recipe, read: Callable[[], Iterator[Any]], before: Learnt | None) -> Callable[[], Learnt] | None:
@@ -207,6 +229,18 @@ def _learnt(recipe: Recipe, read: Callable[[], Iterator[Any]], before: Learnt | 
         return None
     document_of = recipe.task.document_of
     return lambda: Learnt.of(document_of(example)[0] for example in read()).with_(before)
+
+
+def _counting(examples: Iterable[Any], task: Task, counts: Counter[str]) -> Iterator[Any]:
+    """Examples as they go by, with their labels counted."""
+    for example in examples:
+        counts.update(task.labels_of(example))
+        yield example
+
+
+def _base_license(recipe: Recipe, *, offline: bool) -> str | None:
+    start, revision = recipe.model.start, recipe.model.revision
+    return None if start is None else license_of(find_folder(start, offline=offline, revision=revision))
 
 
 def require_sources(data: DataSection) -> None:
@@ -257,12 +291,15 @@ def _prepared(
     *,
     cache: Path,
     offline: bool,
+    on_doing: OnDoing,
 ) -> FeatureFile:
     """The training features on disk, made where the cache lacks them."""
     train = recipe.data.train
 
     def unchanged_features() -> Iterator[Feature]:
-        yield from task.training_features(read(), tokenizer)
+        for number, feature in enumerate(task.training_features(read(), tokenizer), 1):
+            on_doing(Doing("preparing the data", number))
+            yield feature
         check_unchanged(train, source, offline=offline)  # else the cache would have a wrong name
 
     prepared = FeatureFile.cached(key, unchanged_features, folder=cache)

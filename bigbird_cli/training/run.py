@@ -18,17 +18,19 @@ import numpy as np
 
 from bigbird_cli.backend import EngineState, MicroBatch, Peers, StepResult
 from bigbird_cli.errors import BigBirdWarning, DivergedError
-from bigbird_cli.events import Evaluated, Event, Finished, Saved, Scored, Step
+from bigbird_cli.events import Doing, Evaluated, Event, Finished, OnDoing, Saved, Scored, Step, Work, ignore
 from bigbird_cli.files.folders import require_space
-from bigbird_cli.files.names import WEIGHTS
+from bigbird_cli.files.names import CARD, WEIGHTS
+from bigbird_cli.files.whole import replace_file
 from bigbird_cli.recipe.schema import RunSection
 from bigbird_cli.training.batching import seeded, split
+from bigbird_cli.training.card import CardFacts, model_card
 from bigbird_cli.training.checkpoints import LogSums, Progress, open_checkpoint, save
-from bigbird_cli.training.evaluation import evaluate
+from bigbird_cli.training.evaluation import DevSet, evaluate
 from bigbird_cli.training.job import Job
-from bigbird_cli.training.run_folder import MetricsFile, add_test_scores, write_best_model
+from bigbird_cli.training.run_folder import MetricsFile, write_best_model
 from bigbird_cli.training.signals import StopSignals
-from bigbird_cli.weights.checkpoint import CHECKPOINTS, set_aside_lost_run
+from bigbird_cli.weights.checkpoint import CHECKPOINTS, prune_checkpoints, set_aside_lost_run
 from bigbird_cli.weights.int8 import dequantized
 from bigbird_cli.weights.store import SMALL_FILES, read_tensors
 
@@ -40,19 +42,28 @@ class Run:
         job: what to train.
         out: the run folder.
         peers: the processes of the run.
+        on_doing: is called with what the run is about, at every step.
     """
 
-    def __init__(self, job: Job, out: Path, peers: Peers) -> None:
+    def __init__(self, job: Job, out: Path, peers: Peers, on_doing: OnDoing = ignore) -> None:
+        self._on_doing = on_doing
         self._job = job
         self._engine = job.engine
         self._out = out
         self._peers = peers
         self._schedule = job.schedule
         self._progress = Progress()
+        self._began_at: int | None = None
+        self._test_scores: dict[str, float] | None = None
         self._saved: int | None = None
         self._saved_at = time.monotonic()
         self._paces: deque[float] = deque(maxlen=500)
         self._eval_seconds = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps that were taken."""
+        return self._progress.step
 
     def steps(self, stop: StopSignals) -> Iterator[Event]:
         """Train from where the run stands to its end.
@@ -69,7 +80,7 @@ class Run:
             while True:
                 step = progress.step
                 signal, save_requested = self._requests(stop)
-                due = self._is_last(step) or (step % self._eval_every == 0 and (step > 0 or self._starts_fitted))
+                due = self._is_last(step) or (step % self.eval_every == 0 and (step > 0 or self._starts_fitted))
                 if due and (progress.evaluated < step or not step) and not signal:
                     self._reject_not_finite_weights(metrics)
                     yield from self._evaluate(metrics, stop)
@@ -90,14 +101,17 @@ class Run:
                     metrics.write("step", asdict(event))
                     yield event
             yield from self._test(metrics, stop)
-        yield Finished(
-            step=progress.step,
-            best_scores=progress.best_scores,
-            run=self._out,
-            seconds=progress.seconds,
-            metric=None if self._job.dev is None else self._job.metric,
-            stopped_early=not self._is_last(progress.step),
-        )
+            self._peers.on_rank_zero(self._end)
+            finished = Finished(
+                step=progress.step,
+                best_scores=progress.best_scores,
+                run=self._out,
+                seconds=progress.seconds,
+                metric=None if self._job.dev is None else self._job.metric,
+                stopped_early=not self._is_last(progress.step),
+            )
+            metrics.write("finished", {name: value for name, value in asdict(finished).items() if name != "run"})
+        yield finished
 
     def load(self, path: Path, *, or_before: bool = False) -> Path:
         """Go on from a checkpoint, which the process of rank zero reads for all.
@@ -124,7 +138,7 @@ class Run:
 
         path, progress, values = peers.on_rank_zero(open_it)
         self._engine.load(EngineState(peers.broadcast(read.arrays), values))
-        self._progress, self._saved = progress, progress.step
+        self._progress, self._saved, self._began_at = progress, progress.step, progress.step
         if not peers.on_rank_zero((self._out / WEIGHTS).exists):
             if progress.best_scores is not None:
                 warnings.warn(
@@ -157,7 +171,8 @@ class Run:
         return MetricsFile(folder, after=self._progress.step, tensorboard=self._job.recipe.run.tensorboard)
 
     @property
-    def _eval_every(self) -> int:
+    def eval_every(self) -> int:
+        """Steps between two evaluations."""
         return self._job.recipe.run.eval_every or self._job.loader.steps_per_epoch or self._job.n_steps
 
     @property
@@ -194,6 +209,7 @@ class Run:
         sums.n_padded += result.n_padded
         sums.seconds += seconds
         self._paces.append(seconds)
+        self._on_doing(Doing("training", step, job.n_steps, loss=result.loss))
         if step % job.recipe.run.log_every and not self._is_last(step):
             return None
         progress.window = LogSums()
@@ -214,7 +230,7 @@ class Run:
     def _eta(self) -> float:
         job, step = self._job, self._progress.step
         left = (job.n_steps - step) * sum(self._paces) / len(self._paces)
-        n_evaluations = -(-job.n_steps // self._eval_every) - step // self._eval_every
+        n_evaluations = -(-job.n_steps // self.eval_every) - step // self.eval_every
         return left + n_evaluations * self._eval_seconds
 
     def _evaluate(self, metrics: MetricsFile, stop: StopSignals) -> Iterator[Event]:
@@ -224,17 +240,17 @@ class Run:
             progress.evaluated = progress.step
             if self._is_last(progress.step):
                 with self._engine.averaged():
-                    self._keep_best(None)
+                    self._keep_best()
             return
         started = time.perf_counter()
         with self._engine.averaged():
-            scores = evaluate(self._engine, job.task, job.tokenizer, job.dev, stop=stop, peers=self._peers)
+            scores = self._scores(job.dev, "evaluating", stop)
             if scores is None:  # interrupted: it is done again after a resumption
                 return
             best = self._is_best(scores)
             if best:
                 progress.best_step, progress.best_scores = progress.step, scores
-                self._keep_best(scores)
+                self._keep_best()
         progress.stale = 0 if best else progress.stale + 1
         progress.evaluated = progress.step
         self._eval_seconds = time.perf_counter() - started
@@ -252,14 +268,22 @@ class Run:
         kept: dict[str, np.ndarray] = {}
         self._peers.on_rank_zero(lambda: kept.update(dequantized(read_tensors(self._out), where=str(self._out))))
         self._engine.assign(self._peers.broadcast(kept))
-        scores = evaluate(self._engine, job.task, job.tokenizer, job.test, stop=stop, peers=self._peers)
+        scores = self._scores(job.test, "testing", stop)
         if scores is None:
             return
         step = progress.step if progress.best_step is None else progress.best_step
         event = Scored(step=step, scores=scores, seconds=time.perf_counter() - started, metric=job.metric)
         metrics.write("scored", asdict(event))
-        self._peers.on_rank_zero(lambda: add_test_scores(self._out, scores))
+        self._test_scores = scores
         yield event
+
+    def _scores(self, data: DevSet, work: Work, stop: StopSignals) -> dict[str, float] | None:
+        def tell(n_done: int) -> None:
+            self._on_doing(Doing(work, n_done, len(data.features)))
+
+        tell(0)
+        job = self._job
+        return evaluate(self._engine, job.task, job.tokenizer, data, stop=stop, peers=self._peers, on_done=tell)
 
     def _is_best(self, scores: dict[str, float]) -> bool:
         metric, best = self._job.metric, self._progress.best_scores
@@ -270,7 +294,7 @@ class Run:
         lower_is_better = metric in self._job.task.lower_is_better
         return scores[metric] < best[metric] if lower_is_better else scores[metric] > best[metric]
 
-    def _keep_best(self, scores: dict[str, float] | None) -> None:
+    def _keep_best(self) -> None:
         job = self._job
         self._peers.on_rank_zero(
             lambda: write_best_model(
@@ -280,13 +304,41 @@ class Run:
                 tokenizer=job.tokenizer,
                 recipe=job.recipe,
                 task=job.task,
-                step=self._progress.step,
-                n_steps=job.n_steps,
-                scores=scores,
+                card=self._card(),
             )
         )
 
+    def _card(self) -> str:
+        job, progress = self._job, self._progress
+        names = getattr(job.task, "labels", None)  # other tasks have none
+        facts = CardFacts(
+            name=self._out.resolve().name,
+            recipe=job.recipe,
+            labels=names or (),
+            label_counts=job.label_counts,
+            base_license=job.base_license,
+            n_examples=job.n_examples,
+            n_features=job.loader.n_features,
+            n_parameters=job.engine.n_parameters,
+            device=job.engine.device,
+            step=progress.step if progress.best_step is None else progress.best_step,
+            n_steps=job.n_steps,
+            metric=job.metric,
+            scores=progress.best_scores,
+            test_scores=self._test_scores,
+            seconds=progress.seconds,
+            memory_mb=job.engine.peak_memory(),
+        )
+        return model_card(facts)
+
+    def _end(self) -> None:
+        """Leave a folder of the model, what made it and what is known of it; checkpoints as the recipe says."""
+        if self._progress.step != self._began_at:  # else somebody may have written into the card meanwhile
+            replace_file(self._out / CARD, self._card().encode())
+        prune_checkpoints(self._out, keep=self._job.recipe.run.keep_after)
+
     def _save(self) -> Saved:
+        self._on_doing(Doing("saving"))
         path = self._peers.on_rank_zero(lambda: save(self._out, self._job, self._progress))
         self._saved, self._saved_at = self._progress.step, time.monotonic()
         return Saved(step=self._saved, path=path)

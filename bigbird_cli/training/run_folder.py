@@ -12,9 +12,10 @@ import numpy as np
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.errors import BigBirdWarning
+from bigbird_cli.events import Finished
 from bigbird_cli.files.names import CARD, METRICS, RECIPE, TASK
 from bigbird_cli.files.whole import open_plain, replace_file, set_aside
-from bigbird_cli.recipe import Recipe, dump_recipe
+from bigbird_cli.recipe import Recipe, dump_recipe, load_recipe, recipe_changes
 from bigbird_cli.tasks.base import Task
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 from bigbird_cli.training.tensorboard import ScalarWriter
@@ -27,8 +28,8 @@ class MetricsFile:
 
     Args:
         run: the run folder; the file is made when missing. None writes nothing.
-        after: lines of later steps are dropped: a resumed run writes them again. Where other lines are no JSON with a
-            step, the file is kept under another name too.
+        after: lines of later steps are dropped, and that of the run's end: a resumed run writes them again. Where other
+            lines are no JSON with a step, the file is kept under another name too.
         tensorboard: write to run/tensorboard too.
 
     Raises:
@@ -41,7 +42,7 @@ class MetricsFile:
         self._board: ScalarWriter | None = None
         if run is None or self._path is None:
             return
-        steps = [(_step_of(line), line) for line in _lines(self._path)]
+        steps = [(_step_of(line), line) for line in _lines(self._path) if not _is_end(line)]
         if any(step is None for step, _ in steps):
             aside = set_aside(self._path)
             warnings.warn(
@@ -83,9 +84,7 @@ def write_best_model(
     tokenizer: Tokenizer,
     recipe: Recipe,
     task: Task,
-    step: int,
-    n_steps: int,
-    scores: Mapping[str, float] | None,
+    card: str,
 ) -> None:
     """Make the run folder a model folder that holds this model; each file is replaced whole.
 
@@ -96,9 +95,7 @@ def write_best_model(
         tokenizer: the model's tokenizer.
         recipe: what it was trained by; `run.save_precision` is the precision written.
         task: the recipe's, with its labels: what task.json says.
-        step: optimiser steps taken.
-        n_steps: of the whole run.
-        scores: on the dev set, or None without one.
+        card: what README.md says.
     """
     if recipe.run.save_precision == "int8":
         weights = quantized(weights)
@@ -114,50 +111,27 @@ def write_best_model(
         files={
             TASK: (json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode(),
             RECIPE: dump_recipe(recipe).encode(),
-            CARD: model_card(recipe, step=step, n_steps=n_steps, scores=scores).encode(),
+            CARD: card.encode(),
         },
     )
 
 
-def model_card(recipe: Recipe, *, step: int, n_steps: int, scores: Mapping[str, float] | None) -> str:
-    """The README.md of a model folder: what it is, where it comes from, how good it is."""
-    start = recipe.model.start
-    base = [f"base_model: {json.dumps(start)}"] if start else []
-    verb = f"Trained further from `{start}`" if start else "Trained from random weights"
-    lines = [
-        "---",
-        "library_name: bigbird-cli",
-        *base,
-        "---",
-        "",
-        f"# BigBird for {recipe.task.type}",
-        "",
-        f"{verb} with `bigbird`; this is the model after step {step:,} of {n_steps:,}. `recipe.yaml` beside this file "
-        "says everything that went into it.",
-        "",
-        "| training data | " + ", ".join(f"`{path}`" for path in recipe.data.train) + " |",
-        "|---|---|",
-        f"| dev data | {f'`{recipe.data.dev}`' if recipe.data.dev else 'none'} |",
-        f"| weights | {recipe.run.save_precision} |",
-    ]
-    if recipe.data.test:
-        lines.insert(-1, f"| test data | `{recipe.data.test}` |")
-    if scores is not None:
-        lines += ["", *_table_of("dev", scores)]
-    return "\n".join(lines) + "\n"
+def ended(run: Path, recipe: Recipe) -> Finished | None:
+    """How a run ended that is over and was made by the same recipe; None where there is no such run in a folder.
+
+    Raises:
+        RecipeError: its recipe.yaml is not one of this version.
+    """
+    last = json.loads(lines[-1]) if (lines := _lines(run / METRICS)) and _is_end(lines[-1]) else None
+    if last is None or not (run / RECIPE).is_file():
+        return None
+    if recipe_changes(load_recipe(run / RECIPE, type(recipe)).model_dump(mode="json"), recipe):
+        return None
+    return Finished(run=run, **{name: value for name, value in last.items() if name != "event"})
 
 
-def add_test_scores(run: Path, scores: Mapping[str, float]) -> None:
-    """Let the card of a run's model say how it did on the test data."""
-    card = (run / CARD).read_text(encoding="utf-8")
-    title, *rows = _table_of("test", scores)
-    before = card.partition(title)[0].rstrip("\n")
-    replace_file(run / CARD, "\n".join([before, "", title, *rows, ""]).encode())
-
-
-def _table_of(part: str, scores: Mapping[str, float]) -> list[str]:
-    rows = [f"| {name} | {value:.4g} |" for name, value in scores.items()]
-    return [f"## Scores on the {part} data", "", "| measure | value |", "|---|---|", *rows]
+def _is_end(line: bytes) -> bool:
+    return line.startswith(b'{"event": "finished"')
 
 
 def _lines(path: Path) -> list[bytes]:

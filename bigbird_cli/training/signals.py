@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -17,9 +18,13 @@ class StopSignals:
 
     A signal that the process ignores (nohup, a shell's background job) stays ignored. Outside the main thread,
     where Python allows no handlers, nothing is noted.
+
+    Args:
+        on_stop: is called when the first signal to stop is noted, wherever the program is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_stop: Callable[[], None] | None = None) -> None:
+        self._on_stop = on_stop
         self.caught: int | None = None
         self.save_requested = False
         self.is_preparing = True
@@ -61,6 +66,8 @@ class StopSignals:
             os._exit(128 + number)  # an exception could be raised where nobody lets it through
         if again:
             self.raise_for(number)
+        if self._on_stop is not None:
+            self._on_stop()
 
     def _note_save(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature is Python's
         self.save_requested = True

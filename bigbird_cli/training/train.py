@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bigbird_cli.backend import Compute, open_backend
-from bigbird_cli.events import Event, Started
+from bigbird_cli.events import Doing, Event, OnDoing, Started, ignore
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.features import default_folder
 from bigbird_cli.training.job import open_job, require_sources
 from bigbird_cli.training.run import Run
+from bigbird_cli.training.run_folder import ended
 from bigbird_cli.training.signals import StopSignals
-from bigbird_cli.weights.checkpoint import RunLock, start_run
+from bigbird_cli.weights.checkpoint import CHECKPOINTS, RunLock, start_run
 
 
 def train(
@@ -20,18 +22,21 @@ def train(
     *,
     resume: str | None = None,
     compute: Compute = Compute(),  # noqa: B008 - frozen
+    on_doing: OnDoing = ignore,
 ) -> Iterator[Event]:
     """Train as the recipe says, into a run folder, and yield what happens.
 
-    The first event is Started, the last Finished. The folder itself holds the best model so far (the last one when
-    there is no dev set), `checkpoints/` the state to go on from. SIGINT, SIGTERM or SIGHUP end the run after a
-    checkpoint at the next step's end; a second one at once.
+    The first event is Started, the last Finished, which is the only one of a run that is over already. The folder
+    itself holds the best model so far (the last one when there is no dev set), `checkpoints/` the state to go on from,
+    while there is something to go on with. SIGINT, SIGTERM or SIGHUP end the run after a checkpoint at the next step's
+    end; a second one at once.
 
     Args:
         recipe: what to train, on what, how.
         out: the run folder.
         resume: `auto` or a checkpoint's path, to go on from there.
         compute: device and threads, and whether the network may be asked for the start model.
+        on_doing: is called with what the run is about, before the first event too.
 
     Raises:
         UsageError: the folder holds a run and `resume` is not given; the run to resume was another.
@@ -42,16 +47,23 @@ def train(
         DivergedError: a loss or a gradient was not finite; no step was taken with it.
     """
     require_sources(recipe.data)  # before a framework is imported, which takes seconds
+    over = ended(out, recipe) if resume == "auto" and not (out / CHECKPOINTS).exists() else None
+    if over is not None:
+        yield over
+        return
+    on_doing(Doing("starting"))
     backend = open_backend(recipe.backend)
-    with StopSignals() as stop, backend.connect(compute, wait=recipe.run.wait) as peers, ExitStack() as held:
+    stopping = partial(on_doing, Doing("stopping"))
+    with StopSignals(stopping) as stop, backend.connect(compute, wait=recipe.run.wait) as peers, ExitStack() as held:
 
         def lock() -> None:
             held.enter_context(RunLock(out))
 
         checkpoint = peers.on_rank_zero(lambda: start_run(out, resume))
         peers.on_rank_zero(lock)
-        job = open_job(recipe, cache=recipe.data.cache or default_folder(), compute=compute, peers=peers)
-        run = Run(job, out, peers)
+        cache = recipe.data.cache or default_folder()
+        job = open_job(recipe, cache=cache, compute=compute, peers=peers, on_doing=on_doing)
+        run = Run(job, out, peers, on_doing)
         if checkpoint is not None:
             checkpoint = run.load(checkpoint, or_before=resume == "auto")
         if (learnt := job.learnt) is not None and checkpoint is None:
@@ -64,6 +76,10 @@ def train(
             n_steps=job.n_steps,
             resumed_from=checkpoint,
             new_head=job.new_head if checkpoint is None else None,
+            task=recipe.task.type,
+            step=run.step,
+            eval_every=None if job.dev is None else run.eval_every,
+            save_every=recipe.run.save_every or run.eval_every,
         )
         stop.is_preparing = False
         yield from run.steps(stop)

@@ -149,9 +149,9 @@ def start_run(out: Path, resume: str | None) -> Path | None:
         newest = _newest_complete(out)
         if newest is None and WEIGHTS in there and not _was_cut_short(out):  # a model to keep, not a run to repeat
             raise UsageError(
-                f"the folder holds {WEIGHTS} but no checkpoint to go on from",
+                f"the folder holds {WEIGHTS} but no checkpoint to go on from: a run that is over keeps none",
                 where=str(out),
-                fix="begin a new run elsewhere with --out FOLDER",
+                fix=f"train its model further in a new run: --set model.start={out} --out FOLDER",
             )
         return newest
     path = local_path(resume)
@@ -310,6 +310,13 @@ def _next_number(parent: Path) -> int:
     return max(numbers, default=0) + 1
 
 
+def prune_checkpoints(run: Path, *, keep: int) -> None:
+    """Remove all checkpoints of a run but the newest, and their folder where nothing is left in it."""
+    _prune(run / CHECKPOINTS, keep=keep)
+    with contextlib.suppress(OSError):  # something stands in it
+        (run / CHECKPOINTS).rmdir()
+
+
 def _prune(parent: Path, *, keep: int) -> None:
     """Remove old checkpoints, those with an unreadable manifest first: they never count as kept.
 
@@ -318,7 +325,7 @@ def _prune(parent: Path, *, keep: int) -> None:
     found = _checkpoints(parent)
     readable = [path for path in found if _age(path)[0] < _BROKEN_LAST and not path.name.endswith(".old")]
     for path in found:
-        if path not in readable[-keep:] and not _is_newer(path):
+        if path not in readable[max(0, len(readable) - keep) :] and not _is_newer(path):
             _remove(path)
 
 

@@ -23,7 +23,7 @@ from bigbird_cli.bigbird.names import (
 )
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.json import read_json_object
-from bigbird_cli.files.names import COMPANIONS, CONFIG
+from bigbird_cli.files.names import CARD, COMPANIONS, CONFIG
 from bigbird_cli.files.paths import model_file_errors
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer, has_tokenizer
 from bigbird_cli.weights import formats
@@ -221,7 +221,9 @@ def _from_bigbird(found: formats.Found, config: BigBirdConfig, named: Renamed, n
         used=named.used,
         unused=named.unused,
         initialised=tuple(name for name in pooler if spec.uses_pooler and name not in shapes),
-        companions={name: (found.folder / name).read_bytes() for name in COMPANIONS if (found.folder / name).is_file()},
+        companions={
+            name: (found.folder / name).read_bytes() for name in (*COMPANIONS, CARD) if (found.folder / name).is_file()
+        },
         notes=tuple(notes),
     )
 

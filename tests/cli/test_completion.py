@@ -13,7 +13,7 @@ from bigbird_cli.recipe.explain import sections_of
 
 
 def test_every_setting_of_a_recipe_is_offered() -> None:
-    parts = ("model", "task", "data", "optim", "run")
+    parts = ("model", "task", "data", "optim", "run", "card")
     sections = [
         (part, section)
         for recipe in COMMANDS.values()

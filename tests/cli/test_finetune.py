@@ -173,6 +173,7 @@ def test_a_new_head_is_told_once_and_its_tensors_under_debug_alone(
     rows = [{"text": "ada lit", "label": "a"}, {"text": "the lamp", "label": "b"}, {"text": "a year", "label": "c"}]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     text = RECIPE.format(model=tiny_qa_model).replace("type: qa", "type: classify").replace("train.json", "rows.jsonl")
+    text += "  keep_after: 1\n"
     (tmp_path / "labels.yaml").write_text(text)
     begun = invoke("finetune", "labels.yaml")
     assert begun.exit_code == 0, begun.stderr
@@ -218,7 +219,7 @@ def test_a_recipe_that_is_written_for_data_checks_and_trains_as_it_is(invoke: An
 
 
 def test_a_run_is_gone_on_with_by_its_folder(invoke: Any, recipe: Path) -> None:
-    assert invoke("finetune", recipe).exit_code == 0
+    assert invoke("finetune", recipe, "--set", "run.keep_after=1").exit_code == 0
     result = invoke("finetune", "runs/trial")
     assert result.exit_code == 0, result.stderr
     assert "resumed from runs/trial/checkpoints/step-2" in result.stderr
@@ -226,3 +227,18 @@ def test_a_run_is_gone_on_with_by_its_folder(invoke: Any, recipe: Path) -> None:
     assert more.exit_code == 2
     assert "--set optim.steps 2 → 4" in more.stderr
     assert "from its model: --set model.start=runs/trial --out FOLDER" in more.stderr
+
+
+def test_a_run_that_is_over_keeps_its_model_and_no_checkpoint(invoke: Any, recipe: Path, tmp_path: Path) -> None:
+    assert invoke("finetune", recipe).exit_code == 0
+    kept = {path.name for path in (tmp_path / "runs" / "trial").iterdir()}
+    assert {"model.safetensors", "config.json", "task.json", "recipe.yaml", "metrics.jsonl", "README.md"} <= kept
+    assert "checkpoints" not in kept
+    again = invoke("finetune", "runs/trial")
+    assert again.exit_code == 0
+    assert "done: 2 steps" in again.stderr
+    assert "step 2/2" not in again.stderr
+    more = invoke("finetune", "runs/trial", "--set", "optim.steps=4")
+    assert more.exit_code == 2
+    assert "a run that is over keeps none" in more.stderr
+    assert "in a new run: --set model.start=runs/trial --out FOLDER" in more.stderr

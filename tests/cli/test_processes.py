@@ -23,7 +23,7 @@ model: {{start: {model}, dropout: 0.1, attention_dropout: 0.1}}
 task: {{type: qa, window: 32, overlap: 8, max_answer_tokens: 4}}
 data: {{train: train.jsonl, dev: dev.jsonl, cache: cache}}
 optim: {{lr: 1e-3, batch_size: 6, micro_batch_size: 2, steps: 8}}
-run: {{log_every: 1, eval_every: 4, save_every: 1, keep: 20}}
+run: {{log_every: 1, eval_every: 4, save_every: 1, keep: 20, keep_after: 20}}
 """
 WORDS = ("ada", "bel", "the", "lamp", "keeper", "lit", "of", "year", "sea")
 

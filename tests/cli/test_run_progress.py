@@ -1,16 +1,17 @@
 """What is shown of a training run."""
 
+import contextlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from bigbird_cli.cli.console import Errors
 from bigbird_cli.cli.run_progress import RunProgress
-from bigbird_cli.events import Checked, Evaluated, Event, Finished, Saved, Started, Step
+from bigbird_cli.events import Checked, Doing, Evaluated, Event, Finished, Saved, Started, Step
 
 
 def step(n: int) -> Step:
@@ -30,7 +31,7 @@ def step(n: int) -> Step:
 
 ROOM: Any = {"checkpoint_bytes": 10**6, "disk_bytes": 5 * 10**6, "free_bytes": 10**9, "unknown": 0.25, "changed": 0.0}
 EVENTS: list[Event] = [
-    Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3),
+    Started(run=Path("runs/x"), device="cpu", n_parameters=1234567, n_features=12, n_steps=3, task="qa"),
     step(1),
     step(2),
     Evaluated(step=2, scores={"f1": 51.25}, best=True, seconds=61.0, metric="f1"),
@@ -60,16 +61,77 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
     ]
 
 
-def test_a_run_on_a_terminal_has_a_bar() -> None:
-    screen = io.StringIO()
-    with RunProgress(quiet=False) as run:
-        run.err = cast(Errors, Console(file=screen, force_terminal=True, width=160, color_system=None))
+def terminal(width: int, **settings: Any) -> Console:
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=24, _environ={"TERM": "xterm", **settings}
+    )
+
+
+def shown_on(screen: Console) -> str:
+    text = cast(io.StringIO, screen.file).getvalue()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "\n")
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the run above, as it is at its end."""
+    monkeypatch.chdir(tmp_path)
+    Path("runs/x").mkdir(parents=True)
+    Path("runs/x/model.safetensors").write_bytes(b"0" * 2_000_000)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("finished")
+def test_on_a_terminal_what_happened_stays_and_a_summary_ends_with_commands() -> None:
+    screen = terminal(100)
+    with RunProgress(quiet=False, err=screen) as run:
+        run.note(Doing("opening the model"))
         for event in EVENTS:
             run.show(event)
-    shown = screen.getvalue()
-    assert "━" in shown
-    for fact in ("loss", "lr 3.00e-05", "tokens/s", "padding 12%", "1 h 07 min left", "done: 3 steps"):
-        assert fact in shown
+    shown = shown_on(screen)
+    assert "opening the model" in shown
+    assert shown[shown.rindex("step 2  f1 51.25") :].splitlines()[0].rstrip() == "step 2  f1 51.25 (61 s)"
+    assert "step 2  saved step-2" in shown
+    lines = [line.rstrip() for line in shown[shown.index("✓") :].splitlines() if line.strip()]
+    assert lines == [
+        "✓ 3 steps in 2 h 00 min",
+        "  dev      f1 51.25  step 2",
+        "  model    runs/x, 2.0 MB",
+        '  use      bigbird qa FILE --question "..." --model runs/x',
+        "  measure  bigbird evaluate runs/x DATA",
+        "  look     bigbird report runs/x",
+    ]
+
+
+@pytest.mark.usefixtures("finished")
+def test_the_cursor_is_back_whatever_ends_a_run() -> None:
+    screen = terminal(80)
+    with contextlib.suppress(KeyboardInterrupt), RunProgress(quiet=False, err=screen) as run:
+        run.note(Doing("training", 1, 3, loss=1.0))
+        raise KeyboardInterrupt
+    raw = cast(io.StringIO, screen.file).getvalue()
+    assert raw.rindex("\x1b[?25h") > raw.rindex("\x1b[?25l")
+
+
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "unknown"}])
+def test_a_terminal_that_cannot_move_gets_lines(settings: dict[str, str]) -> None:
+    screen = terminal(200, **settings)
+    with RunProgress(quiet=False, err=screen) as run:
+        run.note(Doing("opening the model"))
+        for event in EVENTS:
+            run.show(event)
+    shown = shown_on(screen)
+    assert "opening" not in shown
+    assert shown.splitlines()[-1] == "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x"
+
+
+def test_without_colour_there_is_none() -> None:
+    screen = terminal(80, NO_COLOR="1")
+    with RunProgress(quiet=False, err=screen) as run:
+        run.note(Doing("training", 1, 3, loss=1.0))
+        run.show(EVENTS[3])
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", cast(io.StringIO, screen.file).getvalue())
 
 
 def test_events_as_json_are_data(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,18 +162,3 @@ def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in shown
     assert "! 25.0% of the tokens stand for text that the vocabulary lacks" in shown
     assert "the run needs 5.0 MB of disk at most, 1,000.0 MB are free" in shown
-
-
-def test_a_narrow_terminal_shows_the_step_whole(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("TERM", "xterm")
-    with RunProgress(quiet=False) as run:
-        run.err = cast(Errors, Console(stderr=True, force_terminal=True, width=60))
-        for event in EVENTS[:-1]:
-            run.show(event)
-    shown = capsys.readouterr().err
-    assert "3/3" in shown
-    assert "loss 0.5000" in shown
-    assert "…" in shown

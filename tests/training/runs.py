@@ -80,7 +80,7 @@ def recipe(start: Path, data: Path, *, dev: bool = True, **changes: Any) -> Fine
         "task": {"type": "qa", "window": 64, "overlap": 8, "max_answer_tokens": 4},
         "data": {"train": str(data / "train.json")} | ({"dev": str(data / "dev.json")} if dev else {}),
         "optim": {"lr": 1e-3, "batch_size": 5, "micro_batch_size": 5, "steps": 12},
-        "run": {"log_every": 3},
+        "run": {"log_every": 3, "keep_after": 9},
     }
     for name, value in changes.items():
         section, _, key = name.partition("__")

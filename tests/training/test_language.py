@@ -58,7 +58,7 @@ def recipe(model: dict[str, Any], texts: Path, **changes: Any) -> PretrainRecipe
         "task": {"type": "mlm", "window": 48},
         "data": {"train": str(texts), "dev": str(texts), "cache": str(texts.parent / "cache")},
         "optim": {"lr": 1e-2, "batch_size": 8, "micro_batch_size": 4, "steps": 12},
-        "run": {"log_every": 4, "eval_every": 6},
+        "run": {"log_every": 4, "eval_every": 6, "keep_after": 9},
     }
     for name, value in changes.items():
         section, _, key = name.partition("__")

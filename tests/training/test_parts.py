@@ -91,7 +91,7 @@ def test_the_best_model_is_scored_once_on_the_test_set(start: Path, data: Path, 
     (tested,) = [event for event in events if isinstance(event, Scored)]
     assert tested.scores["total"] == 6
     assert {event.scores["total"] for event in events if isinstance(event, Evaluated)} == {6}  # a fifth of 30
-    assert metrics(tmp_path / "run")[-1]["event"] == "scored"
+    assert metrics(tmp_path / "run")[-2]["event"] == "scored"
     assert (tmp_path / "run" / CARD).read_text().count("## Scores on the test data") == 1
 
 

@@ -58,7 +58,7 @@ def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path
     assert 0 < last_step.padding < 0.5
     best = max((event.scores["f1"], event.scores) for event in events if isinstance(event, Evaluated))
     assert finished.best_scores == best[1]
-    assert [line["event"] for line in metrics(tmp_path / "run")] == ["step", "step", "evaluated"] * 2
+    assert [line["event"] for line in metrics(tmp_path / "run")] == [*["step", "step", "evaluated"] * 2, "finished"]
 
 
 def test_the_loss_falls_and_the_answers_are_found(start: Path, data: Path, tmp_path: Path) -> None:

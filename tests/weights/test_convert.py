@@ -316,6 +316,15 @@ def test_an_empty_folder_is_filled(bert: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/config.json").is_file()
 
 
+def test_a_bigbirds_card_goes_with_it_and_that_of_another_model_does_not(bert: Path, tmp_path: Path) -> None:
+    (bert / "README.md").write_text("# A BERT", encoding="utf-8")
+    convert_model(bert, tmp_path / "bigbird")
+    assert not (tmp_path / "bigbird" / "README.md").exists()
+    (tmp_path / "bigbird" / "README.md").write_text("# A BigBird", encoding="utf-8")
+    convert_model(tmp_path / "bigbird", tmp_path / "half", dtype="float16")
+    assert (tmp_path / "half" / "README.md").read_text(encoding="utf-8") == "# A BigBird"
+
+
 def test_fewer_positions_are_the_sources_first(bert: Path, tmp_path: Path) -> None:
     report = convert_model(bert, tmp_path / "out", max_positions=40)
     name = "embeddings.position_embeddings.weight"

@@ -157,6 +157,10 @@ class Classification(ReadingTask, ScoredTask):
         """The text and its label."""
         return example.text, example.label
 
+    def labels_of(self, example: LabelledText) -> Iterable[str]:
+        """Its label, or its labels."""
+        return names_of(example.label)
+
     def fit_labels(self, examples: Iterable[LabelledText]) -> Self:
         """The task with the labels of these examples, sorted, unless it has labels.
 
