@@ -7,6 +7,7 @@ litbank (as text around passages), and, if it is there, asked (`make_questions.p
 (qa_sets/), and all become documents with questions whose answers are character spans. What is written is SQuAD v2 JSON:
 
     train.json         short texts of 40 to 400 tokens, and long ones of 700 to 3,900 with several questions each
+    train-short.json   its short texts, and one in thirty of the long ones: what the last steps learn from
     dev.json           a small balanced sample of what no training question touches, to choose a model by
     dev-near.json      questions on passages, each also changed so that the passage does not answer it
     dev-long.json      whole stories, contracts, papers and policies, and passages put together
@@ -20,6 +21,7 @@ papers, the last 100 redocred documents, the last 10 novels).
 """
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -57,6 +59,9 @@ TESTED_ELSEWHERE = frozenset({"Wiki1k:wikipedia:7567080", "Super Bowl 50 halftim
 
 SHORT_TOKENS = (40, 400)
 LONG_TOKENS = (1500, 3800)
+FULL_ATTENTION = 640
+LONG_ONE_IN = 30
+"""Of the texts longer than that, which are read in block-sparse attention, so many are left for the last steps."""
 
 CHANGED, NEAREST, ELSEWHERE = 0.16, 0.12, 0.04
 """Of the questions on short texts: how many are changed, asked of the passage most like them, and of any other."""
@@ -417,6 +422,9 @@ def make(folder: Path, *, seed: int = 0) -> dict[str, list[Entry]]:
             files["dev-absent"] += absent_dev(dev, rng=rng)
     for name, entries in files.items():
         random.Random(f"{seed} {name}").shuffle(entries)
+    is_long = [n_tokens(entry.context) > FULL_ATTENTION for entry in files["train"]]
+    kept = {i for n, i in enumerate(itertools.compress(itertools.count(), is_long)) if n % LONG_ONE_IN == 0}
+    files["train-short"] = [entry for i, entry in enumerate(files["train"]) if not is_long[i] or i in kept]
     return files
 
 

@@ -352,6 +352,18 @@ def test_every_answer_stands_where_it_is_said(small: ModuleType, sets: Path) -> 
     assert any("chapter" in entry.context and entry.answers for entry in files["train"])  # planted in a novel
 
 
+def test_the_last_steps_learn_from_all_short_texts_and_a_few_long_ones(
+    small: ModuleType, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small, "FULL_ATTENTION", 150)
+    monkeypatch.setattr(small, "LONG_ONE_IN", 4)
+    files = small.make(sets)
+    short = [entry for entry in files["train"] if n_tokens(entry.context) <= 150]
+    last = files["train-short"]
+    assert [entry for entry in last if n_tokens(entry.context) <= 150] == short
+    assert len(last) - len(short) == -(-(len(files["train"]) - len(short)) // 4) > 0
+
+
 def test_nothing_kept_for_dev_or_test_is_trained_on(small: ModuleType, sets: Path) -> None:
     files = small.make(sets)
     train = "\n".join(entry.context for entry in files["train"])
@@ -369,7 +381,7 @@ def test_nothing_kept_for_dev_or_test_is_trained_on(small: ModuleType, sets: Pat
     ]
     kept += ["chapter 2.", "chapter 11."]  # the last ten novels
     assert [text for text in kept if text in train] == []
-    dev = "\n".join(entry.context for name, entries in files.items() if name != "train" for entry in entries)
+    dev = "\n".join(entry.context for name, entries in files.items() if "train" not in name for entry in entries)
     assert [text for text in ("fox val", "Acme50 ", "virus21 ", "Doe3 ") if text in dev] == []
 
 
@@ -398,7 +410,7 @@ def test_the_same_seed_gives_the_same_files(
     for run in ("one", "two"):
         small.main([str(sets), "--out", str(tmp_path / run)])
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["dev-absent.json", "dev-long.json", "dev-near.json", "dev.json", "train.json"]
+    assert names == ["dev-absent.json", "dev-long.json", "dev-near.json", "dev.json", "train-short.json", "train.json"]
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert "| train | qamr |" in capsys.readouterr().out
