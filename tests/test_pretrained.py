@@ -11,7 +11,7 @@ import bigbird_cli as bb
 from bigbird_cli.weights.store import open_folder
 
 DEMO = "recipes/examples/skarvholm.txt"
-LARGEST = {"qa-mini": 52_000_000, "ner-mini": 25_000_000, "classify-mini": 25_000_000}
+LARGEST = {"qa-mini": 26_000_000, "qa-long": 26_000_000, "ner-mini": 25_000_000, "classify-mini": 25_000_000}
 """Bytes of weights: the whole wheel stays under 100 MB."""
 
 
@@ -30,6 +30,7 @@ def found(article: str) -> dict[str, Any]:
     ("model", "names"),
     [
         ("qa-mini", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-mini.yaml"]),
+        ("qa-long", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-long.yaml"]),
         ("ner-mini", ["all-MiniLM-L6-v2", "Apache", "en_core_web_sm", "MIT", "LitBank", "recipes/ner-mini.yaml"]),
         ("classify-mini", ["all-MiniLM-L6-v2", "Apache", "MultiNLI", "movie_reviews", "recipes/classify-mini.yaml"]),
     ],
@@ -65,6 +66,12 @@ def test_it_finds_answers_far_into_a_long_article(article: str, question: str, a
     assert article[record["start"] : record["end"]] == record["answer"]
     assert record["receipt"]["read"] == record["receipt"]["tokens"] > 4000
     assert not record["receipt"]["truncated"]
+
+
+def test_the_model_for_long_documents_reads_4096_tokens_at_once_in_sparse_attention(article: str) -> None:
+    record = bb.answer(article, "Who founded the mussel cooperative?", model="qa-long")
+    assert record["answer"] == "Ragnhild Tveit"
+    assert (record["receipt"]["windows"], record["receipt"]["attention"]) == (2, "block_sparse")
 
 
 def test_it_says_when_a_passage_holds_no_answer() -> None:
@@ -133,10 +140,11 @@ def test_it_tells_short_texts_by_labels_that_it_never_met_or_says_none(
     assert record["label"] == label
 
 
-def test_transformers_opens_the_folder() -> None:
+def test_transformers_opens_what_the_model_is_converted_to(tmp_path: Path) -> None:
     import transformers
 
-    folder = open_folder("qa-mini").path
+    folder = tmp_path / "qa"
+    bb.convert("qa-mini", folder)
     model = transformers.BigBirdForQuestionAnswering.from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     inputs = tokenizer("Who signed the lease?", "The lease was signed by Ada Bell in 1887.", return_tensors="pt")
