@@ -94,8 +94,9 @@ def _compare_graph(folder: Path, *, in_8_bits: bool) -> str:
 
 def _two_documents(model: Source, n_tokens: int) -> dict[str, np.ndarray]:
     """A document of so many tokens, and one half as long beside it, as a graph takes them."""
-    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (2, n_tokens))
     mask = np.arange(n_tokens) < np.array([[n_tokens], [max(1, n_tokens // 2)]])
+    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, mask.shape)
+    ids[~mask] = model.config.pad_token_id or 0
     types = np.zeros_like(ids)
     if model.head == "span" and model.config.sep_token_id is not None:  # what follows the question, as the class tells
         types = (np.arange(n_tokens) > (ids == model.config.sep_token_id).argmax(axis=1)[:, None]).astype(np.int64)
