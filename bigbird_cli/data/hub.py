@@ -15,6 +15,7 @@ _NAME = re.compile(
     r"hub:(?P<name>\w[\w.-]*(?:/\w[\w.-]*)?)(?:@(?P<revision>[\w./-]+))?(?:#(?P<config>[^:]+))?(?::(?P<split>.+))?"
 )
 _FIX = "check its name, its config and the network"
+_FILES = "--set data.train=FILE (of a shipped recipe, see bigbird recipes show NAME: its first lines say which)"
 
 
 class HubDataError(DataError):
@@ -80,7 +81,7 @@ def _look_up(hub: HubName, source: str, *, offline: bool) -> Repository:
         raise HubDataError(
             f"this data set is on the hub, and nothing may be looked up{why}",
             where=source,
-            fix="fetch its files and name those, as in --set data.train=FILE",
+            fix=f"fetch its files and name those, as in {_FILES}",
         )
     try:
         return look_up(hub.name, kind="dataset", revision=hub.revision)
@@ -88,7 +89,7 @@ def _look_up(hub: HubName, source: str, *, offline: bool) -> Repository:
         raise HubDataError(str(error), where=source, fix="check its name") from error
     except HubError as error:
         raise HubDataError(
-            str(error), where=source, fix="connect to the network, or name files, as in --set data.train=FILE"
+            str(error), where=source, fix=f"connect to the network, or name files, as in {_FILES}"
         ) from error
 
 

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bigbird_cli.data.hub import HubDataError
 from bigbird_cli.data.rows import read_rows
 from bigbird_cli.errors import BigBirdError
 from bigbird_cli.messages import counted
@@ -175,6 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, source in (("train", options.train or train), ("dev", options.dev or dev)):
         try:
             print(write(rows_of(source, make, options.limit), options.out / f"{name}.jsonl"), file=sys.stderr)
+        except HubDataError as error:
+            remedy = "fetch its Parquet files, and name them with --train and --dev"
+            print(f"error: {error.where}: {error.problem}; {remedy}", file=sys.stderr)
+            return error.exit_code
         except BigBirdError as error:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code

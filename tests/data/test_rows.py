@@ -377,6 +377,8 @@ def test_nothing_is_looked_up_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     error = refusal("hub:squad", exit_code=4, offline=True)
     assert (error.where, error.problem) == ("hub:squad", "this data set is on the hub, and nothing may be looked up")
+    assert error.fix is not None
+    assert "--set data.train=FILE (of a shipped recipe, see bigbird recipes show NAME" in error.fix
     monkeypatch.delenv("HF_HUB_OFFLINE")
     for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.setenv(variable, "1")

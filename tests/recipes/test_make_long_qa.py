@@ -146,5 +146,6 @@ def test_without_a_network_one_line_says_so(
     monkeypatch.setenv(OFFLINE[0], "1")
     assert script.main(["triviaqa", "--out", str(tmp_path)]) == 4
     (line,) = capsys.readouterr().err.splitlines()
-    assert "hub:mandarjoshi/trivia_qa#rc.wikipedia:train" in line
+    assert line.startswith("error: hub:mandarjoshi/trivia_qa#rc.wikipedia:train: this data set is on the hub")
+    assert line.endswith("fetch its Parquet files, and name them with --train and --dev")
     assert not list(tmp_path.iterdir())
