@@ -142,8 +142,8 @@ def _listed(names: Sequence[str], most: int = 4) -> str:
 
 
 def patterns(suffixes: Iterable[str]) -> str:
-    """The kinds of files, as messages and help name them: "*.txt, *.md"."""
-    return ", ".join(f"*{suffix}" for suffix in suffixes)
+    """The kinds of files, each once, as messages and help name them: "*.txt, *.md"."""
+    return ", ".join(f"*{suffix}" for suffix in dict.fromkeys(suffixes))
 
 
 def _may_be_read(file: Path) -> bool:

@@ -82,6 +82,13 @@ def test_language_models_read_each_contig_as_a_document(tmp_path: Path) -> None:
     assert found == [(first, "ACGTNNGG"), (first, "TT"), (second, "CC")]
 
 
+def test_a_kind_that_is_read_in_two_ways_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "a.xyz").write_text("ada")
+    with pytest.raises(DataError) as caught:
+        list(read_texts(tmp_path))
+    assert caught.value.problem.count("*.fna") == 1
+
+
 def test_what_is_left_of_a_sequence_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bigbird_cli.text.formats.fasta.BLOCK", 2)
     (tmp_path / "genome.fa").write_text(">chr1\nAACC" + "N" * 100 + "GGTT\n>chr2\nCCAA\n")
