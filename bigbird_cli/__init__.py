@@ -61,6 +61,7 @@ _HOMES = {
     "Request": "bigbird_cli.api",
     "init": "bigbird_cli.api",
     "check": "bigbird_cli.api",
+    "plan": "bigbird_cli.api",
     "pretrain": "bigbird_cli.api",
     "finetune": "bigbird_cli.api",
     "calibrate": "bigbird_cli.api",

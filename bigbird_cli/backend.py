@@ -56,6 +56,22 @@ class Compute:
     offline: bool = False
 
 
+@dataclass(frozen=True)
+class Accelerator:
+    """A device beside the processor.
+
+    Attributes:
+        name: of its kind.
+        count: how many of them this machine has.
+        total_bytes, free_bytes: its memory, and what of it nobody uses.
+    """
+
+    name: str
+    count: int
+    total_bytes: int
+    free_bytes: int
+
+
 @dataclass(frozen=True, eq=False)
 class StartModel:
     """What an engine's model is made from.
@@ -320,6 +336,14 @@ class Backend(Protocol):
         Raises:
             UsageError: there is no such device, or the environment's variables contradict each other.
             PeerLostError: the others did not come.
+        """
+        ...
+
+    def accelerator(self, compute: Compute) -> Accelerator | None:
+        """The device that a process by itself would compute on; None where it is the processor, or of unknown memory.
+
+        Raises:
+            UsageError: there is no such device.
         """
         ...
 

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.needles import FoundNeedle as FoundNeedle
     from bigbird_cli.api.needles import find_needles as find_needles
+    from bigbird_cli.api.planning import Plan as Plan
+    from bigbird_cli.api.planning import plan as plan
     from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
     from bigbird_cli.api.reader import ReadingOptions as ReadingOptions
@@ -90,6 +92,7 @@ _HOMES = {
     "FoundNeedle": "bigbird_cli.api.needles",
     "NERRecord": "bigbird_cli.api._ner",
     "NERResult": "bigbird_cli.api._ner",
+    "Plan": "bigbird_cli.api.planning",
     "QAItem": "bigbird_cli.api._former",
     "QARecord": "bigbird_cli.api._qa",
     "QAResult": "bigbird_cli.api._qa",
@@ -128,6 +131,7 @@ _HOMES = {
     "list_runs": "bigbird_cli.api.runs",
     "ner": "bigbird_cli.api._ner",
     "ner_all": "bigbird_cli.api._ner",
+    "plan": "bigbird_cli.api.planning",
     "pretrain": "bigbird_cli.api.training",
     "questions_on": "bigbird_cli.api._qa",
     "read_evaluation": "bigbird_cli.api.evaluating",

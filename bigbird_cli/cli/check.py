@@ -42,6 +42,7 @@ def check(
     Rows that cannot be used, and what may not be meant, come as file:line and reason: answers that are not at their
     offsets, labels that differ by case, repetitions, documents of training that are evaluated on, and more. Then the
     model takes a step, a checkpoint is written and read, and the disk is looked at. Exit code 3 if training would stop.
+    What training would cost, bigbird plan tells.
 
     \b
     Examples:

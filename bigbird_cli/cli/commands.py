@@ -26,6 +26,7 @@ from bigbird_cli.cli.init import init
 from bigbird_cli.cli.merge import merge
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.pages import Command, Commands
+from bigbird_cli.cli.plan import plan
 from bigbird_cli.cli.qa import qa
 from bigbird_cli.cli.recipes import recipes
 from bigbird_cli.cli.report import report
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Read documents": (qa, ner, classify, select, tokenize, merge),
-    "Train models": (init, recipes, check, pretrain, finetune, runs, report),
+    "Train models": (init, recipes, check, plan, pretrain, finetune, runs, report),
     "Measure models": (evaluate, compare, calibrate),
     "Files": (convert, cache),
 }

@@ -111,7 +111,7 @@ finetune = _command(
       bigbird finetune reviews.csv
 
     In place of a recipe, labelled data does (a file, a folder, hub:NAME), for which one is written as `bigbird init`
-    does; or a run folder, which is gone on with.
+    does; or a run folder, which is gone on with. What it will cost, bigbird plan tells.
     """,
 )
 

@@ -15,6 +15,7 @@ with needs_extra("jax", where="JAX"):
             raise ModuleNotFoundError(name=_library)
 
 _HOMES = {
+    "accelerator": "bigbird_cli.jax.devices",
     "connect": "bigbird_cli.jax.devices",
     "open_engine": "bigbird_cli.jax.engine",
     "open_predictor": "bigbird_cli.jax.predict",

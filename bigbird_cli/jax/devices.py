@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from bigbird_cli.backend import Alone, Compute, Peers
+from bigbird_cli.backend import Accelerator, Alone, Compute, Peers
 from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ResourceError, UsageError
 from bigbird_cli.processes import peak_memory_of_process
@@ -41,6 +41,16 @@ def pick_devices(name: str = "auto") -> list[jax.Device]:
             f"JAX has no device {name} on this machine", where="device", fix="use cpu, or install jax[cuda12]"
         )
     return chosen
+
+
+def accelerator(compute: Compute) -> Accelerator | None:
+    """The device beside the processor that a process would compute on: `backend.Backend.accelerator`."""
+    first, *others = pick_devices(compute.device)
+    memory = first.memory_stats()
+    if first.platform == "cpu" or not memory:
+        return None
+    total = memory["bytes_limit"]
+    return Accelerator(first.device_kind, 1 + len(others), total, total - memory["bytes_in_use"])
 
 
 def use_threads(threads: int | None) -> None:

@@ -3,6 +3,7 @@
 from bigbird_cli.lazy import lazy_names
 
 _HOMES = {
+    "accelerator": "bigbird_cli.pytorch.devices",
     "connect": "bigbird_cli.pytorch.world",
     "open_engine": "bigbird_cli.pytorch.engine",
     "open_predictor": "bigbird_cli.pytorch.predict",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bigbird_cli.backend import Accelerator, Compute
 from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ResourceError, UsageError
 from bigbird_cli.processes import peak_memory_of_process
@@ -41,6 +42,15 @@ def pick_device(name: str = "auto") -> torch.device:
             raise UsageError(f"this machine has no device {name}", where="device", fix=f"use {_present()}")
         return torch.device("cuda", index)
     return torch.device(name)
+
+
+def accelerator(compute: Compute) -> Accelerator | None:
+    """The CUDA device that a process by itself would compute on: `backend.Backend.accelerator`."""
+    device = pick_device(compute.device)
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return Accelerator(torch.cuda.get_device_name(device), torch.cuda.device_count(), total, free)
 
 
 def use_threads(threads: int | None) -> None:

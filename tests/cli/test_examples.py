@@ -21,6 +21,7 @@ from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.cli import app
 from bigbird_cli.weights import store
+from tests.training.runs import steps_here
 
 COMMANDS = {info.callback.__name__: info.callback for info in app.registered_commands if info.callback}
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -80,6 +81,7 @@ def workshop(
     (shipped / "ner-mini").symlink_to(tiny_names_model)
     (shipped / "classify-mini").symlink_to(tiny_label_model)
     monkeypatch.setattr(store, "SHIPPED", shipped)
+    monkeypatch.setattr("bigbird_cli.training.plan.run_trials", steps_here)  # another process knows no tiny ones
     monkeypatch.setattr(store, "_from_hub", lambda *_, **__: tiny_qa_model)  # a name of the hub is looked up nowhere
     for name in ("article.txt", "book.txt", "contracts/a.txt", "contracts/b.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

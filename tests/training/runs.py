@@ -14,7 +14,9 @@ from bigbird_cli.backend import Compute
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.events import Event, Saved, Step
 from bigbird_cli.pytorch.model.models import BigBirdForQuestionAnswering
-from bigbird_cli.recipe.schema import FinetuneRecipe
+from bigbird_cli.recipe.schema import FinetuneRecipe, Recipe
+from bigbird_cli.training.plan_costs import Trial
+from bigbird_cli.training.plan_trials import Opened, take_steps
 from bigbird_cli.weights.checkpoint import read_checkpoint
 
 CPU = Compute("cpu")
@@ -86,6 +88,14 @@ def recipe(start: Path, data: Path, *, dev: bool = True, **changes: Any) -> Fine
         section, _, key = name.partition("__")
         values[section] = values[section] | {key: value} if key else value
     return FinetuneRecipe.model_validate(values)
+
+
+def steps_here(recipe: Recipe, **given: Any) -> tuple[Opened, list[Trial]]:
+    """Take the steps of a plan in this process: `plan_trials.run_trials` without another one."""
+    del given["on_trial"]
+    opened, *trials = take_steps(recipe, room=None, **given)
+    assert isinstance(opened, Opened)
+    return opened, [each for each in trials if isinstance(each, Trial)]
 
 
 def kinds(events: list[Event]) -> list[str]:
