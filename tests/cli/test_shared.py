@@ -9,7 +9,7 @@ import pytest
 
 from bigbird_cli.api import ReadingOptions
 from bigbird_cli.backend import BACKENDS
-from bigbird_cli.choices import Backend
+from bigbird_cli.choices import ReadingBackend
 from bigbird_cli.cli.classify import classify
 from bigbird_cli.cli.ner import ner
 from bigbird_cli.cli.progress import ReadingProgress
@@ -38,4 +38,4 @@ def test_a_command_that_reads_has_the_shared_options(command: Callable[..., None
 
 
 def test_every_backend_may_be_named() -> None:
-    assert typing.get_args(Backend) == tuple(BACKENDS)
+    assert typing.get_args(ReadingBackend) == ("auto", *BACKENDS)
