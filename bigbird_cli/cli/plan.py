@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bigbird_cli.cli import options
+from bigbird_cli.messages import counted
 
 if TYPE_CHECKING:
     from bigbird_cli.cli.scores import Scores
@@ -87,6 +88,8 @@ def show(plan: "Plan") -> None:
     _show_documents(plan, draw)
     _show_cuts(plan, draw)
     _show_settings(plan, draw)
+    if any(each.fits is False for each in plan.settings):
+        draw.out.print("✗ needs more memory than is free")
     draw.out.print()
     disk = f"disk: {_size(plan.disk_bytes)} at most, {_size(plan.prepared_bytes)} of it prepared data"
     draw.out.print(Text(f"{disk}; {_size(plan.free_disk_bytes)} are free"))
@@ -127,23 +130,53 @@ def _show_cuts(plan: "Plan", draw: "Scores") -> None:
 
 
 def _show_settings(plan: "Plan", draw: "Scores") -> None:
-    unit = "at once" if plan.own.micro_batch < plan.own.window else "tokens at once"
-    draw.heading(f"What it costs, predicted from {len(plan.trials)} steps that were taken")
-    columns = ["<", "window", unit, "<checkpointing", "memory", "a step", "the run", "?padding"]
-    shown = [each for each in plan.settings if each.window == plan.own.window and each.processes == 1]
-    draw.table(columns, [_row(each, plan) for each in sorted(shown, key=_order)])
-    if others := list(_others(plan)):
+    own = plan.own
+    at_once = "windows" if own.micro_batch < own.window else "tokens"
+    columns = ["<", "at once", "memory", "the run", "?a step", "?padding"]
+    draw.heading(
+        f"Costs of {at_once} at once, window {own.window:,}, predicted from {counted(len(plan.trials), 'real step')}"
+    )
+    for checkpointing, title in ((False, None), (True, "With gradient checkpointing")):
+        if title is not None:
+            draw.heading(title)
+        shown = [
+            each
+            for each in plan.settings
+            if (each.window, each.processes, each.checkpointing) == (own.window, 1, checkpointing)
+        ]
+        shown.sort(key=lambda each: each.micro_batch)
+        draw.table(columns, [[_mark(each, plan), *_costs(each)] for each in shown])
+    if others := _others(plan):
         draw.heading("Other windows, which learn from other inputs: the quickest that fits of each")
-        draw.table(columns, [_row(each, plan) for each in others])
+        columns = ["window", *columns[1:], "?<checkpointing"]
+        rows = [[f"{each.window:,}", *_costs(each), "yes" if each.checkpointing else "no"] for each in others]
+        draw.table(columns, rows)
     draw.heading("In several processes (--nproc-per-node): not measured, and without what they exchange")
-    alike = [each for each in plan.settings if each.processes > 1 and each.changes == plan.own.changes]
+    alike = [each for each in plan.settings if each.processes > 1 and each.changes == own.changes]
     rows = [
-        [f"{each.processes}", _size(each.peak_bytes), _time(each.seconds_per_step), _time(each.seconds)]
+        [f"{each.processes}", _size(each.peak_bytes), _time(each.seconds), _time(each.seconds_per_step)]
         for each in alike
     ]
-    draw.table(["processes", "memory of each", "a step", "the run"], rows)
+    draw.table(["processes", "memory of each", "the run", "?a step"], rows)
     each_has = "a GPU" if plan.machine.accelerator is not None else "as many cores as this one"
     draw.out.print(f"  if each of them has {each_has}")
+
+
+def _mark(setting: "Setting", plan: "Plan") -> str:
+    """What to say of a setting; of the recipe's own nothing else where it is the cheapest, too."""
+    if setting == plan.own:
+        return "recipe"
+    return "cheapest" if setting == plan.cheapest else ""
+
+
+def _costs(setting: "Setting") -> list[str]:
+    return [
+        f"{setting.micro_batch:,}",
+        ("✗ " if setting.fits is False else "") + _size(setting.peak_bytes),
+        _time(setting.seconds),
+        _time(setting.seconds_per_step),
+        f"{setting.padding:.0%}",
+    ]
 
 
 def _others(plan: "Plan") -> "list[Setting]":
@@ -157,28 +190,9 @@ def _others(plan: "Plan") -> "list[Setting]":
     return found
 
 
-def _order(setting: "Setting") -> tuple[bool, int]:
-    return setting.checkpointing, setting.micro_batch
-
-
-def _row(setting: "Setting", plan: "Plan") -> list[str]:
-    marks = ["recipe"] * (setting == plan.own) + ["cheapest"] * (setting == plan.cheapest)
-    marks += ["too large"] * (setting.fits is False)
-    return [
-        ", ".join(marks),
-        f"{setting.window:,}",
-        f"{setting.micro_batch:,}",
-        "yes" if setting.checkpointing else "no",
-        _size(setting.peak_bytes),
-        _time(setting.seconds_per_step),
-        _time(setting.seconds),
-        f"{setting.padding:.0%}",
-    ]
-
-
 def _advice(plan: "Plan") -> str:
     if plan.set_line is None:
-        return "no setting fits into the memory that is free: start from a smaller model, or use another machine"
+        return "✗ no setting fits into the memory that is free: start from a smaller model, or use another machine"
     if not plan.set_line:
         return "cheapest: the recipe as it is"
     return f"cheapest: {plan.set_line}"

@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -198,7 +199,7 @@ def run_trials(
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             python_command("bigbird_cli.training.plan_trials", str(path)),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=python_environment(),
@@ -255,7 +256,11 @@ def serve(request: Mapping[str, Any], write: Callable[[str, dict[str, Any]], Non
 
 
 def main() -> None:
-    """Serve the request in the file that is named, with a line of JSON on standard output for all that is found."""
+    """Serve the request in the file that is named, with a line of JSON on standard output for all that is found.
+
+    Standard input is held open by whoever asked, and ends with them.
+    """
+    threading.Thread(target=_end_with_the_asker, daemon=True).start()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)  # what a library prints is no result
 
@@ -264,6 +269,11 @@ def main() -> None:
             out.flush()
 
         serve(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), write)
+
+
+def _end_with_the_asker() -> None:
+    os.read(0, 1)  # not through sys.stdin, whose lock must be free when the interpreter ends
+    os._exit(1)
 
 
 if __name__ == "__main__":
