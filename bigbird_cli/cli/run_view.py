@@ -12,7 +12,7 @@ from bigbird_cli.cli.console import duration
 from bigbird_cli.cli.plots import Curve, plot, sparkline
 from bigbird_cli.events import Doing, Evaluated, Event, Finished, Saved, Scored, Started, Step
 from bigbird_cli.files.names import WEIGHTS
-from bigbird_cli.messages import megabytes, shortened, visible
+from bigbird_cli.messages import counted, megabytes, shortened, visible
 from bigbird_cli.training.card import is_count
 from bigbird_cli.training.usage import next_commands
 
@@ -111,9 +111,9 @@ class RunView:
         doing = self.doing
         line = Text.assemble((_SIGNS[int(8 * now) % len(_SIGNS)], "cyan"), f" {doing.work}")
         if doing.n_all:
-            line.append(f" · {doing.n_done:,} of {doing.n_all:,} windows")
+            line.append(f" · {doing.n_done:,} of {counted(doing.n_all, 'window')}")
         elif doing.n_done:
-            line.append(f" · {doing.n_done:,} windows")
+            line.append(f" · {counted(doing.n_done, 'window')}")
         return line.append(f" · {duration(now - self._since)}", style="dim")
 
     def _progress(self, started: Started, width: int) -> Iterator[Text]:
@@ -177,7 +177,7 @@ def told(event: Event, view: RunView) -> Text | None:
 def summary(event: Finished, view: RunView, test: Scored | None) -> Iterator[Text]:
     """What came of a run, and what to type next: the commands are lines that a terminal may break, for copying."""
     early = ", stopped early as the scores rose no more" if event.stopped_early else ""
-    yield Text.assemble(("✓ ", "green"), (f"{event.step:,} steps in {duration(event.seconds)}{early}", "bold"))
+    yield Text.assemble(("✓ ", "green"), (f"{counted(event.step, 'step')} in {duration(event.seconds)}{early}", "bold"))
     rows: list[tuple[str, Text]] = []
     if view.best is not None:
         rows.append(("dev", Text.assemble(*_scored(view.best))))

@@ -10,7 +10,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.errors import RecipeError
 from bigbird_cli.files.names import CARD
 from bigbird_cli.files.paths import is_local
-from bigbird_cli.messages import visible
+from bigbird_cli.messages import counted, visible
 from bigbird_cli.recipe import Recipe
 from bigbird_cli.recipe.schema import share_of
 from bigbird_cli.recipe.yaml12 import dump, parse
@@ -171,7 +171,9 @@ def _training(facts: CardFacts) -> Iterator[tuple[str, str]]:
     else:
         start = recipe.model.start if not is_local(recipe.model.start) else Path(recipe.model.start).name
         yield "start", f"`{start}`" + (f", licence {facts.base_license}" if facts.base_license else "")
-    known = f": {facts.n_examples:,} examples in {facts.n_features:,} windows" if facts.n_examples else ""
+    known = ""
+    if facts.n_examples and facts.n_features:
+        known = f": {counted(facts.n_examples, 'example')} in {counted(facts.n_features, 'window')}"
     yield "training data", ", ".join(f"`{_called(source)}`" for source in data.train) + known
     if card.data_license:
         yield "its licence", card.data_license
