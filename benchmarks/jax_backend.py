@@ -55,8 +55,8 @@ def step(job: Job, number: int) -> StepResult:
     return job.engine.step(batch, step=number, share=job.schedule.at(number))
 
 
-def losses(name: str, n_steps: int, folder: Path) -> None:
-    changes = (f"optim.steps={n_steps}",)
+def losses(name: str, n_steps: int, folder: Path, changes: tuple[str, ...]) -> None:
+    changes = (*changes, f"optim.steps={n_steps}")
     start = common_start(name, folder, changes)
     jobs = {each: opened(recipe(name, each, start=start, changes=changes), folder / "cache") for each in FRAMEWORKS}
     worst = 0.0
@@ -72,19 +72,19 @@ def losses(name: str, n_steps: int, folder: Path) -> None:
     print(f"\nlargest relative difference of a loss {worst:.1e}, of a weight afterwards {weights:.1e} (absolute)")
 
 
-def scores(name: str, folder: Path) -> None:
-    start = common_start(name, folder, ())
+def scores(name: str, folder: Path, changes: tuple[str, ...]) -> None:
+    start = common_start(name, folder, changes)
     for backend in FRAMEWORKS:
         began = time.process_time()
-        for event in train(recipe(name, backend, start=start), folder / backend, compute=CPU):
+        for event in train(recipe(name, backend, start=start, changes=changes), folder / backend, compute=CPU):
             if isinstance(event, Evaluated):
                 print(f"{backend} after step {event.step}: {event.scores}")
             if isinstance(event, Finished):
                 print(f"{backend}: {event.best_scores}, {time.process_time() - began:.0f} s of the processor\n")
 
 
-def resume(name: str, backend: str, n_steps: int, folder: Path) -> None:
-    changes = (f"optim.steps={n_steps}", "run.ema=0.99", "model.dropout=0.1")
+def resume(name: str, backend: str, n_steps: int, folder: Path, changes: tuple[str, ...]) -> None:
+    changes = (*changes, f"optim.steps={n_steps}", "run.ema=0.99", "model.dropout=0.1")
     settings = load_recipe(name, overrides=[f"backend={backend}", "run.precision=float32", *changes])
     whole = opened(settings, folder / "cache")
     places: dict[int, EngineState] = {}
@@ -104,8 +104,8 @@ def resume(name: str, backend: str, n_steps: int, folder: Path) -> None:
         print(f"{backend}, resumed after step {place} of {n_steps}: largest difference {difference}")
 
 
-def speed(name: str, backend: str, n_steps: int, folder: Path) -> None:
-    job = opened(recipe(name, backend, changes=(f"optim.steps={n_steps}",)), folder / "cache")
+def speed(name: str, backend: str, n_steps: int, folder: Path, changes: tuple[str, ...]) -> None:
+    job = opened(recipe(name, backend, changes=(*changes, f"optim.steps={n_steps}")), folder / "cache")
     first: list[float] = []
     rest: list[tuple[float, int]] = []
     n_compiled = 0
@@ -142,17 +142,19 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?", default="quickstart-qa")
     parser.add_argument("--backend", choices=FRAMEWORKS, default="jax")
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe")
     given = parser.parse_args()
+    changes = tuple(given.set)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if given.what == "losses":
-            losses(given.recipe, given.steps, folder)
+            losses(given.recipe, given.steps, folder, changes)
         elif given.what == "scores":
-            scores(given.recipe, folder)
+            scores(given.recipe, folder, changes)
         elif given.what == "resume":
-            resume(given.recipe, given.backend, given.steps, folder)
+            resume(given.recipe, given.backend, given.steps, folder, changes)
         elif given.what == "speed":
-            speed(given.recipe, given.backend, given.steps, folder)
+            speed(given.recipe, given.backend, given.steps, folder, changes)
         else:
             lines()
 
