@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from bigbird_cli.api.inputs import read_inputs as read_inputs
     from bigbird_cli.api.needles import FoundNeedle as FoundNeedle
     from bigbird_cli.api.needles import find_needles as find_needles
-    from bigbird_cli.api.planning import Plan as Plan
     from bigbird_cli.api.planning import plan as plan
     from bigbird_cli.api.reader import DEFAULT_NER_MODEL as DEFAULT_NER_MODEL
     from bigbird_cli.api.reader import DEFAULT_QA_MODEL as DEFAULT_QA_MODEL
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
     from bigbird_cli.api.tokenizing import train_tokenizer as train_tokenizer
     from bigbird_cli.api.training import finetune as finetune
     from bigbird_cli.api.training import pretrain as pretrain
+    from bigbird_cli.training.plan import Plan as Plan
 
 _HOMES = {
     "Calibrated": "bigbird_cli.api.calibrating",
@@ -92,7 +92,7 @@ _HOMES = {
     "FoundNeedle": "bigbird_cli.api.needles",
     "NERRecord": "bigbird_cli.api._ner",
     "NERResult": "bigbird_cli.api._ner",
-    "Plan": "bigbird_cli.api.planning",
+    "Plan": "bigbird_cli.training.plan",
     "QAItem": "bigbird_cli.api._former",
     "QARecord": "bigbird_cli.api._qa",
     "QAResult": "bigbird_cli.api._qa",

@@ -82,8 +82,8 @@ class RunProgress:
             self._live.stop()
             for line in summary(event, view, self._test):
                 self.err.print(line, soft_wrap=bool(line.no_wrap))
-        elif (line := told(event, view)) is not None:
-            self.err.print(line, soft_wrap=False)
+        elif (remark := told(event, view)) is not None:
+            self.err.print(remark, soft_wrap=False)
         view.show(event)
 
     def _start(self, event: Started) -> None:

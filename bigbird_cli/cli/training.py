@@ -65,9 +65,10 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
             "on_draft": partial(tell_draft, quiet=quiet),
         }
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
+            given["on_doing"] = shown.note
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             try:
-                for event in train(recipe, **given, on_doing=shown.note):
+                for event in train(recipe, **given):
                     shown.show(event)
                     if isinstance(event, Finished) and name == "finetune" and shown.view is None:
                         run = shlex.quote(str(event.run))

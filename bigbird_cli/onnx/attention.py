@@ -148,9 +148,10 @@ def _short_ones_dense(
     any_short, is_short_B11 = blocks.are_short
     mixed, alike = g.branch(), g.branch()
     start = [mixed.op("Slice", x, [0], [blocks.reach], [2]) for x in (q_NBWH, k_NBWH, v_NBWH, sparse_NBWH)]
-    dense = _dense(mixed, *start[:3], mixed.op("Slice", bias_B1W, [0], [blocks.reach], [2]))
+    q, k, v, sparse = start
+    dense = _dense(mixed, q, k, v, mixed.op("Slice", bias_B1W, [0], [blocks.reach], [2]))
     rest = mixed.op("Slice", sparse_NBWH, [blocks.reach], _END, [2])
-    own = mixed.op("Concat", mixed.op("Where", is_short_B11, dense, start[3]), rest, axis=2)
+    own = mixed.op("Concat", mixed.op("Where", is_short_B11, dense, sparse), rest, axis=2)
     return g.either(any_short, mixed, own, alike, alike.op("Identity", sparse_NBWH))
 
 

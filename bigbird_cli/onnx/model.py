@@ -7,7 +7,7 @@ Shape letters: B documents, S tokens of the batch, W the same in whole blocks wh
 D width, N heads, H head width, F feed-forward width, L labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -277,7 +277,7 @@ def _silu(g: Graph, x: str) -> str:
     return g.op("Mul", x, g.op("Sigmoid", x))
 
 
-_ACTIVATIONS: Final = {
+_ACTIVATIONS: Final[Mapping[str, Callable[[Graph, str], str]]] = {
     "gelu": _gelu,
     "gelu_new": _tanh_gelu,
     "gelu_fast": _tanh_gelu,

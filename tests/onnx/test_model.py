@@ -73,8 +73,9 @@ def test_the_patterns_of_transformers_treat_all_documents_as_the_batch_is_long(p
 
 
 def test_an_encoder_gives_states_and_embeddings_too() -> None:
-    model = build("embedding")
-    bare = build("none").bert if hasattr(build("none"), "bert") else build("none")
+    model: Any = build("embedding")
+    none: Any = build("none")
+    bare = getattr(none, "bert", none)
     bare.load_state_dict(model.bert.state_dict(), strict=False)
     inputs = batch(70, 9)
     found = open_graph(bare, "none").run(inputs)["embedding"]

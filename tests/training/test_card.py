@@ -75,8 +75,8 @@ def test_its_header_is_what_the_hub_reads() -> None:
     assert header["base_model"] == "qa-mini"
     assert header["pipeline_tag"] == "text-classification"
     assert header["datasets"] == ["owner/set"]
-    assert card.data.eval_results is not None
-    [result] = card.data.eval_results
+    data: Any = card.data
+    [result] = data.eval_results
     assert (result.metric_type, result.metric_value, result.dataset_split) == ("accuracy", 55.5, "test")
     for fact in ("\n\nSorts: mail.\n\n", "| its licence | mit |", "| author | Ada |", "## Scores on the test data"):
         assert fact in card.text

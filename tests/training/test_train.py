@@ -445,7 +445,7 @@ def test_a_signal_saves_at_the_steps_end_and_the_run_goes_on_from_there(
     with pytest.raises(error) as caught:
         follow(train(settings, tmp_path / "run", compute=CPU), events, send)
     assert kinds(events[-2:]) == ["Step", "Saved"]
-    assert events[-1].step == 4  # type: ignore[union-attr]
+    assert events[-1].step == 4
     if error is SystemExit:
         assert isinstance(caught.value, SystemExit)
         assert caught.value.code == 128 + number

@@ -11,7 +11,7 @@ from bigbird_cli.tasks.calibration import Calibration
 from bigbird_cli.tasks.ner.task import NamedEntities
 
 TEMPERATURES: Final = np.round(np.geomspace(0.5, 4.0, 25), 3).tolist()
-MIN_SCORES: Final = tuple(np.arange(0.0, 0.91, 0.05).round(2).tolist())
+MIN_SCORES: Final[tuple[float, ...]] = tuple(np.arange(0.0, 0.91, 0.05).round(2).tolist())
 
 WORTH: Final = 0.001
 """What leaving out more entities must add to F1 at least: less is chance."""
@@ -70,7 +70,7 @@ def best_min_score(scores: np.ndarray, is_right: np.ndarray, n_gold: int) -> flo
         is_right: bool (M,).
         n_gold: entities that are there to be found.
     """
-    f1 = {}
+    f1: dict[float, float] = {}
     for least in MIN_SCORES:
         kept = scores >= least
         f1[least] = 2 * float(is_right[kept].sum()) / max(1, int(kept.sum()) + n_gold)
