@@ -126,6 +126,15 @@ def test_a_terminal_that_cannot_move_gets_lines(settings: dict[str, str]) -> Non
     assert shown.splitlines()[-1] == "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x"
 
 
+def test_events_are_data_while_a_terminal_shows_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = terminal(80)
+    with RunProgress(quiet=False, as_json=True, err=screen) as run:
+        run.note(Doing("opening the model"))
+        run.show(EVENTS[0])
+    assert json.loads(capsys.readouterr().out)["event"] == "started"
+    assert "opening the model" in shown_on(screen)
+
+
 def test_without_colour_there_is_none() -> None:
     screen = terminal(80, NO_COLOR="1")
     with RunProgress(quiet=False, err=screen) as run:
