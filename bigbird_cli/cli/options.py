@@ -193,7 +193,8 @@ ReadingBackend = Annotated[
     choices.ReadingBackend,
     typer.Option(
         "--backend",
-        help="What computes; auto: onnx on a CPU where onnxruntime is installed, else pytorch.",
+        help="What computes; auto: onnx on a CPU where it is installed, else pytorch. jax needs bigbird-cli[jax], onnx"
+        " bigbird-cli[onnx].",
         **RUNNING,
     ),
 ]
