@@ -67,6 +67,7 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
             given["on_doing"] = shown.note
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
+            given["on_doing"] = shown.note
             try:
                 for event in train(recipe, **given):
                     shown.show(event)
