@@ -25,7 +25,13 @@ import hostile_commands
 import hostile_inputs
 import hostile_weights
 
-HEAVY = ("bigbird_cli.api.training", "bigbird_cli.pytorch.engine", "sklearn.metrics", "scipy.special", "datasets")
+HEAVY = (
+    "bigbird_cli.api.recipes.training",
+    "bigbird_cli.pytorch.engine",
+    "sklearn.metrics",
+    "scipy.special",
+    "datasets",
+)
 
 
 def count(group: str, n_inputs: int, seconds: float, show: bool) -> tuple[Counter[str], float, float]:

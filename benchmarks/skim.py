@@ -29,9 +29,9 @@ import numpy as np
 import qa_quality
 
 import bigbird_cli as bb
-from bigbird_cli.api.reader import Reader, open_reader
-from bigbird_cli.api.sentences import SentenceEncoder
-from bigbird_cli.api.skimming import sentence_scores, word_scores
+from bigbird_cli.api.reading.reader import Reader, open_reader
+from bigbird_cli.api.reading.sentences import SentenceEncoder
+from bigbird_cli.api.reading.skimming import sentence_scores, word_scores
 from bigbird_cli.choices import SkimBy
 from bigbird_cli.search.ranking import best, fused
 from bigbird_cli.tasks.base import Feature

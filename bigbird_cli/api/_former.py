@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-from bigbird_cli.api._classify import ClassifyOptions, ClassifyRecord, classify_all
-from bigbird_cli.api._ner import NEROptions, NERRecord, ner_all
-from bigbird_cli.api._qa import QAOptions, QARecord, answer_all
-from bigbird_cli.api.inputs import Input
-from bigbird_cli.api.reader import DEFAULT_NER_MODEL, DEFAULT_QA_MODEL
-from bigbird_cli.api.requests import FailedRecord, Request
+from bigbird_cli.api.reading.classify import ClassifyOptions, ClassifyRecord, classify_all
+from bigbird_cli.api.reading.inputs import Input
+from bigbird_cli.api.reading.ner import NEROptions, NERRecord, ner_all
+from bigbird_cli.api.reading.qa import QAOptions, QARecord, answer_all
+from bigbird_cli.api.reading.reader import DEFAULT_NER_MODEL, DEFAULT_QA_MODEL
+from bigbird_cli.api.reading.requests import FailedRecord, Request
 from bigbird_cli.api.tokenizing import tokenize_all
 from bigbird_cli.data.rows import Row
 from bigbird_cli.errors import BigBirdError

@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
-from bigbird_cli.api.inputs import Input, documents_of
 from bigbird_cli.api.options import choice, newline_of, within
-from bigbird_cli.api.reader import DEFAULT_QA_MODEL, stamps
+from bigbird_cli.api.reading.inputs import Input, documents_of
+from bigbird_cli.api.reading.reader import DEFAULT_QA_MODEL, stamps
 from bigbird_cli.bounds import COUNT, VOCABULARY
 from bigbird_cli.choices import Algorithm, Split
 from bigbird_cli.errors import UsageError

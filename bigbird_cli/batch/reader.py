@@ -9,9 +9,9 @@ from typing import Any, Literal, Unpack, get_args, overload
 import pyarrow as pa
 
 from bigbird_cli.api import Request, Result, questions_on
-from bigbird_cli.api.inputs import Input, in_call, text_of
-from bigbird_cli.api.labels import labels_of
 from bigbird_cli.api.options import choice
+from bigbird_cli.api.reading.inputs import Input, in_call, text_of
+from bigbird_cli.api.reading.labels import labels_of
 from bigbird_cli.batch.tasks import (
     CALLS,
     ClassifyTableOptions,

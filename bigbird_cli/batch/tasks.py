@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Required, TypedDict
 
 from bigbird_cli.api import Result, answer_all, classify_all, ner_all, select_all
-from bigbird_cli.api._classify import ClassifyOptions
-from bigbird_cli.api._ner import NEROptions
-from bigbird_cli.api._qa import QAOptions
-from bigbird_cli.api._select import SelectOptions
-from bigbird_cli.api.inputs import Input
+from bigbird_cli.api.reading.classify import ClassifyOptions
+from bigbird_cli.api.reading.inputs import Input
+from bigbird_cli.api.reading.ner import NEROptions
+from bigbird_cli.api.reading.qa import QAOptions
+from bigbird_cli.api.reading.select import SelectOptions
 
 Task = Literal["qa", "ner", "classify", "select"]
 

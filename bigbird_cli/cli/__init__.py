@@ -2,7 +2,7 @@
 
 from bigbird_cli.lazy import lazy_names
 
-_HOMES = {"app": "bigbird_cli.cli.commands", "guarded": "bigbird_cli.cli.boundary"}
+_HOMES = {"app": "bigbird_cli.cli.program", "guarded": "bigbird_cli.cli.boundary"}
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
@@ -12,6 +12,6 @@ def main() -> None:
     from bigbird_cli.cli import signals
 
     signals.listen()
-    from bigbird_cli.cli import commands
+    from bigbird_cli.cli import program as commands
 
     commands.run()

@@ -122,7 +122,7 @@ def _check(options: Mapping[str, Any], paths: list[str]) -> None:
 
 def _parts(folder: Path, paths: list[str], options: Mapping[str, Any], n_processes: int) -> dict[Path, str]:
     """The files of all parts, each with its "K/N": as many as a run before has, else some for each process."""
-    from bigbird_cli.api.inputs import find_inputs
+    from bigbird_cli.api.reading.inputs import find_inputs
 
     if folder.exists() and not options["resume"]:
         fix = "go on with it: --resume; or begin anew: --overwrite"

@@ -13,7 +13,7 @@ from bigbird_cli.cli.shared import declare
 from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from bigbird_cli.api.gold import GoldOptions
+    from bigbird_cli.api.gold.gold import GoldOptions
     from bigbird_cli.cli.progress import ReadingProgress
 
 Model = Annotated[

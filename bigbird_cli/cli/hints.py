@@ -38,7 +38,7 @@ class SkimHint:
         self._progress.show(event)
         if self._is_over or not isinstance(event, WindowRead):
             return
-        from bigbird_cli.api.skimming import SKIM_WINDOW
+        from bigbird_cli.api.reading.skimming import SKIM_WINDOW
 
         now = time.monotonic()
         since, first = self._first = self._first or (now, event)

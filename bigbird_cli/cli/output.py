@@ -17,7 +17,7 @@ from bigbird_cli.messages import visible
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
-    from bigbird_cli.api.parts import NumberedInputs, Shard
+    from bigbird_cli.api.reading.parts import NumberedInputs, Shard
     from bigbird_cli.cli.shared import Shared
     from bigbird_cli.files.find import OnSkipped
     from bigbird_cli.report.kept import PartialFile, Reached
@@ -118,7 +118,7 @@ class Output:
 
     def inputs(self, on_skipped: "OnSkipped") -> "NumberedInputs":
         """The documents of files and folders that this run is to read."""
-        from bigbird_cli.api.parts import NumberedInputs
+        from bigbird_cli.api.reading.parts import NumberedInputs
 
         start, stop = 0, None
         if self.shard is not None:
@@ -275,7 +275,7 @@ def _check(shared: "Shared", format: OutputFormat, *, is_stdin: bool, is_folder:
 
 
 def _shard_of(text: str | None) -> "Shard | None":
-    from bigbird_cli.api.parts import Shard
+    from bigbird_cli.api.reading.parts import Shard
 
     return None if text is None else Shard.parse(text)
 

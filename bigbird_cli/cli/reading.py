@@ -14,7 +14,7 @@ from bigbird_cli.errors import BigBirdError, BigBirdWarning, DataError, UsageErr
 
 if TYPE_CHECKING:
     from bigbird_cli.api import Result
-    from bigbird_cli.api.inputs import Input
+    from bigbird_cli.api.reading.inputs import Input
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.cli.output import Output
     from bigbird_cli.cli.progress import ReadingProgress
@@ -129,7 +129,7 @@ def read_stdin(example: str, *, encoding: str | None = None, as_text: str | None
         UsageError: it holds no rows, and a document will not do.
         DataError: it cannot be read.
     """
-    from bigbird_cli.api.inputs import in_call
+    from bigbird_cli.api.reading.inputs import in_call
     from bigbird_cli.cli.lines import Lines
     from bigbird_cli.files.streams import standard_input
 
@@ -154,7 +154,7 @@ def _one_document(lines: "Lines", form: str, encoding: str | None) -> "Iterator[
 
 
 def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
-    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.api.reading.inputs import failed_row
     from bigbird_cli.data.rows import Row
     from bigbird_cli.files.json import read_jsonl
 
@@ -170,7 +170,7 @@ def _json_lines(lines: "Lines", example: str) -> "Iterator[Input | None]":
 
 
 def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
-    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.api.reading.inputs import failed_row
     from bigbird_cli.data.rows import Row
     from bigbird_cli.files.json import json_kind
     from bigbird_cli.files.json_stream import JsonStream
@@ -194,7 +194,7 @@ def _json_values(lines: "Lines", example: str) -> "Iterator[Input | None]":
 
 
 def _sequences(lines: "Lines", _example: str) -> "Iterator[Input | None]":
-    from bigbird_cli.api.inputs import failed_row
+    from bigbird_cli.api.reading.inputs import failed_row
     from bigbird_cli.data.rows import sequences
 
     try:
@@ -254,7 +254,7 @@ def _inputs(
     example: str,
     as_text: str | None,
 ) -> "Iterator[Input | None]":
-    from bigbird_cli.api.extracting import TextFolder, extracted
+    from bigbird_cli.api.reading.extracting import TextFolder, extracted
 
     folder = None if shared.extract_text is None else TextFolder(shared.extract_text, files)
     found: Iterator[Input | None] = (

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
         SelectResult,
         ZeroShotResult,
     )
-    from bigbird_cli.api._classify import ClassifyRecord
-    from bigbird_cli.api._ner import EntityRecord, MentionRecord, NameRecord
-    from bigbird_cli.api._select import SentenceRecord
+    from bigbird_cli.api.reading.classify import ClassifyRecord
+    from bigbird_cli.api.reading.ner import EntityRecord, MentionRecord, NameRecord
+    from bigbird_cli.api.reading.select import SentenceRecord
     from bigbird_cli.report.writer import Stream
     from bigbird_cli.tasks.qa.spans import Span
 

@@ -12,11 +12,11 @@ from bigbird_cli.cli.plots import sparkline
 from bigbird_cli.messages import counted, shortened, visible
 
 if TYPE_CHECKING:
-    from bigbird_cli.api.calibrating import Calibrated
-    from bigbird_cli.api.comparing import ComparedModels
-    from bigbird_cli.api.evaluating import Evaluation, Part
-    from bigbird_cli.api.needles import FoundNeedle
-    from bigbird_cli.api.runs import RunCurves, RunRecord
+    from bigbird_cli.api.gold.calibrating import Calibrated
+    from bigbird_cli.api.gold.comparing import ComparedModels
+    from bigbird_cli.api.gold.evaluating import Evaluation, Part
+    from bigbird_cli.api.gold.needles import FoundNeedle
+    from bigbird_cli.api.recipes.runs import RunCurves, RunRecord
     from bigbird_cli.scoring import Reliability
     from bigbird_cli.tasks.outcomes import Confusion, NameScores
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import answer, reader
+from bigbird_cli.api import answer
+from bigbird_cli.api.reading import reader
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.text.documents import Document
 from tests.api.helpers import LONG, SHORT

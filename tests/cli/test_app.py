@@ -193,7 +193,7 @@ def test_signals_end_it_with_their_code(repository: Path, number: signal.Signals
 AGAIN = """
 import os, sys
 from bigbird_cli import cli
-from bigbird_cli.cli import boundary, commands
+from bigbird_cli.cli import boundary, program as commands
 
 number, room, name = int(sys.argv[1]), {"commands": commands, "boundary": boundary}[sys.argv[2]], sys.argv[3]
 function = getattr(room, name)

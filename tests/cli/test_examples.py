@@ -16,7 +16,7 @@ import yaml
 from safetensors.numpy import save_file
 
 import bigbird_cli as bb
-from bigbird_cli.api import reader
+from bigbird_cli.api.reading import reader
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.names import expected_names
 from bigbird_cli.cli import app

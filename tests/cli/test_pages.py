@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import typer
 
-from bigbird_cli.cli.commands import app
 from bigbird_cli.cli.flags import FLAGS, as_options
 from bigbird_cli.cli.pages import PANELS
+from bigbird_cli.cli.program import app
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)

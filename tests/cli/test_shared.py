@@ -10,11 +10,11 @@ import pytest
 from bigbird_cli.api import ReadingOptions
 from bigbird_cli.backend import BACKENDS
 from bigbird_cli.choices import ReadingBackend
-from bigbird_cli.cli.classify import classify
-from bigbird_cli.cli.ner import ner
+from bigbird_cli.cli.commands.classify import classify
+from bigbird_cli.cli.commands.ner import ner
+from bigbird_cli.cli.commands.qa import qa
+from bigbird_cli.cli.commands.select import select
 from bigbird_cli.cli.progress import ReadingProgress
-from bigbird_cli.cli.qa import qa
-from bigbird_cli.cli.select import select
 from bigbird_cli.cli.shared import Shared
 
 NAMES = {field.name for field in fields(Shared) if not field.kw_only}

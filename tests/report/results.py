@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bigbird_cli.api._classify import ClassifyResult, ZeroShotResult
-from bigbird_cli.api._ner import NERResult
-from bigbird_cli.api._qa import QAResult
-from bigbird_cli.api._select import SelectResult
-from bigbird_cli.api.requests import Receipt, Request
+from bigbird_cli.api.reading.classify import ClassifyResult, ZeroShotResult
+from bigbird_cli.api.reading.ner import NERResult
+from bigbird_cli.api.reading.qa import QAResult
+from bigbird_cli.api.reading.requests import Receipt, Request
+from bigbird_cli.api.reading.select import SelectResult
 from bigbird_cli.errors import DataError
 from bigbird_cli.tasks.classify.decoding import ClassPrediction
 from bigbird_cli.tasks.ner.decoding import Entity, NERPrediction

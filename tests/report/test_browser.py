@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bigbird_cli.api.requests import Result
+from bigbird_cli.api.reading.requests import Result
 from bigbird_cli.report.pages import write_page
 from bigbird_cli.report.pages.names import HUES
 from bigbird_cli.text.documents import Document

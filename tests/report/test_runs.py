@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bigbird_cli.api.evaluating import Evaluation
-from bigbird_cli.api.runs import RunCurves
+from bigbird_cli.api.gold.evaluating import Evaluation
+from bigbird_cli.api.recipes.runs import RunCurves
 from bigbird_cli.errors import UsageError
 from bigbird_cli.report.runs.drawing import HEIGHT, MOST_POINTS, WIDTH, curve, number
 from bigbird_cli.report.runs.page import evaluation_html, run_html

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.api import read_inputs, reading
+from bigbird_cli.api import read_inputs
+from bigbird_cli.api.reading import reading
 from bigbird_cli.data.texts import read_texts
 from bigbird_cli.errors import BigBirdWarning
 from bigbird_cli.files.find import patterns

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bigbird_cli.api._qa import QAResult
-from bigbird_cli.api.requests import Result
+from bigbird_cli.api.reading.qa import QAResult
+from bigbird_cli.api.reading.requests import Result
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.whole import replace_file

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bigbird_cli.api._qa import QAResult
-from bigbird_cli.api._select import SelectResult
+from bigbird_cli.api.reading.qa import QAResult
+from bigbird_cli.api.reading.select import SelectResult
 from bigbird_cli.report.pages.layout import Mark
 from bigbird_cli.report.pages.view import Cell, Excerpt, Found, View, on_one_line, percent
 from bigbird_cli.report.writer import SURE

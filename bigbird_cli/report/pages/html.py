@@ -9,11 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from bigbird_cli import __version__
-from bigbird_cli.api._classify import ClassifyResult, ZeroShotResult
-from bigbird_cli.api._ner import NERResult
-from bigbird_cli.api._qa import QAResult
-from bigbird_cli.api._select import SelectResult
-from bigbird_cli.api.requests import Receipt, Result
+from bigbird_cli.api.reading.classify import ClassifyResult, ZeroShotResult
+from bigbird_cli.api.reading.ner import NERResult
+from bigbird_cli.api.reading.qa import QAResult
+from bigbird_cli.api.reading.requests import Receipt, Result
+from bigbird_cli.api.reading.select import SelectResult
 from bigbird_cli.messages import called
 from bigbird_cli.report.pages.answers import answers_view, sentences_view
 from bigbird_cli.report.pages.labels import labels_view

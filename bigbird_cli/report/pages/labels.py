@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import shorten
 
-from bigbird_cli.api._classify import ClassifyResult, ZeroShotResult
+from bigbird_cli.api.reading.classify import ClassifyResult, ZeroShotResult
 from bigbird_cli.report.pages.layout import Mark, handovers
 from bigbird_cli.report.pages.view import Cell, Found, View, percent
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bigbird_cli.api._ner import NERResult, together
+from bigbird_cli.api.reading.ner import NERResult, together
 from bigbird_cli.report.pages.layout import Mark
 from bigbird_cli.report.pages.view import Cell, Found, View, percent
 from bigbird_cli.report.writer import SURE

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bigbird_cli.api.runs import Point
+from bigbird_cli.api.recipes.runs import Point
 
 WIDTH, HEIGHT = 320, 120
 """Of a curve's drawing, in units of its own."""

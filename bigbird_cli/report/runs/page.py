@@ -5,8 +5,8 @@ from typing import Any
 from markupsafe import Markup
 
 from bigbird_cli import __version__
-from bigbird_cli.api.evaluating import Evaluation
-from bigbird_cli.api.runs import RunCurves
+from bigbird_cli.api.gold.evaluating import Evaluation
+from bigbird_cli.api.recipes.runs import RunCurves
 from bigbird_cli.report.runs.drawing import HEIGHT, WIDTH, curve, number
 from bigbird_cli.report.templating import asset, policy_hash, templates
 

@@ -1,0 +1,1 @@
+"""The calls that try models on data with gold: scores, comparisons, calibration."""

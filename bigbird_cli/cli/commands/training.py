@@ -1,0 +1,158 @@
+"""`bigbird pretrain` and `bigbird finetune`: check a recipe, or train as it says and show what happens."""
+
+import os
+import shlex
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from functools import partial
+
+import typer
+
+from bigbird_cli.choices import TrainingCommand
+from bigbird_cli.cli import options
+
+
+def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
+    """A training command with its help page; both take the same options."""
+
+    def run(
+        context: typer.Context,
+        recipe: options.RecipeFile,
+        overrides: options.Overrides = None,
+        out: options.RunFolder = None,
+        check: options.Check = False,
+        resume: options.Resume = None,
+        device: options.Device = "auto",
+        threads: options.Threads = None,
+        processes: options.Processes = 1,
+        offline: options.Offline = False,
+        as_json: options.Json = False,
+        quiet: options.Quiet = False,
+        debug: options.Debug = False,
+    ) -> None:
+        from bigbird_cli import api
+        from bigbird_cli.api.recipes.training import TrainingOptions
+        from bigbird_cli.cli import launch
+        from bigbird_cli.cli.commands.check import check_recipe
+        from bigbird_cli.cli.commands.init import tell_draft
+        from bigbird_cli.cli.console import say
+        from bigbird_cli.cli.run_progress import RunProgress
+        from bigbird_cli.events import Finished
+
+        del debug  # the boundary's
+        if processes > 1 and not launch.is_launched() and not check:
+            code = launch.launch(processes, [name, *_words(context)])
+            if code:
+                raise typer.Exit(code)
+            return
+        launch.stop_with_parent()
+        _keep_compiled_code()
+        if not launch.is_rank_zero():
+            quiet, as_json = True, False
+        given: TrainingOptions = {
+            "overrides": overrides or [],
+            "out": out,
+            "device": device,
+            "threads": threads,
+            "offline": offline,
+        }
+        if check:
+            check_recipe(recipe, quiet=quiet, as_json=as_json, **given)
+            return
+        given |= {
+            "resume": resume,
+            "on_change": partial(_tell_change, quiet=quiet),
+            "on_draft": partial(tell_draft, quiet=quiet),
+        }
+        with RunProgress(quiet=quiet, as_json=as_json) as shown:
+            given["on_doing"] = shown.note
+            train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
+            given["on_doing"] = shown.note
+            try:
+                for event in train(recipe, **given):
+                    shown.show(event)
+                    if isinstance(event, Finished) and name == "finetune" and shown.view is None:
+                        run = shlex.quote(str(event.run))
+                        say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
+            except (KeyboardInterrupt, SystemExit):
+                if shown.saved:
+                    again = _words(context, without={"resume", "as_json", "quiet", "debug"})
+                    line = shlex.join(["bigbird", name, *again, "--resume", "auto"])
+                    say(f"go on with: {line}", quiet=quiet)
+                raise
+
+    run.__name__, run.__doc__ = name, page
+    return run
+
+
+pretrain = _command(
+    "pretrain",
+    """Train a language model on texts, as a recipe says: to predict masked words, or the next one.
+
+    \b
+    Examples:
+      bigbird pretrain recipes/pretrain-small.yaml --check
+      bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/
+      bigbird pretrain recipes/pretrain-small.yaml --set data.train=novels/ --resume auto
+      bigbird pretrain novels/ --set task.window=64
+
+    In place of a recipe, a folder or a file of texts does, for which one is written as `bigbird init` does; or a run
+    folder, which is gone on with.
+    """,
+)
+
+finetune = _command(
+    "finetune",
+    """Fine-tune a model on labelled data, as a recipe says.
+
+    \b
+    Examples:
+      bigbird finetune recipes/squad.yaml --check
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5
+      bigbird finetune recipes/squad.yaml --set optim.lr=3e-5 --resume auto
+      bigbird finetune reviews.csv
+
+    In place of a recipe, labelled data does (a file, a folder, hub:NAME), for which one is written as `bigbird init`
+    does; or a run folder, which is gone on with. What it will cost, bigbird plan tells.
+    """,
+)
+
+
+def _tell_change(change: str, *, quiet: bool) -> None:
+    from bigbird_cli.cli.console import say
+
+    say(f"--set {change}", quiet=quiet)
+
+
+def _words(context: typer.Context, *, without: Collection[str] = ()) -> list[str]:
+    """The command line that a command was given, its arguments and options behind its name.
+
+    Args:
+        context: of the command.
+        without: names of parameters that are left out.
+    """
+
+    def words() -> Iterator[str]:
+        for parameter in context.command.params:
+            value = context.params.get(str(parameter.name))
+            if parameter.name in without or value is None or value == parameter.default:
+                continue
+            if parameter.param_type_name == "argument":
+                yield str(value)
+            elif value is True:
+                yield parameter.opts[0]
+            else:
+                for each in value if isinstance(value, list | tuple) else [value]:
+                    yield from (parameter.opts[0], str(each))
+
+    return list(words())
+
+
+def _keep_compiled_code() -> None:
+    """Give torch's compiler a folder among our caches: by itself it leaves one among the temporary files."""
+    from bigbird_cli.tasks.features import default_folder
+
+    folder = default_folder().with_name("compiled")
+    with suppress(OSError):  # then it takes its own
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

@@ -1,0 +1,315 @@
+"""What data is for is told from the data, and the recipe that is written for it loads as it is."""
+
+import csv
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import bigbird_cli as bb
+from bigbird_cli.api.recipes.drafting import Draft
+from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.recipe import COMMANDS, load_recipe
+
+Rows = Sequence[dict[str, Any]]
+TEXTS = [f"the keeper lit lamp number {n} and went to bed again" for n in range(40)]
+REVIEWS: Rows = [{"id": n, "review": text, "stars": "good" if n % 4 else "bad"} for n, text in enumerate(TEXTS)]
+QUESTIONS: Rows = [
+    {"id": f"q{n}", "context": text, "question": "who lit it", "answers": {"text": ["keeper"], "answer_start": [4]}}
+    for n, text in enumerate(TEXTS)
+]
+TAGGED: Rows = [{"tokens": ["Ada", "left", "Oslo"], "tags": ["B-PER", "O", "B-LOC"]} for _ in TEXTS]
+GENES = [f"{'ACGTTGCA' * 8}{'ACGT'[n % 4]}" for n in range(40)]
+CONLL = "Ada\tX\tB-PER\nleft\tX\tO\n\nOslo\tX\tB-LOC\n\n"
+
+
+def jsonl(path: Path, rows: Rows) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def table(path: Path, rows: Rows, delimiter: str = ",") -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def squad(path: Path) -> None:
+    asked = [
+        {"context": row["context"], "qas": [{"id": row["id"], "question": row["question"], "answers": []}]}
+        for row in QUESTIONS
+    ]
+    path.write_text(json.dumps({"data": [{"paragraphs": asked}]}))
+
+
+def label_folders(path: Path) -> None:
+    for n, text in enumerate(TEXTS):
+        (path / f"{n % 2}").mkdir(parents=True, exist_ok=True)
+        (path / f"{n % 2}" / f"{n}.txt").write_text(text)
+
+
+def brat(path: Path) -> None:
+    path.mkdir()
+    for n in range(4):
+        (path / f"{n}.txt").write_text("Ada left.")
+        (path / f"{n}.ann").write_text("T1\tPER 0 3\tAda\n")
+
+
+def texts(path: Path) -> None:
+    path.mkdir()
+    for n, text in enumerate(TEXTS):
+        (path / f"{n}.txt").write_text(text)
+
+
+REVIEW = {"type": "classify", "text_column": "review", "label_column": "stars"}
+KINDS: dict[str, tuple[str, Callable[[Path], Any], dict[str, Any]]] = {
+    "csv": ("d.csv", lambda path: table(path, REVIEWS), REVIEW),
+    "csv with semicolons": ("d.csv", lambda path: table(path, REVIEWS, ";"), REVIEW),
+    "csv with bars": ("d.csv", lambda path: table(path, REVIEWS, "|"), REVIEW),
+    "tsv": ("d.tsv", lambda path: table(path, REVIEWS, "\t"), REVIEW),
+    "jsonl": ("d.jsonl", lambda path: jsonl(path, REVIEWS), REVIEW),
+    "json": ("d.json", lambda path: path.write_text(json.dumps(REVIEWS)), REVIEW),
+    "parquet": ("d.parquet", lambda path: parquet.write_table(pa.Table.from_pylist(list(REVIEWS)), path), REVIEW),
+    "several labels": (
+        "d.jsonl",
+        lambda path: jsonl(path, [{"text": text, "topics": ["a", "b"][: n % 3]} for n, text in enumerate(TEXTS)]),
+        {"type": "classify", "label_column": "topics", "problem": "multi"},
+    ),
+    "several labels in a string": (
+        "d.csv",
+        lambda path: table(
+            path,
+            [{"text": text, "label": ["a", "b", "c", "a;b", "b;c", "a;b;c"][n % 6]} for n, text in enumerate(TEXTS)],
+        ),
+        {"type": "classify", "problem": "multi", "label_separator": ";"},
+    ),
+    "numbers": (
+        "d.csv",
+        lambda path: table(path, [{"text": text, "score": n / 7} for n, text in enumerate(TEXTS)]),
+        {"type": "classify", "label_column": "score", "problem": "regression"},
+    ),
+    "pairs": (
+        "d.tsv",
+        lambda path: table(
+            path, [{"premise": text, "hypothesis": "so", "label": n % 3} for n, text in enumerate(TEXTS)], "\t"
+        ),
+        {"type": "classify", "text_column": "premise", "pair_column": "hypothesis"},
+    ),
+    "an unusual name": (
+        "d.csv",
+        lambda path: table(path, [{"n": n, "words": text, "verdict": f"v{n % 3}"} for n, text in enumerate(TEXTS)]),
+        {"type": "classify", "text_column": "words", "label_column": "verdict"},
+    ),
+    "a folder a label": ("d", label_folders, {"type": "classify"}),
+    "squad": ("d.json", squad, {"type": "qa"}),
+    "questions": ("d.jsonl", lambda path: jsonl(path, QUESTIONS), {"type": "qa"}),
+    "conll": (
+        "d.conll",
+        lambda path: path.write_text("-DOCSTART- X O\n\n" + CONLL + "-DOCSTART- X O\n\n" + CONLL),
+        {"type": "ner"},
+    ),
+    "conll in txt": ("d.txt", lambda path: path.write_text(CONLL * 9), {"type": "ner"}),
+    "conll with numbered words": (
+        "d.iob2",
+        lambda path: path.write_text("1\tAda\tB-PER\tfn\n2\tleft\tO\tfn\n\n" * 9),
+        {"type": "ner", "words_column": 1, "tags_column": 2},
+    ),
+    "tagged rows": ("d.jsonl", lambda path: jsonl(path, TAGGED), {"type": "ner"}),
+    "tagged lists in csv": (
+        "d.csv",
+        lambda path: table(path, [{name: json.dumps(value) for name, value in row.items()} for row in TAGGED]),
+        {"type": "ner"},
+    ),
+    "a word a row": (
+        "d.csv",
+        lambda path: table(
+            path,
+            [
+                {"sentence": n, "word": word, "tag": tag}
+                for n in range(9)
+                for word, tag in (("Ada", "B-PER"), ("left", "O"))
+            ],
+        ),
+        {"type": "ner"},
+    ),
+    "spans": (
+        "d.jsonl",
+        lambda path: jsonl(path, [{"text": "Ada left", "entities": [[0, 3, "PER"]]} for _ in TEXTS]),
+        {"type": "ner"},
+    ),
+    "brat": ("d", brat, {"type": "ner"}),
+    "choices": (
+        "d.jsonl",
+        lambda path: jsonl(
+            path,
+            [
+                {"context": text, "question": "which", "choices": ["a", "b"], "label": n % 2}
+                for n, text in enumerate(TEXTS)
+            ],
+        ),
+        {"type": "multiple_choice"},
+    ),
+    "choices in columns": (
+        "d.csv",
+        lambda path: table(
+            path, [{"article": text, "question": "which", "A": "a", "B": "b", "answer": "A"} for text in TEXTS]
+        ),
+        {"type": "multiple_choice", "context_column": "article", "choices_column": "A,B", "label_column": "answer"},
+    ),
+    "labels with each text": (
+        "d.jsonl",
+        lambda path: jsonl(path, [{"text": text, "labels": ["a", "b"], "label": "a"} for text in TEXTS]),
+        {"type": "zero_shot"},
+    ),
+    "texts": ("d", texts, {"type": "mlm"}),
+    "a genome": (
+        "d.fa",
+        lambda path: path.write_text(f">chr1 label 1\n{GENES[0]}\n>chr2 label 2\n{GENES[1]}\n"),
+        {"type": "mlm"},
+    ),
+    "sequences with labels in their heads": (
+        "d.fa",
+        lambda path: path.write_text("".join(f">g{n} label={n % 2}\n{gene}\n" for n, gene in enumerate(GENES))),
+        {"type": "classify"},
+    ),
+    "rows of texts": ("d.jsonl", lambda path: jsonl(path, [{"text": text} for text in TEXTS]), {"type": "mlm"}),
+}
+
+
+def draft_of(kind: str, folder: Path) -> Draft:
+    name, write, _ = KINDS[kind]
+    write(folder / name)
+    return bb.init(folder / name)
+
+
+@pytest.mark.filterwarnings("ignore::bigbird_cli.errors.BigBirdWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_data_is_for_is_told_from_the_data(kind: str, tmp_path: Path) -> None:
+    draft = draft_of(kind, tmp_path)
+    assert draft.seen.task == KINDS[kind][2]
+    draft.write(tmp_path / "recipe.yaml")
+    recipe = load_recipe(tmp_path / "recipe.yaml", COMMANDS[draft.command])
+    assert {name: getattr(recipe.task, name) for name in draft.seen.task} == draft.seen.task
+    assert recipe.data.train == (draft.seen.sources.train,)
+
+
+def test_a_folder_of_sequences_holds_a_class_a_file_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("promoter", "other"):
+        (tmp_path / "d" / f"{name}.fa").write_text("".join(f">g{n}\n{gene}\n" for n, gene in enumerate(GENES)))
+    assert bb.init(tmp_path / "d").seen.task == {"type": "mlm"}
+    assert bb.init(tmp_path / "d", task="classify").seen.labels == {"promoter": 40, "other": 40}
+
+
+def test_what_was_seen_is_counted(tmp_path: Path) -> None:
+    seen = draft_of("csv", tmp_path).seen
+    assert seen.labels == {"good": 30, "bad": 10}
+    assert (seen.n_examples, seen.n_documents, seen.columns) == (40, 40, ("id", "review", "stars"))
+    assert 10 < seen.length_at(0.5) <= seen.length_at(1.0) < 20
+
+
+def test_files_that_are_called_dev_and_test_are_the_recipes(tmp_path: Path) -> None:
+    for part in ("train", "valid", "test"):
+        table(tmp_path / f"reviews_{part}.csv", REVIEWS)
+    for data in (tmp_path, tmp_path / "reviews_train.csv"):
+        seen = bb.init(data).seen.sources
+        assert [Path(str(part)).name for part in (seen.train, seen.dev, seen.test)] == [
+            "reviews_train.csv",
+            "reviews_valid.csv",
+            "reviews_test.csv",
+        ]
+
+
+def test_a_share_is_kept_for_dev_where_there_are_several_documents(tmp_path: Path) -> None:
+    assert "dev: 10%" in draft_of("csv", tmp_path).text
+    (tmp_path / "one.conll").write_text(CONLL)
+    assert "dev:" not in bb.init(tmp_path / "one.conll").text
+
+
+def test_rows_that_cannot_be_used_are_counted_and_empty_ones_left_out(tmp_path: Path) -> None:
+    jsonl(
+        tmp_path / "d.jsonl",
+        [*REVIEWS, {"id": 1, "review": "", "stars": "bad"}, {"id": 2, "review": 5, "stars": "bad"}],
+    )
+    draft = bb.init(tmp_path / "d.jsonl")
+    assert draft.seen.bad == {"empty": 1, "other": 1}
+    assert "on_empty: skip  # leaves out 1 " in draft.text
+
+
+def test_a_task_is_taken_at_its_word_or_refused(tmp_path: Path) -> None:
+    table(tmp_path / "d.csv", REVIEWS)
+    assert bb.init(tmp_path / "d.csv", task="causal").seen.task == {"type": "causal", "text_column": "review"}
+    with pytest.raises(UsageError, match="no columns for qa among id, review, stars"):
+        bb.init(tmp_path / "d.csv", task="qa")
+    with pytest.raises(UsageError, match="did you mean ner"):
+        bb.init(tmp_path / "d.csv", task="nre")
+
+
+def test_what_is_for_no_task_says_what_it_has(tmp_path: Path) -> None:
+    jsonl(tmp_path / "d.jsonl", [{"a": 1, "b": [1]}])
+    with pytest.raises(UsageError, match="no columns for any task among a, b"):
+        bb.init(tmp_path / "d.jsonl")
+    with pytest.raises(DataError, match="there is no such file"):
+        bb.init(tmp_path / "none.csv")
+
+
+def test_a_table_without_names_is_refused_rather_than_read_without_its_first_row(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("".join(f"{n % 2},{text}\n" for n, text in enumerate(TEXTS)))
+    with pytest.raises(DataError, match="the first line names no columns: '0' stands below it too"):
+        bb.init(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["I liked it,pos", "I slept,neg", "so good,pos"], "'pos' stands below it too, in the same column"),
+        (["I liked it,4", "I slept,1", "so good,5"], "'4' is a number"),
+        (["She lit it.", "He slept.", "They left."], "'She lit it.' is a sentence, as those below it"),
+        (["she lit the lamp;a", "he slept;b"], "'she lit the lamp' is no usual name"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_what_shows_that_a_first_line_is_a_row_is_said(lines: list[str], why: str, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"d.{suffix}"
+    file.write_text("\n".join(lines).replace(",", "\t" if suffix == "tsv" else ","))
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(DataError, match="the first line names no columns") as caught,
+    ):
+        bb.init(file)
+    assert why in caught.value.problem
+    assert caught.value.fix == "put a line of names above it, such as text,label"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Review Text,Stars", "I liked it,5", "I slept,1", "so good,5"],
+        ["0,1", "I liked it,pos", "I slept,neg", "so good,pos"],
+        ["text,label", "I liked it,pos", "text,label", "I slept,neg", "so good,pos", "so bad,neg"],
+        ["Timestamp,What did you like?,Category", "9:00,the sea,place", "9:01,the boat,thing", "9:02,the quay,place"],
+        ["word,tag", "the,O", "word,O", "Ada,B-PER", "said,O"],
+    ],
+)
+def test_a_first_line_of_names_is_one(lines: list[str], tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("\n".join(lines))
+    assert bb.init(tmp_path / "d.csv").seen.n_examples > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [("reviews.v2.csv", "reviews.v2"), ("reviews.csv.gz", "reviews"), ("set/train.csv", "set"), ("set", "set")],
+)
+def test_a_recipe_is_called_as_its_data(data: str, name: str, tmp_path: Path) -> None:
+    from bigbird_cli.api.recipes.drafting import _name
+
+    path = tmp_path / data
+    path.parent.mkdir(exist_ok=True)
+    path.mkdir() if data == "set" else path.touch()
+    assert _name(str(path)) == name
+    assert _name("hub:lhoestq/demo1#x:train") == "demo1"

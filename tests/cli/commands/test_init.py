@@ -1,0 +1,48 @@
+"""`bigbird init` shows what it saw and writes a recipe."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bigbird_cli.cli.commands.init import drawn
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text(
+        "text,label\n" + "".join(f"it was a film of {n} hours,{'good' if n % 2 else 'bad'}\n" for n in range(20))
+    )
+    return path
+
+
+@pytest.mark.usefixtures("reviews")
+def test_a_recipe_is_written_beside_what_was_seen(invoke: Any, tmp_path: Path) -> None:
+    result = invoke("init", "reviews.csv")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "reviews.csv: 20 examples · text, label" in result.stderr
+    assert "labels   bad 10 · good 10" in result.stderr
+    assert "bigbird check reviews.yaml, then: bigbird finetune reviews.yaml" in result.stderr
+    assert (tmp_path / "reviews.yaml").read_text().startswith("# Classify documents: written by `bigbird init`")
+
+
+@pytest.mark.usefixtures("reviews")
+def test_a_recipe_goes_to_standard_output_alone(invoke: Any, tmp_path: Path) -> None:
+    result = invoke("init", "reviews.csv", "--out", "-", "--quiet")
+    assert result.stdout.startswith("# Classify documents")
+    assert result.stderr == ""
+    assert not (tmp_path / "reviews.yaml").exists()
+
+
+@pytest.mark.usefixtures("reviews")
+def test_no_file_is_written_over(invoke: Any, tmp_path: Path) -> None:
+    (tmp_path / "reviews.yaml").write_text("mine")
+    result = invoke("init", "reviews.csv")
+    assert (result.exit_code, (tmp_path / "reviews.yaml").read_text()) == (2, "mine")
+    assert "reviews.yaml  this file is there already" in result.stderr
+
+
+def test_every_count_that_is_not_zero_can_be_seen() -> None:
+    assert drawn([0, 1, 500, 1000]) == " ▁▅█"
