@@ -24,9 +24,9 @@ install: .venv/installed
 demo: .venv/ready
 	$(BIN)/bigbird qa $(DEMO_TEXT) --question "$(DEMO_QUESTION)"
 
-# A process a core; the tests of a file stay together, as they share what is dear to make.
+# A process a core, with one thread; the tests of a file stay together, as they share what is dear to make.
 test: install
-	$(BIN)/python -m pytest -q -n logical --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --dist loadfile
 
 # Ray is large, and few tests want it: it is installed for these alone.
 test-slow: install

@@ -158,7 +158,7 @@ Part = Annotated[
         "--shard",
         metavar="K/N",
         parser=text,
-        help="Read the K-th of N equal parts of the documents: 3/16. bigbird merge puts results together.",
+        help="Read the K-th of N equal parts, e.g. 3/16; bigbird merge puts results together.",
         **RUNNING,
     ),
 ]

@@ -210,6 +210,7 @@ def run_trials(
                     found.append(_read_back(json.loads(line)))
                     if isinstance(found[-1], Trial) and on_trial is not None:
                         on_trial(found[-1])
+                process.wait()  # before its standard input ends, which would end it
             except BaseException:
                 process.kill()
                 raise

@@ -196,7 +196,7 @@ def test_only_the_same_run_goes_on(invoke: Any, tiny_ner_model: Path, rows: Path
     assert "--resume" in invoke(*command).stderr
     other = invoke(*command, "--resume", "--min-score", "0.5")
     assert other.exit_code == 2
-    assert "begun with --min-score 0.0, not 0.5" in other.stderr
+    assert "begun with --min-score none, not 0.5" in other.stderr
     rows.write_text(rows.read_text() + '{"text": "more"}\n')
     changed = invoke(*command, "--resume")
     assert changed.exit_code == 2

@@ -56,7 +56,7 @@ def test_people_read_a_line_for_each_name(invoke: Any, tiny_ner_model: Path) -> 
     result = invoke("ner", "-", "--model", tiny_ner_model, stdin="ada lit the lamp in the tower")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "-"
+    assert lines[0] == "standard input"
     assert any(line.split()[:1] in (["LOC"], ["PER"]) for line in lines)
     assert "read 7 of 7 tokens in 1 window" in lines[-1]
 
