@@ -193,8 +193,8 @@ ReadingBackend = Annotated[
     choices.ReadingBackend,
     typer.Option(
         "--backend",
-        help="What computes; auto: onnx on a CPU where it is installed, else pytorch. jax needs bigbird-cli[jax], onnx"
-        " bigbird-cli[onnx].",
+        help="What computes; auto: for small files on a CPU onnx, where it is installed, else pytorch. jax needs"
+        " bigbird-cli[jax], onnx bigbird-cli[onnx].",
         **RUNNING,
     ),
 ]

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from bigbird_cli.api import ReadingOptions
     from bigbird_cli.cli.hints import SkimHint
     from bigbird_cli.cli.progress import ReadingProgress
+
+_SHORT = 40_000
+"""Bytes of files, some 9,000 tokens, up to which starting sooner is worth more than reading quicker."""
 
 _OWN = frozenset(
     {"column", "text_column", "encoding", "extract_text", "as_json", "quiet", "debug", "own"}
@@ -82,12 +86,22 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
                 warnings.warn(BigBirdWarning(message), stacklevel=2)
                 given["column"] = given["column"] or given["text_column"]
             check_encoding(given["encoding"])
+            if given["backend"] == "auto" and not _is_short(values):
+                given["backend"] = "pytorch"
             command(**values, shared=Shared(**given, own=values))
 
         declare(run, command, Shared, names)
         return run
 
     return with_options
+
+
+def _is_short(values: Mapping[str, Any]) -> bool:
+    """Whether what a command is to read is little, and known: files, and for each of them one question at most."""
+    paths = [*(values["files"] or []), *(values.get("context") or [])]
+    if not paths or len(values.get("question", ("one",)) or ()) != 1 or values.get("questions") is not None:
+        return False
+    return all(map(os.path.isfile, paths)) and sum(map(os.path.getsize, paths)) <= _SHORT
 
 
 def declare(run: Callable[..., None], command: Callable[..., None], kind: type, names: Sequence[str]) -> None:
