@@ -66,7 +66,7 @@ class Objective:
             totals: targets in the whole batch, by the name of their labels.
             options: of the module; `rngs` where it is not deterministic.
         """
-        total = jnp.maximum(1, totals[next(iter(totals))])
+        total = jnp.maximum(1, totals["labels" if "labels" in totals else next(iter(totals))])  # jit sorts names
         return self._sum(self._output(params, arrays, **options), arrays) / total
 
     def predict(self, params: Params, arrays: Arrays, **options: Any) -> dict[str, Array]:

@@ -147,6 +147,10 @@ def test_a_state_that_does_not_fit_is_refused_with_the_reason(engine: Engine) ->
         assert engine.mismatch(EngineState(arrays, values)) == why
 
 
+WITHOUT_GRADIENT = ("key.bias", "qa_classifier.output.LayerNorm.bias", "qa_outputs.bias")
+"""What moves all scores of a softmax alike: of rounding alone Adam makes steps of its full rate."""
+
+
 @pytest.mark.slow
 def test_steps_are_pytorchs(folder: Path) -> None:
     ours, theirs = (opened(folder, backend, **TOGETHER) for backend in ("jax", "pytorch"))
@@ -156,7 +160,7 @@ def test_steps_are_pytorchs(folder: Path) -> None:
         assert mine.n_tokens == other.n_tokens
     assert ours.weights().keys() == theirs.weights().keys()
     for name, want in theirs.state().arrays.items():
-        if name.startswith(("model.", "average.")):
+        if name.startswith(("model.", "average.")) and not name.endswith(WITHOUT_GRADIENT):
             np.testing.assert_allclose(ours.state().arrays[name], want, atol=3e-4, err_msg=name)
 
 

@@ -20,10 +20,13 @@ from bigbird_cli.training.plan_trials import Opened, take_steps
 from bigbird_cli.weights.checkpoint import read_checkpoint
 
 CPU = Compute("cpu")
-every_engine = pytest.mark.parametrize(
-    "engine", ["pytorch", pytest.param("jax", marks=pytest.mark.slow), "toy"], indirect=True
-)
-"""Marks what the loop promises whatever the engine: a new backend adds its name here and in conftest's table."""
+every_engine = pytest.mark.parametrize("engine", ["pytorch", "toy"], indirect=True)
+"""Marks what the loop promises whatever the engine."""
+
+JAX = pytest.param("jax", marks=pytest.mark.slow)
+every_backend = pytest.mark.parametrize("engine", ["pytorch", JAX, "toy"], indirect=True)
+"""The same, where every backend is tried, though compiling takes a minute: a new one adds its name here and in
+conftest's table."""
 
 WORDS = [f"w{number}" for number in range(40)]
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

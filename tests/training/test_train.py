@@ -1,6 +1,7 @@
 """Training: it learns, splitting changes nothing, a resumed run is the run, and what is not finite stops it."""
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -38,10 +39,21 @@ from bigbird_cli.training.run import Run
 from bigbird_cli.training.train import train
 from bigbird_cli.weights.checkpoint import read_checkpoint
 from bigbird_cli.weights.store import SMALL_FILES, read_tensors
-from tests.training.runs import CPU, WORDS, every_engine, follow, kinds, metrics, recipe, stop_after, weights
+from tests.training.runs import (
+    CPU,
+    WORDS,
+    every_backend,
+    every_engine,
+    follow,
+    kinds,
+    metrics,
+    recipe,
+    stop_after,
+    weights,
+)
 
 
-@every_engine
+@every_backend
 def test_a_run_tells_its_events_in_order(start: Path, data: Path, tmp_path: Path) -> None:
     events = list(train(recipe(start, data), tmp_path / "run", compute=CPU))
     epoch = ["Step", "Step", "Evaluated", "Saved"]
@@ -73,8 +85,14 @@ def test_the_loss_falls_and_the_answers_are_found(start: Path, data: Path, tmp_p
     assert scores["f1"] > 80
 
 
-@every_engine
-@pytest.mark.parametrize("step", [1, 5, 6, 11])
+@pytest.mark.parametrize(
+    ("engine", "step"),
+    [
+        *itertools.product(("pytorch", "toy"), (1, 5, 6, 11)),
+        pytest.param("jax", 5, marks=pytest.mark.slow),
+    ],
+    indirect=["engine"],
+)
 def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, engine: str, step: int) -> None:
     settings = recipe(start, data, run__save_every=step, run__keep=12)
     straight = list(train(settings, tmp_path / "straight", compute=CPU))
@@ -362,7 +380,7 @@ def test_a_finished_run_has_nothing_left_to_do(start: Path, data: Path, tmp_path
     assert again[-1].best_scores == done[-1].best_scores  # type: ignore[union-attr]
 
 
-@every_engine
+@every_backend
 def test_the_best_model_is_kept(start: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([10.0, 30.0, 20.0, 30.0])
     monkeypatch.setattr(sys.modules[Run.__module__], "evaluate", lambda *_, **__: {"f1": next(scores)})
