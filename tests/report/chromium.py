@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ class Tab:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+
+    def close(self) -> None:
+        """Close both pipes."""
+        self._to.close()
+        self._from.close()
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Call the protocol and wait for the result; what else is told meanwhile goes to `events`."""
@@ -122,7 +127,8 @@ def browser(profile: Path) -> Iterator[Tab]:
     os.close(their_input)
     os.close(their_output)
     try:
-        yield Tab(to_browser, from_browser)
+        with closing(Tab(to_browser, from_browser)) as tab:
+            yield tab
     finally:
         process.terminate()
         process.wait(timeout=20)
