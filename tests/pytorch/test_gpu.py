@@ -109,7 +109,7 @@ def test_training_lowers_the_loss_in_bfloat16(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_is_the_run_but_for_rounding(tmp_path: Path) -> None:
-    settings = recipe(tmp_path, save_every=20, precision="float32", keep=2)
+    settings = recipe(tmp_path, save_every=20, precision="float32", keep=2, keep_after=1)
     list(train(settings, tmp_path / "straight", compute=GPU))
     run = train(settings, tmp_path / "broken", compute=GPU)
     for event in run:

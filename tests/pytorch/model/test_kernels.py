@@ -411,6 +411,7 @@ def test_what_a_kernel_cannot_do_is_gathered(name: str) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own, while it compiles
 @pytest.mark.parametrize("kind", ["drawn", "repeated"])
 def test_flex_attention_goes_backward_on_a_gpu(kind: str) -> None:
     if not torch.cuda.is_available():
