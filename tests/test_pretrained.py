@@ -11,7 +11,7 @@ import bigbird_cli as bb
 from bigbird_cli.weights.store import open_folder
 
 DEMO = "recipes/examples/skarvholm.txt"
-LARGEST = {"qa-mini": 26_000_000, "qa-long": 26_000_000, "ner-mini": 25_000_000, "classify-mini": 25_000_000}
+LARGEST = {"qa-mini": 26_000_000, "ner-mini": 25_000_000, "ner-fast": 18_000_000, "classify-mini": 25_000_000}
 """Bytes of weights: the whole wheel stays under 100 MB."""
 
 
@@ -30,8 +30,8 @@ def found(article: str) -> dict[str, Any]:
     ("model", "names"),
     [
         ("qa-mini", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-mini.yaml"]),
-        ("qa-long", ["all-MiniLM-L6-v2", "Apache", "CUAD", "QAMR", "FairytaleQA", "recipes/qa-long.yaml"]),
         ("ner-mini", ["all-MiniLM-L6-v2", "Apache", "en_core_web_sm", "MIT", "LitBank", "recipes/ner-mini.yaml"]),
+        ("ner-fast", ["all-MiniLM-L6-v2", "Apache", "en_core_web_sm", "MIT", "LitBank", "recipes/ner-fast.yaml"]),
         ("classify-mini", ["all-MiniLM-L6-v2", "Apache", "MultiNLI", "movie_reviews", "recipes/classify-mini.yaml"]),
     ],
 )
@@ -68,8 +68,8 @@ def test_it_finds_answers_far_into_a_long_article(article: str, question: str, a
     assert not record["receipt"]["truncated"]
 
 
-def test_the_model_for_long_documents_reads_4096_tokens_at_once_in_sparse_attention(article: str) -> None:
-    record = bb.answer(article, "Who founded the mussel cooperative?", model="qa-long")
+def test_it_reads_4096_tokens_at_once_in_block_sparse_attention(article: str) -> None:
+    record = bb.answer(article, "Who founded the mussel cooperative?")
     assert record["answer"] == "Ragnhild Tveit"
     assert (record["receipt"]["windows"], record["receipt"]["attention"]) == (2, "block_sparse")
 
@@ -111,6 +111,15 @@ def test_names_are_found_in_capitals_and_in_lower_case(change: Callable[[str], s
     said = [(entity["type"], entity["text"]) for entity in bb.ner(text)["entities"]]
     names = [("DATE", "Tuesday"), ("PERSON", "Angela Merkel"), ("PERSON", "Tim Cook"), ("GPE", "Berlin")]
     assert said == [(type_, change(name)) for type_, name in names]
+
+
+def test_the_quick_model_finds_most_of_these_names_in_windows_of_256_tokens(
+    article: str, found: dict[str, Any]
+) -> None:
+    quick = bb.ner(article, model="ner-fast")
+    said, usual = ({(entity["start"], entity["end"]) for entity in each["entities"]} for each in (quick, found))
+    assert quick["receipt"]["attention"] == "full"
+    assert len(said & usual) > 0.7 * max(len(said), len(usual))
 
 
 def test_it_tells_what_a_long_article_is_about_and_where_it_says_so(article: str) -> None:

@@ -40,7 +40,7 @@ def test_models_are_shipped_ones_and_folders_here(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     Path("runs/ner").mkdir(parents=True)
     Path("runs/ner/config.json").touch()
-    assert completion.models("q") == ["qa-long", "qa-mini"]
+    assert completion.models("n") == ["ner-fast", "ner-mini"]
     assert completion.models("r") == ["runs/"]
     assert completion.model_folders("runs/") == ["runs/ner"]
 
