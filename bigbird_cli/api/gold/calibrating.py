@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 import numpy as np
 
-from bigbird_cli.api.gold.gold import GoldOptions, open_for_gold, predicted, read_gold, text_of
+from bigbird_cli.api.gold.gold import GoldOptions, count_learnt, open_for_gold, predicted, read_gold, text_of
+from bigbird_cli.api.reading.reader import Reader
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.folders import whole_files, whole_folder
 from bigbird_cli.files.names import METRICS, TASK
@@ -53,6 +54,8 @@ class Calibrated(TypedDict):
     """With settings that were fitted to the other half of the documents each time."""
     scores_before: dict[str, float]
     scores_after: dict[str, float]
+    learnt: NotRequired[int]
+    """Of the documents, those that the model was trained on; missing where its folder does not tell."""
 
 
 def calibrate(
@@ -72,7 +75,8 @@ def calibrate(
 
     Args:
         model: as of `evaluate`; where it is not a folder of yours, `out` is needed.
-        data: with gold, that taught the model nothing; several sets count alike, whatever their sizes.
+        data: with gold, that taught the model nothing: a warning tells of documents that did, as far as its folder
+            knows them; several sets count alike, whatever their sizes.
         out: a new folder for a copy of the model; None writes into the model's own.
         dry_run: write nothing.
         loss: of qa, the points of F1 that refusing may cost the questions with an answer.
@@ -93,6 +97,7 @@ def calibrate(
     if make is None or (task.type == "classify" and task.kind.fixed_names):
         raise UsageError(f"nothing of a model for {_what(task)} can be fitted", where="model", fix="name another")
     sets = [read_gold(reader, source, options) for source in sources]
+    learnt = _count_learnt(reader, sources, sets)
     examples = [example for _, each in sets for example in each]
     parts = [number for number, (_, each) in enumerate(sets) for _ in each]
     scorer = sets[0][0].task  # as the task, but where labels are renamed
@@ -109,7 +114,7 @@ def calibrate(
         kept = [change for change in options.get("overrides", ()) if not _is_of_data(change)]
         stored = open_for_gold(model, {**options, "overrides": kept}).task
         _store(model, target, type(task).model_validate(stored.model_dump() | settings), options)
-    return {
+    calibrated: Calibrated = {
         "model": str(model),
         "data": [str(source) for source in sources],
         "out": None if target is None else str(target),
@@ -123,6 +128,20 @@ def calibrate(
         "scores_before": dict(scorer.score(predictions, examples)),
         "scores_after": dict(scorer.score(held_out, examples)),
     }
+    if learnt is not None:
+        calibrated["learnt"] = learnt
+    return calibrated
+
+
+def _count_learnt(
+    reader: Reader[Any], sources: Sequence[str | Path], sets: Sequence[tuple[Any, list[Any]]]
+) -> int | None:
+    so = "it is surer there than of what is new, and what is fitted says too much"
+    counts = [
+        count_learnt(reader, examples, str(source), so=so) for source, (_, examples) in zip(sources, sets, strict=True)
+    ]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _held_out(calibration: Calibration[Any], documents: Sequence[int]) -> list[Any]:

@@ -105,7 +105,12 @@ def try_model(model: str | Path, data: str | Path, options: GoldOptions) -> Trie
     """
     reader = open_for_gold(model, options)
     reader, examples = read_gold(reader, data, options)
-    n_learnt = _learnt(reader, examples, str(data))
+    n_learnt = count_learnt(
+        reader,
+        examples,
+        str(data),
+        so="what it scores there says how well it remembers, not how well it reads what is new",
+    )
     decoder = reader.task.decoder(examples, reader.tokenizer)
     for feature, outputs in predicted(reader, examples):
         decoder.add(feature, outputs)
@@ -113,8 +118,17 @@ def try_model(model: str | Path, data: str | Path, options: GoldOptions) -> Trie
     return Tried(reader, examples, predictions, reader.task.outcomes(predictions, examples), n_learnt)
 
 
-def _learnt(reader: Reader[Any], examples: Sequence[Any], data: str) -> int | None:
-    """Count the documents that a model has learnt from, and warn of them."""
+def count_learnt(reader: Reader[Any], examples: Sequence[Any], data: str, *, so: str) -> int | None:
+    """Count the documents of examples that a model has learnt from, and warn of them.
+
+    Args:
+        reader, examples: the model, and what it is tried on.
+        data: where the examples are from.
+        so: what follows for what is measured on them.
+
+    Returns:
+        None where nothing tells what it has learnt from.
+    """
     folder = reader.opened.folder.path
     documents = {reader.task.document_of(example)[0] for example in examples}
     learnt = read_learnt(folder)
@@ -127,8 +141,7 @@ def _learnt(reader: Reader[Any], examples: Sequence[Any], data: str) -> int | No
     if count:
         warnings.warn(
             BigBirdWarning(
-                f"{data}: the model was trained on {count:,} of {counted(len(documents), 'document')}: what it scores"
-                " there says how well it remembers, not how well it reads what is new"
+                f"{data}: the model was trained on {count:,} of {counted(len(documents), 'document')}: {so}"
             ),
             stacklevel=4,
         )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import bigbird_cli as bb
-from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
+from bigbird_cli.training.learnt import Learnt
 
 TEXTS = ("the sea", "the lamp", "a storm of stone", "the tower", "ada lit it", "bel signed")
 
@@ -46,6 +47,12 @@ def test_settings_that_are_overridden_are_stored_and_columns_of_the_data_are_not
     bb.calibrate(model, tmp_path / "other.jsonl", overrides=["task.label_column=colour", "task.combine=max"])
     stored = task_of(model)
     assert (stored["label_column"], stored["combine"]) == ("label", "max")
+
+
+def test_what_the_model_was_trained_on_is_told(model: Path, colours: Path) -> None:
+    Learnt.of(TEXTS[:2]).write(model)
+    with pytest.warns(BigBirdWarning, match="was trained on 2 of 6 documents: it is surer there"):
+        assert bb.calibrate(model, [colours], dry_run=True)["learnt"] == 2
 
 
 def test_a_dry_run_writes_nothing(model: Path, colours: Path) -> None:
