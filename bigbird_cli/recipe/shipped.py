@@ -17,7 +17,7 @@ SCHEMA = "schema.json"
 SCRIPTS = "scripts"
 _SCRIPT = re.compile(rf"recipes/{SCRIPTS}/([\w./-]*\w)")
 _IMPORT = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
-_TASK = re.compile(r"^  type: (\w+)$", re.MULTILINE)
+_TASK = re.compile(r"^  type: (\w+)(?: +#.*)?$", re.MULTILINE)
 
 
 class ShippedRecipe(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 
 from bigbird_cli.api.recipes.recipes import copy_recipe, recipes, schema, show_recipe
 from bigbird_cli.errors import RecipeError, UsageError
-from bigbird_cli.recipe import COMMANDS, load_recipe
+from bigbird_cli.recipe import COMMANDS, load_recipe, task_of
 from bigbird_cli.recipe.shipped import SCHEMA, listed, scripts_of
 
 NAMES = [each.name for each in listed()]
@@ -31,6 +31,7 @@ def test_the_schema_describes_every_section_of_every_task() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_says_what_it_is_and_where_its_schema_stands(name: str) -> None:
     text = show_recipe(name)
+    assert text.partition("\n")[0].endswith("."), "the first line is shown alone, and is a whole sentence"
     head = re.match(r"((?:#.*\n)+)model:", text)
     assert head is not None
     assert head[1].splitlines()[-1] == f"# yaml-language-server: $schema={SCHEMA}"
@@ -45,6 +46,10 @@ def test_the_list_tells_name_task_and_title() -> None:
         "qa",
         "Answer questions about short passages: SQuAD v1.1 or v2.0, from the hub or from its JSON files",
     )
+
+
+def test_every_recipe_is_listed_with_its_task() -> None:
+    assert {each.name: each.task for each in recipes()} == {name: task_of(name) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
