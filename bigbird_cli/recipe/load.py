@@ -155,13 +155,25 @@ def _written(section: Section) -> dict[str, Any]:
 def recipe_changes(before: Mapping[str, Any], recipe: Section) -> list[str]:
     """What a recipe changes against one stored as `model_dump(mode="json")`, in ways that change a run.
 
+    A setting that the stored one lacks, since it was written before there was one, had its default.
+
     Returns:
         `optim.lr 2e-05 → 3e-05` and the like; empty when a run of the one may be continued with the other.
     """
     old, new = dict(_leaves(dict(before))), dict(_leaves(recipe.model_dump(mode="json")))
-    free = set(free_settings(type(recipe)))
-    names = [name for name in {**old, **new} if name not in free]
+    free, usual = set(free_settings(type(recipe))), set(_usual(recipe))
+    names = [name for name in {**old, **new} if name not in free and (name in old or name not in usual)]
     return [f"{name} {old.get(name)} → {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def _usual(section: Section, prefix: str = "") -> Iterator[str]:
+    """The settings that have their default."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _usual(value, f"{prefix}{name}.")
+        elif field.default_factory is None and value == field.default:
+            yield prefix + name
 
 
 def free_settings(kind: type[BaseModel]) -> Iterator[str]:

@@ -611,6 +611,14 @@ def test_only_changes_that_matter_to_a_run_are_told(recipe_file: Path) -> None:
     ]
 
 
+def test_a_setting_that_there_was_not_yet_had_its_default(recipe_file: Path) -> None:
+    stored = load_recipe(recipe_file).model_dump(mode="json")
+    del stored["optim"]["clip"], stored["task"]["window"]
+    assert recipe_changes(stored, load_recipe(recipe_file, overrides=["optim.clip=1.0", "task.window=256"])) == [
+        "task.window None → 256"
+    ]
+
+
 @pytest.mark.parametrize("kind", COMMANDS.values(), ids=COMMANDS)
 def test_what_a_resumed_run_may_change_is_marked_at_the_field(kind: type[Recipe]) -> None:
     assert set(free_settings(kind)) == {
