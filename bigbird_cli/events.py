@@ -53,6 +53,7 @@ class Step:
     """The most that was in use so far: of a CUDA device by tensors, else of the whole process."""
     n_compiled: int = 0
     """Programs that were compiled so far, where the framework compiles one for each shape of inputs."""
+    seconds_per_step: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class RunProgress:
         self.every = every
         self.last_line = 0.0
         self.last_score = ""
-        self.saved = False
+        self.saved: Path | None = None
+        """The folder of the run, once it has a checkpoint."""
         self._test: Scored | None = None
         self.view: RunView | None = None
         """None where lines are written."""
@@ -61,7 +62,8 @@ class RunProgress:
 
     def show(self, event: Event | Checked) -> None:
         """Show what happened."""
-        self.saved = self.saved or isinstance(event, Saved)
+        if isinstance(event, Saved):
+            self.saved = event.path.parent.parent
         if self.as_json:
             write_json({"event": type(event).__name__.lower(), **_plain(asdict(event))})
         if self.quiet:

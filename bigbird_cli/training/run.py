@@ -225,6 +225,7 @@ class Run:
             eta_seconds=self._eta(),
             memory_mb=self._engine.peak_memory(),
             n_compiled=result.n_compiled,
+            seconds_per_step=sums.seconds / sums.n_steps,
         )
 
     def _eta(self) -> float:

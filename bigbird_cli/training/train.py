@@ -7,6 +7,9 @@ from pathlib import Path
 
 from bigbird_cli.backend import Compute, open_backend
 from bigbird_cli.events import Doing, Event, OnDoing, Started, ignore
+from bigbird_cli.files.names import RECIPE
+from bigbird_cli.files.whole import replace_file
+from bigbird_cli.recipe import dump_recipe
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.tasks.features import default_folder
 from bigbird_cli.training.job import open_job, require_sources
@@ -27,9 +30,9 @@ def train(
     """Train as the recipe says, into a run folder, and yield what happens.
 
     The first event is Started, the last Finished, which is the only one of a run that is over already. The folder
-    itself holds the best model so far (the last one when there is no dev set), `checkpoints/` the state to go on from,
-    while there is something to go on with. SIGINT, SIGTERM or SIGHUP end the run after a checkpoint at the next step's
-    end; a second one at once.
+    itself holds the recipe, so that its name is enough to go on with it, and the best model so far (the last one when
+    there is no dev set); `checkpoints/` the state to go on from, while there is something to go on with. SIGINT,
+    SIGTERM or SIGHUP end the run after a checkpoint at the next step's end; a second one at once.
 
     Args:
         recipe: what to train, on what, how.
@@ -68,6 +71,7 @@ def train(
             checkpoint = run.load(checkpoint, or_before=resume == "auto")
         if (learnt := job.learnt) is not None and checkpoint is None:
             peers.on_rank_zero(lambda: learnt().write(out))
+        peers.on_rank_zero(lambda: replace_file(out / RECIPE, dump_recipe(job.recipe).encode()))
         yield Started(
             run=out,
             device=job.engine.device,

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,22 @@ def test_a_run_has_a_curve_for_all_that_was_measured() -> None:
     assert page.count("<polyline") == 1
     assert "step 20: 1" in page
     assert "seed: 1 # &lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "unfinished"}, "goes on with <code>bigbird finetune runs/&lt;a&gt;</code>"),
+        ({"state": "unfinished", "task": "mlm"}, "<code>bigbird pretrain"),
+        ({"state": "unfinished", "n_steps": 0, "curves": {}}, "No step has been logged yet"),
+        ({"state": "diverged", "problem": "the loss was nan at step 20"}, "the loss was nan at step 20"),
+        ({"stopped_early": True}, "had not become better"),
+    ],
+)
+def test_a_run_that_did_not_reach_its_end_says_why_and_what_to_do(changes: Any, said: str) -> None:
+    run: Any = {**RUN, **changes}
+    assert said in run_html(run)
+    assert said not in run_html(RUN)
 
 
 def test_an_evaluation_has_its_tables_and_its_mistakes_in_their_text() -> None:

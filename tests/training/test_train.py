@@ -114,7 +114,14 @@ def test_a_resumed_run_is_the_run(start: Path, data: Path, tmp_path: Path, engin
     assert resumed[-1].best_scores == straight[-1].best_scores  # type: ignore[union-attr]
 
     def repeatable(run: Path) -> list[dict[str, Any]]:
-        timed = {"tokens_per_second", "eta_seconds", "seconds", "memory_mb", "n_compiled"}  # of a process
+        timed = {
+            "tokens_per_second",
+            "seconds_per_step",
+            "eta_seconds",
+            "seconds",
+            "memory_mb",
+            "n_compiled",
+        }  # of a process
         return [{key: value for key, value in line.items() if key not in timed} for line in metrics(run)]
 
     assert repeatable(tmp_path / "broken") == repeatable(tmp_path / "straight")
@@ -187,6 +194,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_keeps_what_it_
     start: Path, data: Path, tmp_path: Path
 ) -> None:
     stop_after(train(recipe(start, data), tmp_path / "run", compute=CPU), Step, step=3)
+    assert load_recipe(tmp_path / "run" / "recipe.yaml") == recipe(start, data)  # its name alone will do
     with pytest.warns(BigBirdWarning, match=r"ended before its first checkpoint.*metrics-1\.jsonl"):
         events = list(train(recipe(start, data), tmp_path / "run", resume="auto", compute=CPU))
     assert kinds(events)[-1] == "Finished"

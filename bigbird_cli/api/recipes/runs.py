@@ -28,7 +28,7 @@ class RunRecord(TypedDict):
     run: str
     task: str | None
     state: str
-    """finished, diverged, or unfinished."""
+    """finished, diverged, or unfinished: going on, or stopped."""
     steps: int
     n_steps: int
     metric: NotRequired[str]
@@ -46,18 +46,23 @@ class RunRecord(TypedDict):
     memory_mb: NotRequired[float]
     seconds: NotRequired[float]
     """Of all steps and evaluations, once it is over."""
+    stopped_early: NotRequired[bool]
+    """Whether it ended for want of better scores, once it is over."""
+    problem: NotRequired[str]
+    """Why it diverged."""
 
 
 class RunCurves(RunRecord):
     """A run folder with all that was measured as it went on."""
 
     curves: dict[str, list[Point]]
-    """loss, lr, grad_norm, tokens_per_second, memory_mb, and the score that the best model was chosen by."""
+    """loss, lr, grad_norm, tokens_per_second, seconds_per_step, memory_mb, and the score that the best model was chosen
+    by."""
     recipe: str
     """The text of its recipe.yaml; empty where it has none."""
 
 
-CURVES = ("loss", "lr", "grad_norm", "tokens_per_second", "memory_mb")
+CURVES = ("loss", "lr", "grad_norm", "tokens_per_second", "seconds_per_step", "memory_mb")
 
 
 def list_runs(folder: str | Path = "runs") -> list[RunRecord]:
@@ -94,20 +99,23 @@ def read_run(path: str | Path) -> RunCurves:
     best = next((event for event in reversed(evaluated) if event.get("best")), None)
     last = max((int(event["step"]) for event in events), default=0)
     n_steps = int(steps[-1]["n_steps"]) if steps else last
-    diverged = any(event["event"] == "diverged" for event in events)
+    diverged = next((event for event in events if event["event"] == "diverged"), None)
     ended = next((event for event in events if event["event"] == "finished"), None)
     recipe = folder / RECIPE
     run: RunCurves = {
         "run": str(path),
         "task": _task(folder),
-        "state": "diverged" if diverged else "finished" if ended or last >= n_steps else "unfinished",
+        "state": "diverged" if diverged is not None else "finished" if ended or last >= n_steps else "unfinished",
         "steps": last,
         "n_steps": n_steps,
         "curves": {name: _curve(steps, name) for name in CURVES},
         "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
     }
+    if diverged is not None:
+        run["problem"] = str(diverged["problem"])
     if ended is not None:
         run["seconds"] = float(ended["seconds"])
+        run["stopped_early"] = bool(ended["stopped_early"])
     if best is not None:
         metric = str(best["metric"])
         run |= {"metric": metric, "best": best["scores"][metric], "best_step": int(best["step"])}

@@ -65,7 +65,6 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
             "on_draft": partial(tell_draft, quiet=quiet),
         }
         with RunProgress(quiet=quiet, as_json=as_json) as shown:
-            given["on_doing"] = shown.note
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
             given["on_doing"] = shown.note
             try:
@@ -75,9 +74,11 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
                         run = shlex.quote(str(event.run))
                         say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
             except (KeyboardInterrupt, SystemExit):
-                if shown.saved:
-                    again = _words(context, without={"resume", "as_json", "quiet", "debug"})
-                    line = shlex.join(["bigbird", name, *again, "--resume", "auto"])
+                if shown.saved is not None:
+                    rest = _words(
+                        context, without={"recipe", "overrides", "out", "resume", "as_json", "quiet", "debug"}
+                    )
+                    line = shlex.join(["bigbird", name, str(shown.saved), *rest])
                     say(f"go on with: {line}", quiet=quiet)
                 raise
 

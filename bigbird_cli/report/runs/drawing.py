@@ -12,7 +12,13 @@ MOST_POINTS = 400
 """Points of a curve that are drawn; of more, every n-th."""
 
 
-NAMES = {"lr": "learning rate", "grad_norm": "norm of the gradient", "memory_mb": "memory, MB"}
+NAMES = {
+    "lr": "learning rate",
+    "grad_norm": "norm of the gradient",
+    "memory_mb": "memory, MB",
+    "seconds_per_step": "seconds a step",
+    "tokens_per_second": "tokens a second",
+}
 """What curves are called where their own names say too little."""
 
 

@@ -49,6 +49,15 @@ def test_runs_are_found_below_a_folder_in_order_with_how_far_they_came(tmp_path:
     assert "curves" not in found[0]
 
 
+def test_a_run_tells_how_it_ended(tmp_path: Path) -> None:
+    assert bb.read_run(write_run(tmp_path / "a", diverged=True))["problem"] == "loss"
+    early = write_run(tmp_path / "b", n_steps=90)
+    with (early / "metrics.jsonl").open("a") as file:
+        file.write('\n{"event": "finished", "step": 20, "seconds": 7.0, "stopped_early": true}\n')
+    run = bb.read_run(early)
+    assert (run["state"], run["seconds"], run["stopped_early"]) == ("finished", 7.0, True)
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no run folder"):
         bb.read_run(tmp_path)
