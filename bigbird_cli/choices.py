@@ -47,8 +47,8 @@ TrainingCommand = Literal["pretrain", "finetune"]
 TaskName = Literal["qa", "ner", "classify", "multiple_choice", "zero_shot", "mlm", "causal"]
 """The tasks that recipes train."""
 
-RecipesAction = Literal["list", "show", "copy", "schema"]
-"""What may be done with the recipes that ship."""
+RecipesAction = Literal["list", "show", "copy", "settings", "schema"]
+"""What may be asked about recipes: those that ship, and what any may say."""
 
 ScheduleShape = Literal["linear", "cosine", "constant"]
 """How the learning rate goes on after the warm-up: down to 0 in a line, down to 0 in a half cosine, or as it is."""

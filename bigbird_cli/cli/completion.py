@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+
 from bigbird_cli.files.encodings import encodings as encoding_names
 from bigbird_cli.files.names import CONFIG
 
@@ -16,6 +18,13 @@ def shipped_recipes(incomplete: str) -> list[str]:
     folders = (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")  # installed, or in the repository
     shipped = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     return list(_starting(shipped, incomplete))
+
+
+def named_recipes(context: typer.Context, incomplete: str) -> list[str]:
+    """What `bigbird recipes` takes behind what is asked."""
+    if context.params.get("action") == "settings":
+        return [name.rstrip("=") for name in settings(incomplete)]
+    return shipped_recipes(incomplete)
 
 
 def recipes(incomplete: str) -> list[str]:

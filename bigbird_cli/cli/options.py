@@ -238,7 +238,7 @@ Overrides = Annotated[
         "--set",
         metavar="KEY=VALUE",
         autocompletion=completion.settings,
-        help="Change a setting, e.g. optim.lr=3e-5; repeatable, last one wins.",
+        help="Change a setting, e.g. optim.lr=3e-5; repeatable, last one wins. bigbird recipes settings lists them.",
         **INPUT,
     ),
 ]

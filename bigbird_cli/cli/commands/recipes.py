@@ -1,14 +1,17 @@
-"""`bigbird recipes`: the recipes that come with the program."""
+"""`bigbird recipes`: the recipes that come with the program, and what recipes may say."""
 
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bigbird_cli import choices
 from bigbird_cli.cli import completion, options
+
+if TYPE_CHECKING:
+    from bigbird_cli.api.recipes.settings import SettingRecord
 
 
 def recipes(
@@ -17,7 +20,7 @@ def recipes(
         typer.Argument(
             metavar="[ACTION]",
             help="list: names and titles; show NAME: its text; copy NAME: it and the scripts that make its data; "
-            "schema: the JSON schema of recipes, for editors.",
+            "settings [NAME]: what recipes may say; schema: their JSON schema, for editors.",
             **options.INPUT,
         ),
     ] = "list",
@@ -26,8 +29,8 @@ def recipes(
         typer.Argument(
             metavar="[NAME]",
             parser=options.name,
-            autocompletion=completion.shipped_recipes,
-            help="A recipe that is listed.",
+            autocompletion=completion.named_recipes,
+            help="A recipe that is listed; of settings one, a section or a task: optim.lr, optim, qa.",
             **options.INPUT,
         ),
     ] = None,
@@ -39,13 +42,14 @@ def recipes(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the recipes that come with bigbird, show or copy one, or print the schema of recipes.
+    """List the recipes that come with bigbird, show or copy one, or tell what recipes may say.
 
     \b
     Examples:
       bigbird recipes
       bigbird recipes show quickstart-classify
       bigbird recipes copy few-shot
+      bigbird recipes settings optim
       bigbird recipes schema
     """
     from bigbird_cli.api.recipes import recipes as api
@@ -64,6 +68,15 @@ def recipes(
         more = f" and {counted(len(written) - 1, 'file')} beside it" if len(written) > 1 else ""
         say(f"{written[0]}{more}: written" if written else f"{out} has it already", quiet=quiet)
         return
+    if action == "settings":
+        from bigbird_cli.api.recipes.settings import recipe_settings
+
+        for setting in recipe_settings(name):
+            if as_json:
+                write_json(setting)
+            else:
+                _show(setting)
+        return
     if name is not None:
         raise UsageError(f"{action} takes no name", fix=f"bigbird recipes show {name} shows it")
     if action == "schema":
@@ -79,3 +92,26 @@ def recipes(
             line = f"{each.name:<{column}}  {each.task:<15}  {each.title}"
             short = sys.stdout.isatty() and len(line) > width
             print(line[: width - 1] + "…" if short else line)
+
+
+def _show(setting: "SettingRecord") -> None:
+    """Write a setting: on a terminal with what it is about below it, else on one line."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from bigbird_cli.cli.console import Output
+
+    value = setting["default"]
+    default = "needed" if setting["needed"] else "" if value in (None, [], {}) else f"by default {_written(value)}"
+    tasks = "" if not setting["name"].startswith("task.") else f"of {', '.join(setting['tasks'])}"
+    facts = "; ".join(fact for fact in (setting["takes"], default, tasks) if fact)
+    out = Output(highlight=False, markup=False, emoji=False)
+    if not out.is_terminal:
+        print(f"{setting['name']}: {facts}. {setting['about']}")
+        return
+    out.print(Text.assemble((setting["name"], "bold"), (f"  {facts}", "dim")))
+    out.print(Padding(Text(setting["about"]), (0, 0, 0, 4)))
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
