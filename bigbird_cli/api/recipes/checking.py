@@ -1,12 +1,12 @@
 """`bigbird check` as a plain Python call: everything about a recipe that can go wrong, before it costs anything."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
-from bigbird_cli.api.recipes.naming import OnChange, OnDraft, open_named
-from bigbird_cli.backend import Compute
+from bigbird_cli.api.recipes.naming import RecipeOptions, open_named
 from bigbird_cli.events import Checked
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.training.check import check as check_step
@@ -45,14 +45,8 @@ def check(
     *,
     fix: str | Path | None = None,
     data_only: bool = False,
-    out: str | Path | None = None,
     on_finding: Callable[[Finding], None] | None = None,
-    overrides: Sequence[str] = (),
-    on_change: OnChange | None = None,
-    on_draft: OnDraft | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    offline: bool = False,
+    **options: Unpack[RecipeOptions],
 ) -> CheckReport:
     """Check a recipe, every row of its data, and one optimiser step; write nothing but what `fix` asks for.
 
@@ -61,21 +55,15 @@ def check(
             `init` does.
         fix: a folder for copies of the data, in which what can only be meant in one way is mended.
         data_only: look at recipe and rows alone, without a model.
-        out: where the run folder will be, whose disk must have room for the whole run; runs/<recipe name> by default.
         on_finding: is called with all that is found, as it is found.
-        overrides: settings to change, each "section.setting=value"; a later one wins.
-        on_change: is called with what each of them changes.
-        on_draft: is called with the recipe that is written for data.
-        device: auto, cpu, cuda:N or mps.
-        threads: processor threads; None leaves the framework's choice.
-        offline: never ask the network.
+        **options: see RecipeOptions; the run folder's disk must have room for the whole run.
 
     Raises:
         RecipeError: the recipe is missing or wrong.
         BigBirdError: a file cannot be read at all; or as of `finetune`.
     """
-    named = open_named(recipe, None, overrides, on_change=on_change, on_draft=on_draft, offline=offline)
-    settings = named.recipe
+    named = open_named(recipe, **options)
+    settings, offline = named.recipe, named.compute.offline
     counts: Counter[str] = Counter()
     told: Counter[tuple[str, str]] = Counter()
     first: list[Finding] = []
@@ -96,8 +84,7 @@ def check(
         repaired, mended = repair(settings, parts, local_path(fix), offline=offline)
     checked = None
     if not data_only and not counts["errors"]:
-        folder = named.out if out is None else local_path(out)
-        checked = check_step(settings, folder, compute=Compute(device, threads, offline))
+        checked = check_step(settings, named.out, compute=named.compute)
     return CheckReport(
         n_examples={name: len(part) for name, part in parts.items()},
         counts=dict(+counts),

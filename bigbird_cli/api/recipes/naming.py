@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from bigbird_cli.api.recipes.drafting import Draft, init
+from bigbird_cli.backend import Compute
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.names import RECIPE
@@ -15,39 +17,60 @@ OnChange = Callable[[str], None]
 OnDraft = Callable[[Draft], None]
 
 
+class RecipeOptions(TypedDict, total=False):
+    """What calls take that are given a recipe."""
+
+    overrides: Sequence[str]
+    """Settings to change, each "section.setting=value"; a later one wins."""
+    on_change: OnChange | None
+    """Is called with what each of them changes, such as "optim.lr 0.0001 → 3e-05"."""
+    on_draft: OnDraft | None
+    """Is called with the recipe that is written for data."""
+    out: str | Path | None
+    """The run folder; runs/<name of recipe or data> by default, or the run's that was named."""
+    device: str
+    """auto, cpu, cuda:N or mps."""
+    threads: int | None
+    """Processor threads; None leaves the framework's choice."""
+    offline: bool
+    """Never ask the network."""
+
+
 @dataclass(frozen=True)
 class Named:
     """A recipe, and the run that is meant.
 
     Attributes:
         recipe: with what was changed.
-        out: the run folder where no other is named.
-        is_run: the folder of a run was named, which is to be gone on with.
+        out: the run folder.
+        compute: where.
+        goes_on: the folder of a run was named, and no other one to write into.
     """
 
     recipe: Recipe
     out: Path
-    is_run: bool = False
+    compute: Compute
+    goes_on: bool
 
 
 def open_named(
     name: str | Path,
     command: str | None = None,
-    overrides: Sequence[str] = (),
     *,
+    overrides: Sequence[str] = (),
     on_change: OnChange | None = None,
     on_draft: OnDraft | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
     offline: bool = False,
 ) -> Named:
-    """Load the recipe that is meant.
+    """Load the recipe that is meant; options as of `RecipeOptions`.
 
     Args:
         name: a recipe's file, or the name of one that ships; the folder of a run, whose recipe is meant; or data (a
             file, a folder, hub:NAME), for which a recipe is written as `init` does.
         command: finetune or pretrain; None for what the recipe's task says.
-        overrides: as of `load_recipe`, like on_change.
-        on_draft: is called with the recipe that is written for data.
-        offline: never ask the network.
 
     Raises:
         RecipeError: the recipe is missing or wrong.
@@ -55,23 +78,35 @@ def open_named(
         DataError: the data cannot be read.
     """
     path = local_path(name)
-    if path.is_dir() and (path / RECIPE).is_file():
-        return Named(_load(path / RECIPE, command, overrides, on_change), path, is_run=True)
-    if not _is_data(name):
-        return Named(_load(name, command, overrides, on_change), Path("runs", path.stem))
-    draft = init(name, offline=offline)
+    is_run = path.is_dir() and (path / RECIPE).is_file()
+    if is_run:
+        recipe, folder = _load(path / RECIPE, command, overrides, on_change), path
+    elif not _is_data(name):
+        recipe, folder = _load(name, command, overrides, on_change), Path("runs", path.stem)
+    else:
+        draft = _drafted(name, command, offline=offline)
+        if on_draft is not None:
+            on_draft(draft)
+        kind, text = COMMANDS[draft.command], draft.text.encode()
+        recipe = load_recipe(f"{draft.name}.yaml", kind, overrides, on_change=on_change, text=text)
+        folder = Path("runs", draft.name)
+    return Named(
+        recipe,
+        folder if out is None else local_path(out),
+        Compute(device, threads, offline),
+        goes_on=is_run and out is None,
+    )
+
+
+def _drafted(data: str | Path, command: str | None, *, offline: bool) -> Draft:
+    draft = init(data, offline=offline)
     if command not in (None, draft.command):
         raise UsageError(
             f"this is data to {draft.command} on, for the task {draft.seen.task['type']}",
-            where=str(name),
-            fix=f"bigbird {draft.command} {name}",
+            where=str(data),
+            fix=f"bigbird {draft.command} {data}",
         )
-    if on_draft is not None:
-        on_draft(draft)
-    recipe = load_recipe(
-        f"{draft.name}.yaml", COMMANDS[draft.command], overrides, on_change=on_change, text=draft.text.encode()
-    )
-    return Named(recipe, Path("runs", draft.name))
+    return draft
 
 
 def _is_data(name: str | Path) -> bool:

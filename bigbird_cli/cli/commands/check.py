@@ -1,21 +1,21 @@
 """`bigbird check`: what is wrong with a recipe and its data, before it costs anything."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bigbird_cli.cli import options
+from bigbird_cli.cli.recipe import Shared, takes_recipe
 
 if TYPE_CHECKING:
     from bigbird_cli.api.recipes.checking import CheckReport
-    from bigbird_cli.api.recipes.drafting import Draft
     from bigbird_cli.training.findings import Finding
 
 
+@takes_recipe
 def check(
     recipe: options.RecipeFile,
-    overrides: options.Overrides = None,
     fix: Annotated[
         Path | None,
         typer.Option(
@@ -29,13 +29,8 @@ def check(
     data_only: Annotated[
         bool, typer.Option("--data-only", help="Look at recipe and rows alone, without a model.", **options.RUNNING)
     ] = False,
-    out: options.RunFolder = None,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    offline: options.Offline = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Check a recipe, every row of its data, and one step of training at its longest; write nothing.
 
@@ -51,15 +46,12 @@ def check(
       bigbird check recipes/squad.yaml --fix mended/
       bigbird check reviews.csv
     """
-    del debug  # the boundary's
-    given = {"overrides": overrides or [], "out": out, "device": device, "threads": threads, "offline": offline}
-    check_recipe(recipe, fix=fix, data_only=data_only, as_json=as_json, quiet=quiet, **given)
+    check_recipe(recipe, shared, fix=fix, data_only=data_only)
 
 
-def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> None:
+def check_recipe(recipe: str, shared: Shared, *, fix: Path | None = None, data_only: bool = False) -> None:
     """Check a recipe and show what was found; typer.Exit(3) if training would stop at it."""
     from bigbird_cli import api
-    from bigbird_cli.cli.commands.init import tell_draft
     from bigbird_cli.cli.console import say, say_all, write_json
     from bigbird_cli.cli.run_progress import RunProgress
     from bigbird_cli.errors import DataError
@@ -77,13 +69,9 @@ def check_recipe(recipe: str, *, as_json: bool, quiet: bool, **given: Any) -> No
             }
         )
 
-    def tell_change(change: str) -> None:
-        say(f"--set {change}", quiet=quiet)
-
-    def tell_all(draft: "Draft") -> None:
-        tell_draft(draft, quiet=quiet)
-
-    report = api.check(recipe, on_finding=tell if as_json else None, on_change=tell_change, on_draft=tell_all, **given)
+    as_json, quiet = shared.as_json, shared.quiet
+    on_finding = tell if as_json else None
+    report = api.check(recipe, fix=fix, data_only=data_only, on_finding=on_finding, **shared.settings())
     if not as_json:
         show(report)
     if report.n_examples:

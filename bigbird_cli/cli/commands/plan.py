@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bigbird_cli.cli import options
+from bigbird_cli.cli.recipe import Shared, takes_recipe
 from bigbird_cli.messages import counted
 
 if TYPE_CHECKING:
@@ -17,17 +18,8 @@ BAR = 24
 """Characters of the longest bar of a histogram."""
 
 
-def plan(
-    recipe: options.RecipeFile,
-    overrides: options.Overrides = None,
-    out: options.RunFolder = None,
-    device: options.Device = "auto",
-    threads: options.Threads = None,
-    offline: options.Offline = False,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
+@takes_recipe
+def plan(recipe: options.RecipeFile, *, shared: Shared) -> None:
     """Tell what training would cost here, before it does: memory, time and disk; write nothing.
 
     It shows how long the documents are, what would be lost if they were cut at 512, 1,024 or 4,096 tokens (other tools
@@ -41,33 +33,15 @@ def plan(
       bigbird plan recipes/squad.yaml --set optim.batch_size=64
       bigbird plan reviews.csv --json | jq -r .set
     """
-    from functools import partial
-
     from bigbird_cli import api
-    from bigbird_cli.cli.commands.init import tell_draft
     from bigbird_cli.cli.console import say, write_json
     from bigbird_cli.errors import ResourceError
 
-    del debug  # the boundary's
-
-    def tell_change(change: str) -> None:
-        say(f"--set {change}", quiet=quiet)
-
     def tell_trial(trial: "Trial") -> None:
-        say(_measured(trial), quiet=quiet)
+        say(_measured(trial), quiet=shared.quiet)
 
-    found = api.plan(
-        recipe,
-        out=out,
-        overrides=overrides or [],
-        on_trial=tell_trial,
-        on_change=tell_change,
-        on_draft=partial(tell_draft, quiet=quiet),
-        device=device,
-        threads=threads,
-        offline=offline,
-    )
-    if as_json:
+    found = api.plan(recipe, on_trial=tell_trial, **shared.settings())
+    if shared.as_json:
         write_json(found.to_dict())
     else:
         show(found)

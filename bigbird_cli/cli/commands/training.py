@@ -4,12 +4,16 @@ import os
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 
 import typer
 
 from bigbird_cli.choices import TrainingCommand
 from bigbird_cli.cli import options
+from bigbird_cli.cli.recipe import Shared, takes_recipe
+
+_TOLD_BY_THE_RUN = frozenset({"recipe", "overrides", "out", "resume", "as_json", "quiet", "debug"})
+"""Parameters that a command needs no more that goes on with a run by its name."""
 
 
 def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
@@ -18,28 +22,19 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
     def run(
         context: typer.Context,
         recipe: options.RecipeFile,
-        overrides: options.Overrides = None,
-        out: options.RunFolder = None,
         check: options.Check = False,
         resume: options.Resume = None,
-        device: options.Device = "auto",
-        threads: options.Threads = None,
         processes: options.Processes = 1,
-        offline: options.Offline = False,
-        as_json: options.Json = False,
-        quiet: options.Quiet = False,
-        debug: options.Debug = False,
+        *,
+        shared: Shared,
     ) -> None:
         from bigbird_cli import api
-        from bigbird_cli.api.recipes.training import TrainingOptions
         from bigbird_cli.cli import launch
         from bigbird_cli.cli.commands.check import check_recipe
-        from bigbird_cli.cli.commands.init import tell_draft
         from bigbird_cli.cli.console import say
         from bigbird_cli.cli.run_progress import RunProgress
         from bigbird_cli.events import Finished
 
-        del debug  # the boundary's
         if processes > 1 and not launch.is_launched() and not check:
             code = launch.launch(processes, [name, *_words(context)])
             if code:
@@ -48,42 +43,28 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         launch.stop_with_parent()
         _keep_compiled_code()
         if not launch.is_rank_zero():
-            quiet, as_json = True, False
-        given: TrainingOptions = {
-            "overrides": overrides or [],
-            "out": out,
-            "device": device,
-            "threads": threads,
-            "offline": offline,
-        }
+            shared = replace(shared, quiet=True, as_json=False)
         if check:
-            check_recipe(recipe, quiet=quiet, as_json=as_json, **given)
+            check_recipe(recipe, shared)
             return
-        given |= {
-            "resume": resume,
-            "on_change": partial(_tell_change, quiet=quiet),
-            "on_draft": partial(tell_draft, quiet=quiet),
-        }
-        with RunProgress(quiet=quiet, as_json=as_json) as shown:
+        quiet = shared.quiet
+        with RunProgress(quiet=quiet, as_json=shared.as_json) as shown:
             train = {"pretrain": api.pretrain, "finetune": api.finetune}[name]
-            given["on_doing"] = shown.note
             try:
-                for event in train(recipe, **given):
+                for event in train(recipe, resume=resume, on_doing=shown.note, **shared.settings()):
                     shown.show(event)
                     if isinstance(event, Finished) and name == "finetune" and shown.view is None:
                         run = shlex.quote(str(event.run))
                         say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
             except (KeyboardInterrupt, SystemExit):
                 if shown.saved is not None:
-                    rest = _words(
-                        context, without={"recipe", "overrides", "out", "resume", "as_json", "quiet", "debug"}
-                    )
+                    rest = _words(context, without=_TOLD_BY_THE_RUN)
                     line = shlex.join(["bigbird", name, str(shown.saved), *rest])
                     say(f"go on with: {line}", quiet=quiet)
                 raise
 
     run.__name__, run.__doc__ = name, page
-    return run
+    return takes_recipe(run)
 
 
 pretrain = _command(
@@ -117,12 +98,6 @@ finetune = _command(
     does; or a run folder, which is gone on with. What it will cost, bigbird plan tells.
     """,
 )
-
-
-def _tell_change(change: str, *, quiet: bool) -> None:
-    from bigbird_cli.cli.console import say
-
-    say(f"--set {change}", quiet=quiet)
 
 
 def _words(context: typer.Context, *, without: Collection[str] = ()) -> list[str]:
