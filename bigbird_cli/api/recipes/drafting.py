@@ -14,6 +14,7 @@ import numpy as np
 
 from bigbird_cli.api.options import choice
 from bigbird_cli.api.recipes.looking import Looked, Sources, look, sources_of
+from bigbird_cli.api.tokenizing import train_tokenizer
 from bigbird_cli.choices import TaskName
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import EmptyValue
@@ -25,6 +26,7 @@ from bigbird_cli.messages import counted
 from bigbird_cli.recipe import COMMANDS, Recipe
 from bigbird_cli.recipe.draft import Setting, write_draft
 from bigbird_cli.recipe.shipped import SCHEMA, folder
+from bigbird_cli.tasks.base import Tolerated
 from bigbird_cli.tasks.qa.squad import BadAnswer
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import find_folder
@@ -44,6 +46,21 @@ SHARE = "10%"
 STEPS = 300
 """Optimiser steps at least, as far as eight epochs give them."""
 
+LETTERS_A_TOKEN = 3
+"""Of sequences: a vocabulary of VOCABULARY pieces gives 3.8 of DNA, and fewer of protein."""
+
+VOCABULARY, SPECIAL, LETTERS_A_PIECE = 512, 105, 200
+"""Pieces of a vocabulary of sequences at most, those that every one has, and letters from which one more is learnt."""
+
+_NEW_MODEL = {
+    "hidden_size": 192,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 768,
+    "max_position_embeddings": 2048,
+    "block_size": 16,
+}
+
 _WINDOWS = (128, 256, 384, 512)
 _ANSWERS = (30, 60, 128, 256)
 
@@ -58,10 +75,12 @@ class Seen:
         columns: of its rows.
         n_examples, n_documents: questions, texts or rows, and the documents that they are on.
         labels: how often each stands there; of entities by their types, and empty where there are none.
-        lengths: int32, tokens of some documents, sorted.
+        lengths: int64, tokens of some documents, sorted; of sequences letters of all.
+        is_sequences: texts are letters, such as DNA, which need a vocabulary of their own.
         is_whole: all of it was read.
         answer_words: the words that 99 of 100 answers have at most; 0 where there are none.
-        bad: the errors of rows that cannot be used, by what can be done: "empty" and "answer" may be left out.
+        bad: the errors of rows, by what can be done: "empty" and "answer" may be left out, "tolerated" are read
+            otherwise than they are written, and "other" cannot be used.
     """
 
     sources: Sources
@@ -74,10 +93,29 @@ class Seen:
     is_whole: bool
     answer_words: int
     bad: dict[str, int]
+    is_sequences: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What lengths count."""
+        return "letters" if self.is_sequences else "tokens"
+
+    @property
+    def why_no_dev(self) -> str | None:
+        """What stands against a share for dev; None where nothing does."""
+        if self.sources.dev is not None or self.n_documents > 1:
+            return None
+        mark = ", or mark documents by lines -DOCSTART-" if self.task["type"] == "ner" and not self.columns else ""
+        return f"this is one document, of which no share can be kept: name other data as data.dev{mark}"
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """Tokens of some documents, sorted; of sequences about as many."""
+        return -(-self.lengths // LETTERS_A_TOKEN) if self.is_sequences else self.lengths
 
     def length_at(self, share: float) -> int:
-        """Tokens that so many of the documents have at most; the share is 0 to 1."""
-        return int(np.quantile(self.lengths, share, method="higher")) if len(self.lengths) else 0
+        """What so many of the documents have at most; the share is 0 to 1."""
+        return _quantile(self.lengths, share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +137,24 @@ class Draft:
     @cached_property
     def text(self) -> str:
         """The recipe's YAML."""
-        return write_draft(_head(self), _sections(self.seen))
+        return write_draft(_head(self), _sections(self))
+
+    @property
+    def vocabulary(self) -> Path | None:
+        """The folder of the vocabulary that the recipe starts from, where it is one of the data's own."""
+        return Path(f"{self.name}-vocabulary") if self.seen.is_sequences else None
 
     def write(self, file: str | Path) -> None:
-        """Write the recipe's file, whole or not at all."""
+        """Write the recipe's file, whole or not at all, and the vocabulary where it needs one that is not there."""
+        if self.vocabulary is not None and not self.vocabulary.exists():
+            train_tokenizer(
+                self.seen.sources.train,
+                self.vocabulary,
+                vocab_size=_vocab_size(self.seen),
+                split="none",
+                upper_case=True,
+                sample_mb=1,
+            )
         replace_file(local_path(file), self.text.encode())
 
 
@@ -139,6 +191,9 @@ def _name(data: str) -> str:
     return path.parent.name if name.lower() in ("train", "training", "data") and path.parent.name else name
 
 
+_BAD = {EmptyValue: "empty", BadAnswer: "answer", Tolerated: "tolerated"}
+
+
 def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> Seen:
     """Read all training examples once: count labels, and draw some documents to measure."""
     task = _task(looked, command)
@@ -146,13 +201,14 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
     documents: set[int] = set()
     labels: Counter[str] = Counter()
     drawn: list[str] = []
+    sizes: list[int] = []  # of sequences
     draw = random.Random(0)
     n_examples = 0
     answers: Counter[int] = Counter()
     bad: Counter[str] = Counter()
 
     def report(error: DataError) -> None:
-        bad["empty" if isinstance(error, EmptyValue) else "answer" if isinstance(error, BadAnswer) else "other"] += 1
+        bad[next((kind for error_type, kind in _BAD.items() if isinstance(error, error_type)), "other")] += 1
 
     examples = islice(task.read(sources.train, offline=offline, report=report), most)
     for document, group in groupby(examples, key=lambda example: task.document_of(example)[0]):
@@ -160,7 +216,11 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
         documents.add(hash(document))
         text = document
         for example in group:
-            n_examples += not hasattr(example, "begins") or example.begins
+            begins = not hasattr(example, "begins") or example.begins
+            n_examples += begins
+            if begins:
+                sizes.append(0)
+            sizes[-1] += len(example.text) if looked.is_sequences else 0
             labels.update(_labels_of(example))
             answers.update(len(answer.text.split()) for answer in getattr(example, "answers", ()))
             text = example.text[: 1 << 16] if hasattr(example, "begins") else document
@@ -171,8 +231,9 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
                 drawn[place] = text
     if not n_examples:
         raise DataError("there are no examples to read", where=sources.train, fix="name a file that holds some")
-    tokenizer = load_tokenizer(find_folder(_START, offline=True))
-    lengths = np.sort(np.array([len(tokenizer.encode(text).ids) for text in drawn], dtype=np.int32))
+    if not looked.is_sequences:
+        tokenizer = load_tokenizer(find_folder(_START, offline=True))
+        sizes = [len(tokenizer.encode(text).ids) for text in drawn]
     return Seen(
         sources=sources,
         task=looked.task,
@@ -180,10 +241,11 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
         n_examples=n_examples,
         n_documents=len(documents),
         labels=dict(sorted(labels.items(), key=lambda each: (-each[1], each[0]))),
-        lengths=lengths,
+        lengths=np.sort(np.array(sizes, dtype=np.int64)),
         is_whole=n_examples != most,
         answer_words=int(np.quantile(list(answers.elements()), 0.99, method="higher")) if answers else 0,
         bad=dict(bad),
+        is_sequences=looked.is_sequences,
     )
 
 
@@ -217,17 +279,12 @@ _START = "qa-mini"
 # what is written
 
 
-def _sections(seen: Seen) -> dict[str, dict[str, Setting]]:
+def _sections(draft: Draft) -> dict[str, dict[str, Setting]]:
+    seen = draft.seen
     is_few = _is_few(seen)
     task = seen.task["type"]
-    start = "classify-mini" if is_few else _START
-    dropout = Setting(0.0, "a small model on little data forgets more than it overfits")
     return {
-        "model": {
-            "start": Setting(start, "ships with bigbird; any BigBird folder, or a name on the hub, will do"),
-            "dropout": dropout,
-            "attention_dropout": Setting(0.0),
-        },
+        "model": _model_settings(draft, is_few=is_few),
         "task": _task_settings(seen, is_few=is_few),
         "data": _data_settings(seen),
         "optim": _optim_settings(seen, task, is_few=is_few),
@@ -239,9 +296,27 @@ def _sections(seen: Seen) -> dict[str, dict[str, Setting]]:
     }
 
 
+def _model_settings(draft: Draft, *, is_few: bool) -> dict[str, Setting]:
+    if draft.vocabulary is not None:
+        return {
+            "tokenizer": Setting(str(draft.vocabulary), "learnt from the data"),
+            "config": Setting(_NEW_MODEL, "of a new model, small enough for a CPU"),
+        }
+    start = "classify-mini" if is_few else _START
+    return {
+        "start": Setting(start, "ships with bigbird; any BigBird folder, or a name on the hub, will do"),
+        "dropout": Setting(0.0, "a small model on little data forgets more than it overfits"),
+        "attention_dropout": Setting(0.0),
+    }
+
+
+def _vocab_size(seen: Seen) -> int:
+    return int(min(VOCABULARY, SPECIAL + seen.lengths.sum() // LETTERS_A_PIECE))
+
+
 def _is_few(seen: Seen) -> bool:
     is_labels = seen.task["type"] == "classify" and seen.task.get("problem") != "regression"
-    return is_labels and "pair_column" not in seen.task and seen.n_documents < FEW
+    return is_labels and "pair_column" not in seen.task and seen.n_documents < FEW and not seen.is_sequences
 
 
 def _task_settings(seen: Seen, *, is_few: bool) -> dict[str, Setting]:
@@ -251,7 +326,7 @@ def _task_settings(seen: Seen, *, is_few: bool) -> dict[str, Setting]:
     }
     section = {name: Setting(value, remarks.get(name, {}).get(str(value), "")) for name, value in seen.task.items()}
     window = _window(seen)
-    lost = float(np.mean(seen.lengths > window)) if len(seen.lengths) else 0.0
+    lost = float(np.mean(seen.tokens > window)) if len(seen.tokens) else 0.0
     remark = "tokens; every document fits" if not lost else f"tokens; longer documents ({lost:.0%}) are read in several"
     if is_few:
         section["classifier"] = Setting("linear", "fitted over embeddings, in seconds: best where examples are few")
@@ -279,7 +354,7 @@ def _window(seen: Seen) -> int:
     if seen.task["type"] in ("mlm", "causal"):
         return 512
     beside = {"qa": 70, "multiple_choice": 70, "classify": 64 if "pair_column" in seen.task else 4}
-    needed = seen.length_at(0.9) + beside.get(seen.task["type"], 4)
+    needed = _quantile(seen.tokens, 0.9) + beside.get(seen.task["type"], 4)
     least = 256 if seen.task["type"] in ("qa", "multiple_choice") else 0
     return next((window for window in _WINDOWS if window >= max(needed, least)), _WINDOWS[-1])
 
@@ -309,24 +384,31 @@ def _optim_settings(seen: Seen, task: str, *, is_few: bool) -> dict[str, Setting
     batch_size = 32 if n_windows >= 2_000 else 16 if n_windows >= 500 else 8
     epochs = min(8, max(1 if n_windows > 50_000 else 2, round(STEPS * batch_size / n_windows)))
     rates = {"ner": 4e-4, "multiple_choice": 1e-4, "mlm": 5e-4, "causal": 5e-4}
+    rate = 1e-3 if seen.is_sequences else rates.get(task, 2e-4)
+    lower = {} if seen.is_sequences else {"layer_decay": Setting(0.9, "lower layers learn more slowly")}
     return {
-        "lr": Setting(rates.get(task, 2e-4), "the peak, when the warm-up ends"),
+        "lr": Setting(rate, "the peak, when the warm-up ends"),
         "warmup": Setting(0.1, "of all steps"),
         "batch_size": Setting(batch_size, "windows a step"),
         "max_tokens_per_micro_batch": Setting(4096, "lower it when memory runs out: the result stays the same"),
-        "layer_decay": Setting(0.9, "lower layers learn more slowly"),
+        **lower,
         "epochs": Setting(epochs, f"some {counted(max(1, round(epochs * n_windows / batch_size)), 'step')} in all"),
     }
+
+
+def _quantile(lengths: np.ndarray, share: float) -> int:
+    return int(np.quantile(lengths, share, method="higher")) if len(lengths) else 0
 
 
 def _n_windows(seen: Seen) -> int:
     """About how many windows an epoch has."""
     window = _window(seen)
-    if not len(seen.lengths):
+    tokens = seen.tokens
+    if not len(tokens):
         return max(1, seen.n_examples)
     if seen.task["type"] in ("mlm", "causal"):
-        return max(1, round(float(seen.lengths.mean()) * seen.n_documents / window))
-    each = np.maximum(1, np.ceil((seen.lengths - window // 4) / (window - window // 4)))
+        return max(1, round(float(tokens.mean()) * seen.n_documents / window))
+    each = np.maximum(1, np.ceil((tokens - window // 4) / (window - window // 4)))
     return max(1, round(float(each.mean()) * seen.n_examples))
 
 
@@ -348,6 +430,7 @@ def _head(draft: Draft) -> list[str]:
     lines = [
         f"{TITLES[task]}: written by `bigbird init` for {seen.sources.train}.",
         "",
+        *(_learn_the_vocabulary(draft)),
         f"  check:    bigbird check {file}",
         f"  run:      bigbird {draft.command} {file}",
         f"  change:   bigbird {draft.command} {file} --set optim.lr=1e-4",
@@ -357,9 +440,18 @@ def _head(draft: Draft) -> list[str]:
     lines += ["", f"  data:     {_counted(seen)}"]
     if seen.labels:
         lines.append(f"  labels:   {labels_in_a_line(seen.labels, most=4)}")
-    lines.append(f"  tokens:   {lengths_in_a_line(seen)}")
+    lines.append(f"  {seen.unit + ':':<9} {lengths_in_a_line(seen)}")
+    if seen.why_no_dev is not None:
+        lines.append(f"  dev:      {seen.why_no_dev}")
     place = folder()
     return lines if place is None else [*lines, "", f"yaml-language-server: $schema={place / SCHEMA}"]
+
+
+def _learn_the_vocabulary(draft: Draft) -> Iterator[str]:
+    if draft.vocabulary is not None:
+        source, out = shlex.quote(draft.seen.sources.train), shlex.quote(str(draft.vocabulary))
+        command = f"bigbird tokenize --train {source} --split none --upper-case --vocab-size {_vocab_size(draft.seen)}"
+        yield f"  letters:  {command} --out {out}"
 
 
 def _counted(seen: Seen) -> str:

@@ -47,6 +47,8 @@ class Looked:
 
     task: dict[str, Any]
     columns: tuple[str, ...] = ()
+    is_sequences: bool = False
+    """Texts are letters, such as DNA."""
 
 
 def sources_of(data: str) -> Sources:
@@ -106,7 +108,8 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
     if first.suffix in FASTA:
         # a folder of sequences may be a genome: that each file holds a class is for the user to say
         folder = source if task == "classify" and path.is_dir() else ""
-        return _look_at_rows(_of_sequences(file_rows(first, source=folder, report=_pass_over)), task, source)
+        rows = _of_sequences(file_rows(first, source=folder, report=_pass_over))
+        return replace(_look_at_rows(rows, task, source), is_sequences=True)
     if first.suffix in SUFFIXES:
         is_table = first.suffix in (".csv", ".tsv")
         return _look_at_rows(file_rows(first, report=_pass_over), task, source, is_table=is_table)

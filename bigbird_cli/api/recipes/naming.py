@@ -106,6 +106,12 @@ def _drafted(data: str | Path, command: str | None, *, offline: bool) -> Draft:
             where=str(data),
             fix=f"bigbird {draft.command} {data}",
         )
+    if draft.vocabulary is not None and not draft.vocabulary.exists():
+        raise UsageError(
+            "sequences need a vocabulary of their own, which is learnt first",
+            where=str(data),
+            fix=f"bigbird init {data} learns it and writes a recipe",
+        )
     return draft
 
 

@@ -104,15 +104,20 @@ def seen(draft: "Draft") -> Iterator[str]:
     yield f"  task     {found.task['type']}" + (f" ({settings})" if settings else "")
     if found.labels:
         yield f"  labels   {labels_in_a_line(found.labels)}"
-    yield f"  tokens   {bars(found)}  {lengths_in_a_line(found)}"
+    yield f"  {found.unit:<8} {bars(found)}  {lengths_in_a_line(found)}"
     if found.bad:
-        left_out = sum(count for kind, count in found.bad.items() if kind != "other")
-        n_bad = found.bad.get("other", 0)
-        said = [f"{left_out:,} left out"] * bool(left_out) + [f"{n_bad:,} cannot be used"] * bool(n_bad)
-        yield f"  rows     {', '.join(said)}: bigbird check says which and why"
+        bad = {
+            "left out": found.bad.get("empty", 0) + found.bad.get("answer", 0),
+            "read otherwise than written": found.bad.get("tolerated", 0),
+            "cannot be used": found.bad.get("other", 0),
+        }
+        said = ", ".join(f"{count:,} {what}" for what, count in bad.items() if count)
+        yield f"  rows     {said}: bigbird check says which and why"
     for name, part in (("dev", found.sources.dev), ("test", found.sources.test)):
         if part is not None:
             yield f"  {name:<8} {part}"
+    if found.why_no_dev is not None:
+        yield f"  dev      none: {found.why_no_dev}"
 
 
 def bars(found: "Seen") -> str:

@@ -189,7 +189,8 @@ def draft_of(kind: str, folder: Path) -> Draft:
 
 @pytest.mark.filterwarnings("ignore::bigbird_cli.errors.BigBirdWarning")
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_data_is_for_is_told_from_the_data(kind: str, tmp_path: Path) -> None:
+def test_what_data_is_for_is_told_from_the_data(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where a vocabulary is put
     draft = draft_of(kind, tmp_path)
     assert draft.seen.task == KINDS[kind][2]
     draft.write(tmp_path / "recipe.yaml")
@@ -204,6 +205,42 @@ def test_a_folder_of_sequences_holds_a_class_a_file_where_that_is_said(tmp_path:
         (tmp_path / "d" / f"{name}.fa").write_text("".join(f">g{n}\n{gene}\n" for n, gene in enumerate(GENES)))
     assert bb.init(tmp_path / "d").seen.task == {"type": "mlm"}
     assert bb.init(tmp_path / "d", task="classify").seen.labels == {"promoter": 40, "other": 40}
+
+
+def test_sequences_get_a_vocabulary_and_a_new_model_whose_recipe_runs_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.fa").write_text("".join(f">g{n}\n{gene}\n" for n, gene in enumerate(GENES)))
+    with pytest.raises(UsageError, match="sequences need a vocabulary of their own") as caught:
+        bb.check("d.fa")
+    assert caught.value.fix == "bigbird init d.fa learns it and writes a recipe"
+    draft = bb.init("d.fa")
+    draft.write("d.yaml")
+    assert bb.load_tokenizer("d-vocabulary").encode("acgttgca").ids.size < 8
+    assert (draft.seen.unit, draft.seen.length_at(0.5)) == ("letters", 65)
+    assert "letters:  bigbird tokenize --train d.fa --split none" in draft.text
+    small = "model.config={hidden_size: 16, num_attention_heads: 2, num_hidden_layers: 1, intermediate_size: 16}"
+    report = bb.check("d.yaml", overrides=[small], device="cpu")
+    assert report.checked is not None
+    assert report.checked.unknown == 0
+
+
+def test_one_document_has_no_share_for_dev_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "one.conll").write_text(CONLL)
+    draft = bb.init(tmp_path / "one.conll")
+    assert "dev:      this is one document, of which no share can be kept: name other data as data.dev, or mark" in (
+        draft.text
+    )
+    assert draft_of("csv", tmp_path).seen.why_no_dev is None
+
+
+@pytest.mark.filterwarnings("ignore::bigbird_cli.errors.BigBirdWarning")
+def test_entities_within_entities_are_told_apart_from_rows_that_cannot_be_used(tmp_path: Path) -> None:
+    brat(tmp_path / "d")
+    with (tmp_path / "d" / "0.ann").open("a") as file:
+        file.write("T2\tLOC 0 8\tAda left\n")
+    assert bb.init(tmp_path / "d").seen.bad == {"tolerated": 1}
 
 
 def test_what_was_seen_is_counted(tmp_path: Path) -> None:
@@ -228,7 +265,7 @@ def test_files_that_are_called_dev_and_test_are_the_recipes(tmp_path: Path) -> N
 def test_a_share_is_kept_for_dev_where_there_are_several_documents(tmp_path: Path) -> None:
     assert "dev: 10%" in draft_of("csv", tmp_path).text
     (tmp_path / "one.conll").write_text(CONLL)
-    assert "dev:" not in bb.init(tmp_path / "one.conll").text
+    assert "\n  dev: " not in bb.init(tmp_path / "one.conll").text
 
 
 def test_rows_that_cannot_be_used_are_counted_and_empty_ones_left_out(tmp_path: Path) -> None:
