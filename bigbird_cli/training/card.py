@@ -38,6 +38,9 @@ _TITLES: Final = {
 _TOLD_ELSEWHERE: Final = ("card", "data.train", "data.dev", "data.test", "model.start", "model.tokenizer", "task.type")
 """Settings that are no row of the table of settings; nor are the labels."""
 
+_OWN: Final = ("look", "share")
+"""What is for whoever trained the model, among what can be done with it."""
+
 _MOST_LABELS: Final = 60
 
 
@@ -155,7 +158,7 @@ def _metadata(facts: CardFacts) -> dict[str, Any]:
 
 
 def _usage(facts: CardFacts) -> Iterator[str]:
-    commands = [command for why, command in next_commands(facts.recipe.task.type, Path(facts.name)) if why != "look"]
+    commands = [command for why, command in next_commands(facts.recipe.task.type, Path(facts.name)) if why not in _OWN]
     yield "\n".join(["```sh", "pip install bigbird-cli", *commands, "```"])
     if call := python_call(facts.recipe.task.type, facts.name):
         imports = ["from pathlib import Path", "", "import bigbird_cli as bb", ""]

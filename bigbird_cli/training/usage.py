@@ -35,6 +35,7 @@ def next_commands(task: str, model: Path) -> Iterator[tuple[str, str]]:
             yield "use", _READING[task].format(model=name)
         yield "measure", f"bigbird evaluate {name} DATA"
     yield "look", f"bigbird report {name}"
+    yield "share", f"hf upload {shlex.quote(model.resolve().name)} {name} --exclude 'checkpoints/*'"
 
 
 def python_call(task: str, model: str) -> str | None:

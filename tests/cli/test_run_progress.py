@@ -100,6 +100,7 @@ def test_on_a_terminal_what_happened_stays_and_a_summary_ends_with_commands() ->
         '  use      bigbird qa FILE --question "..." --model runs/x',
         "  measure  bigbird evaluate runs/x DATA",
         "  look     bigbird report runs/x",
+        "  share    hf upload x runs/x --exclude 'checkpoints/*'",
     ]
 
 
