@@ -25,6 +25,7 @@ RUN: RunCurves = {
     "scores": {"f1": 70.0},
     "curves": {"loss": [{"step": 10, "value": 2.0}, {"step": 20, "value": 1.0}], "lr": []},
     "recipe": "seed: 1 # <script>",
+    "settings": {"seed": "<b>1</b>"},
 }
 EVALUATION: Evaluation = {
     "model": "m",
@@ -69,6 +70,7 @@ def test_a_run_has_a_curve_for_all_that_was_measured() -> None:
     assert page.count("<polyline") == 1
     assert "step 20: 1" in page
     assert "seed: 1 # &lt;script&gt;" in page
+    assert "&lt;b&gt;1&lt;/b&gt;" in page
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from bigbird_cli.errors import DataError, ModelError
+from bigbird_cli.errors import DataError, ModelError, RecipeError
 from bigbird_cli.files.json import read_jsonl
 from bigbird_cli.files.names import METRICS, RECIPE, TASK
 from bigbird_cli.files.paths import local_path
@@ -60,6 +60,8 @@ class RunCurves(RunRecord):
     by."""
     recipe: str
     """The text of its recipe.yaml; empty where it has none."""
+    settings: dict[str, str]
+    """Its settings that differ from the defaults, as a recipe writes them; none where this version cannot read it."""
 
 
 CURVES = ("loss", "lr", "grad_norm", "tokens_per_second", "seconds_per_step", "memory_mb")
@@ -76,8 +78,8 @@ def list_runs(folder: str | Path = "runs") -> list[RunRecord]:
         raise DataError("there is no such folder", where=str(folder), fix="name the folder that your runs stand in")
     found = []
     for path in sorted(_run_folders(root, DEEPEST)):
-        run = read_run(path)
-        found.append(RunRecord(**{name: value for name, value in run.items() if name not in ("curves", "recipe")}))  # type: ignore[typeddict-item]
+        run = _read(path)
+        found.append(RunRecord(**{name: value for name, value in run.items() if name in RunRecord.__annotations__}))  # type: ignore[typeddict-item]
     return found
 
 
@@ -88,6 +90,13 @@ def read_run(path: str | Path) -> RunCurves:
         ModelError: the folder is not there, or is no run's.
         DataError: its metrics are no JSON.
     """
+    run = _read(path)
+    run["settings"] = _settings(local_path(path) / RECIPE)
+    return run
+
+
+def _read(path: str | Path) -> RunCurves:
+    """What a run folder tells, but for its settings: to read a recipe takes half a second."""
     folder = local_path(path)
     if not (folder / METRICS).is_file():
         raise ModelError(
@@ -110,6 +119,7 @@ def read_run(path: str | Path) -> RunCurves:
         "n_steps": n_steps,
         "curves": {name: _curve(steps, name) for name in CURVES},
         "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        "settings": {},
     }
     if diverged is not None:
         run["problem"] = str(diverged["problem"])
@@ -130,6 +140,17 @@ def read_run(path: str | Path) -> RunCurves:
         run |= {"loss": losses[-1]["value"], "tokens_per_second": sum(rates) / len(rates)}
         run["memory_mb"] = max(point["value"] for point in run["curves"]["memory_mb"])
     return run
+
+
+def _settings(recipe: Path) -> dict[str, str]:
+    from bigbird_cli.recipe import COMMANDS, load_recipe, task_of
+    from bigbird_cli.training.card import changed_settings
+
+    try:
+        kind = COMMANDS["pretrain" if task_of(recipe) in ("mlm", "causal") else "finetune"]
+        return dict(changed_settings(load_recipe(recipe, kind)))
+    except RecipeError:  # there is none, or it is of another version
+        return {}
 
 
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:

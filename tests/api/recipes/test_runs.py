@@ -58,6 +58,16 @@ def test_a_run_tells_how_it_ended(tmp_path: Path) -> None:
     assert (run["state"], run["seconds"], run["stopped_early"]) == ("finished", 7.0, True)
 
 
+def test_a_run_tells_the_settings_that_differ_from_the_defaults(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a")
+    assert bb.read_run(run)["settings"] == {}  # its recipe is none of this version
+    recipe = (
+        "model: {start: qa-mini}\ntask: {type: mlm, window: 64}\ndata: {train: texts}\noptim: {lr: 1e-4, clip: 1.0}\n"
+    )
+    (run / "recipe.yaml").write_text(recipe)
+    assert bb.read_run(run)["settings"] == {"task.window": "64", "optim.lr": "0.0001"}
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no run folder"):
         bb.read_run(tmp_path)
