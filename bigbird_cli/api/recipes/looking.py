@@ -14,7 +14,7 @@ from bigbird_cli.data.rows import SUFFIXES, Row, file_rows, is_empty, read_rows
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.find import is_left_out
 from bigbird_cli.files.json import parse_json
-from bigbird_cli.files.packed import File, files_in
+from bigbird_cli.files.packed import ARCHIVE, PACKED, File, files_in
 from bigbird_cli.files.streams import text_lines
 from bigbird_cli.tasks.classify.data import label_folders
 from bigbird_cli.tasks.ner.brat import BRAT
@@ -24,6 +24,9 @@ from bigbird_cli.text.readers import FASTA, READERS
 
 SAMPLED, SAMPLED_LINES, LETTERS = 200, 5000, 1000
 """Rows, or lines of a word each, by which columns are told."""
+
+SHORT = 40
+"""Characters of a mean title at most."""
 
 SEPARATORS = ("|", ";", ",")
 MOST_GRADES = 10
@@ -61,7 +64,7 @@ def sources_of(data: str) -> Sources:
         return Sources(data)
     if path.is_dir():
         inside = sorted(each for each in path.iterdir() if not is_left_out(each.name))
-        train = next((each for each in inside if _is_called(each, ("train", "training"))), None)
+        train = next((each for each in inside if _is_called(each, ("train", "training")) and _may_be_data(each)), None)
         if train is None:
             return Sources(data)
     else:
@@ -72,6 +75,12 @@ def sources_of(data: str) -> Sources:
         next((str(each) for each in others if _is_called(each, names)), None) for names in (DEV_NAMES, TEST_NAMES)
     )
     return Sources(str(train), dev, test)
+
+
+def _may_be_data(path: Path) -> bool:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = suffixes[-2] if suffixes[-1:] and suffixes[-1] in PACKED and len(suffixes) > 1 else path.suffix.lower()
+    return path.is_dir() or kind in (*SUFFIXES, *conll.SUFFIXES, *READERS, ARCHIVE)
 
 
 def _is_called(path: Path, names: Sequence[str]) -> bool:
@@ -202,6 +211,10 @@ class _Columns:
         """The first column that is called so, however it is capitalised."""
         lowered = {name.lower().lstrip("\ufeff"): name for name in reversed(list(self.values))}
         return next((lowered[name] for name in names if name in lowered), None)
+
+    def has_lists(self) -> bool:
+        """Whether a column holds lists or objects."""
+        return any(isinstance(value, list | dict) for values in self.values.values() for value in values)
 
     def filled(self, column: str) -> list[Any]:
         return [value for value in self.values[column] if not is_empty(value)]
@@ -373,6 +386,9 @@ def _language(columns: _Columns) -> dict[str, Any] | None:
     text = columns.text()
     if text is None:
         return None
+    n_characters = sum(map(len, columns.strings(text)))
+    if columns.has_lists() and n_characters < SHORT * len(columns.strings(text)):
+        return None  # the title of what stands in the lists
     return {} if text == "text" else {"text_column": text}
 
 

@@ -262,6 +262,18 @@ def test_files_that_are_called_dev_and_test_are_the_recipes(tmp_path: Path) -> N
         ]
 
 
+def test_a_file_of_an_unknown_kind_is_not_the_training_data(tmp_path: Path) -> None:
+    (tmp_path / "a.train.ans").write_text("A B C")
+    table(tmp_path / "b.train.csv", REVIEWS)
+    assert Path(bb.init(tmp_path).seen.sources.train).name == "b.train.csv"
+
+
+def test_titles_of_structures_are_no_texts(tmp_path: Path) -> None:
+    jsonl(tmp_path / "d.jsonl", [{"title": f"a title {n}", "sents": [["Ada", "left"]]} for n in range(40)])
+    with pytest.raises(UsageError, match="no columns for any task among title, sents"):
+        bb.init(tmp_path / "d.jsonl")
+
+
 def test_a_share_is_kept_for_dev_where_there_are_several_documents(tmp_path: Path) -> None:
     assert "dev: 10%" in draft_of("csv", tmp_path).text
     (tmp_path / "one.conll").write_text(CONLL)
