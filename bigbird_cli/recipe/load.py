@@ -126,12 +126,16 @@ def find_recipe(name: str | Path) -> Path:
     word = path.name.removesuffix(".yaml").removesuffix(".yml")
     if path.name == str(name) and word in shipped:
         return shipped[word]
+    beside = [str(path.with_name(each.name)) for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    if path.suffix.lower() not in ("", ".yaml", ".yml"):  # data was meant
+        near = nearest(str(path), beside)
+        raise RecipeError("there is no such file", where=str(name), fix=f"did you mean «{near}»?" if near else None)
     if not shipped:
         fix = None
     elif word in shipped:
         fix = f"to use the shipped recipe, write its name alone: {word}"
     else:
-        near = nearest(word, shipped)
+        near = nearest(word, shipped) or nearest(str(path), beside)
         fix = (f"did you mean «{near}»? " if near else "") + "Shipped recipes are " + ", ".join(shipped)
     raise RecipeError("there is no such recipe file", where=str(name), fix=fix)
 

@@ -192,17 +192,20 @@ def set_aside_lost_run(run: Path) -> None:
 
 
 def _was_cut_short(run: Path) -> bool:
-    """Whether a run's metrics.jsonl is there and says nothing of its last step."""
+    """Whether a run's metrics.jsonl is there and says nothing of its end."""
     try:
         with os.fdopen(open_plain(run / METRICS, os.O_RDONLY), "rb") as lines:
-            return not any(_is_last_step(line) for line in lines)
+            return not any(_is_end(line) for line in lines)
     except OSError:
         return False
 
 
-def _is_last_step(line: bytes) -> bool:
+def _is_end(line: bytes) -> bool:
+    """Whether a line tells of the last step, or of an end before it."""
     try:
         match json.loads(line):
+            case {"event": "finished"}:
+                return True
             case {"step": int(step), "n_steps": int(n_steps)}:
                 return step >= n_steps
     except (ValueError, RecursionError):

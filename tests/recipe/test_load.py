@@ -496,6 +496,19 @@ def test_a_missing_recipe_names_the_ones_that_ship(
     assert caught.value.where == name
 
 
+def test_a_missing_file_is_told_with_the_one_that_is_called_nearly_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("letters.csv", "mine.yaml"):
+        Path(name).touch()
+    with pytest.raises(RecipeError, match=r"there is no such file") as caught:
+        find_recipe("lettters.csv")
+    assert caught.value.fix == "did you mean «letters.csv»?"
+    with pytest.raises(RecipeError, match=r"did you mean «mine\.yaml»\? Shipped"):
+        find_recipe("mime.yaml")
+
+
 def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="folder"):
         load_recipe(tmp_path)

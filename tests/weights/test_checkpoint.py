@@ -122,6 +122,16 @@ def newest_with_warning(run: Path, words: str) -> Path | None:
         return newest_checkpoint(run)
 
 
+def test_a_run_that_ended_early_is_over_and_its_model_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "metrics.jsonl").write_text('{"event": "step", "step": 5, "n_steps": 9}\n')
+    assert start_run(tmp_path, "auto") is None  # cut short before its first checkpoint
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"event": "finished", "step": 5, "stopped_early": true}\n')
+    with pytest.raises(UsageError, match="no checkpoint to go on from"):
+        start_run(tmp_path, "auto")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_checkpoint_cut_off_anywhere_is_passed_over(name: str, tmp_path: Path) -> None:
     save(tmp_path, 1)
