@@ -124,7 +124,7 @@ def changed_settings(section: Section, prefix: str = "") -> Iterator[tuple[str, 
             continue
         if isinstance(value, Section):
             yield from changed_settings(value, f"{full}.")
-        elif name in section.model_fields_set if field.default_factory else value != field.default:
+        elif value != field.get_default(call_default_factory=True, validated_data=dict(section)):
             yield full, visible(str(section.model_dump(mode="json", include={name})[name]))
 
 
