@@ -61,6 +61,10 @@ CASES = [
     Case("tiny", 512, 16, True),
     Case("tiny", 1024, 4, False),
     Case("tiny", 4096, 2, False),
+    Case("tiny", 256, 8, False),
+    Case("tiny", 2048, 2, False),
+    Case("tiny", 1024, 8, True),
+    Case("tiny", 4096, 1, True),
 ]
 
 

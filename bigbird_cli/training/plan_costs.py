@@ -20,6 +20,9 @@ Lengths = Sequence[int]
 N_WORK = 3
 """Terms of a micro-batch's work: tokens, pairs under dense attention, tokens under block-sparse attention."""
 
+NOISE = 0.05
+"""Share by which peaks of the same step differ: what an allocator keeps depends on what it gave before."""
+
 RISE = 1_000_000
 """Bytes by which a peak must pass the one before, to be a step's own rather than an earlier one's."""
 
@@ -136,7 +139,11 @@ def fit_costs(trials: Sequence[Trial], *, attention: Attention, n_parameters: in
     if len(rises) == 1:  # the smallest step's peak may be the optimiser's, and is all else there is
         rises = [0, *rises]
     if rises:
-        memory = non_negative(np.array([[1.0, *highest[i]] for i in rises]), peaks[rises])
+        rows = np.array([[1.0, *highest[i]] for i in rises])
+        memory = non_negative(rows / peaks[rises, None], np.ones(len(rises)), noise=NOISE)
+        of_tokens = rows[-1, 1:] @ memory[1:]
+        if of_tokens > 0:  # what needed the most is not told as less
+            memory[1:] *= max(1.0, (peaks[rises[-1]] - memory[0]) / of_tokens)
     return Costs(
         attention=attention,
         time=time,
@@ -147,17 +154,18 @@ def fit_costs(trials: Sequence[Trial], *, attention: Attention, n_parameters: in
     )
 
 
-def non_negative(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+def non_negative(rows: np.ndarray, values: np.ndarray, *, noise: float = 3e-5) -> np.ndarray:
     """Least squares with no coefficient below zero, of the fewest and first terms among those that fit alike.
 
     Args:
         rows: (M, K) terms, few enough for all their subsets to be tried.
         values: (M,) what they are to sum up to.
+        noise: error of the values, as a share: a term that makes the fit better by less is none.
     """
     scale = np.abs(rows).max(axis=0)
     scale[scale == 0] = 1.0
     best, least = np.zeros(rows.shape[1]), float(values @ values)
-    enough = 1e-9 * float(values @ values)
+    enough = noise**2 * float(values @ values)
     for size in range(1, rows.shape[1] + 1):
         for terms in map(list, itertools.combinations(range(rows.shape[1]), size)):
             chosen = rows[:, terms] / scale[terms]

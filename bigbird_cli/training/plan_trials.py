@@ -41,10 +41,13 @@ TOKENS = 4096
 MOST_TOGETHER = 16
 
 ENOUGH = 1.0
-"""Seconds after which a step is not repeated."""
+"""Seconds after which a step is not repeated more than once."""
+
+LONG = 20.0
+"""Seconds of a step that is not repeated at all: what is done once is little beside it."""
 
 REPEATS = 4
-"""Times that a step is taken; the first of several does not count."""
+"""Times that a step is taken at most; the first does not count: buffers are made in it, and memory grows yet."""
 
 SHARE = 0.9
 """Of the free memory that a step may be expected to need."""
@@ -70,24 +73,32 @@ class Opened:
 
 
 def ladder(lengths: Sequence[int], *, dense_up_to: int | None) -> list[list[list[int]]]:
-    """Choose steps by which costs can be told: the shortest input, alone and in four micro-batches, then the longest of
-    each way to attend, alone and several at once.
+    """Choose steps by which costs can be told: the shortest input, alone and in four micro-batches; the longest of each
+    way to attend, alone and several at once; and several of half the longest under dense attention, whose pairs cost
+    less beside their tokens.
 
     Args:
         lengths: of the inputs at hand, tokens.
         dense_up_to: as of `Attention`.
 
     Returns:
-        Steps, micro-batches, indices of inputs; from the fewest tokens at once to the most.
+        Steps, micro-batches, indices of inputs; from the fewest tokens at once to the most, and of as many the shorter
+        inputs first, whose peaks would be hidden behind those of block-sparse attention.
     """
     shortest, longest = int(np.argmin(lengths)), int(np.argmax(lengths))
     dense = [i for i, n in enumerate(lengths) if dense_up_to is None or n <= dense_up_to]
     kinds = {max(dense, key=lambda i: lengths[i]), longest} if dense else {longest}
-    steps = [[[shortest]], [[shortest]] * 4]
-    for i in kinds:
-        steps += [[[i]]] * (i != shortest)
-        steps.append([[i] * min(MOST_TOGETHER, max(2, TOKENS // lengths[i]))])
-    return sorted(steps, key=lambda parts: (max(sum(lengths[i] for i in part) for part in parts), len(parts)))
+    steps = [[[shortest]], [[shortest]] * 4, *([[i]] for i in kinds if i != shortest)]
+    if dense:
+        half = max(lengths[i] for i in dense) / 2
+        kinds.add(min(dense, key=lambda i: abs(lengths[i] - half)))
+    steps += [[[i] * min(MOST_TOGETHER, max(2, TOKENS // lengths[i]))] for i in kinds]
+
+    def size(parts: list[list[int]]) -> tuple[int, int, int]:
+        """Tokens at once, micro-batches, and tokens of the longest input."""
+        return max(sum(lengths[i] for i in part) for part in parts), len(parts), max(lengths[i] for i in parts[0])
+
+    return sorted(steps, key=size)
 
 
 def take_steps(
@@ -159,9 +170,9 @@ def _trial(engine: Engine, parts: Sequence[Sequence[Feature]], recipe: Recipe, *
 
 
 def _repeated(timed: Callable[[], float]) -> float:
-    """The median of a few times, of one alone where that is long."""
+    """The median of a few times, all but the first; of one alone where that is long."""
     times = [timed()]
-    while len(times) < REPEATS and sum(times) < ENOUGH:
+    while len(times) < REPEATS and sum(times) < (LONG if len(times) == 1 else ENOUGH):
         times.append(timed())
     return statistics.median(times[1:] or times)
 

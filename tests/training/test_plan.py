@@ -20,7 +20,7 @@ from bigbird_cli.training.plan_costs import Attention, Costs, Trial
 from bigbird_cli.training.plan_data import Inputs
 from bigbird_cli.training.plan_machine import Machine, free_memory, n_cores, processor_name
 from bigbird_cli.training.plan_settings import Planner, Setting, cheapest, micro_batches
-from bigbird_cli.training.plan_trials import ladder, run_trials
+from bigbird_cli.training.plan_trials import _repeated, ladder, run_trials
 from bigbird_cli.training.train import train
 from tests.training.runs import CPU, WORDS, recipe, steps_here
 
@@ -92,9 +92,17 @@ def test_a_run_costs_its_steps_its_evaluations_and_the_test(start: Path, data: P
 
 def test_steps_that_are_taken_go_from_the_shortest_input_to_the_most_tokens_of_each_way_to_attend() -> None:
     steps = ladder([40, 8, 100, 4096], dense_up_to=100)
-    assert steps == [[[1]], [[1]] * 4, [[2]], [[2] * 16], [[3]], [[3] * 2]]
-    assert ladder([40, 8, 100], dense_up_to=None) == [[[1]], [[1]] * 4, [[2]], [[2] * 16]]
+    assert steps == [[[1]], [[1]] * 4, [[2]], [[0] * 16], [[2] * 16], [[3]], [[3] * 2]]
+    assert ladder([40, 8, 100], dense_up_to=None) == [[[1]], [[1]] * 4, [[2]], [[0] * 16], [[2] * 16]]
     assert ladder([50], dense_up_to=None) == [[[0]], [[0]] * 4, [[0] * 16]]
+
+
+@pytest.mark.parametrize(("seconds", "n_times"), [(0.1, 4), (0.7, 2), (15.0, 2), (30.0, 1)])
+def test_a_step_is_repeated_unless_it_is_long_and_its_first_time_does_not_count(seconds: float, n_times: int) -> None:
+    times = iter([seconds, *[seconds / 2] * 9])
+    median = _repeated(lambda: next(times))
+    assert median == (seconds if n_times == 1 else seconds / 2)
+    assert 10 - len(list(times)) == n_times
 
 
 def test_no_step_is_taken_that_memory_will_not_hold(start: Path, data: Path, tmp_path: Path) -> None:

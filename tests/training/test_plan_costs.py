@@ -41,8 +41,8 @@ def test_the_work_of_a_micro_batch_is_counted_by_how_its_rows_attend() -> None:
 def test_steps_that_were_not_taken_are_predicted(parts: tuple[tuple[int, ...], ...]) -> None:
     costs, truth = fitted(), trial(*parts)
     assert costs.seconds(ATTENTION.works(parts)) == pytest.approx(truth.seconds, rel=1e-6)
-    # pairs and tokens of like documents grow alike, and the smallest step's peak is taken for the optimiser's
-    assert costs.peak_bytes(ATTENTION.works(parts)) == pytest.approx(truth.peak_bytes, rel=0.05)
+    # few terms are told from noisy peaks, and too much is said rather than too little
+    assert 0.95 < costs.peak_bytes(ATTENTION.works(parts)) / truth.peak_bytes < 1.15
 
 
 def test_no_step_needs_less_memory_than_the_smallest_that_was_taken() -> None:
@@ -51,6 +51,19 @@ def test_no_step_needs_less_memory_than_the_smallest_that_was_taken() -> None:
     assert steps[1].peak_bytes < steps[0].peak_bytes < steps[2].peak_bytes
     assert costs.peak_bytes(ATTENTION.works([(10,)])) == 900_000_000
     assert costs.peak_bytes(ATTENTION.works([(400,) * 8])) == pytest.approx(steps[2].peak_bytes, rel=1e-6)
+
+
+def test_the_step_that_needed_the_most_is_not_told_to_need_less() -> None:
+    needed = trial((400,) * 8).peak_bytes * 1.2
+    steps = [trial((10,)), trial((100,) * 8), trial((400,) * 2), Trial(((400,) * 8,), False, 1.0, int(needed))]
+    costs = fit_costs(steps, attention=ATTENTION, n_parameters=1_000)
+    assert costs.peak_bytes(ATTENTION.works([(400,) * 8])) == pytest.approx(needed, rel=1e-6)
+
+
+def test_terms_that_make_a_fit_hardly_better_are_none_where_values_are_noisy() -> None:
+    rows, values = np.array([[1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), np.array([1.0, 1.02, 1.04])
+    assert non_negative(rows, values, noise=0.05).tolist() == pytest.approx([1.02, 0.0])
+    assert non_negative(rows, values).tolist() == pytest.approx([0.98, 0.02])
 
 
 def test_a_peak_that_an_earlier_step_left_tells_nothing_of_a_later_one() -> None:
