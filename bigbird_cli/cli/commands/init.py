@@ -112,7 +112,8 @@ def seen(draft: "Draft") -> Iterator[str]:
             "cannot be used": found.bad.get("other", 0),
         }
         said = ", ".join(f"{count:,} {what}" for what, count in bad.items() if count)
-        yield f"  rows     {said}: bigbird check says which and why"
+        without = "; its --fix DIR writes the data without them" if "other" in found.bad else ""
+        yield f"  rows     {said}: bigbird check says which and why{without}"
     for name, part in (("dev", found.sources.dev), ("test", found.sources.test)):
         if part is not None:
             yield f"  {name:<8} {part}"

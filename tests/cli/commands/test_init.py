@@ -44,5 +44,19 @@ def test_no_file_is_written_over(invoke: Any, tmp_path: Path) -> None:
     assert "reviews.yaml  this file is there already" in result.stderr
 
 
+def test_rows_that_cannot_be_used_are_said_with_the_way_to_leave_them_out(reviews: Path, invoke: Any) -> None:
+    with reviews.open("a") as file:
+        file.write("a row of one field\n,good\n")
+    told = invoke("init", "reviews.csv").stderr
+    assert (
+        "rows     1 left out, 1 cannot be used: bigbird check says which and why; its --fix DIR writes the data" in told
+    )
+
+
+def test_one_document_has_no_dev_part_and_that_is_said(invoke: Any, tmp_path: Path) -> None:
+    (tmp_path / "one.conll").write_text("Ada\tB-PER\nleft\tO\n\nOslo\tB-LOC\n\n" * 5)
+    assert "  dev      none: this is one document, of which no share can be kept" in invoke("init", "one.conll").stderr
+
+
 def test_every_count_that_is_not_zero_can_be_seen() -> None:
     assert drawn([0, 1, 500, 1000]) == " ▁▅█"
