@@ -35,7 +35,7 @@ from bigbird_cli.training.plan_machine import free_memory
 PROBES = "probes"
 """Name of the inputs that steps are taken on, among the prepared data."""
 
-TOKENS = 4096
+TOKENS = 8192
 """Tokens of a step of several inputs, as far as two and MOST_TOGETHER of them go."""
 
 MOST_TOGETHER = 16
