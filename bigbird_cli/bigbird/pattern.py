@@ -141,27 +141,42 @@ def random_blocks(
         raise ValueError(f"{n_blocks} blocks are too few to draw {n_random} random ones; it takes {fewest}")
 
     generator = np.random.RandomState(seed)
-    if n_tokens in SPECIAL_LENGTHS[plan]:
-        planned_tokens = PRETRAINING_TOKENS if plan == "original" else max_tokens
-        candidates = _special_candidates(planned_tokens // block_size, block_size, n_window)
-        within_plan = n_blocks <= planned_tokens // block_size
-        if within_plan and min(map(len, candidates)) >= n_random:
-            return _draw_head_by_head(generator, candidates, n_heads, n_random)[:, : n_blocks - 2]
+    special = _special_candidates(n_tokens, block_size, n_random, n_window, max_tokens, plan)
+    if special is not None:
+        return _draw_head_by_head(generator, special, n_heads, n_random)[:, : n_blocks - 2]
     return _draw_row_by_row(generator, n_blocks, n_heads, n_random, n_window)
 
 
-def _special_candidates(n_blocks: int, block_size: int, n_window: int) -> list[np.ndarray]:
-    """The blocks that each row of the special lengths' plan may name.
+def random_candidates(
+    *, n_tokens: int, block_size: int, n_random: int, n_window: int, max_tokens: int, plan: str
+) -> np.ndarray:
+    """The blocks that the random ones of each row are drawn from, bool (Q, K); arguments as for `random_blocks`."""
+    n_blocks = n_tokens // block_size
+    special = _special_candidates(n_tokens, block_size, n_random, n_window, max_tokens, plan)
+    if special is None:
+        return np.stack([_general_candidates(row, n_random, n_window) for row in range(1, n_blocks - 1)])
+    reach_K = np.arange(max(map(max, special)) + 1)
+    return np.stack([np.isin(reach_K, blocks) for blocks in special[: n_blocks - 2]])
+
+
+def _special_candidates(
+    n_tokens: int, block_size: int, n_random: int, n_window: int, max_tokens: int, plan: str
+) -> list[np.ndarray] | None:
+    """The blocks that each row of the special lengths' plan may name; None where this length has no such plan.
 
     The last candidate may be the global last block of a shorter sequence (block 15 at 1024 tokens), and the two last
     rows do not leave their window out: slips of the original, kept because the models were trained with them.
     """
-    last = n_blocks - 1
+    n_planned = (PRETRAINING_TOKENS if plan == "original" else max_tokens) // block_size
+    if n_tokens not in SPECIAL_LENGTHS[plan] or n_tokens // block_size > n_planned:
+        return None
+    last = n_planned - 1
     if 2 * block_size < SPECIAL_REACH:
         last = SPECIAL_REACH // block_size - 1
-    reach = np.arange(1, min(last, n_blocks - 2) + 1, dtype=np.int32)
+    reach = np.arange(1, min(last, n_planned - 2) + 1, dtype=np.int32)
     n_aside = n_window // 2
-    return [reach[np.abs(reach - row) > n_aside] if row < n_blocks - 3 else reach for row in range(1, n_blocks - 1)]
+    rows = [reach[np.abs(reach - row) > n_aside] if row < n_planned - 3 else reach for row in range(1, n_planned - 1)]
+    return rows if min(map(len, rows)) >= n_random else None
 
 
 def _draw_head_by_head(
@@ -177,25 +192,30 @@ def _draw_head_by_head(
 def _draw_row_by_row(
     generator: np.random.RandomState, n_blocks: int, n_heads: int, n_random: int, n_window: int
 ) -> np.ndarray:
-    """Draw from the first 2r + w + 2 blocks, without their own first and last and without the row's window."""
     drawn = np.empty((n_heads, n_blocks - 2, n_random), dtype=np.int32)
     if n_random == 0:
         return drawn
-    reach, n_aside = 2 * n_random + n_window + 2, n_window // 2
     for row in range(1, n_blocks - 1):
-        allowed = np.ones(reach, dtype=bool)
-        allowed[[0, -1]] = False
-        allowed[max(row - n_aside, 0) : row + n_aside + 1] = False
-        # The plan was meant for sequences that end with the reach: row 1 and the row before its end leave out each
-        # other's neighbour, so that the pattern is the same read from either side.
-        if row == 1:
-            allowed[-2] = False
-        if row == reach - 2:
-            allowed[1] = False
+        allowed = _general_candidates(row, n_random, n_window)
         for head in range(n_heads):
-            order = generator.permutation(reach)
+            order = generator.permutation(len(allowed))
             drawn[head, row - 1] = order[allowed[order]][:n_random]
     return drawn
+
+
+def _general_candidates(row: int, n_random: int, n_window: int) -> np.ndarray:
+    """Which of the first 2r + w + 2 blocks a row may name: not their own first and last, and not the row's window."""
+    reach, n_aside = 2 * n_random + n_window + 2, n_window // 2
+    allowed = np.ones(reach, dtype=bool)
+    allowed[[0, -1]] = False
+    allowed[max(row - n_aside, 0) : row + n_aside + 1] = False
+    # The plan was meant for sequences that end with the reach: row 1 and the row before its end leave out each
+    # other's neighbour, so that the pattern is the same read from either side.
+    if row == 1:
+        allowed[-2] = False
+    if row == reach - 2:
+        allowed[1] = False
+    return allowed
 
 
 @lru_cache(maxsize=CACHED_PATTERNS)

@@ -33,25 +33,37 @@ def inputs() -> tuple[Array, Array, Array, Array, np.ndarray]:
     return q, k, v, jnp.asarray(is_token.reshape(L, b)), key_blocks
 
 
-def by_definition(q: Array, k: Array, v: Array, is_token: Array, key_blocks: np.ndarray) -> Array:
+def by_definition(
+    q: Array, k: Array, v: Array, is_token: Array, key_blocks: np.ndarray, global_G: Array | None
+) -> Array:
     counts = np.array([[(row == block).sum() for block in range(L)] for row in key_blocks])
     counts[[0, NAMED - 1]] = 1
     q, k, v = (x.reshape(1, 1, L * b, H) for x in (q, k, v))
-    weights = attention_weights(q, k, is_token.reshape(1, -1), counts_BNLL=jnp.asarray(counts)[None, None])
+    weights = attention_weights(
+        q,
+        k,
+        is_token.reshape(1, -1),
+        counts_BNLL=jnp.asarray(counts)[None, None],
+        global_BG=None if global_G is None else global_G[None],
+    )
     return (weights @ v).reshape(L, b, H)
 
 
-@pytest.mark.parametrize("size", [10, 3])
-def test_attention_by_blocks_and_its_gradients_are_those_of_the_definition(size: int) -> None:
+@pytest.mark.parametrize(("size", "positions"), [(10, None), (3, None), (3, [1, 6, 13, 14, 17, L * b])])
+def test_attention_by_blocks_and_its_gradients_are_those_of_the_definition(
+    size: int, positions: list[int] | None
+) -> None:
     q, k, v, is_token, key_blocks = inputs()
     there = is_token[..., None]
+    global_G = None if positions is None else jnp.array(positions)
 
     def by_blocks(q: Array, k: Array, v: Array) -> Array:
         keys = Keys(k, v, is_token)
-        return attend_in_document(Settings(size), q, keys, jnp.asarray(key_blocks), jnp.int32(NAMED), None) * there
+        blocks, n_blocks = jnp.asarray(key_blocks), jnp.int32(NAMED)
+        return attend_in_document(Settings(size), q, keys, blocks, n_blocks, None, global_G) * there
 
     def defined(q: Array, k: Array, v: Array) -> Array:
-        return by_definition(q, k, v, is_token, key_blocks) * there
+        return by_definition(q, k, v, is_token, key_blocks, global_G) * there
 
     found, pull = jax.jit(lambda *qkv: jax.vjp(by_blocks, *qkv))(q, k, v)
     wanted, pull_wanted = jax.vjp(defined, q, k, v)

@@ -204,3 +204,20 @@ def test_dropout_is_drawn_from_the_given_randomness(both: Both) -> None:
     assert np.abs(logits(0) - logits(1)).max() > 0.01
     with pytest.raises(ValueError, match="give a dropout_rng"):
         ours(ids, train=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["transformers", "original"])
+def test_random_blocks_are_drawn_from_randomness_where_the_pattern_is_transformers_alone(
+    pattern: str, both: Both
+) -> None:
+    _, ours = both("BigBirdModel", num_hidden_layers=1, pattern=pattern)
+    ids, _ = batch(2, 200)
+
+    def states(seed: int, *, train: bool) -> np.ndarray:
+        return np.asarray(ours(ids, indices_rng=jax.random.key(seed), train=train).last_hidden_state)
+
+    np.testing.assert_array_equal(states(0, train=True), states(0, train=True))
+    differs = np.abs(states(0, train=True) - states(1, train=True)).max() > 1e-3
+    assert differs == (pattern == "transformers")
+    np.testing.assert_array_equal(states(0, train=False), states(1, train=False))

@@ -59,14 +59,16 @@ class SelfAttention(nn.Module):
             self._make_cache(k_BNSH, context.cache_tokens)
         if context.first_position is not None:
             k_BNSH, v_BNSH = self._cached(k_BNSH, v_BNSH, context.first_position)
-        qkv = q_BNSH, k_BNSH, v_BNSH
+        qkv, blocks_BNLW = (q_BNSH, k_BNSH, v_BNSH), None
         if not context.documents.is_sparse:
             out_BNSH = self._dense(qkv, context)
-        elif context.first_position is not None:
-            out_BNSH = self._sparse_after(qkv, context, context.first_position)
         else:
-            out_BNSH = self._sparse(qkv, context)
-        weights = self._weights(q_BNSH, k_BNSH, context) if context.wants_weights else None
+            blocks_BNLW = self._key_blocks(context, k_BNSH.shape[2] // self.pattern.block_size)
+            if context.first_position is not None:
+                out_BNSH = self._sparse_after(qkv, context, blocks_BNLW, context.first_position)
+            else:
+                out_BNSH = self._sparse(qkv, context, blocks_BNLW)
+        weights = self._weights(q_BNSH, k_BNSH, context, blocks_BNLW) if context.wants_weights else None
         return by_head(out_BNSH, weights, head_mask_N)
 
     def _dense(self, qkv: tuple[Array, Array, Array], context: Context, *, n_tokens: int | None = None) -> Array:
@@ -83,13 +85,12 @@ class SelfAttention(nn.Module):
             dropout_key=dropout_key,
         )
 
-    def _sparse(self, qkv: tuple[Array, Array, Array], context: Context) -> Array:
+    def _sparse(self, qkv: tuple[Array, Array, Array], context: Context, blocks_BNLW: Array) -> Array:
         """Attend in texts from their beginning."""
         documents = context.documents
         B, N, S, H = qkv[0].shape
         L, b = S // self.pattern.block_size, self.pattern.block_size
         rate, dropout_key = dropout_of(self, self.sparse_dropout, context)
-        blocks_BNLW = self._key_blocks(documents, L)
         q, k, v = (x.reshape(B, N, L, b, H) for x in qkv)
         settings = self._settings(q, blocks_BNLW, rate)
         is_token_BLb = documents.is_token_BS.reshape(B, L, b)
@@ -98,12 +99,14 @@ class SelfAttention(nn.Module):
                 B, N, S, H
             )
 
-        def of_head(q: Array, k: Array, v: Array, is_token: Array, blocks: Array, n: Array, key: Any) -> Array:
-            return attend_in_document(settings, q, Keys(k, v, is_token), blocks, n, key)
+        def of_head(
+            q: Array, k: Array, v: Array, is_token: Array, blocks: Array, n: Array, key: Any, places: Any
+        ) -> Array:
+            return attend_in_document(settings, q, Keys(k, v, is_token), blocks, n, key, places)
 
-        of_document = jax.vmap(of_head, in_axes=(0, 0, 0, None, 0, None, 0))
-        keys_BN = split_keys(dropout_key, B, N)
-        out = jax.vmap(of_document)(q, k, v, is_token_BLb, blocks_BNLW, documents.n_blocks_B, keys_BN)
+        of_document = jax.vmap(of_head, in_axes=(0, 0, 0, None, 0, None, 0, None))
+        keys_BN, places_BG = split_keys(dropout_key, B, N), documents.global_BG
+        out = jax.vmap(of_document)(q, k, v, is_token_BLb, blocks_BNLW, documents.n_blocks_B, keys_BN, places_BG)
         out_BNSH = out.reshape(B, N, S, H)
         if documents.is_short_B is None:
             return out_BNSH
@@ -112,14 +115,15 @@ class SelfAttention(nn.Module):
         start_BNSH = jnp.where(documents.is_short_B[:, None, None, None], dense_BNSH, out_BNSH[:, :, :limit])
         return jnp.concatenate((start_BNSH, out_BNSH[:, :, limit:]), axis=2)
 
-    def _sparse_after(self, qkv: tuple[Array, Array, Array], context: Context, start: Array) -> Array:
+    def _sparse_after(
+        self, qkv: tuple[Array, Array, Array], context: Context, blocks_BNLW: Array, start: Array
+    ) -> Array:
         """Attend from the tokens that follow the cached ones, put into blocks where they stand in the whole text."""
         q_BNSH, k_BNTH, v_BNTH = qkv
         B, N, S, H = q_BNSH.shape
         b = self.pattern.block_size
         L, R = k_BNTH.shape[2] // b, -(-(S + b - 1) // b)
         number_R = start // b + jnp.arange(R)
-        blocks_BNLW = self._key_blocks(context.documents, L)
         blocks_BNRW = jnp.take(blocks_BNLW, number_R, axis=2, mode="clip")
         q_BNTH = lax.dynamic_update_slice(jnp.zeros((B, N, R * b, H), q_BNSH.dtype), q_BNSH, (0, 0, start % b, 0))
         q, k, v = (x.reshape(B, N, -1, b, H) for x in (q_BNTH, k_BNTH, v_BNTH))
@@ -129,11 +133,13 @@ class SelfAttention(nn.Module):
         out = _by_rows(settings, q, k, v, is_token_BLb, blocks_BNRW, number_R, dropout_key).reshape(B, N, R * b, H)
         return lax.dynamic_slice_in_dim(out, start % b, S, axis=2)
 
-    def _key_blocks(self, documents: Documents, n_blocks: int) -> Array:
+    def _key_blocks(self, context: Context, n_blocks: int) -> Array:
+        n_blocks_B = context.documents.n_blocks_B
         if self.pattern.is_causal:
             blocks_NLW = jnp.asarray(causal_key_blocks(self.pattern, n_blocks))
-            return jnp.broadcast_to(blocks_NLW, (len(documents.n_blocks_B), *blocks_NLW.shape))
-        return key_blocks(self.pattern, n_blocks, documents.n_blocks_B)
+            return jnp.broadcast_to(blocks_NLW, (len(n_blocks_B), *blocks_NLW.shape))
+        draws = self.pattern.variant == "transformers" and not context.deterministic and self.has_rng("indices")
+        return key_blocks(self.pattern, n_blocks, n_blocks_B, indices_key=self.make_rng("indices") if draws else None)
 
     def _settings(self, q_BNRbH: Array, blocks_BNRW: Array, rate: float) -> Settings:
         B, N, R, b, H = q_BNRbH.shape
@@ -141,17 +147,18 @@ class SelfAttention(nn.Module):
         size = rows_per_step(R, width=width, block_size=b, head_width=H, n_together=B * N, n_bytes=n_bytes)
         return Settings(size, is_causal=self.pattern.is_causal, dropout=rate)
 
-    def _weights(self, q_BNSH: Array, k_BNTH: Array, context: Context) -> Array:
+    def _weights(self, q_BNSH: Array, k_BNTH: Array, context: Context, blocks_BNLW: Array | None) -> Array:
         documents = context.documents
         counts_BNLL = None
-        if documents.is_sparse:
-            counts_BNLL = block_counts(self._key_blocks(documents, k_BNTH.shape[2] // self.pattern.block_size))
+        if blocks_BNLW is not None:
+            counts_BNLL = block_counts(blocks_BNLW)
             counts_BNLL = counts_BNLL if self.pattern.is_causal else with_ends(counts_BNLL, documents)
         return attention_weights(
             q_BNSH,
             k_BNTH,
             documents.is_token_BS,
             counts_BNLL=counts_BNLL,
+            global_BG=documents.global_BG,
             first_position=0 if context.first_position is None else context.first_position,
             is_causal=self.pattern.is_causal,
         )

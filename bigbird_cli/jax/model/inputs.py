@@ -17,7 +17,7 @@ from bigbird_cli.jax.model.embeddings import check_length
 Inputs = Mapping[str, Any]
 """Arrays by the names of arguments; those that were not given are absent."""
 
-BY_TOKEN: Final = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+BY_TOKEN: Final = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "global_attention_mask")
 """Those whose last dimension is the tokens."""
 
 _TABLES: Final = {
@@ -83,6 +83,20 @@ def fills_rows(inputs: Inputs, *, block_size: int) -> bool:
         return False
     last = (attention_mask.shape[-1] - 1) // block_size * block_size
     return bool(np.asarray(attention_mask)[..., last:].any(axis=-1).all())
+
+
+def most_globals(mask: Any) -> int:
+    """How many tokens of a document a global_attention_mask chooses at most, rounded up so that few are compiled.
+
+    Raises:
+        ValueError: its values are not known, in a program that is being compiled.
+    """
+    if isinstance(mask, jax.core.Tracer):
+        raise ValueError(
+            "under jit the number of global tokens is not known: give the module most_globals=, such as 64"
+        )
+    n = int(np.asarray(mask).astype(bool).sum(axis=-1).max())
+    return n and 1 << (n - 1).bit_length()
 
 
 def filled(inputs: Inputs, *, block_size: int, max_positions: int) -> dict[str, Any]:

@@ -81,6 +81,8 @@ class FlaxBigBirdForQuestionAnswering(FlaxBigBirdPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        global_attention_mask: Any = None,
     ) -> Any:
         """Call the module; see FlaxBigBirdPreTrainedModel.
 
@@ -88,7 +90,6 @@ class FlaxBigBirdForQuestionAnswering(FlaxBigBirdPreTrainedModel):
             question_lengths: (B, 1): tokens from [CLS] to the question's [SEP]; by default found by that [SEP]. Token
                 types, where none are given, follow from it.
         """
-        del indices_rng
         return self._call(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -98,8 +99,10 @@ class FlaxBigBirdForQuestionAnswering(FlaxBigBirdPreTrainedModel):
             question_lengths=question_lengths,
             params=params,
             dropout_rng=dropout_rng,
+            indices_rng=indices_rng,
             train=train,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=return_dict,
+            global_attention_mask=global_attention_mask,
         )

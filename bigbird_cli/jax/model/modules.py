@@ -27,6 +27,7 @@ from bigbird_cli.jax.model.heads import (
     masked_from_answers,
     question_mask,
 )
+from bigbird_cli.jax.model.inputs import most_globals
 from bigbird_cli.jax.model.layers import Bricks, activation
 from bigbird_cli.jax.model.outputs import (
     FlaxBaseModelOutputWithPooling,
@@ -61,6 +62,12 @@ class Options(TypedDict, total=False):
     fills_rows: bool
     """Promise that every document reaches into the batch's last block, as without a mask: half of the attention that a
     mask of unknown content asks for is left out."""
+    global_attention_mask: Array | None
+    """(B, S), 1 or True at tokens that attend to all and are attended to by all, such as a question's; encoders only.
+    Ours: the documentation knows the first and the last block alone."""
+    most_globals: int
+    """How many tokens of a document `global_attention_mask` chooses at most; those beyond are not global. Needed under
+    jit, where no values are known."""
 
 
 class FlaxBigBirdModule(nn.Module):
@@ -117,8 +124,11 @@ class FlaxBigBirdModule(nn.Module):
 
         Raises:
             ModelError: the input is longer than the model has positions.
+            ValueError: global tokens in a decoder, or how many there are is not known.
         """
         config, (B, n_tokens) = self.config, input_ids.shape
+        if config.is_decoder and options.get("global_attention_mask") is not None:
+            raise ValueError("global_attention_mask is for encoders: a decoder attends to no token before it comes")
         start = self._advance(n_tokens) if self.has_variable("cache", "cache_index") else None
         fill = -n_tokens % config.block_size if start is None else 0
         types_BS, positions_BS = (
@@ -144,6 +154,7 @@ class FlaxBigBirdModule(nn.Module):
         context = Context(
             documents=find_documents(
                 is_token_BS,
+                **_globals(options, n_all),
                 block_size=config.block_size,
                 full_attention_limit=config.full_attention_limit,
                 attention_type="original_full" if config.add_cross_attention else config.attention_type,
@@ -220,6 +231,16 @@ def _mask_of_cache(attention_mask: Array | None, shape: tuple[int, int]) -> Arra
     if len(attention_mask) != B or given > S:
         raise ValueError(f"attention_mask has shape {list(attention_mask.shape)}, the cache {[B, S]}")
     return jnp.pad(attention_mask.astype(bool), ((0, 0), (0, S - given)), constant_values=True)
+
+
+def _globals(options: Options, n_tokens: int) -> dict[str, Any]:
+    """What `find_documents` takes of the tokens chosen to be global, in a batch filled up to `n_tokens`."""
+    mask = options.get("global_attention_mask")
+    if mask is None:
+        return {}
+    most = options["most_globals"] if "most_globals" in options else most_globals(mask)
+    filled_BS = jnp.pad(mask.astype(bool), ((0, 0), (0, n_tokens - mask.shape[1])))
+    return {"is_global_BS": filled_BS, "most_globals": most}
 
 
 def _encoder_mask(options: Options) -> Array | None:
@@ -374,8 +395,9 @@ class FlaxBigBirdForMultipleChoiceModule(FlaxModuleWithHead):
                 f"input_ids has shape {list(input_ids.shape)}; multiple choice takes (questions, choices, ...)"
             )
         n_tokens = input_ids.shape[-1]
-        mask, types, positions = (
-            x if x is None else x.reshape(-1, n_tokens) for x in (attention_mask, token_type_ids, position_ids)
+        mask, types, positions, options["global_attention_mask"] = (
+            x if x is None else x.reshape(-1, n_tokens)
+            for x in (attention_mask, token_type_ids, position_ids, options.get("global_attention_mask"))
         )
         encoded = self.bert(input_ids.reshape(-1, n_tokens), mask, types, positions, head_mask, **options)
         pooled_BD = self.dropout(encoded.pooler_output, deterministic=options.get("deterministic", True))

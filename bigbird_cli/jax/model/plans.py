@@ -4,17 +4,26 @@ PyTorch makes a pattern for each number of blocks that it meets. A compiled prog
 beforehand: it looks up the random blocks, which are the same for most lengths, in a table that it carries, and computes
 the window and the ends.
 
-Shape letters: B documents, N heads, L blocks of the longest document, P plans, r random blocks, W key blocks of a row.
+Shape letters: B documents, N heads, L blocks of the longest document, P plans, r random blocks, K blocks that they are
+drawn from, W key blocks of a row.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
-from bigbird_cli.bigbird.pattern import SPECIAL_LENGTHS, WINDOW_BLOCKS, causal_pattern, fewest_blocks, random_blocks
+from bigbird_cli.bigbird.pattern import (
+    SPECIAL_LENGTHS,
+    WINDOW_BLOCKS,
+    causal_pattern,
+    fewest_blocks,
+    random_blocks,
+    random_candidates,
+)
 
 
 class PatternSettings(NamedTuple):
@@ -76,14 +85,35 @@ def _draw(settings: PatternSettings, n_blocks: int) -> np.ndarray:
     return np.zeros_like(drawn) if settings.variant == "transformers-eval" else drawn
 
 
-def key_blocks(settings: PatternSettings, n_blocks: int, n_blocks_B: Array) -> Array:
+def draw_anew(settings: PatternSettings, n_blocks: int, key: Array) -> Array:
+    """Random blocks of randomness, int32 (N, L, r), out of those that the plan of this length is drawn from."""
+    may_be_LK = random_candidates(
+        n_tokens=n_blocks * settings.block_size,
+        block_size=settings.block_size,
+        n_random=settings.n_random,
+        n_window=settings.n_window,
+        max_tokens=settings.max_tokens,
+        plan="transformers",
+    )
+    order_NLK = jax.random.uniform(key, (settings.n_heads, *may_be_LK.shape))
+    _, drawn_NLr = lax.top_k(jnp.where(may_be_LK, order_NLK, -1.0), settings.n_random)
+    return jnp.pad(drawn_NLr, ((0, 0), (1, 1), (0, 0)))
+
+
+def key_blocks(
+    settings: PatternSettings, n_blocks: int, n_blocks_B: Array, *, indices_key: Array | None = None
+) -> Array:
     """The key blocks of each query block, int32 (B, N, L, W), -1 for none, with L given as `n_blocks`.
 
     What `bigbird.pattern.block_pattern` names, in another order. The ends, which attend to every block, and what stands
-    behind a document have no key blocks here.
+    behind a document have no key blocks here. With `indices_key` the random blocks are drawn anew.
     """
-    drawn = plans(settings, n_blocks)
-    random_BNLr = jnp.asarray(drawn.blocks_PNLr)[jnp.asarray(drawn.plan_of_L)[n_blocks_B]]
+    if indices_key is not None:
+        random_NLr = draw_anew(settings, n_blocks, indices_key)
+        random_BNLr = jnp.broadcast_to(random_NLr, (len(n_blocks_B), *random_NLr.shape))
+    else:
+        drawn = plans(settings, n_blocks)
+        random_BNLr = jnp.asarray(drawn.blocks_PNLr)[jnp.asarray(drawn.plan_of_L)[n_blocks_B]]
     row_L1 = jnp.arange(n_blocks)[:, None]
     last_B11 = n_blocks_B[:, None, None] - 1
     n_aside = settings.n_window // 2

@@ -22,7 +22,7 @@ from bigbird_cli.bigbird.names import PREFIX
 from bigbird_cli.errors import ModelError
 from bigbird_cli.files.hub import hub_options
 from bigbird_cli.jax.model.initialisation import key_of, new_weights
-from bigbird_cli.jax.model.inputs import as_arrays, check_inputs, check_room, filled, fills_rows
+from bigbird_cli.jax.model.inputs import as_arrays, check_inputs, check_room, filled, fills_rows, most_globals
 from bigbird_cli.jax.model.loading import load_arrays, save_arrays
 from bigbird_cli.weights.store import CONVERTIBLE, SAFETENSORS, find_folder
 
@@ -189,15 +189,18 @@ class FlaxBigBirdPreTrainedModel:
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         past_key_values: Any = None,
+        *,
+        global_attention_mask: Any = None,
     ) -> Any:
         """Call the module, compiled; inputs are filled up to whole blocks, so that few lengths are compiled.
 
         Args:
             input_ids, attention_mask, token_type_ids, position_ids, head_mask, encoder_hidden_states,
-                encoder_attention_mask: see `modules`; arrays of NumPy or JAX.
+                encoder_attention_mask, global_attention_mask: see `modules`; arrays of NumPy or JAX.
             params: in place of the model's own.
             dropout_rng: randomness of dropout, in training.
-            indices_rng: of no effect: random blocks are those of the pretraining, which no call draws.
+            indices_rng: where the config's pattern is "transformers", randomness that random blocks are drawn from in
+                training; else of no effect: they are those of the pretraining, which no call draws.
             train: with dropout.
             output_attentions: return attention weights too.
             output_hidden_states: return the states between the blocks too.
@@ -208,7 +211,6 @@ class FlaxBigBirdPreTrainedModel:
             ModelError: an id is out of range, or the input longer than the model has positions.
             ValueError: an input of another shape than the batch, or no randomness for dropout.
         """
-        del indices_rng
         return self._call(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -219,11 +221,13 @@ class FlaxBigBirdPreTrainedModel:
             encoder_attention_mask=encoder_attention_mask,
             params=params,
             dropout_rng=dropout_rng,
+            indices_rng=indices_rng,
             train=train,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
             return_dict=return_dict,
             past_key_values=past_key_values,
+            global_attention_mask=global_attention_mask,
         )
 
     def _call(
@@ -231,6 +235,7 @@ class FlaxBigBirdPreTrainedModel:
         *,
         params: Mapping[str, Any] | None,
         dropout_rng: Array | None,
+        indices_rng: Array | None,
         train: bool,
         output_attentions: bool | None,
         output_hidden_states: bool | None,
@@ -260,8 +265,14 @@ class FlaxBigBirdPreTrainedModel:
             inputs = filled(inputs, block_size=config.block_size, max_positions=most)
         if not self._fills_blocks:
             options["return_dict"] = as_dict
+        if "global_attention_mask" in inputs:
+            options["most_globals"] = most_globals(inputs["global_attention_mask"])
         variables = {"params": self.params if params is None else _tree(params)}
-        output, cache = self._run(variables, inputs, dropout_rng, past_key_values, static=tuple(options.items()))
+        rngs = {"dropout": dropout_rng}
+        if train and config.pattern == "transformers":
+            rngs["indices"] = indices_rng
+        given_rngs = {name: key for name, key in rngs.items() if key is not None}
+        output, cache = self._run(variables, inputs, given_rngs, past_key_values, static=tuple(options.items()))
         if not self._fills_blocks:
             return output
         output = output.cut(n_tokens) if fills else output.replace(past_key_values=cache)
@@ -271,12 +282,11 @@ class FlaxBigBirdPreTrainedModel:
         self,
         variables: dict[str, Any],
         inputs: dict[str, Any],
-        dropout_rng: Array | None,
+        rngs: dict[str, Array],
         cache: Any,
         *,
         static: tuple[tuple[str, Any], ...],
     ) -> tuple[Any, Any]:
-        rngs = {} if dropout_rng is None else {"dropout": dropout_rng}
         if cache is None:
             return self.module.apply(variables, **inputs, **dict(static), rngs=rngs), None
         output, changed = self.module.apply(

@@ -2,7 +2,7 @@
 
 A key that a pattern names c times counts c times in the softmax, which is the same as adding ln c to its score.
 
-Shape letters: B documents, N heads, S queries, T keys, H head width, L blocks, W key blocks of a row.
+Shape letters: B documents, N heads, S queries, T keys, G global tokens, H head width, L blocks, W key blocks of a row.
 """
 
 import jax
@@ -19,6 +19,7 @@ def attention_weights(
     is_token_BT: Array,
     *,
     counts_BNLL: Array | None = None,
+    global_BG: Array | None = None,
     first_position: Array | int = 0,
     is_causal: bool = False,
     masks_queries: bool = True,
@@ -30,6 +31,7 @@ def attention_weights(
         k_BNTH: keys.
         is_token_BT: bool, False where nothing may be attended to.
         counts_BNLL: how often a query block attends to a key block; None: once to each.
+        global_BG: where tokens stand that attend to every token and are attended to by each, T for a filler.
         first_position: of the queries among the keys.
         is_causal: no query attends to what stands behind it.
         masks_queries: give a query that is no token no weights; not where queries and keys are of two texts.
@@ -43,6 +45,10 @@ def attention_weights(
     if counts_BNLL is not None:
         block = T // counts_BNLL.shape[3]
         counts_BNST = jnp.repeat(counts_BNLL[:, :, position_S // block], block, axis=3)
+        if global_BG is not None:
+            is_global_BT = (global_BG[..., None] == jnp.arange(T)).any(axis=1)
+            is_met_BST = is_global_BT[:, position_S, None] | is_global_BT[:, None]
+            counts_BNST = jnp.where(is_met_BST[:, None], 1, counts_BNST)
         is_attended = is_attended & (counts_BNST > 0)
         scores_BNST = scores_BNST + jnp.log(jnp.maximum(counts_BNST, 1))
     weights_BNST = jax.nn.softmax(jnp.where(is_attended, scores_BNST, jnp.finfo(scores_BNST.dtype).min), axis=-1)
