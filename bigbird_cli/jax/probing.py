@@ -24,7 +24,7 @@ def probe(
 ) -> dict[str, np.ndarray]:
     """Run a model once, in float32 on the processor; arguments, outputs and errors as of `backend.Backend.probe`.
 
-    `hidden_states` are stacked, (layers + 1, B, S, D).
+    `hidden_states`, where there are any, are stacked, (layers + 1, B, S, D).
     """
     with memory_errors("compare a smaller model"), jax.default_device(pick_devices("cpu")[0]):
         model = _build(config, tensors, head)
@@ -42,7 +42,7 @@ def probe(
         input_ids = ids[:, None] if HEADS[head].reads_choices else ids
         output = model(input_ids, params=unflatten_dict(found, sep="/"), output_hidden_states=True, return_dict=True)
     arrays = {name: np.asarray(value) for name, value in output.items() if isinstance(value, jax.Array)}
-    return arrays | {"hidden_states": np.stack(output.hidden_states)}
+    return arrays if output.hidden_states is None else arrays | {"hidden_states": np.stack(output.hidden_states)}
 
 
 def _build(config: BigBirdConfig, tensors: Mapping[str, np.ndarray], head: str) -> FlaxBigBirdPreTrainedModel:

@@ -93,16 +93,24 @@ def test_eight_bits_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_in_memory_answers_as_in_pytorch() -> None:
-    model = built("span", num_hidden_layers=1)
+@pytest.mark.parametrize(
+    ("head", "outputs"),
+    [
+        ("span", {"start_logits", "end_logits", "hidden_states"}),
+        ("embedding", {"last_hidden_state", "hidden_states"}),
+        ("embedding_labels", {"logits"}),
+    ],
+)
+def test_a_model_in_memory_answers_as_in_pytorch(head: str, outputs: set[str]) -> None:
+    model = built(head, num_hidden_layers=1)
     ids = np.random.default_rng(0).integers(4, 50, (2, 45))
     ids[:, 3] = 3
     ours, theirs = (
-        open_backend(name).probe(model.config, model.to_tensors(), ids, head="span", where="-")
+        open_backend(name).probe(model.config, model.to_tensors(), ids, head=head, where="-")
         for name in ("jax", "pytorch")
     )
-    assert ours.keys() >= {"start_logits", "end_logits", "hidden_states"}
-    for name in ours.keys() & theirs.keys():
+    assert ours.keys() == theirs.keys() == outputs
+    for name in outputs:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=2e-5, err_msg=name)
 
 
