@@ -61,20 +61,7 @@ class Predictor:
     def predict(
         self, features: Iterable[Feature], *, batch_size: int, stop: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[Feature, dict[str, np.ndarray]]]:
-        """Yield each feature with the head's outputs for it, in order, as float32 arrays cut to its length.
-
-        Features are taken ahead within bounds and those of like length computed together; no feature's result
-        depends on its mates beyond float rounding.
-
-        Args:
-            features: any number, taken lazily.
-            batch_size: features a forward pass at most.
-            stop: asked before each forward pass; what follows is left out if it says so.
-
-        Raises:
-            UsageError: batch_size is not positive.
-            ResourceError: memory did not suffice.
-        """
+        """Yield each feature with the head's outputs for it, as `tasks.passes.in_passes` has it."""
         buckets = Buckets.of(self._config, n_devices=len(self._placement.devices), most_rows=batch_size)
 
         def forward(together: list[Feature]) -> list[dict[str, np.ndarray]]:
@@ -100,19 +87,7 @@ class Predictor:
 def open_predictor(
     folder: ModelFolder, *, head: str, device: str = "auto", threads: int | None = None, quantize: str | None = None
 ) -> Predictor:
-    """Open a model folder for prediction, on one device.
-
-    Args:
-        folder: from weights.store.open_folder.
-        head: the name of one of objectives.HEADS.
-        device: `auto`, `cpu` or `cuda:N`.
-        threads: processor threads; None leaves XLA's own choice.
-        quantize: None.
-
-    Raises:
-        UsageError: there is no such head or device, or 8 bits are asked for.
-        ModelError: the folder does not hold such a model, or its head was never trained.
-    """
+    """Open a model folder for prediction, on one device, as `backend.Backend` has it; 8 bits are refused."""
     if quantize is not None:
         raise UsageError(
             "backend jax does not compute in 8 bits", where="quantize", fix="leave it out, or use backend pytorch"
