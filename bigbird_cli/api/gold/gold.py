@@ -64,6 +64,7 @@ class GoldOptions(TypedDict, total=False):
     """Examples to take, the first ones; None for all."""
     batch_size: int
     """As in ReadingOptions, like the rest."""
+    backend: str
     device: str
     threads: int | None
     quantize: Quantize | None
