@@ -2,6 +2,8 @@
 
     python benchmarks/flax_classes.py difference            each class at six lengths, without and with a mask
     python benchmarks/flax_classes.py cost --backend jax --tokens 4096  one length; --backend pytorch beside it
+    python benchmarks/flax_classes.py huggingface --python PYTHON       beside transformers 4.44's own Flax classes,
+        which run in an environment of their own: pip install transformers==4.44.0 jax==0.4.30 flax==0.8.5 "numpy<2"
 
 Differences are of models of random weights, 32 wide; costs of two layers of the base size, on one document in float32.
 Seconds are of the processor, compiling apart. Memory is what XLA plans for beside weights and inputs; and the most that
@@ -10,10 +12,13 @@ thread: XLA_FLAGS=--xla_cpu_multi_thread_eigen=false OMP_NUM_THREADS=1 taskset -
 """
 
 import argparse
+import json
 import resource
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +35,14 @@ CLASSES = (
 )
 LENGTHS = (50, 300, 704, 705, 1100, 4096)
 """Short, around the limit of full attention, of no whole block, and the longest."""
+PLANS = {
+    "full": {"attention_type": "original_full"},
+    "eval": {"attention_type": "block_sparse", "pattern": "transformers-eval"},
+}
+"""What of transformers' attention is right: all of it when full, and in inference what stands for random blocks."""
+LENGTHS_THERE = {"full": (50, 1100), "eval": (768, 4096)}
+"""Its block-sparse classes take whole blocks alone, and more than full attention reaches."""
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SEP = 66
 MASKED = 1e5
 """Scores beyond this, either way, are of what cannot be an answer."""
@@ -41,22 +54,13 @@ def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[tuple
 
     import bigbird_cli as bb
 
-    torch.manual_seed(0)
-    config = bb.BigBirdConfig(vocab_size=200, num_labels=3, max_position_embeddings=max(lengths), **settings)
-    theirs = getattr(bb, kind)(config).eval()
-    for parameter in theirs.parameters():
-        parameter.data.normal_(std=0.2)
     with tempfile.TemporaryDirectory() as folder:
+        theirs = random_model(kind, max(lengths), **settings)
         theirs.save_pretrained(folder)
         ours = getattr(bb, f"Flax{kind}").from_pretrained(folder)
     found = []
     for n_tokens in lengths:
-        shape = (2, 2, n_tokens) if kind.endswith("MultipleChoice") else (2, n_tokens)
-        ids = np.random.RandomState(n_tokens).randint(1, 60, shape)
-        ids[..., 7] = SEP
-        mask = np.ones(shape, dtype=int)
-        mask[0, ..., n_tokens // 3 :] = 0
-        mask[1, ..., 9:12] = 0
+        ids, mask = batch(kind, n_tokens)
         worst = []
         for given in (None, mask):
             with torch.no_grad():
@@ -68,6 +72,73 @@ def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[tuple
             )
         found.append((worst[0], worst[1]))
     return found
+
+
+def random_model(kind: str, n_positions: int, **settings: Any) -> Any:
+    """A class of ours in PyTorch, with weights large enough for differences to show."""
+    import torch
+
+    import bigbird_cli as bb
+
+    torch.manual_seed(0)
+    config = bb.BigBirdConfig(vocab_size=200, num_labels=3, max_position_embeddings=n_positions, **settings)
+    model = getattr(bb, kind)(config).eval()
+    for parameter in model.parameters():
+        parameter.data.normal_(std=0.2)
+    return model
+
+
+def batch(kind: str, n_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two documents, or two choices each: ids behind a question, and a mask of padding and of a hole."""
+    shape = (2, 2, n_tokens) if kind.endswith("MultipleChoice") else (2, n_tokens)
+    ids = np.random.RandomState(n_tokens).randint(1, 60, shape)
+    ids[..., 7] = SEP
+    mask = np.ones(shape, dtype=int)
+    mask[0, ..., n_tokens // 3 :] = 0
+    mask[1, ..., 9:12] = 0
+    return ids, mask
+
+
+def huggingface(kinds: Sequence[str], python: str) -> None:
+    """Print the largest differences from what transformers' classes return, which `reference` writes down there."""
+    import bigbird_cli as bb
+
+    with tempfile.TemporaryDirectory() as temporary:
+        cases = {}
+        for plan, settings in PLANS.items():
+            for kind in kinds:
+                folder = cases[kind, plan] = Path(temporary, f"{kind}-{plan}")
+                most = max(LENGTHS_THERE[plan])
+                model = random_model(kind, most, **SMALL, **settings, is_decoder=kind == "BigBirdForCausalLM")
+                model.save_pretrained(folder)
+                getattr(bb, f"Flax{kind}").from_pretrained(folder).save_pretrained(folder, safe_serialization=False)
+                for n_tokens in LENGTHS_THERE[plan]:
+                    ids, mask = batch(kind, n_tokens)
+                    np.savez(folder / f"inputs-{n_tokens}.npz", ids=ids, mask=mask)
+        subprocess.run([python, __file__, "reference", "--folder", temporary], check=True)
+        for (kind, plan), folder in cases.items():
+            ours = getattr(bb, f"Flax{kind}").from_pretrained(folder)
+            for n_tokens in LENGTHS_THERE[plan]:
+                ids, mask = batch(kind, n_tokens)
+                output, wanted = ours(ids, attention_mask=mask), np.load(folder / f"outputs-{n_tokens}.npz")
+                worst = max(_difference(value, wanted[name], mask) for name, value in output.items())
+                print(f"{kind:32} {plan:5} {n_tokens:5} {worst:8.1e}", flush=True)
+
+
+def reference(folder: Path) -> None:
+    """Write what transformers' Flax classes return for a folder's inputs; imports nothing of ours."""
+    import jax.numpy as jnp
+    import transformers
+
+    array: Any = type(jnp.zeros(1))
+    array.split = jnp.split  # arrays had it in the jax that these classes were written for
+    for case in sorted(folder.iterdir()):
+        kind = json.loads((case / "config.json").read_text(encoding="utf-8"))["architectures"][0]
+        model = getattr(transformers, f"Flax{kind}").from_pretrained(case)
+        for inputs in case.glob("inputs-*.npz"):
+            given = np.load(inputs)
+            output = model(given["ids"], attention_mask=given["mask"])
+            np.savez(case / inputs.name.replace("inputs", "outputs"), **output)
 
 
 def _difference(ours: Any, theirs: np.ndarray, mask: np.ndarray | None) -> float:
@@ -131,11 +202,19 @@ COSTS = {"jax": cost_in_jax, "pytorch": cost_in_pytorch}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("difference", "cost"))
+    parser.add_argument("what", choices=("difference", "cost", "huggingface", "reference"))
     parser.add_argument("--classes", nargs="+", default=CLASSES, choices=CLASSES)
     parser.add_argument("--backend", choices=COSTS, default="jax")
     parser.add_argument("--tokens", type=int, default=4096)
+    parser.add_argument("--python", help="of the environment that has transformers 4.44")
+    parser.add_argument("--folder", type=Path, help="reference: what huggingface wrote")
     options = parser.parse_args(arguments)
+    if options.what == "huggingface":
+        huggingface(options.classes, options.python)
+        return
+    if options.what == "reference":
+        reference(options.folder)
+        return
     if options.what == "cost":
         import bigbird_cli as bb
 
@@ -147,10 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{options.tokens:6}  {options.backend:7}", COSTS[options.backend](bb.BigBirdConfig(**sizes, **rates), ids)
         )
         return
-    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     print(f"{'':32}", *(f"{n_tokens:>17}" for n_tokens in LENGTHS))
     for kind in options.classes:
-        found = difference(kind, LENGTHS, **small)
+        found = difference(kind, LENGTHS, **SMALL)
         print(f"{kind:32}", *(f"{without:8.1e} {masked:8.1e}" for without, masked in found), flush=True)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/jax_backend.py losses quickstart-qa      50 steps of the same recipe, seed and data, side by side
     python benchmarks/jax_backend.py scores quickstart-ner     the whole recipe on both, with the scores of its dev set
-    python benchmarks/jax_backend.py resume quickstart-qa      stopped and resumed at ten places
+    python benchmarks/jax_backend.py resume quickstart-qa      stopped and resumed at ten places, each to the next
     python benchmarks/jax_backend.py speed quickstart-qa --backend jax      seconds of a step, compiling apart
     python benchmarks/jax_backend.py lines                     of the two rooms
 
@@ -13,6 +13,7 @@ of the processor. For one thread: XLA_FLAGS=--xla_cpu_multi_thread_eigen=false N
 import argparse
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -88,20 +89,22 @@ def resume(name: str, backend: str, n_steps: int, folder: Path, changes: tuple[s
     settings = load_recipe(name, overrides=[f"backend={backend}", "run.precision=float32", *changes])
     whole = opened(settings, folder / "cache")
     places: dict[int, EngineState] = {}
-    for number in range(1, n_steps + 1):
-        step(whole, number)
+    for number in range(n_steps + 1):
+        if number:
+            step(whole, number)
         if number % (n_steps // 10) == 0:
             state = whole.engine.state()
             places[number] = EngineState({key: array.copy() for key, array in state.arrays.items()}, state.values)
-    want = places[n_steps]
     again = opened(settings, folder / "cache")
-    for place, state in places.items():
-        again.engine.load(state)
-        for number in range(place + 1, n_steps + 1):
+    for place, after in pairwise(places):
+        again.engine.load(places[place])
+        for number in range(place + 1, after + 1):
             step(again, number)
-        found = again.engine.state().arrays
-        difference = max(float(np.abs(found[key] - want.arrays[key]).max()) for key in want.arrays)
-        print(f"{backend}, resumed after step {place} of {n_steps}: largest difference {difference}")
+        found, want = again.engine.state().arrays, places[after].arrays
+        difference = max(float(np.abs(found[key] - want[key]).max()) for key in want)
+        print(
+            f"{backend}, resumed after step {place} of {n_steps}: at step {after} the largest difference {difference}"
+        )
 
 
 def speed(name: str, backend: str, n_steps: int, folder: Path, changes: tuple[str, ...]) -> None:
