@@ -1,6 +1,7 @@
 """Claim: the Flax classes score what our PyTorch classes score, in memory that grows with the length and no faster.
 
-    python benchmarks/flax_classes.py difference            each class at six lengths, without and with a mask
+    python benchmarks/flax_classes.py difference            each class at six lengths, without a mask, with
+        one, and with one and the question's tokens global
     python benchmarks/flax_classes.py cost --backend jax --tokens 4096  one length; --backend pytorch beside it
     python benchmarks/flax_classes.py huggingface --python PYTHON       beside transformers 4.44's own Flax classes,
         which run in an environment of their own: pip install transformers==4.44.0 jax==0.4.30 flax==0.8.5 "numpy<2"
@@ -48,8 +49,9 @@ MASKED = 1e5
 """Scores beyond this, either way, are of what cannot be an answer."""
 
 
-def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[tuple[float, float]]:
-    """The largest difference of any output at each length, without and with a mask."""
+def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[list[float]]:
+    """The largest difference of any output at each length: without and with a mask, and with global tokens, which a
+    decoder does not take."""
     import torch
 
     import bigbird_cli as bb
@@ -61,16 +63,15 @@ def difference(kind: str, lengths: Sequence[int], **settings: Any) -> list[tuple
     found = []
     for n_tokens in lengths:
         ids, mask = batch(kind, n_tokens)
+        marked = (np.arange(n_tokens) <= 7) * np.ones_like(ids)
+        cases = [{}, {"attention_mask": mask}, {"attention_mask": mask, "global_attention_mask": marked}]
         worst = []
-        for given in (None, mask):
+        for given in cases[:2] if kind.endswith("CausalLM") else cases:
             with torch.no_grad():
-                as_tensor = None if given is None else torch.from_numpy(given)
-                wanted = theirs(torch.from_numpy(ids), attention_mask=as_tensor)
-            output = ours(ids, attention_mask=given)
-            worst.append(
-                max(_difference(value, getattr(wanted, name).numpy(), given) for name, value in output.items())
-            )
-        found.append((worst[0], worst[1]))
+                wanted = theirs(torch.from_numpy(ids), **{name: torch.from_numpy(x) for name, x in given.items()})
+            values, at = ours(ids, **given).items(), given.get("attention_mask")
+            worst.append(max(_difference(value, getattr(wanted, name).numpy(), at) for name, value in values))
+        found.append(worst)
     return found
 
 
@@ -226,10 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{options.tokens:6}  {options.backend:7}", COSTS[options.backend](bb.BigBirdConfig(**sizes, **rates), ids)
         )
         return
-    print(f"{'':32}", *(f"{n_tokens:>17}" for n_tokens in LENGTHS))
+    print(f"{'':32}", *(f"{n_tokens:>26}" for n_tokens in LENGTHS))
     for kind in options.classes:
         found = difference(kind, LENGTHS, **SMALL)
-        print(f"{kind:32}", *(f"{without:8.1e} {masked:8.1e}" for without, masked in found), flush=True)
+        print(f"{kind:32}", *(f"{' '.join(f'{each:8.1e}' for each in worst):26}" for worst in found), flush=True)
 
 
 if __name__ == "__main__":

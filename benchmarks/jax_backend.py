@@ -79,9 +79,15 @@ def scores(name: str, folder: Path, changes: tuple[str, ...]) -> None:
         began = time.process_time()
         for event in train(recipe(name, backend, start=start, changes=changes), folder / backend, compute=CPU):
             if isinstance(event, Evaluated):
-                print(f"{backend} after step {event.step}: {event.scores}")
+                print(f"{backend} after step {event.step}: {_in_brief(event.scores)}")
             if isinstance(event, Finished):
-                print(f"{backend}: {event.best_scores}, {time.process_time() - began:.0f} s of the processor\n")
+                seconds = time.process_time() - began
+                print(f"{backend}: {_in_brief(event.best_scores or {})}, {seconds:.0f} s of the processor\n")
+
+
+def _in_brief(scores: dict[str, float]) -> dict[str, float]:
+    """Without those of single labels."""
+    return {name: round(value, 2) for name, value in scores.items() if name.islower()}
 
 
 def resume(name: str, backend: str, n_steps: int, folder: Path, changes: tuple[str, ...]) -> None:
