@@ -1,9 +1,9 @@
 """Claim: onnxruntime reads as PyTorch does, at every length, starts sooner, and is no slower on long documents.
 
-    python benchmarks/onnx_reading.py parity        largest difference of shipped models' outputs, by length and mask
+    python benchmarks/onnx_reading.py parity        largest difference of every kind of model, by length and mask
     BIGBIRD_DATA=FOLDER python benchmarks/onnx_reading.py answers
                                                     300 questions of SQuAD: the same answers, and what 8 bits cost
-    python benchmarks/onnx_reading.py start         whole commands from Enter to the answer: a line, 3,500 words
+    python benchmarks/onnx_reading.py start         qa, ner and classify from Enter to the answer: a line, 3,500 words
     python benchmarks/onnx_reading.py throughput    tokens a second in windows of 384 and of 4,096, and the memory
     python benchmarks/onnx_reading.py convert       seconds and files of `bigbird convert --to onnx`
     python benchmarks/onnx_reading.py old --python PYTHON
@@ -14,6 +14,7 @@ the median of --rounds: wall time, and processor time beside it, which a busy ma
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTICLE = ROOT / "recipes/examples/skarvholm.txt"
 LINE = "Anna Keller signed the lease of the mill in Bern on 4 May 1921."
 LENGTHS = (1, 63, 64, 384, 703, 705, 1024, 2047, 4096)
-MODELS = {"qa-mini": "span", "ner-mini": "token_labels", "classify-mini": "embedding"}
+COMMANDS = {"qa": ("--question", "Who founded it?"), "ner": (), "classify": ("--labels", "sea,money,weather")}
 WAYS = [("pytorch", None), ("onnx", None), ("pytorch", "int8"), ("onnx", "int8")]
 N_QUESTIONS = 300
 
@@ -68,12 +70,14 @@ print(f"onnxruntime {onnxruntime.__version__}: largest difference {largest:.1e}"
 """
 
 
-def feature(n_tokens: int, seed: int) -> Any:
+def feature(n_tokens: int, seed: int, head: str = "span") -> Any:
     from bigbird_cli.tasks.base import Feature
 
-    ids = np.random.default_rng(seed).integers(1000, 30000, n_tokens).astype(np.int32)
-    ids[min(12, n_tokens - 1)] = 102
-    return Feature(ids=ids, types=(np.arange(n_tokens) > 12).astype(np.int8), labels={}, example=seed)
+    shape = (2, n_tokens) if head == "choices" else (n_tokens,)
+    ids = np.random.default_rng(seed).integers(1000, 30000, shape).astype(np.int32)
+    ids[..., min(12, n_tokens - 1)] = 102
+    types = np.zeros(shape, np.int8) if head == "none" else np.broadcast_to(np.arange(n_tokens) > 12, shape)
+    return Feature(ids=ids, types=types.astype(np.int8), labels={}, example=seed)
 
 
 def parity(threads: int) -> None:
@@ -81,19 +85,54 @@ def parity(threads: int) -> None:
     from bigbird_cli.weights.store import open_folder
 
     print(f"{'':16}{'tokens':>7}{'alone':>10}{'padded':>10}{'of':>8}")
-    for model, head in MODELS.items():
-        folder = open_folder(model)
-        graph, torch = (
-            open_backend(name).open_predictor(folder, head=head, threads=threads) for name in ("onnx", "pytorch")
-        )
-        for n_tokens in LENGTHS:
-            one, mate = feature(n_tokens, 1), feature(min(4096, n_tokens + 400), 2)
-            (_, want), *_ = torch.predict([one], batch_size=1)
-            (_, alone), *_ = graph.predict([one], batch_size=1)
-            padded, _ = graph._forward([one, mate])
-            largest = [max(float(np.abs(found[name] - want[name]).max()) for name in want) for found in (alone, padded)]
-            size = max(float(np.abs(array[np.abs(array) < 1e5]).max()) for array in want.values())
-            print(f"{model:16}{n_tokens:7}{largest[0]:10.1e}{largest[1]:10.1e}{size:8.2f}", flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        for title, (model, head) in _models(Path(made)).items():
+            folder = open_folder(model)
+            graph = open_backend("onnx").open_predictor(folder, head=head, threads=threads)
+            for n_tokens in LENGTHS:
+                one, mate = feature(n_tokens, 1, head), feature(min(4096, n_tokens + 400), 2, head)
+                want = _by_pytorch(folder, head, one, threads)
+                (_, alone), *_ = graph.predict([one], batch_size=1)
+                padded, _ = graph._forward([one, mate])
+                largest = [
+                    max(float(np.abs(found[name][: len(want[name])] - want[name]).max()) for name in want)
+                    for found in (alone, padded)
+                ]
+                size = max(float(np.abs(array[np.abs(array) < 1e5]).max()) for array in want.values())
+                print(f"{title:16}{n_tokens:7}{largest[0]:10.1e}{largest[1]:10.1e}{size:8.2f}", flush=True)
+
+
+def _models(made: Path) -> dict[str, tuple[str | Path, str]]:
+    """A model of every kind and its head; of those that do not ship the head is random, over classify-mini's layers."""
+    import bigbird_cli as bb
+    from bigbird_cli.errors import NewWeightsWarning
+    from bigbird_cli.weights.store import open_folder
+
+    encoder = open_folder("classify-mini").path
+    warnings.simplefilter("ignore", NewWeightsWarning)
+    bb.BigBirdForSequenceClassification.from_pretrained(encoder, num_labels=1).save_pretrained(made / "regression")
+    bb.BigBirdForMultipleChoice.from_pretrained(encoder).save_pretrained(made / "choices")
+    return {
+        "qa-mini": ("qa-mini", "span"),
+        "ner-mini": ("ner-mini", "token_labels"),
+        "classify-mini": ("classify-mini", "embedding"),
+        "its bare encoder": ("classify-mini", "none"),
+        "regression": (made / "regression", "document_labels"),
+        "multiple choice": (made / "choices", "choices"),
+    }
+
+
+def _by_pytorch(folder: Any, head: str, one: Any, threads: int) -> dict[str, np.ndarray]:
+    from bigbird_cli.backend import open_backend
+    from bigbird_cli.weights.sources import open_source
+
+    pytorch = open_backend("pytorch")
+    if head != "none":
+        (_, outputs), *_ = pytorch.open_predictor(folder, head=head, threads=threads).predict([one], batch_size=1)
+        return outputs
+    tensors = open_source(folder.path).tensors
+    states = pytorch.probe(folder.config, tensors, one.ids[None], head=head, where=str(folder.path))
+    return {"last_hidden_state": states["last_hidden_state"][0]}
 
 
 def answers(data: Path, threads: int) -> None:
@@ -136,24 +175,22 @@ def start(rounds: int, threads: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         line = Path(name) / "line.txt"
         line.write_text(LINE, encoding="utf-8")
-        for title, file, question in (("a line", line, "Who signed?"), ("3,500 words", ARTICLE, "Who founded it?")):
+        for (title, file), command in itertools.product((("a line", line), ("3,500 words", ARTICLE)), COMMANDS):
             seconds: dict[Any, list[tuple[float, float]]] = {way: [] for way in WAYS}
             for _ in range(1 + rounds):
                 for way in WAYS:
-                    seconds[way].append(_command(file, question, *way, threads=threads))
+                    seconds[way].append(_command(command, file, *way, threads=threads))
             for (backend, quantize), times in seconds.items():
                 wall, used = (statistics.median(each) for each in zip(*times[1:], strict=True))
-                print(
-                    f"{title:12} {backend:8} {quantize or 'float32':8} {wall:6.2f} s, processor {used:6.2f} s",
-                    flush=True,
-                )
+                way = f"{command:8} {title:12} {backend:8} {quantize or 'float32':8}"
+                print(f"{way} {wall:6.2f} s, processor {used:6.2f} s", flush=True)
 
 
-def _command(file: Path, question: str, backend: str, quantize: str | None, *, threads: int) -> tuple[float, float]:
+def _command(command: str, file: Path, backend: str, quantize: str | None, *, threads: int) -> tuple[float, float]:
     options = ["--backend", backend, "--threads", str(threads), *(["--quantize", quantize] if quantize else [])]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "bigbird_cli", "qa", str(file), "-q", question, "--json", "--quiet", *options],
+        [sys.executable, "-m", "bigbird_cli", command, str(file), *COMMANDS[command], "--json", "--quiet", *options],
         stdout=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": str(threads)},
         check=True,

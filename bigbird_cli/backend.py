@@ -416,7 +416,7 @@ def open_backend(name: str = "pytorch") -> Backend:
     """Import a framework's room.
 
     Raises:
-        UsageError: no backend has this name, or its extra is not installed.
+        UsageError: no backend has this name, or what it needs is not installed.
     """
     if name not in BACKENDS:
         near = nearest(name, BACKENDS)
@@ -425,17 +425,24 @@ def open_backend(name: str = "pytorch") -> Backend:
     return cast(Backend, importlib.import_module(BACKENDS[name]))
 
 
-def choose_backend(name: str, *, device: str = "auto") -> str:
+def choose_backend(name: str, *, device: str = "auto", is_short: bool = True) -> str:
     """The backend that `auto` stands for; any other name stands for itself.
 
-    onnx, where its extra is installed and the processor is to compute: a command starts 0.9 s sooner than with PyTorch,
-    and then reads 9 to 14 % fewer tokens a second (benchmarks/onnx_reading.py), so it is for short work, as the command
-    line takes it. Where a GPU may be, PyTorch finds it.
+    onnx, where its extra is installed and the processor is to compute little: a command starts 0.9 s sooner than with
+    PyTorch, and then reads 9 to 14 % fewer tokens a second (benchmarks/onnx_reading.py). Where a GPU may be, PyTorch
+    finds it. Where PyTorch is not installed, onnx reads whatever there is.
+
+    Args:
+        name: one of BACKENDS, or AUTO.
+        device: as of `Compute`.
+        is_short: what is to be read is little, so that starting sooner is worth more than reading quicker.
     """
     if name != AUTO:
         return name
+    if find_spec("torch") is None:
+        return "onnx"
     on_processor = device == "cpu" or (device == "auto" and not _may_have_gpu())
-    return "onnx" if on_processor and find_spec("onnxruntime") is not None else "pytorch"
+    return "onnx" if is_short and on_processor and find_spec("onnxruntime") is not None else "pytorch"
 
 
 def _may_have_gpu() -> bool:
@@ -443,9 +450,9 @@ def _may_have_gpu() -> bool:
     return sys.platform == "darwin" or which("nvidia-smi") is not None or any(map(os.path.exists, _GPU_FILES))
 
 
-def open_pickles() -> "PickleIO":
-    """What reads and writes pickled weights; PyTorch is imported when it is first asked to."""
-    return cast("PickleIO", importlib.import_module(BACKENDS["pytorch"]))
+def open_pickles() -> "PickleIO | None":
+    """What reads and writes pickled weights, by PyTorch, imported when it is first asked to; None without PyTorch."""
+    return None if find_spec("torch") is None else cast("PickleIO", importlib.import_module(BACKENDS["pytorch"]))
 
 
 def open_graphs() -> "GraphIO":

@@ -11,21 +11,34 @@ from bigbird_cli.backend import choose_backend
 @pytest.mark.parametrize(
     ("name", "device", "installed", "gpu", "chosen"),
     [
-        ("auto", "auto", True, False, "onnx"),
-        ("auto", "cpu", True, True, "onnx"),
-        ("auto", "auto", True, True, "pytorch"),
-        ("auto", "cuda:0", True, True, "pytorch"),
-        ("auto", "auto", False, False, "pytorch"),
-        ("pytorch", "cpu", True, False, "pytorch"),
-        ("onnx", "cuda:0", False, True, "onnx"),
+        ("auto", "auto", {"torch", "onnxruntime"}, False, "onnx"),
+        ("auto", "cpu", {"torch", "onnxruntime"}, True, "onnx"),
+        ("auto", "auto", {"torch", "onnxruntime"}, True, "pytorch"),
+        ("auto", "cuda:0", {"torch", "onnxruntime"}, True, "pytorch"),
+        ("auto", "auto", {"torch"}, False, "pytorch"),
+        ("auto", "auto", {"onnxruntime"}, True, "onnx"),
+        ("pytorch", "cpu", {"onnxruntime"}, False, "pytorch"),
+        ("onnx", "cuda:0", {"torch"}, True, "onnx"),
     ],
 )
 def test_auto_is_onnx_on_a_processor_where_it_is_installed(
-    monkeypatch: pytest.MonkeyPatch, name: str, device: str, installed: bool, gpu: bool, chosen: str
+    monkeypatch: pytest.MonkeyPatch, name: str, device: str, installed: set[str], gpu: bool, chosen: str
 ) -> None:
-    monkeypatch.setattr(backend, "find_spec", lambda _: SimpleNamespace() if installed else None)
+    _install(monkeypatch, installed)
     monkeypatch.setattr(backend, "_may_have_gpu", lambda: gpu)
     assert choose_backend(name, device=device) == chosen
+
+
+@pytest.mark.parametrize(("installed", "chosen"), [({"torch", "onnxruntime"}, "pytorch"), ({"onnxruntime"}, "onnx")])
+def test_much_is_read_by_pytorch_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], chosen: str
+) -> None:
+    _install(monkeypatch, installed)
+    assert choose_backend("auto", device="cpu", is_short=False) == chosen
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, names: set[str]) -> None:
+    monkeypatch.setattr(backend, "find_spec", lambda name: SimpleNamespace() if name in names else None)
 
 
 def test_a_driver_is_a_sign_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

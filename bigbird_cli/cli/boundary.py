@@ -68,6 +68,10 @@ _NO_MEMORY = re.compile(
 """How the loader of libraries, C++ and Rust say it, in errors of their own kinds."""
 
 
+_PACKAGES = {"yaml": "PyYAML"}
+"""The package of a library, where pip knows it by another name."""
+
+
 def as_error(error: BaseException) -> BigBirdError | None:
     """What a user can mend, as one of our errors; None for a fault of ours."""
     if isinstance(error, BigBirdError):
@@ -78,6 +82,9 @@ def as_error(error: BaseException) -> BigBirdError | None:
         return ResourceError(short[0], where=_path_of(error), fix=short[1])
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):  # Python's tempfile
         return ResourceError("no folder for temporary files can be written to", fix="set TMPDIR to one that can")
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("bigbird_cli"):
+        library = error.name.partition(".")[0]
+        return UsageError(f"{library} is not installed", fix=f"pip install {_PACKAGES.get(library, library)}")
     if _NO_THREAD.search(str(error)):
         return as_error(OSError(errno.EAGAIN, ""))
     if _NO_MEMORY.search(str(error)):

@@ -75,6 +75,7 @@ class Shared:
     rename: Rename = None
     limit: Limit = None
     batch_size: options.BatchSize = 8
+    backend: options.ReadingBackend = "auto"
     device: options.Device = "auto"
     threads: options.Threads = None
     quantize: options.Quantize = None
@@ -85,12 +86,15 @@ class Shared:
 
     def settings(self, progress: "ReadingProgress") -> "GoldOptions":
         """The options of an api's call, which tells the progress how far it has come."""
+        from bigbird_cli.backend import choose_backend
+
         return {
             "task": self.task,
             "overrides": self.overrides or [],
             "rename": _names(self.rename or []),
             "limit": self.limit,
             "batch_size": self.batch_size,
+            "backend": choose_backend(self.backend, device=self.device, is_short=False),
             "device": self.device,
             "threads": self.threads,
             "quantize": self.quantize,

@@ -86,8 +86,10 @@ def reads_documents(*, without: frozenset[str] = frozenset()) -> Callable[[Calla
                 warnings.warn(BigBirdWarning(message), stacklevel=2)
                 given["column"] = given["column"] or given["text_column"]
             check_encoding(given["encoding"])
-            if given["backend"] == "auto" and not _is_short(values):
-                given["backend"] = "pytorch"
+            if given["backend"] == "auto":
+                from bigbird_cli.backend import choose_backend
+
+                given["backend"] = choose_backend("auto", device=given["device"], is_short=_is_short(values))
             command(**values, shared=Shared(**given, own=values))
 
         declare(run, command, Shared, names)

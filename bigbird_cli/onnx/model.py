@@ -30,7 +30,7 @@ MASKED_SCORE: Final = np.float32(-1e6)
 _STEPS: Final = 127
 
 
-def model_graph(config: BigBirdConfig, head: str, weights: Mapping[str, Place]) -> bytes:
+def model_graph(config: BigBirdConfig, head: str, weights: Mapping[str, Place], *, signed: bool = False) -> bytes:
     """The bytes of a file of a model's graph.
 
     Args:
@@ -38,6 +38,7 @@ def model_graph(config: BigBirdConfig, head: str, weights: Mapping[str, Place]) 
         head: one of GRAPHS.
         weights: where its tensors stand, by the names of `expected_names`. Matrices in 8 bits, with their scales beside
             them, are multiplied in 8 bits in the encoder.
+        signed: with their signs, which is twice as quick, but exact only where `sessions.signed_products_fit`.
 
     Raises:
         ModelError: no graph is made of models of this kind.
@@ -49,7 +50,7 @@ def model_graph(config: BigBirdConfig, head: str, weights: Mapping[str, Place]) 
     if config.hidden_act not in _ACTIVATIONS:
         raise ModelError(f"hidden_act {config.hidden_act!r} is not known", fix=f"it may be {', '.join(_ACTIVATIONS)}")
     g = Graph(weights)
-    model = _Model(g, config, head)
+    model = _Model(g, config, head, signed=signed)
     outputs = GRAPHS[head](model, model.encoded())
     shape = ("documents", "choices", "tokens") if HEADS[head].reads_choices else ("documents", "tokens")
     inputs = dict.fromkeys(INPUTS, ("int64", shape))
@@ -59,8 +60,8 @@ def model_graph(config: BigBirdConfig, head: str, weights: Mapping[str, Place]) 
 class _Model:
     """The parts of one model in a graph."""
 
-    def __init__(self, g: Graph, config: BigBirdConfig, head: str) -> None:
-        self.g, self.config = g, config
+    def __init__(self, g: Graph, config: BigBirdConfig, head: str, *, signed: bool) -> None:
+        self.g, self.config, self.signed = g, config, signed
         self.prefix = "" if head == "none" else PREFIX
         self.n_tokens = g.op("Slice", g.op("Shape", "input_ids"), [-1], [np.iinfo(np.int64).max])
         self.position_S = g.op("Range", 0, g.op("Squeeze", self.n_tokens), 1)
@@ -185,11 +186,11 @@ class _Model:
         largest_T1 = g.op("Max", largest_T1, np.finfo(np.float32).tiny)
         scaled_TD = g.op("Mul", x_TD, g.op("Div", np.float32(_STEPS), largest_T1))
         rounded_TD = g.op("QuantizeLinear", scaled_TD, np.float32(1), np.uint8(128))
-        # without a sign: processors without VNNI add pairs of signed products in 16 bits, where two may not fit
-        shifted = g.op("Add", g.cast(g.op("Transpose", g.weight(name), perm=[1, 0]), "int32"), np.int32(128))
-        y_TF = g.cast(
-            g.op("MatMulInteger", rounded_TD, g.cast(shifted, "uint8"), np.uint8(128), np.uint8(128)), "float32"
-        )
+        weight_DF, zero = g.op("Transpose", g.weight(name), perm=[1, 0]), np.array(0, np.int8)
+        if not self.signed:
+            shifted_DF = g.op("Add", g.cast(weight_DF, "int32"), np.int32(128))
+            weight_DF, zero = g.cast(shifted_DF, "uint8"), np.array(128, np.uint8)
+        y_TF = g.cast(g.op("MatMulInteger", rounded_TD, weight_DF, np.uint8(128), zero), "float32")
         y_TF = g.op("Mul", y_TF, g.weight(name + SCALE))
         return g.op("Mul", y_TF, g.op("Mul", largest_T1, np.float32(1 / _STEPS)))
 

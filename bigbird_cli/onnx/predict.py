@@ -11,7 +11,7 @@ from bigbird_cli.bigbird.names import layer_of
 from bigbird_cli.choices import Quantize
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.onnx.model import INPUTS, model_graph
-from bigbird_cli.onnx.sessions import Session
+from bigbird_cli.onnx.sessions import Session, signed_products_fit
 from bigbird_cli.onnx.weights import model_tensors
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.padding import pad
@@ -85,6 +85,7 @@ def open_predictor(
     if quantize is not None:
         tensors |= quantized({name: array for name, array in tensors.items() if layer_of(name) is not None})
     places = {name: Place("", 0, array.dtype.name, array.shape) for name, array in tensors.items()}
-    session = Session(model_graph(folder.config, head, places), tensors, threads=threads)
+    signed = quantize is not None and signed_products_fit()
+    session = Session(model_graph(folder.config, head, places, signed=signed), tensors, threads=threads)
     named = "cpu, onnx" if quantize is None else f"cpu, onnx, {quantize}"
     return Predictor(session, head=head, config=folder.config, device=named)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 from bigbird_cli.bounds import THREADS
 from bigbird_cli.errors import ModelError, ResourceError, UsageError
+from bigbird_cli.onnx.graph import Graph
 
 _SILENT = 4  # what goes wrong is raised
 
@@ -63,6 +65,20 @@ def run_graph(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndar
         ResourceError: memory did not suffice.
     """
     return Session(path).run(inputs)
+
+
+@cache
+def signed_products_fit() -> bool:
+    """Whether sums of products of bytes, the second of which have a sign, are exact on this processor.
+
+    Without VNNI, those of x86 add two products in 16 bits, where two of 255 x 127 do not fit.
+    """
+    g = Graph({})
+    sums_RF = g.cast(g.op("MatMulInteger", "x_RD", np.full((64, 32), 127, np.int8)), "float32")
+    inputs, outputs = {"x_RD": ("uint8", (16, 64))}, {"sums_RF": (sums_RF, (16, 32))}
+    session = Session(g.serialised(inputs=inputs, outputs=outputs), threads=1)
+    found = session.run({"x_RD": np.full((16, 64), 255, np.uint8)})["sums_RF"]
+    return bool((found == 64 * 255 * 127).all())
 
 
 def _threads(threads: int | None) -> int:

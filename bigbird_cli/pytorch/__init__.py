@@ -1,6 +1,16 @@
-"""The PyTorch backend: the only room that imports torch."""
+"""The PyTorch backend: the only room that imports torch.
 
+Raises:
+    UsageError: on import, where PyTorch is not installed.
+"""
+
+from importlib.util import find_spec
+
+from bigbird_cli.errors import UsageError
 from bigbird_cli.lazy import lazy_names
+
+if find_spec("torch") is None:  # a look alone: importing it takes seconds
+    raise UsageError("PyTorch is not installed", fix="pip install torch")
 
 _HOMES = {
     "accelerator": "bigbird_cli.pytorch.devices",

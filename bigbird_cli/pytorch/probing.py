@@ -29,7 +29,7 @@ def probe(
         where: the model, for errors.
 
     Returns:
-        Every output of the class by name; `hidden_states`, where it has any, stacked, (layers + 1, B, S, D).
+        Every output of the class by name; `hidden_states`, where it gives them, stacked, (layers + 1, B, S, D).
 
     Raises:
         ModelError: a tensor is missing or of another shape.
@@ -48,9 +48,9 @@ def probe(
             output = model.eval()(input_ids, output_hidden_states=True, return_dict=True)
     found = {name: output[name] for name in type(output).__dataclass_fields__ if name in output}
     arrays = {name: value.numpy() for name, value in found.items() if isinstance(value, torch.Tensor)}
-    if output.hidden_states is None:  # a sentence encoder's linear layer
-        return arrays
-    return arrays | {"hidden_states": torch.stack(output.hidden_states).numpy()}
+    if output.hidden_states is not None:
+        arrays["hidden_states"] = torch.stack(output.hidden_states).numpy()
+    return arrays
 
 
 def _build(config: BigBirdConfig, tensors: Mapping[str, np.ndarray], head: str) -> PretrainedModel:

@@ -1,6 +1,7 @@
 """The command line in this process, which spares every test the seconds that torch takes to import."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ Invoke = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def _auto_is_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands compute as calls do, whatever is installed: tests compare the two to the last digit."""
-    monkeypatch.setattr("bigbird_cli.backend.find_spec", lambda _: None)
+    monkeypatch.setattr(
+        "bigbird_cli.backend.find_spec", lambda name: None if name == "onnxruntime" else find_spec(name)
+    )
 
 
 @pytest.fixture

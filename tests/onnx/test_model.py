@@ -8,7 +8,7 @@ import pytest
 
 from bigbird_cli.errors import ModelError
 from bigbird_cli.onnx.model import GRAPHS, INPUTS, model_graph
-from bigbird_cli.onnx.sessions import Session
+from bigbird_cli.onnx.sessions import Session, signed_products_fit
 from bigbird_cli.weights.int8 import quantized
 from tests.onnx.graphs import batch, build, expected, largest_difference, open_graph, places
 
@@ -82,10 +82,11 @@ def test_an_encoder_gives_states_and_embeddings_too() -> None:
     np.testing.assert_allclose(found, expected(model, "embedding", inputs)["embedding"], rtol=0, atol=EXACT)
 
 
-def in_8_bits(head: str) -> tuple[Any, Session]:
+def in_8_bits(head: str, *, signed: bool = False) -> tuple[Any, Session]:
     model = build(head, initializer_range=0.1)
     tensors = quantized({name: array.astype(np.float32) for name, array in model.to_tensors().items()})
-    return model, Session(model_graph(model.config, head, places(tensors)), tensors, threads=1)
+    graph = model_graph(model.config, head, places(tensors), signed=signed)
+    return model, Session(graph, tensors, threads=1)
 
 
 def test_products_in_8_bits_are_near_the_exact_ones() -> None:
@@ -94,6 +95,15 @@ def test_products_in_8_bits_are_near_the_exact_ones() -> None:
     exact = open_graph(model, "token_labels").run(inputs)["logits"]
     differences = np.abs(session.run(inputs)["logits"] - exact)
     assert 0 < differences.mean() < 0.05 * exact.std()
+
+
+def test_products_with_signs_are_the_same_where_they_fit() -> None:
+    if not signed_products_fit():
+        pytest.skip("this processor has no VNNI")
+    inputs = batch(70, 45, 7)
+    without, with_signs = (in_8_bits("span", signed=signed)[1].run(inputs) for signed in (False, True))
+    for name in without:
+        np.testing.assert_array_equal(with_signs[name], without[name])
 
 
 def test_in_8_bits_a_document_does_not_depend_on_its_mates() -> None:

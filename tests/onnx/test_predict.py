@@ -14,6 +14,7 @@ from bigbird_cli.backend import open_backend
 from bigbird_cli.errors import ModelError, UsageError
 from bigbird_cli.tasks.base import Feature
 from bigbird_cli.weights.store import open_folder
+from tests.conftest import process_environment
 
 TEXT = "the keeper lit the lamp in 1887 . " * 20
 
@@ -102,6 +103,55 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=r"onnxruntime is not installed; pip install 'bigbird-cli\[onnx\]'"):
         open_backend("onnx")
+
+
+WITHOUT_PYTORCH = """
+import sys
+sys.modules["torch"] = None
+from typer.testing import CliRunner
+from bigbird_cli.cli import app
+for arguments in {commands!r}:
+    done = CliRunner().invoke(app, arguments, prog_name="bigbird")
+    print(done.stdout)
+    print(done.stderr + f"ends with {{done.exit_code}}", file=sys.stderr)
+"""
+
+
+def test_without_pytorch_all_that_reads_works_and_the_rest_says_what_is_missing(
+    tiny_qa_model: Path, tiny_ner_model: Path, tiny_label_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "gold.jsonl").write_text(
+        '{"context": "ada lit the lamp", "question": "who lit it ?", "answers": [{"text": "ada", "start": 0}]}\n'
+    )
+    qa = ["qa", "text.txt", "-q", "who ?", "--model", str(tiny_qa_model), "--quiet", "--json"]
+    labels = ["--labels", "lamp,storm", "--model", str(tiny_label_model), "--quiet", "--json"]
+    commands = [
+        ["--version"],
+        qa,
+        [*qa, "-q", "when ?", "--skim", "2"],
+        ["ner", "text.txt", "--model", str(tiny_ner_model), "--quiet", "--json"],
+        ["classify", "text.txt", *labels],
+        ["tokenize", "text.txt", "--model", str(tiny_qa_model), "--quiet", "--json"],
+        ["evaluate", str(tiny_qa_model), "gold.jsonl", "--quiet", "--json"],
+        ["convert", str(tiny_qa_model), "graph", "--to", "onnx", "--quiet"],
+        [*qa, "--backend", "pytorch"],
+        ["finetune", "quickstart-qa"],
+        ["convert", "--check", str(tiny_qa_model), "graph"],
+        ["convert", str(tiny_qa_model), "pickle", "--to", "bin"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PYTORCH.format(commands=commands)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=process_environment(),
+    )
+    missing = "✗ PyTorch is not installed\n  pip install torch\nends with 2\n"
+    refused = "✗ PyTorch's pickle is read and written by PyTorch alone\n  pip install torch\nends with 4\n"
+    assert done.stderr == "ends with 0\n" * 8 + missing * 3 + refused
+    assert done.stdout.count('"device": "cpu, onnx"') == 5
 
 
 def test_reading_imports_neither_pytorch_nor_what_it_does_not_need(tiny_qa_model: Path, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def find_format(name: str, pickle_io: PickleIO | None) -> Format:
     if name != "bin":
         return found
     if pickle_io is None:
-        raise ModelError(f"{found.title} is read and written by PyTorch alone", fix="give pickle_io=open_pickles()")
+        raise ModelError(f"{found.title} is read and written by PyTorch alone", fix="pip install torch")
     return replace(
         found,
         read=partial(pickled.read, pickle_io=pickle_io),

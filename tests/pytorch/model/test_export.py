@@ -17,6 +17,7 @@ import bigbird_cli as bb
 from bigbird_cli.errors import ModelError
 from bigbird_cli.pytorch.model import chunking
 from bigbird_cli.pytorch.model.pretrained import PretrainedModel
+from bigbird_cli.pytorch.model.sentences import SentenceClassifier, SentenceEncoder
 
 KINDS = (
     "BigBirdModel",
@@ -89,6 +90,19 @@ def test_every_model_is_exported_with_a_mask_for_batches_and_documents_of_any_si
         assert_same(got, want, mask[:n_rows])
     other = mask.flip(0)
     assert_same(program(ids, other), model(ids, other), other)
+
+
+@pytest.mark.parametrize("kind", [SentenceEncoder, SentenceClassifier])
+@torch.no_grad()
+def test_encoders_of_sentences_are_exported_too(kind: type[PretrainedModel]) -> None:
+    model, (ids, mask) = kind(build("BigBirdModel", num_hidden_layers=1).config).eval(), batch()
+    rows = {0: Dim("rows", min=1)}
+    program = export(model, ids, mask, dynamic_shapes={"input_ids": rows, "attention_mask": rows}).module()
+    got, want = (call(ids[:2], mask.flip(0)[:2]) for call in (program, model))
+    if isinstance(want, Tensor):
+        torch.testing.assert_close(got, want, rtol=0, atol=1e-5)
+    else:
+        assert_same(got, want, None)
 
 
 @pytest.mark.parametrize(
