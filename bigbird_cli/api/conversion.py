@@ -11,7 +11,7 @@ from bigbird_cli.backend import open_backend, open_graphs, open_pickles
 from bigbird_cli.bigbird.heads import HEADS
 from bigbird_cli.choices import Positions, WeightsFormat, WeightsType
 from bigbird_cli.errors import ModelError
-from bigbird_cli.files.names import GRAPH
+from bigbird_cli.files.names import GRAPH, TASK
 from bigbird_cli.files.paths import is_local, local_path
 from bigbird_cli.weights import describe
 from bigbird_cli.weights.convert import ONNX, ConversionReport, convert_model
@@ -62,7 +62,12 @@ def convert(
     )
     if to != ONNX:
         return report
-    return replace(report, notes=(*report.notes, _compare_graph(report.out, in_8_bits=dtype == "int8")))
+    notes = [*report.notes, _compare_graph(report.out, in_8_bits=dtype == "int8")]
+    if dtype == "int8" and (report.out / TASK).is_file():
+        notes.append(
+            f"what 8 bits cost: bigbird evaluate {report.out} DATA --backend onnx --quantize int8, and without"
+        )
+    return replace(report, notes=tuple(notes))
 
 
 def _compare_graph(folder: Path, *, in_8_bits: bool) -> str:

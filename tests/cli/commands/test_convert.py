@@ -39,6 +39,7 @@ def test_a_graph_stands_in_a_model_folder_that_every_backend_opens(
     assert re.search(
         r"model\.onnx differs from PyTorch by \S+ at most \(of \S+\), at 1, 7, 8, 87, 89, 256 tok", result.stderr
     )
+    assert ("what 8 bits cost: bigbird evaluate out DATA --backend onnx" in result.stderr) == (dtype == "int8")
     onnx.checker.check_model(str(tmp_path / "out/model.onnx"), full_check=True)
     (tmp_path / "a.txt").write_text("the keeper lit the lamp in 1887")
     answers = []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bigbird_cli.cli.scores import Scores, show_evaluation, show_needles
+from tests.conftest import write_labeller
 
 
 @pytest.fixture
@@ -31,6 +32,35 @@ def test_json_is_one_object(invoke: Any, tiny_classify_model: Path, colours: Pat
     [line] = result.stdout.splitlines()
     assert json.loads(line)["examples"] == 3
     assert len(Path("told.jsonl").read_text().splitlines()) == 3
+
+
+ROWS = {
+    "regression": ("BigBirdForSequenceClassification", {"text": "the lamp " * 60, "label": 3.5}),
+    "multiple choice": (
+        "BigBirdForMultipleChoice",
+        {"context": "the lamp " * 60, "question": "who lit it ?", "choices": ["ada", "bel", "the sea"], "label": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_numbers_and_choices_are_read_by_onnxruntime_as_by_pytorch(
+    invoke: Any, tiny_qa_model: Path, tmp_path: Path, kind: str
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'bigbird-cli[onnx]'")
+    class_name, row = ROWS[kind]
+    task = {"type": "classify", "problem": "regression"} if kind == "regression" else {"type": "multiple_choice"}
+    write_labeller(tmp_path / "model", tiny_qa_model, class_name, {**task, "window": 128, "overlap": 16}, ["value"])
+    (tmp_path / "gold.jsonl").write_text(json.dumps(row) + "\n")
+    found = []
+    for backend in ("onnx", "pytorch"):
+        options = ("--backend", backend, "--predictions", f"{backend}.jsonl", "--json", "--quiet")
+        result = invoke("evaluate", "model", "gold.jsonl", *options)
+        assert result.exit_code == 0, result.stderr
+        [record] = [json.loads(line) for line in Path(f"{backend}.jsonl").read_text().splitlines()]
+        found.append(record)
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
+    assert isinstance(found[0].get("score", found[0]["predicted"]), float)
 
 
 def test_data_that_is_not_there_is_an_error_of_data(invoke: Any, tiny_classify_model: Path) -> None:
