@@ -60,6 +60,15 @@ Rename = Annotated[
         **options.INPUT,
     ),
 ]
+Backend = Annotated[
+    choices.ReadingBackend,
+    typer.Option(
+        "--backend",
+        help="What computes; auto: pytorch, or onnx where that is not installed. jax needs bigbird-cli[jax], onnx"
+        " bigbird-cli[onnx].",
+        **options.RUNNING,
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", help="Take the first N examples.", **options.number(bounds.COUNT), **options.INPUT),
@@ -75,7 +84,7 @@ class Shared:
     rename: Rename = None
     limit: Limit = None
     batch_size: options.BatchSize = 8
-    backend: options.ReadingBackend = "auto"
+    backend: Backend = "auto"
     device: options.Device = "auto"
     threads: options.Threads = None
     quantize: options.Quantize = None
