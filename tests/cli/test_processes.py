@@ -210,7 +210,7 @@ def test_a_signal_to_the_run_saves_once_and_ends_all(
     assert parent.wait(timeout=60) == code
     said = (tmp_path / "said.txt").read_text()
     assert said.count("saved") == 1
-    assert "--resume auto" in said
+    assert "go on with: bigbird finetune run --nproc-per-node 2" in said
     assert "Traceback" not in said
     assert not any(map(_is_running, children))
 

@@ -170,7 +170,8 @@ def open_reader(
     stored = _stored(kind, opened.folder, what)
     window = given.get("window", min(stored["window"], limit, longest_window or limit))
     if window != stored["window"]:
-        stored |= {"window": window, "overlap": min(stored["overlap"], window // 3)}
+        third = {name: min(stored[name], window // 3) for name in ("overlap", "max_answer_tokens") if name in stored}
+        stored |= {"window": window} | third
     try:
         task = kind.model_validate(stored | given)
     except ValidationError as error:

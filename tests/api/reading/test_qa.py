@@ -151,11 +151,11 @@ def test_a_long_question_costs_no_more_than_it_must_and_says_so() -> None:
     with pytest.warns(
         BigBirdWarning, match=r"text: a window of 384 tokens holds \d+ of the document beside 280 others"
     ):
-        receipt = one(text, question)["receipt"]
+        receipt = one(text, question, window=384, max_answer_tokens=30)["receipt"]
     assert receipt["read"] == receipt["tokens"] == 420
     assert receipt["windows"] < 12  # half of a window is new, and not one token
     with pytest.raises(DataError, match=r"room for 21 .* 30 are needed .* raise window= to 393"):
-        answer(text, "who lit the lamp " * 90)
+        answer(text, "who lit the lamp " * 90, window=384, max_answer_tokens=30)
 
 
 @pytest.mark.parametrize("window", [100, 128, 150])
@@ -167,7 +167,7 @@ def test_a_smaller_window_needs_no_other_option(window: int) -> None:
 
 def test_a_window_without_room_for_answers_is_named_with_what_it_needs() -> None:
     with pytest.raises(DataError, match=r"a window of 17 tokens has room for 10 .* raise window= to 37, or lower max"):
-        answer("The lamp was lit by Ada. " * 60, "Who lit it?", window=17)
+        answer("The lamp was lit by Ada. " * 60, "Who lit it?", window=17, max_answer_tokens=30)
     assert one("Ada lit it.", "Who?", window=17)["receipt"]["windows"] == 1
     with pytest.warns(BigBirdWarning, match=r"12 windows read 2\.7 times its 63 tokens"):
         assert one("The lamp was lit by Ada. " * 9, "Who lit it?", window=17, max_answer_tokens=4)["answer"] == "Ada"
