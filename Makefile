@@ -31,7 +31,7 @@ test: install
 # Ray is large, and few tests want it: it is installed for these alone.
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	$(BIN)/python -m pytest -q -m "slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "slow and not gpu" -n logical --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .
