@@ -1,15 +1,13 @@
 """What commands share that try models on data with gold: their options, and what of them goes to the api's calls."""
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bigbird_cli import bounds, choices
 from bigbird_cli.cli import completion, options
-from bigbird_cli.cli.shared import declare
+from bigbird_cli.cli.shared import takes
 from bigbird_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,17 +110,7 @@ class Shared:
         }
 
 
-def tries_models(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it takes what was given of them as its argument `shared`."""
-    names = [each.name for each in fields(Shared)]
-
-    @functools.wraps(command)
-    def run(**values: Any) -> None:
-        given = {name: values.pop(name) for name in names}
-        command(**values, shared=Shared(**given))
-
-    declare(run, command, Shared, names)
-    return run
+tries_models = takes(Shared)
 
 
 def _names(changes: list[str]) -> dict[str, str]:

@@ -1,12 +1,10 @@
 """What commands share that take a recipe: their options, and what of them goes to the api's calls."""
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bigbird_cli.cli import options
-from bigbird_cli.cli.shared import declare
+from bigbird_cli.cli.shared import takes
 
 if TYPE_CHECKING:
     from bigbird_cli.api.recipes.drafting import Draft
@@ -49,14 +47,4 @@ class Shared:
         tell_draft(draft, quiet=self.quiet)
 
 
-def takes_recipe(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the shared options; it takes what was given of them as its argument `shared`."""
-    names = [each.name for each in fields(Shared)]
-
-    @functools.wraps(command)
-    def run(**values: Any) -> None:
-        given = {name: values.pop(name) for name in names}
-        command(**values, shared=Shared(**given))
-
-    declare(run, command, Shared, names)
-    return run
+takes_recipe = takes(Shared)

@@ -106,6 +106,22 @@ def _is_short(values: Mapping[str, Any]) -> bool:
     return all(map(os.path.isfile, paths)) and sum(map(os.path.getsize, paths)) <= _SHORT
 
 
+def takes(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that a class declares; it takes what was given of them as its argument `shared`."""
+    names = [each.name for each in fields(kind)]
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            given = {name: values.pop(name) for name in names}
+            command(**values, shared=kind(**given))
+
+        declare(run, command, kind, names)
+        return run
+
+    return with_options
+
+
 def declare(run: Callable[..., None], command: Callable[..., None], kind: type, names: Sequence[str]) -> None:
     """Let a function have the parameters of a command, and in place of `shared` fields of the options' class."""
     own = [each for each in inspect.signature(command).parameters.values() if each.name != "shared"]
