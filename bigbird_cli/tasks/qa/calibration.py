@@ -4,8 +4,8 @@ Each time with the others as they are:
 
     length_penalty        gives the best spans the highest F1
     temperature, answer_scale, answer_bias, window_prior
-                          make two statements as likely as they turn out true: "the best answer is right" (by an F1 of
-                          0.8 or more), with its score, and "there is no answer", with no_answer_score
+                          make two statements as likely as they turn out true: "the best answer is right", word for
+                          word, with its score, and "there is no answer", with no_answer_score
     no_answer_threshold   refuses as much as costs the questions with an answer at most `loss` points of F1
 
 Where all questions have an answer, or none has, nothing tells the two apart, and only the first two are fitted.
@@ -21,18 +21,15 @@ import numpy as np
 
 from bigbird_cli.scoring import log_loss
 from bigbird_cli.tasks.calibration import Calibration, Observed
-from bigbird_cli.tasks.qa.scores import token_f1
+from bigbird_cli.tasks.qa.scores import exact_match, token_f1
 from bigbird_cli.tasks.qa.task import QuestionAnswering
 
 LENGTH_PENALTIES: Final = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)
 TEMPERATURES: Final = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 SCALES: Final = (0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6)
 BIASES: Final = tuple(np.arange(-4.0, 4.01, 0.25).tolist())
-PRIORS: Final = tuple(np.arange(0.0, 1.01, 0.1).round(1).tolist())
+PRIORS: Final = tuple(np.arange(0.0, 2.01, 0.25).tolist())
 THRESHOLDS: Final = tuple(np.arange(0.05, 1.0, 0.05).round(2).tolist())
-
-RIGHT: Final = 0.8
-"""The F1 from which on an answer is right enough."""
 
 LOSS: Final = 2.5
 """Points of F1 that refusing may cost the questions with an answer."""
@@ -40,18 +37,19 @@ LOSS: Final = 2.5
 
 @dataclass(frozen=True)
 class Decoded:
-    """Questions, decoded: arrays (Q,) of the log odds of all answers and of the best, and what they are."""
+    """Questions, decoded: arrays (Q,) of the log odds of all answers and of the best, and what the best is worth."""
 
     total: np.ndarray
     best: np.ndarray
     n_windows: np.ndarray
     f1: np.ndarray
+    exact: np.ndarray
     has_answer: np.ndarray
 
     def of(self, rows: Sequence[int]) -> "Decoded":
         """The same of some questions."""
         some = list(rows)
-        return Decoded(self.total[some], self.best[some], self.n_windows[some], self.f1[some], self.has_answer[some])
+        return Decoded(**{name: values[some] for name, values in vars(self).items()})
 
     def scores(self, *, scale: float, bias: float, prior: float) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities (Q,) of the best answer and of none."""
@@ -62,8 +60,7 @@ class Decoded:
     def surprise(self, weights: np.ndarray, *, scale: float, bias: float, prior: float) -> float:
         """Mean negative log likelihood of what is so, by both probabilities; weights (Q,) add up to 1."""
         best, none = self.scores(scale=scale, bias=bias, prior=prior)
-        right = self.has_answer & (self.f1 >= RIGHT)
-        return log_loss(best, right, weights) + log_loss(none, ~self.has_answer, weights)
+        return log_loss(best, self.exact, weights) + log_loss(none, ~self.has_answer, weights)
 
 
 def decode(observed: Observed, task: QuestionAnswering) -> Decoded:
@@ -71,18 +68,16 @@ def decode(observed: Observed, task: QuestionAnswering) -> Decoded:
     plain = {"answer_scale": 1.0, "answer_bias": 0.0, "window_prior": 0.0, "no_answer_threshold": 1.0}
     predictions = observed.decoded(task.model_copy(update=plain))
     none = np.array([max(p.no_answer_score, 1e-300) for p in predictions])
+    pairs = [
+        (prediction.spans[0].text if prediction.spans else "", [answer.text for answer in example.answers])
+        for prediction, example in zip(predictions, observed.examples, strict=True)
+    ]
     return Decoded(
         total=np.log(np.maximum(1 - none, 1e-12)) - np.log(none),
         best=np.log([max(p.score, 1e-300) for p in predictions]) - np.log(none),
         n_windows=np.array([p.coverage.n_windows for p in predictions], dtype=np.float64),
-        f1=np.array(
-            [
-                token_f1(p.spans[0].text if p.spans else "", [a.text for a in example.answers])
-                if example.answers
-                else 0.0
-                for p, example in zip(predictions, observed.examples, strict=True)
-            ]
-        ),
+        f1=np.array([token_f1(text, gold) if gold else 0.0 for text, gold in pairs]),
+        exact=np.array([bool(gold) and bool(exact_match(text, gold)) for text, gold in pairs]),
         has_answer=np.array([example.has_answer for example in observed.examples]),
     )
 

@@ -65,9 +65,9 @@ class QuestionAnswering(ReadingTask, ScoredTask):
     answer_bias: float = Field(default=0.0, ge=-100, le=100)
     """What is added to them then."""
 
-    window_prior: float = Field(default=0.0, ge=0, le=1)
+    window_prior: float = Field(default=0.0, ge=0, le=4)
     """How far they fall first with the number of a document's windows: the odds are divided by it to this power. With 0
-    windows add up, with 1 they are averaged."""
+    windows add up, with 1 they are averaged, and above 1 a longer document needs better evidence."""
 
     on_bad_answer: OnBad = "error"
     """What to do about a gold answer that is not where it is said to be, or a training question longer than

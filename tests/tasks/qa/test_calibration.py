@@ -1,6 +1,7 @@
 """What is fitted to questions makes scores mean what they say."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,23 @@ def test_where_every_question_has_an_answer_nothing_is_fitted_about_there_being_
         assert getattr(fitted, name) == getattr(task, name)
 
 
+def test_an_answer_is_right_word_for_word(observed: Observed, task: QuestionAnswering) -> None:
+    """As `bigbird evaluate` counts: a score of 0.8 is that of answers of which 8 in 10 match exactly."""
+    predictions = observed.decoded(task)
+    first, *others = observed.examples
+    best = predictions[0].spans[0].text
+    exact, longer = (
+        decode(
+            replace(observed, examples=[replace(first, answers=(first.answers[0]._replace(text=text),)), *others]), task
+        )
+        for text in (best, f"{best} ship")
+    )
+    assert exact.exact[0]
+    assert not longer.exact[0]
+    assert 0.5 < longer.f1[0] < exact.f1[0] == 1
+    assert not exact.exact[~exact.has_answer].any()
+
+
 def test_sets_count_alike_whatever_their_sizes(observed: Observed) -> None:
     assert observed.weights(range(6)).tolist() == pytest.approx([1 / 8] * 4 + [1 / 4] * 2)
     assert observed.weights([0, 4, 5]).tolist() == pytest.approx([1 / 2, 1 / 4, 1 / 4])
@@ -74,7 +92,7 @@ def test_the_threshold_refuses_what_it_may_cost() -> None:
     none = np.array([0.02, 0.12, 0.32, 0.62, 0.9])
     odds = np.log(1 - none) - np.log(none)
     has = np.array([True, True, True, True, False])
-    decoded = Decoded(total=odds, best=odds, n_windows=np.ones(5), f1=np.ones(5), has_answer=has)
+    decoded = Decoded(total=odds, best=odds, n_windows=np.ones(5), f1=np.ones(5), exact=has, has_answer=has)
     weights = np.full(5, 0.2)
     assert threshold(decoded, none, weights, loss=0) == 0.65
     assert threshold(decoded, none, weights, loss=25) == 0.35
