@@ -15,9 +15,10 @@ has to be trained with many windows that lack the answer, and its no-answer thre
 A few numbers, fitted on questions kept for it (`tasks.qa.calibration`), make these odds mean what they say. Which
 span it is, is one question: scores are divided by a temperature, and a span pays for its length. Whether there is an
 answer is another: the log odds of all spans together are scaled and shifted, and windows share one prior. Of n windows
-one or two hold the answer at most, so that any one of them holds it the less likely the more there are; with the full
-prior the odds of a document are the mean of its windows' odds, not their sum, and "no answer" means of a book what it
-means of a page.
+one or two hold the answer at most, so that any one of them holds it the less likely the more there are; with a prior
+of 1 the odds of a document are the mean of its windows' odds, not their sum, and "no answer" means of a book what it
+means of a page. What a model takes for an answer by mistake is found the more often the more it reads, so that the best
+prior may be above 1.
 
 A span that stands in two windows is one candidate. It counts once, as read by the window in which it has the most
 context (`text.windows.owned_sums`), not as the better of two scores: the larger of two noisy scores is biased upwards,
