@@ -8,7 +8,7 @@ import math
 import os
 import re
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -30,7 +30,7 @@ from bigbird_cli.messages import counted
 from bigbird_cli.text.formats.fasta import read_records
 from bigbird_cli.text.readers import FASTA
 
-JSON_LINES = (".jsonl", ".ndjson")
+JSON_LINES = (".jsonl", ".jsonlines", ".ndjson")
 SUFFIXES = (".json", *JSON_LINES, ".csv", ".tsv", ".parquet", *FASTA)
 """The kinds of files that are taken from a folder or an archive."""
 
@@ -371,23 +371,78 @@ def _csv(file: File, delimiter: str, *, n_before: int = 0) -> Iterator[Row | Dat
 
 
 def _tsv(file: File) -> Iterator[Row | DataError]:
-    """A row a line; a field that is quoted from end to end is unquoted, any other `"` is text."""
+    """A row a line, and a field that is quoted from end to end unquoted; any other `"` is text. Such a field may hold
+    line ends, as spreadsheets write them."""
     with file.open_text() as stream:
         columns: list[str] = []
-        for number, line in enumerate(text_lines(stream, file.name, errors="surrogateescape"), start=1):
-            line = line.rstrip("\r\n")
-            if not line:
+        below = enumerate(text_lines(stream, file.name, errors="surrogateescape"), start=1)
+        ahead: deque[tuple[int, str]] = deque()
+        while (found := ahead.popleft() if ahead else next(below, None)) is not None:
+            number, line = found
+            if not (text := line.rstrip("\r\n")):
                 continue
-            values = line.split("\t")
-            if '"' in line:
-                values = [value[1:-1].replace('""', '"') if _QUOTED.fullmatch(value) else value for value in values]
+            values = [_unquoted(field) for field in text.split("\t")]
             if not columns:
                 columns = _columns(values, file.name, number)
-            else:
-                yield _row(columns, values, file.name, number)
+                continue
+            if _is_open(values[-1]) and len(values) <= len(columns):
+                values = _over_lines(line, len(columns), ahead, below) or values
+            yield _row(columns, values, file.name, number)
+
+
+def _unquoted(field: str) -> str:
+    return field[1:-1].replace('""', '"') if _QUOTED.fullmatch(field) else field
 
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_FIELD = re.compile(r'(?:(?<=\t)|\A)(?:"(?:[^"]|"")*"(?=\t|\Z)|[^\t]*)')
+
+
+def _is_open(field: str) -> bool:
+    """Whether a field begins with a quotation mark that is not closed."""
+    return field.startswith('"') and field.count('"') % 2 == 1
+
+
+_MOST_LINES = 1000
+"""Lines of a field of TSV at most; a quotation mark that is not closed till then is text."""
+
+
+def _over_lines(
+    line: str, n_columns: int, ahead: deque[tuple[int, str]], below: Iterator[tuple[int, str]]
+) -> list[str] | None:
+    """The fields of a row that begins in a line whose last field is open, and takes some of the next ones.
+
+    Args:
+        line: that line, with its end.
+        n_columns: fields that the row must have.
+        ahead: lines that were read already; those that belong to the row are taken from it.
+        below: the lines behind them.
+
+    Returns:
+        None where the mark is text: nothing closes it, or what does makes no row.
+    """
+    text = line
+    is_row = line.count("\t") == n_columns - 1
+    for k in range(_MOST_LINES):
+        if k == len(ahead):
+            if (found := next(below, None)) is None:
+                return None
+            ahead.append(found)
+        following = ahead[k][1]
+        if is_row and not k and following.count("\t") == n_columns - 1:
+            return None  # two rows, and the first one's last field begins with a mark of its own
+        text += following
+        if '"' not in following:
+            continue
+        fields = _FIELD.findall(text.rstrip("\r\n"))
+        if _is_open(fields[-1]):
+            continue
+        if len(fields) != n_columns:
+            return None
+        for _ in range(k + 1):
+            ahead.popleft()
+        return [_unquoted(field) for field in fields]
+    return None
 
 
 def _columns(names: list[str], name: str, line: int) -> list[str]:

@@ -34,6 +34,7 @@ FORMS = {
     "lines.json": LINES,
     "rows.jsonl": LINES,
     "rows.NDJSON": LINES,
+    "rows.jsonlines": LINES,
     "rows": LINES,
     "rows.csv": CSV,
 }
@@ -112,6 +113,32 @@ def test_a_row_knows_its_line_or_its_number(tmp_path: Path) -> None:
 def test_a_field_of_tab_separated_rows_is_unquoted_only_as_a_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.tsv", 'a\tb\r\n"x ""y"""\t"no" end\r\n\r\n"\t5" nails\r\n"\t\n')
     assert fields(path) == [{"a": 'x "y"', "b": '"no" end'}, {"a": '"', "b": '5" nails'}, {"a": '"', "b": ""}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ('"one\ntwo"\tx\nthree\ty\n', [("one\ntwo", "x"), ("three", "y")]),
+        ('x\t"one\r\ntwo ""2"" "\r\ny\tthree\r\n', [("x", 'one\r\ntwo "2" '), ("y", "three")]),
+        ('"one\n\n\ttwo"\t"x\ny"\n', [("one\n\n\ttwo", "x\ny")]),
+        ('x\t"Ada said\ny\t"so"\n', [("x", '"Ada said'), ("y", "so")]),  # a mark that nothing closes is text
+    ],
+)
+def test_a_quoted_field_of_tab_separated_rows_may_hold_line_ends(
+    rows: str, wanted: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    file = write(tmp_path / "rows.tsv", f"a\tb\n{rows}".encode())
+    assert [(row["a"], row["b"]) for row in fields(file)] == wanted
+
+
+def test_a_mark_that_makes_no_row_tears_one_line_alone(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.tsv", b'a\tb\n"torn\nx\ty\nz\tsaid "so"\n')
+    broken: list[DataError] = []
+    assert [row.fields["a"] for row in read_rows(file, report=broken.append)] == ["x", "z"]
+    assert [error.where for error in broken] == [f"{file}:2"]
+    n_lines = 3000
+    file = write(tmp_path / "long.tsv", b'a\tb\n"torn\n' + b"x\ty\n" * n_lines)
+    assert len(list(read_rows(file, report=broken.append))) == n_lines
 
 
 def told(source: Path) -> tuple[list[dict[str, Any]], list[str]]:
