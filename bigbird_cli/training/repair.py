@@ -141,7 +141,8 @@ def row_of(task: Any, example: Any) -> dict[str, Any]:
                 "text": [each.text for each in example.answers],
                 "answer_start": [each.start for each in example.answers],
             }
-            return {"id": example.id, "context": example.context, "question": example.question, "answers": answers}
+            texts = {task.context_column: example.context, task.question_column: example.question}
+            return {"id": example.id, **texts, task.answers_column: answers}
         case NERExample():
             entities = [{"start": each.start, "end": each.end, "type": each.type} for each in example.entities]
             row: dict[str, Any] = {

@@ -4,7 +4,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple
@@ -27,6 +27,26 @@ class GoldAnswer(NamedTuple):
 
     text: str
     start: int
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where in a flat row the text, the question and its answers stand."""
+
+    context: str = "context"
+    question: str = "question"
+    answers: str = "answers"
+
+    def usual(self, row: Row) -> Row:
+        """The row with these under their usual names; DataError where it lacks one that is called otherwise."""
+        renamed = {usual: getattr(self, usual) for usual in ("context", "question", "answers")}
+        fields = {
+            usual: row.value(name, setting=f"task.{usual}_column") for usual, name in renamed.items() if name != usual
+        }
+        return replace(row, fields=row.fields | fields) if fields else row
+
+
+USUAL = Columns()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +73,7 @@ class QAExample:
 
 def read_examples(
     source: str | Path,
+    columns: Columns = USUAL,
     *,
     on_bad_answer: OnBad = "error",
     on_empty: OnBad = "error",
@@ -60,7 +81,7 @@ def read_examples(
 ) -> tuple[list[QAExample], int]:
     """Read every question at once, see `iterate_examples`; gives the examples and how many were left out."""
     examples: list[QAExample] = []
-    reading = iterate_examples(source, on_bad_answer=on_bad_answer, on_empty=on_empty, offline=offline)
+    reading = iterate_examples(source, columns, on_bad_answer=on_bad_answer, on_empty=on_empty, offline=offline)
     while True:
         try:
             examples.append(next(reading))
@@ -70,6 +91,7 @@ def read_examples(
 
 def iterate_examples(
     source: str | Path,
+    columns: Columns = USUAL,
     *,
     on_bad_answer: OnBad = "error",
     on_empty: OnBad = "error",
@@ -83,6 +105,7 @@ def iterate_examples(
             answers (SQuAD's list, or Hugging Face's {"text": [...], "answer_start": [...]}; a bare text, with its
             offset in answer_start, or found by search if it stands in the context once), and may have id and
             is_impossible.
+        columns: what flat rows call the first three.
         on_bad_answer: "skip" leaves out questions of which an answer is not where it is said to be.
         on_empty: "skip" leaves out questions that are empty, or on an empty context, and warns of their number.
         offline: a name of the hub is an error, and nothing is looked up.
@@ -103,7 +126,7 @@ def iterate_examples(
     n_empty = 0
     first_bad: BadAnswer | None = None
     n_read = 0
-    for row in _rows(source, offline=offline, report=report):
+    for row in _rows(source, columns, offline=offline, report=report):
         n_read += 1
         if isinstance(row, EmptyValue) and on_empty == "skip":
             n_empty += 1
@@ -133,19 +156,21 @@ def iterate_examples(
         raise DataError(first_bad.problem + more, where=first_bad.where, fix=first_bad.fix)
     if not seen:
         raise DataError("the file holds no questions", where=str(source), fix=SHAPE_HINT)
-    _reject_twice(seen, source, on_bad_answer=on_bad_answer, offline=offline)
+    _reject_twice(seen, source, columns, on_bad_answer=on_bad_answer, offline=offline)
     warn_of_empty(n_empty, source)
     return n_bad
 
 
-def _reject_twice(seen: "array[int]", source: str | Path, *, on_bad_answer: str, offline: bool) -> None:
+def _reject_twice(
+    seen: "array[int]", source: str | Path, columns: Columns, *, on_bad_answer: str, offline: bool
+) -> None:
     """Raise DataError if an id was read twice; what was read is read again to say which."""
     numbers, counts = np.unique(np.frombuffer(seen, dtype=np.int64), return_counts=True)
     if len(numbers) == len(seen):
         return
     suspects = set(numbers[counts > 1].tolist())
     found: Counter[str] = Counter()
-    for row in _rows(source, offline=offline):
+    for row in _rows(source, columns, offline=offline):
         if isinstance(row, _Row) and hash(row.id) in suspects and (on_bad_answer == "error" or _is_good(row)):
             found[row.id] += 1
     twice = [id_ for id_, count in found.items() if count > 1]
@@ -183,15 +208,22 @@ class _Row:
     where: str
 
 
-def _rows(source: str | Path, *, offline: bool, report: Report | None = None) -> Iterator[_Row | DataError]:
+def _rows(
+    source: str | Path, columns: Columns, *, offline: bool, report: Report | None = None
+) -> Iterator[_Row | DataError]:
     """Questions; or, in their turn, the errors of those that cannot be used."""
     for row in read_rows(source, offline=offline, example=_ROW, report=report):
         if "paragraphs" in row.fields:
             yield from _article(row)
-        elif row.where == row.file and not row.fields.keys() & {"context", "question"}:
+        elif row.where == row.file and not row.fields.keys() & {columns.context, columns.question}:
             raise DataError('an object without "data" is not a set of questions', where=row.where, fix=SHAPE_HINT)
         else:
-            yield _row_or_error(row.fields, row.fields, row.file, row.where, row.key)
+            try:
+                flat = columns.usual(row)
+            except DataError as error:
+                yield error
+            else:
+                yield _row_or_error(flat.fields, flat.fields, row.file, row.where, row.key)
 
 
 def _article(row: Row) -> Iterator[_Row | DataError]:

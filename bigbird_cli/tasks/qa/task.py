@@ -21,7 +21,7 @@ from bigbird_cli.tasks.base import Feature
 from bigbird_cli.tasks.qa import encoding, scores
 from bigbird_cli.tasks.qa.outcomes import QAOutcomes, outcomes
 from bigbird_cli.tasks.qa.spans import QAPrediction, SpanDecoder
-from bigbird_cli.tasks.qa.squad import QAExample, iterate_examples
+from bigbird_cli.tasks.qa.squad import Columns, QAExample, iterate_examples
 from bigbird_cli.tasks.windowed import Coverage, ReadingTask, ScoredTask, settings_for
 from bigbird_cli.text.tokenizers.tokenizer import Tokenizer
 
@@ -38,6 +38,15 @@ class QuestionAnswering(ReadingTask, ScoredTask):
 
     type: Literal["qa"] = "qa"
     """The task's name."""
+
+    context_column: str = "context"
+    """Field of the text, in rows that are not SQuAD's."""
+
+    question_column: str = "question"
+    """Field of the question in them."""
+
+    answers_column: str = "answers"
+    """Field of the answers in them: texts that stand in the text once, or with their answer_start."""
 
     overlap: Overlap = 128
     """Tokens that neighbouring windows of a long document share at least; half of what a window holds if that is less,
@@ -84,7 +93,12 @@ class QuestionAnswering(ReadingTask, ScoredTask):
             DataError: the file cannot be used; the error says where.
         """
         n_skipped = yield from iterate_examples(
-            source, on_bad_answer=self.on_bad_answer, on_empty=self.on_empty, offline=offline, report=report
+            source,
+            Columns(self.context_column, self.question_column, self.answers_column),
+            on_bad_answer=self.on_bad_answer,
+            on_empty=self.on_empty,
+            offline=offline,
+            report=report,
         )
         if n_skipped:
             warnings.warn(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bigbird_cli.errors import BigBirdWarning, DataError
-from bigbird_cli.tasks.qa.squad import GoldAnswer, QAExample, read_examples
+from bigbird_cli.tasks.qa.squad import Columns, GoldAnswer, QAExample, read_examples
 from bigbird_cli.tasks.qa.task import QuestionAnswering
+from bigbird_cli.training.repair import row_of
 
 CONTEXT = "The lamp was lit in 1820.\r\nIt burned \U0001f525 until 1887; in 1820 oil was cheap."
 
@@ -278,6 +279,27 @@ def test_a_row_of_csv_says_where_its_answer_stands_or_that_there_is_none(tmp_pat
     path.write_text(f"id,question,context,answers,answer_start\na,when,{context},1820,twelve\n", encoding="utf-8")
     with pytest.raises(DataError, match='"answer_start" is a string, not a whole number'):
         read_examples(path)
+
+
+def test_rows_may_call_their_columns_otherwise(tmp_path: Path) -> None:
+    columns = Columns("passage", "query", "answer")
+    row = {"passage": CONTEXT, "query": "when", "answer": "1887", "context": "of another text"}
+    path = write_lines(tmp_path / "set.jsonl", row, {**row, "answer": [], "query": "who"})
+    (first, second), _ = read_examples(path, columns)
+    assert (first.context, first.question, first.answers) == (CONTEXT, "when", (GoldAnswer("1887", 45),))
+    assert (second.question, second.answers) == ("who", ())
+    task = QuestionAnswering(context_column="passage", question_column="query", answers_column="answer")
+    assert row_of(task, first) == {
+        "id": "1",
+        "passage": CONTEXT,
+        "query": "when",
+        "answer": {"text": ["1887"], "answer_start": [45]},
+    }
+    with pytest.raises(DataError, match='there is no "text" here, only passage, query, answer') as caught:
+        read_examples(path, Columns("text", "query", "answer"))
+    assert "task.context_column" in str(caught.value.fix)
+    (tmp_path / "set.json").write_text(json.dumps(squad(qa())))
+    assert len(read_examples(tmp_path / "set.json", columns)[0]) == 1  # SQuAD's own names stay
 
 
 def test_a_folder_and_packed_files_are_one_set(tmp_path: Path) -> None:
