@@ -1,11 +1,12 @@
 """What a folder holds: the files of some kinds, in the order of their names, and what is not read of it."""
 
 import os
+import re
 import stat
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bigbird_cli.errors import BigBirdWarning, DataError
 from bigbird_cli.files.file_types import text_makers
@@ -32,7 +33,7 @@ class Skipped:
         makers = text_makers(self.names)
         fix = f": make texts of {', '.join(makers)}" if makers else ""
         return (
-            f"{self.folder}: {len(self.names):,} skipped: {_listed(self.names)}; "
+            f"{self.folder}: {len(self.names):,} skipped: {listed(self.names)}; "
             f"only {patterns(self.suffixes)} are read of a folder{fix}"
         )
 
@@ -52,6 +53,18 @@ def is_left_out(name: str) -> bool:
     So are hidden ones (._lease.txt of macOS, .ipynb_checkpoints, .git), and what systems and Office put beside files.
     """
     return name.startswith((".", "~$")) or name.lower() in _LEFT_OUT
+
+
+def is_notice(name: str) -> bool:
+    """Whether a file tells of the data beside it, by its name: README.md, LICENSE, SOURCE.txt."""
+    return _NOTICE.fullmatch(PurePath(name).name) is not None
+
+
+_NOTICE = re.compile(
+    r"(read[-_ ]?me|licen[cs]e|copying|notice|notes?|sources?|citation|change(s|log)|authors|contributing)"
+    r"([-_.][\w.-]*)?(\.(txt|md|rst|pdf|html?))?",
+    re.IGNORECASE,
+)
 
 
 def walk(folder: Path, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Path]:
@@ -114,7 +127,7 @@ def find_files(
     if not found:
         makers = text_makers(others.names)
         raise DataError(
-            f"the folder holds none of {patterns(suffixes)}" + (f", only {_listed(others.names)}" if skipped else ""),
+            f"the folder holds none of {patterns(suffixes)}" + (f", only {listed(others.names)}" if skipped else ""),
             where=str(folder),
             fix=f"make texts of {', '.join(makers)}" if makers else "name the files to read",
         )
@@ -136,7 +149,8 @@ def check_regular(path: Path) -> None:
             )
 
 
-def _listed(names: Sequence[str], most: int = 4) -> str:
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Some names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

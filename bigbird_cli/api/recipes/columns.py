@@ -1,9 +1,13 @@
-"""What the columns of tables are called, and whether the first line of one names them."""
+"""What the columns of rows are called and hold, and whether the first line of a table names them."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from bigbird_cli.data.rows import is_empty
+from bigbird_cli.files.json import parse_json
 from bigbird_cli.tasks.ner.rows import ENTITIES_COLUMNS, TAGS_COLUMNS, WORDS_COLUMNS
 
 TEXT_NAMES = (
@@ -20,6 +24,7 @@ PAIRS = (
     *(("text", "pair"), ("premise", "hypothesis"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2")),
     *(("sentence_a", "sentence_b"), ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2")),
     *(("question", "sentence"), ("context", "hypothesis"), ("claim", "evidence"), ("query", "passage")),
+    *(("passage", "question"), ("context", "question")),
 )
 """Columns of two texts that have one label."""
 
@@ -69,3 +74,59 @@ def why_no_names(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str | N
 def is_number(word: str) -> bool:
     """Whether a word is a number, with a point or a comma."""
     return re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)?", word.strip()) is not None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns and the values of the first rows."""
+
+    values: Mapping[str, Sequence[Any]]
+
+    def named(self, *names: str) -> str | None:
+        """The first column that is called so, however it is capitalised."""
+        lowered = {name.lower().lstrip("\ufeff"): name for name in reversed(list(self.values))}
+        return next((lowered[name] for name in names if name in lowered), None)
+
+    def filled(self, column: str) -> list[Any]:
+        return [value for value in self.values[column] if not is_empty(value)]
+
+    def is_of(self, column: str | None, kind: type | tuple[type, ...]) -> bool:
+        """Whether a column is there and holds values of this kind, but for a few that are mistakes."""
+        filled = self.filled(column) if column is not None else []
+        n_of_kind = sum(isinstance(value, kind) for value in filled)
+        return n_of_kind > 0 and n_of_kind >= 0.9 * len(filled)
+
+    def strings(self, column: str) -> list[str]:
+        return [value for value in self.values[column] if isinstance(value, str) and value.strip()]
+
+    def text(self, *, without: str | None = None) -> str | None:
+        """The column of texts: one that is called so, else that of the longest."""
+        sizes = {
+            name: sum(map(len, self.strings(name)))
+            for name in self.values
+            if name != without
+            and self.is_of(name, str)
+            and any(" " in value or len(value) > 40 for value in self.strings(name))
+        }
+        usual = self.named(*(name for name in TEXT_NAMES if self.named(name) in sizes))
+        return usual or max(sizes, key=lambda name: sizes[name], default=None)
+
+
+def as_lists(values: Sequence[Any]) -> list[list[Any]]:
+    """The lists of a column, which CSV writes as JSON; none where it holds something else."""
+    found = []
+    for value in values:
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            try:
+                value = parse_json(value)
+            except (ValueError, RecursionError):
+                return []
+        if not isinstance(value, list):
+            return []
+        found.append(value)
+    return found
+
+
+def are_texts(lists: Sequence[Any]) -> bool:
+    """Whether these are lists of strings, of which one at least is not empty."""
+    return any(lists) and all(isinstance(value, str) for each in lists if isinstance(each, list) for value in each)

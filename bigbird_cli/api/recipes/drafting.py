@@ -13,7 +13,9 @@ from typing import Any, get_args
 import numpy as np
 
 from bigbird_cli.api.options import choice
-from bigbird_cli.api.recipes.looking import Looked, Sources, look, sources_of
+from bigbird_cli.api.recipes.looking import Looked, look
+from bigbird_cli.api.recipes.misfits import Broken
+from bigbird_cli.api.recipes.sources import Sources, sources_of
 from bigbird_cli.api.tokenizing import train_tokenizer
 from bigbird_cli.choices import TaskName
 from bigbird_cli.data.hub import is_hub
@@ -200,21 +202,26 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
     most = MOST_OF_HUB if is_hub(sources.train) else None
     documents: set[int] = set()
     labels: Counter[str] = Counter()
-    drawn: list[str] = []
+    drawn: list[tuple[str, int]] = []  # with the characters of the document that they are of, or begin
     sizes: list[int] = []  # of sequences
     draw = random.Random(0)
     n_examples = 0
     answers: Counter[int] = Counter()
     bad: Counter[str] = Counter()
+    any_bad, unusable = Broken(), Broken()
 
     def report(error: DataError) -> None:
-        bad[next((kind for error_type, kind in _BAD.items() if isinstance(error, error_type)), "other")] += 1
+        kind = next((kind for error_type, kind in _BAD.items() if isinstance(error, error_type)), "other")
+        bad[kind] += 1
+        any_bad(error)
+        if kind == "other":
+            unusable(error)
 
     examples = islice(task.read(sources.train, offline=offline, report=report), most)
     for document, group in groupby(examples, key=lambda example: task.document_of(example)[0]):
         n_before = len(documents)
         documents.add(hash(document))
-        text = document
+        text, n_characters = document, len(document)
         for example in group:
             begins = not hasattr(example, "begins") or example.begins
             n_examples += begins
@@ -223,17 +230,23 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
             sizes[-1] += len(example.text) if looked.is_sequences else 0
             labels.update(_labels_of(example))
             answers.update(len(answer.text.split()) for answer in getattr(example, "answers", ()))
-            text = example.text[: 1 << 16] if hasattr(example, "begins") else document
+            if hasattr(example, "begins"):  # a piece of a document
+                text, n_characters = (example.text, 0) if begins else (text, n_characters)
+                n_characters += len(example.text)
         if len(documents) > n_before:
             if len(drawn) < TOKENIZED:
-                drawn.append(text)
+                drawn.append((text, n_characters))
             elif (place := draw.randrange(len(documents))) < TOKENIZED:
-                drawn[place] = text
+                drawn[place] = text, n_characters
+    if not n_examples and (nothing := any_bad.error(sources.train)):
+        raise nothing
+    if unusable.count > n_examples and (mostly := unusable.error(sources.train, n_examples)):
+        raise mostly
     if not n_examples:
         raise DataError("there are no examples to read", where=sources.train, fix="name a file that holds some")
     if not looked.is_sequences:
         tokenizer = load_tokenizer(find_folder(_START, offline=True))
-        sizes = [len(tokenizer.encode(text).ids) for text in drawn]
+        sizes = [round(len(tokenizer.encode(text).ids) * n / max(1, len(text))) for text, n in drawn]
     return Seen(
         sources=sources,
         task=looked.task,

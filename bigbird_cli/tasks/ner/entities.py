@@ -12,8 +12,9 @@ from pathlib import Path
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data import conll
 from bigbird_cli.data.hub import is_hub
-from bigbird_cli.data.rows import file_rows, read_rows
+from bigbird_cli.data.rows import JSON_LINES, file_rows, read_rows
 from bigbird_cli.errors import Report
+from bigbird_cli.files.find import is_notice
 from bigbird_cli.files.packed import files_in
 from bigbird_cli.messages import counted
 from bigbird_cli.tasks.base import Tolerated
@@ -22,7 +23,7 @@ from bigbird_cli.tasks.ner.gold import Columns, GoldEntity, NERExample, Notes, R
 from bigbird_cli.tasks.ner.rows import ROW_EXAMPLE, from_rows, holds_lists
 from bigbird_cli.tasks.ner.tagged import from_conll
 
-ROW_SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".parquet")
+ROW_SUFFIXES = (".json", *JSON_LINES, ".csv", ".parquet")
 """Files of rows; any other file is read as CoNLL, .txt included, and .tsv unless it holds lists."""
 
 
@@ -128,7 +129,9 @@ def _examples(
         rows = read_rows(source, offline=offline, example=ROW_EXAMPLE, report=report)
         yield from from_rows(rows, source, columns, notes, on_empty, report)
         return
-    files = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
+    found = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
+    # README.txt beside words and tags tells of them
+    files = [file for file in found if file.suffix != ".txt" or not is_notice(file.name)] or found
     annotated = {text_beside(file) for file in files if file.suffix == BRAT}
     for file in files:
         if file.suffix == BRAT:

@@ -3,6 +3,7 @@
 import csv
 import json
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,16 @@ def texts(path: Path) -> None:
         (path / f"{n}.txt").write_text(text)
 
 
+def beside_a_readme(name: str, write: Callable[[Path], Any]) -> Callable[[Path], None]:
+    def write_both(path: Path) -> None:
+        path.mkdir()
+        for notice in ("LICENSE.md", "README.txt"):
+            (path / notice).write_text("These reviews\nare free.\n")
+        write(path / name)
+
+    return write_both
+
+
 REVIEW = {"type": "classify", "text_column": "review", "label_column": "stars"}
 KINDS: dict[str, tuple[str, Callable[[Path], Any], dict[str, Any]]] = {
     "csv": ("d.csv", lambda path: table(path, REVIEWS), REVIEW),
@@ -108,6 +119,25 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any], dict[str, Any]]] = {
     "a folder a label": ("d", label_folders, {"type": "classify"}),
     "squad": ("d.json", squad, {"type": "qa"}),
     "questions": ("d.jsonl", lambda path: jsonl(path, QUESTIONS), {"type": "qa"}),
+    "questions whose columns are called otherwise": (
+        "d.jsonl",
+        lambda path: jsonl(
+            path,
+            [{"passage": text, "query": "which", "answer": f"number {n}"} for n, text in enumerate(TEXTS)],
+        ),
+        {"type": "qa", "context_column": "passage", "question_column": "query", "answers_column": "answer"},
+    ),
+    "yes or no to a question on a text": (
+        "d.jsonlines",
+        lambda path: jsonl(path, [{"question": "lit", "answer": n % 3 > 0, "passage": t} for n, t in enumerate(TEXTS)]),
+        {"type": "classify", "text_column": "passage", "pair_column": "question", "label_column": "answer"},
+    ),
+    "rows beside what tells of them": ("d", beside_a_readme("z.csv", lambda path: table(path, REVIEWS)), REVIEW),
+    "tags beside what tells of them": (
+        "d",
+        beside_a_readme("z.txt", lambda path: path.write_text(CONLL * 9)),
+        {"type": "ner"},
+    ),
     "conll": (
         "d.conll",
         lambda path: path.write_text("-DOCSTART- X O\n\n" + CONLL + "-DOCSTART- X O\n\n" + CONLL),
@@ -262,6 +292,80 @@ def test_files_that_are_called_dev_and_test_are_the_recipes(tmp_path: Path) -> N
         ]
 
 
+def test_dev_is_the_file_that_is_called_as_the_training_data(tmp_path: Path) -> None:
+    for name in ("a.dev", "b.dev", "b.train"):
+        table(tmp_path / f"{name}.csv", REVIEWS)
+    assert Path(str(bb.init(tmp_path / "b.train.csv").seen.sources.dev)).name == "b.dev.csv"
+    table(tmp_path / "a.train.csv", REVIEWS)
+    with pytest.raises(UsageError, match=r"2 files are called train: a\.train\.csv, b\.train\.csv"):
+        bb.init(tmp_path)
+
+
+def test_a_folder_may_hold_its_data_set_in_a_subfolder(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("Reviews, collected in 1820.")
+    for part in ("train", "test"):
+        (tmp_path / "a" / "data").mkdir(parents=True, exist_ok=True)
+        table(tmp_path / "a" / "data" / f"{part}.csv", REVIEWS)
+    seen = bb.init(tmp_path).seen.sources
+    assert (Path(seen.train), seen.dev) == (tmp_path / "a" / "data" / "train.csv", None)
+    assert seen.test == str(tmp_path / "a" / "data" / "test.csv")
+    (tmp_path / "b" / "train").mkdir(parents=True)
+    table(tmp_path / "b" / "train" / "0.csv", REVIEWS)
+    with pytest.raises(UsageError, match="the folder holds 2 data sets: a/data, b") as caught:
+        bb.init(tmp_path)
+    assert caught.value.fix == f"name one of them, as in {tmp_path / 'a' / 'data'}"
+
+
+def test_what_is_for_scoring_is_not_learnt_from(tmp_path: Path) -> None:
+    for part in ("dev", "test"):
+        table(tmp_path / f"{part}.csv", REVIEWS)
+    with pytest.raises(UsageError, match=r"holds dev\.csv, test\.csv, for scoring by the name"):
+        bb.init(tmp_path)
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        archive.write(tmp_path / "dev.csv", "d/train.csv")
+        archive.write(tmp_path / "test.csv", "d/test.csv")
+    with pytest.raises(UsageError, match=r"holds test\.csv, for scoring") as caught:
+        bb.init(tmp_path / "d.zip")
+    assert caught.value.fix == "unpack it, and name the folder"
+
+
+def test_folders_of_texts_in_an_archive_are_not_taken_for_one_corpus(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        for n, text in enumerate(TEXTS):
+            archive.writestr(f"d/{'good' if n % 2 else 'bad'}/{n}.txt", text)
+    with pytest.raises(UsageError, match="folders of texts in an archive are no labels: bad, good"):
+        bb.init(tmp_path / "d.zip")
+    assert bb.init(tmp_path / "d.zip", task="mlm").seen.n_documents == len(TEXTS)
+
+
+@pytest.mark.filterwarnings("ignore::bigbird_cli.errors.BigBirdWarning")
+def test_what_tells_of_data_is_none(tmp_path: Path) -> None:
+    (tmp_path / "SOURCE.txt").write_text("fetched in 1820")
+    assert bb.init(tmp_path).seen.task == {"type": "mlm"}
+    (tmp_path / "articles.xml").write_text("<articles/>")
+    with pytest.raises(UsageError, match=r"nothing of it is read but SOURCE\.txt; of other kinds are articles\.xml"):
+        bb.init(tmp_path)
+    assert bb.init(tmp_path, task="mlm").seen.task == {"type": "mlm"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('<?xml version="1.0"?>\n<articles/>', "this is XML"),
+        ('{"text": "she lit it"}\n{"text": "he slept"}\n', "this is JSON"),
+        ("she lit it\t1\nhe slept\t0\n", "each line has 2 columns, with tabs between them"),
+        ("\n12|t|She lit it\n12|a|He slept\n12\t0\t3\tShe\tPER\n", "this is PubTator"),
+        ("__label__good she lit it\n", "this is fastText's form"),
+    ],
+)
+def test_rows_that_are_called_a_text_are_not_taken_for_one(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text(text)
+    with pytest.raises(UsageError, match=said) as caught:
+        bb.init(tmp_path / "d.txt")
+    assert str(caught.value.fix).endswith("; --task mlm learns from it as text")
+    assert bb.init(tmp_path / "d.txt", task="mlm").seen.task == {"type": "mlm"}
+
+
 def test_a_file_of_an_unknown_kind_is_not_the_training_data(tmp_path: Path) -> None:
     (tmp_path / "a.train.ans").write_text("A B C")
     table(tmp_path / "b.train.csv", REVIEWS)
@@ -305,6 +409,71 @@ def test_what_is_for_no_task_says_what_it_has(tmp_path: Path) -> None:
         bb.init(tmp_path / "d.jsonl")
     with pytest.raises(DataError, match="there is no such file"):
         bb.init(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "held", "fix"),
+    [
+        (
+            {"messages": [{"role": "user", "content": TEXTS[0]}]},
+            "messages: lists of objects with role, content",
+            "no task learns from chats",
+        ),
+        ({"tokens": ["Ada", "left"], "ner_tags": [1, 0]}, "ner_tags: lists of numbers", "in a recipe, as in task.tags"),
+        ({"words": ["Ada", "left"], "ner": [[0, 1, "PER"]]}, "words: lists of strings", "'ner' counts words"),
+        (
+            {"question": ["who"], "context": ["Ada", "left"], "label": ["B", "O"]},
+            "context: lists of strings",
+            'questions are learnt from rows such as {"context"',
+        ),
+        ({"source": [TEXTS[0], TEXTS[1]], "target": [TEXTS[2]]}, "target: lists of strings", "no task writes texts"),
+        ({"article": TEXTS[0], "highlights": TEXTS[1]}, "article: strings, of ", "mlm learns from 'article' alone"),
+        (
+            {"document": TEXTS[0], "asked": [{"of": TEXTS[1], "found": TEXTS[2]}]},
+            "asked: lists of objects with of, found",
+            "no task reads what is nested",
+        ),
+    ],
+)
+def test_rows_for_no_task_are_described_with_what_is_nearest(
+    row: dict[str, Any], held: str, fix: str, tmp_path: Path
+) -> None:
+    jsonl(tmp_path / "d.jsonl", [{**row, "id": f"{n}"} for n in range(40)])
+    with pytest.raises(UsageError, match="no columns for any task among") as caught:
+        bb.init(tmp_path / "d.jsonl")
+    assert held in caught.value.problem
+    assert fix in str(caught.value.fix)
+
+
+def test_a_corpus_may_say_little_beside_its_texts(tmp_path: Path) -> None:
+    jsonl(tmp_path / "d.jsonl", [{"text": text, "meta": {"url": f"a.b/{n}"}} for n, text in enumerate(TEXTS)])
+    assert bb.init(tmp_path / "d.jsonl").seen.task == {"type": "mlm"}
+    jsonl(tmp_path / "s.jsonl", [{"article": text, "summary": f"{n} lit"} for n, text in enumerate(TEXTS)])
+    assert bb.init(tmp_path / "s.jsonl", task="mlm").seen.task == {"type": "mlm", "text_column": "article"}
+
+
+def test_where_no_row_can_be_used_the_first_reason_is_said(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_bytes("text,label\ncaf\u00e9,good\nth\u00e9,bad\n".encode("latin-1"))
+    with pytest.raises(
+        DataError, match="all 2 cannot be used, the first for this: the byte 0xe9 is not UTF-8"
+    ) as caught:
+        bb.init(tmp_path / "d.csv")
+    assert caught.value.where == f"{tmp_path / 'd.csv'}:2"
+    (tmp_path / "d.json").write_text(json.dumps({"data": [{"paragraphs": [{"utterances": [], "qas": []}]}]}))
+    with pytest.raises(DataError, match='there is no "context" here, only utterances, qas'):
+        bb.init(tmp_path / "d.json")
+
+
+def test_no_recipe_is_written_where_most_rows_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("text,label\nshe lit it,good\nhe slept,bad\n" + "torn\n" * 5)
+    with pytest.raises(DataError, match="5 of 7 cannot be used, the first for this: the row has 1 field"):
+        bb.init(tmp_path / "d.csv")
+
+
+def test_a_document_is_measured_whole_however_long_it_is(tmp_path: Path) -> None:
+    n_words = 40_000
+    (tmp_path / "d.txt").write_text("lamp " * n_words)
+    assert bb.init(tmp_path / "d.txt").seen.length_at(1.0) == pytest.approx(n_words, rel=0.01)
 
 
 def test_a_table_without_names_is_refused_rather_than_read_without_its_first_row(tmp_path: Path) -> None:
