@@ -15,7 +15,15 @@ from bigbird_cli.api.recipes.columns import (
     is_number,
     why_no_names,
 )
-from bigbird_cli.api.recipes.misfits import EXAMPLES, Broken, check_folders, check_text, is_all_text, no_task
+from bigbird_cli.api.recipes.misfits import (
+    EXAMPLES,
+    Broken,
+    check_brat,
+    check_folders,
+    check_text,
+    is_all_text,
+    no_task,
+)
 from bigbird_cli.data import conll
 from bigbird_cli.data.hub import is_hub
 from bigbird_cli.data.rows import JSON_LINES, SUFFIXES, Row, file_rows, read_rows
@@ -73,6 +81,7 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
     if not files:
         return _fitting({"type": "classify"}, (), task, source)
     if any(file.suffix == BRAT for file in files):
+        check_brat(files, source)
         return _fitting({"type": "ner"}, (), task, source)
     if task is None and skipped and all(is_notice(file.name) for file in files):
         raise UsageError(

@@ -11,6 +11,7 @@ from bigbird_cli.api.recipes.columns import Columns, are_texts, as_lists
 from bigbird_cli.errors import DataError, UsageError
 from bigbird_cli.files.find import listed
 from bigbird_cli.files.packed import ARCHIVE, File
+from bigbird_cli.tasks.ner.brat import BRAT
 from bigbird_cli.tasks.ner.gold import SPAN_EXAMPLE
 from bigbird_cli.tasks.ner.rows import TAGS_COLUMNS, WORDS_COLUMNS
 from bigbird_cli.text.readers import READERS
@@ -102,6 +103,18 @@ def check_folders(files: Sequence[File], source: str, task: str | None) -> None:
             where=source,
             fix="unpack it, and name the folder that holds them"
             + ("" if task else "; --task mlm learns from the texts alone"),
+        )
+
+
+def check_brat(files: Sequence[File], source: str) -> None:
+    """UsageError where rows, or words and tags, stand beside brat's files: they may well say the same."""
+    beside = [file.name for file in files if file.suffix not in (BRAT, *READERS)]
+    if beside:
+        folder = PurePath(next(file.name for file in files if file.suffix == BRAT)).parent
+        raise UsageError(
+            f"the folder holds brat's annotations and files of other forms, such as {beside[0]}",
+            where=source,
+            fix=f"name the folder of one form, as in {folder}",
         )
 
 

@@ -135,7 +135,9 @@ def _kind(path: Path) -> str:
 
 
 def _is_called(path: Path, names: Sequence[str]) -> bool:
-    return any(word in names for word in _words(path))
+    """Whether a name says so: train_docs/ and a.train.csv, but not data-by-train-split/."""
+    words = _words(path)
+    return any(word in names for word in (words[:1] + words[-1:] if path.is_dir() else words))
 
 
 def _words(path: Path) -> list[str]:

@@ -117,6 +117,8 @@ def seen(draft: "Draft") -> Iterator[str]:
     for name, part in (("dev", found.sources.dev), ("test", found.sources.test)):
         if part is not None:
             yield f"  {name:<8} {part}"
+    if found.is_sequences and not found.labels and Path(found.sources.train).is_dir():
+        yield "  labels   none in the heads of sequences; where each file or folder holds a class: --task classify"
     if found.why_no_dev is not None:
         yield f"  dev      none: {found.why_no_dev}"
 

@@ -316,6 +316,27 @@ def test_a_folder_may_hold_its_data_set_in_a_subfolder(tmp_path: Path) -> None:
     assert caught.value.fix == f"name one of them, as in {tmp_path / 'a' / 'data'}"
 
 
+def test_a_folder_is_for_training_where_its_name_begins_or_ends_so(tmp_path: Path) -> None:
+    (tmp_path / "by-train-split" / "asked" / "train").mkdir(parents=True)
+    table(tmp_path / "by-train-split" / "asked" / "train" / "0.csv", REVIEWS)
+    assert Path(bb.init(tmp_path).seen.sources.train) == tmp_path / "by-train-split" / "asked" / "train"
+    (tmp_path / "train_docs").mkdir()
+    table(tmp_path / "train_docs" / "0.csv", REVIEWS)
+    assert Path(bb.init(tmp_path).seen.sources.train) == tmp_path / "train_docs"
+
+
+def test_brat_is_not_read_together_with_other_forms(tmp_path: Path) -> None:
+    brat(tmp_path / "brat")
+    (tmp_path / "tsv").mkdir()
+    (tmp_path / "tsv" / "0.tsv").write_text(CONLL)
+    with pytest.raises(
+        UsageError, match=r"holds brat.s annotations and files of other forms, such as .*0\.tsv"
+    ) as caught:
+        bb.init(tmp_path)
+    assert caught.value.fix == f"name the folder of one form, as in {tmp_path / 'brat'}"
+    assert bb.init(tmp_path / "brat").seen.task == {"type": "ner"}
+
+
 def test_what_is_for_scoring_is_not_learnt_from(tmp_path: Path) -> None:
     for part in ("dev", "test"):
         table(tmp_path / f"{part}.csv", REVIEWS)

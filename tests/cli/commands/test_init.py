@@ -60,3 +60,12 @@ def test_one_document_has_no_dev_part_and_that_is_said(invoke: Any, tmp_path: Pa
 
 def test_every_count_that_is_not_zero_can_be_seen() -> None:
     assert drawn([0, 1, 500, 1000]) == " ▁▅█"
+
+
+def test_a_folder_of_sequences_tells_how_its_files_become_classes(invoke: Any, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "d" / f"{name}.fa").write_text("".join(f">{n}\n{'ACGTTGCA' * 8}\n" for n in range(4)))
+    said = "where each file or folder holds a class: --task classify"
+    assert said in invoke("init", "d", "--out", "-").stderr
+    assert said not in invoke("init", "d", "--task", "classify", "--out", "-").stderr
