@@ -76,6 +76,9 @@ def is_number(word: str) -> bool:
     return re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)?", word.strip()) is not None
 
 
+_MARKS = ({"0", "1"}, {"true", "false"}, {"0.0", "1.0"})
+
+
 @dataclass(frozen=True)
 class Columns:
     """Columns and the values of the first rows."""
@@ -95,6 +98,10 @@ class Columns:
         filled = self.filled(column) if column is not None else []
         n_of_kind = sum(isinstance(value, kind) for value in filled)
         return n_of_kind > 0 and n_of_kind >= 0.9 * len(filled)
+
+    def marks(self) -> list[str]:
+        """The columns that hold 0 or 1, both of them: whether something is so."""
+        return [name for name in self.values if {str(value).lower() for value in self.filled(name)} in _MARKS]
 
     def strings(self, column: str) -> list[str]:
         return [value for value in self.values[column] if isinstance(value, str) and value.strip()]

@@ -299,7 +299,8 @@ def _both(columns: Columns, names: tuple[str, str]) -> tuple[str, str] | None:
 
 
 def _label_column(columns: Columns) -> str | None:
-    """The column that is called as labels are, else the one with fewest values; they stand several times each."""
+    """The column that is called as labels are, else the one with fewest values; they stand several times each. None
+    where there are several that hold 0 or 1, each a label's."""
     counts = {
         name: len({str(value) for value in columns.filled(name)})
         for name in columns.values
@@ -311,6 +312,8 @@ def _label_column(columns: Columns) -> str | None:
         values = columns.filled(str(column))
         if column and (counts[column] <= max(2, len(values) // 2) or all(is_number(str(value)) for value in values)):
             return column
+    if len(columns.marks()) > 1:
+        return None
     few = {name: n for name, n in counts.items() if 2 <= n <= max(2, len(columns.values[name]) // 4)}
     return min(few, key=lambda name: few[name], default=None)
 

@@ -29,7 +29,7 @@ EXAMPLES = {
 
 WRITTEN = (
     *("summary", "summaries", "highlights", "tldr", "target", "targets", "translation"),
-    *("response", "completion", "output", "reply"),
+    *("response", "completion", "output", "reply", "chosen", "rejected"),
 )
 """What columns are called whose texts are to be written rather than found."""
 
@@ -130,7 +130,8 @@ def is_all_text(columns: Columns) -> bool:
     beside = sum(
         len(part) for values in columns.values.values() for value in values for part in _strings_in(value, depth=0)
     )
-    return beside <= MOST_BESIDE * n_characters and not _is_to_be_written(columns)
+    is_labelled = len(columns.marks()) > 1
+    return beside <= MOST_BESIDE * n_characters and not is_labelled and not _is_to_be_written(columns)
 
 
 def _strings_in(value: Any, depth: int = 1) -> Iterator[str]:
@@ -173,6 +174,11 @@ def _remedy(columns: Columns, task: str | None) -> str:
             return f"{tags!r} holds numbers: write tags, or name them in a recipe, as in task.tags: [O, B-PER, I-PER]"
         if found and all(isinstance(each, list) for each in found):
             return f"{tags!r} counts words: write a tag for each word, as in {EXAMPLES['ner']}"
+    if (marks := columns.marks())[1:] and task in (None, "classify"):
+        return (
+            f"{', '.join(marks[:3])}{', ...' * (len(marks) > 3)} hold 0 or 1: write those that hold in one column, "
+            'such as {"text": ..., "labels": ["a", "b"]}'
+        )
     context, question = columns.named("context", "passage", "paragraph_text"), columns.named(*_QUESTIONS)
     if context and question and task in (None, "qa"):
         return f"questions are learnt from rows such as {EXAMPLES['qa']}" + texts
@@ -180,6 +186,8 @@ def _remedy(columns: Columns, task: str | None) -> str:
         return f"no task learns from chats: write what is to be found in them as rows such as {EXAMPLES['classify']}"
     if task is None and _is_to_be_written(columns):
         return f"no task writes texts, such as summaries and replies{texts}"
+    if all(len(values) == 1 and isinstance(values[0], list | dict) for values in columns.values.values()):
+        return 'the file is one object: write a list of rows, {"data": [...]}, or a row a line'
     if task is None and any(isinstance(value, dict) for value in _parts(columns)):
         return f"no task reads what is nested: write each thing to find as a row, such as {EXAMPLES['qa']}{texts}"
     return f"give rows such as {EXAMPLES[task or 'classify']}, or name the columns in a shipped recipe{texts}"

@@ -466,6 +466,31 @@ def test_rows_for_no_task_are_described_with_what_is_nearest(
     assert fix in str(caught.value.fix)
 
 
+def test_a_column_for_each_label_is_told(tmp_path: Path) -> None:
+    rows = [{"comment": text, "rude": n % 2, "long": n % 3 // 2} for n, text in enumerate(TEXTS)]
+    table(tmp_path / "d.csv", rows)
+    with pytest.raises(UsageError, match="no columns for any task among comment, rude, long") as caught:
+        bb.init(tmp_path / "d.csv")
+    assert str(caught.value.fix).startswith("rude, long hold 0 or 1: write those that hold in one column")
+    table(tmp_path / "d.csv", [{**row, "label": n % 4} for n, row in enumerate(rows)])
+    assert bb.init(tmp_path / "d.csv").seen.task == {"type": "classify", "text_column": "comment"}
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {f"{n}": {"text": text, "label": n % 2} for n, text in enumerate(TEXTS)},
+        {"text": TEXTS, "label": [n % 2 for n in range(40)]},
+        {"rows": [{"text": text, "label": n % 2} for n, text in enumerate(TEXTS)]},
+    ],
+)
+def test_an_object_that_holds_all_rows_is_told(whole: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(json.dumps(whole))
+    with pytest.raises(UsageError, match="no columns for any task") as caught:
+        bb.init(tmp_path / "d.json")
+    assert str(caught.value.fix).startswith("the file is one object: write a list of rows")
+
+
 def test_a_corpus_may_say_little_beside_its_texts(tmp_path: Path) -> None:
     jsonl(tmp_path / "d.jsonl", [{"text": text, "meta": {"url": f"a.b/{n}"}} for n, text in enumerate(TEXTS)])
     assert bb.init(tmp_path / "d.jsonl").seen.task == {"type": "mlm"}
