@@ -101,7 +101,9 @@ def look(source: str, *, task: str | None = None, offline: bool = False) -> Look
         return replace(_look_at_rows(rows, task, source, broken), is_sequences=True)
     if first.suffix in SUFFIXES:
         is_table = first.suffix in (".csv", ".tsv")
-        return _look_at_rows(file_rows(first, report=broken), task, source, broken, is_table=is_table)
+        beside = sum(file.suffix in SUFFIXES for file in files) > 1
+        rows = file_rows(first, report=broken)
+        return _look_at_rows(rows, task, source, broken, is_table=is_table, file=first.name if beside else "")
     if task in (None, "classify"):
         check_folders(files, source, task)
     if task is None:
@@ -145,8 +147,15 @@ def _fitting(section: dict[str, Any], columns: Sequence[str], task: str | None, 
 
 
 def _look_at_rows(
-    found_rows: Iterable[Row], task: str | None, source: str, broken: Broken, *, is_table: bool = False
+    found_rows: Iterable[Row],
+    task: str | None,
+    source: str,
+    broken: Broken,
+    *,
+    is_table: bool = False,
+    file: str = "",
 ) -> Looked:
+    """Tell what rows are for; `file` names the one of several that they are of."""
     rows = list(islice(found_rows, SAMPLED))
     if not rows:
         raise broken.error(source) or DataError(
@@ -173,7 +182,7 @@ def _look_at_rows(
         section = finder(found) if wanted in (None, name) else None
         if section is not None and (wanted == "mlm" or name != "mlm" or is_all_text(found)):
             return _fitting({"type": name, **section}, columns, task, source)
-    raise no_task(found, task, source)
+    raise no_task(found, task, file or source, is_one_of_several=bool(file))
 
 
 _CONTEXTS = ("context", "passage", "paragraph", "document", "article", "story", "text")

@@ -90,6 +90,7 @@ _ROWS_IN_TEXT = (
     (re.compile(r"\ufeff?\s*<\?xml\b"), "XML, of which no rows are read", f"write rows such as {EXAMPLES['classify']}"),
     (re.compile(r"\ufeff?\s*(\[\s*)?\{\s*\""), "JSON", "name it *.json, or *.jsonl if each line is an object"),
     (re.compile(r"\s*\d+\|t\|"), "PubTator, of which no entities are read", f"write rows such as {SPAN_EXAMPLE}"),
+    (re.compile(r"\ufeff?>[^\n]+\n[A-Za-z*-]{10,}\r?\n"), "FASTA", "name it *.fa"),
     (re.compile(r"\ufeff?__label__\S"), "fastText's form", f"write rows such as {EXAMPLES['classify']}"),
 )
 
@@ -149,13 +150,13 @@ def _is_to_be_written(columns: Columns) -> bool:
     return len(texts) > 1 and columns.named(*WRITTEN) in texts
 
 
-def no_task(columns: Columns, task: str | None, source: str) -> UsageError:
+def no_task(columns: Columns, task: str | None, source: str, *, is_one_of_several: bool = False) -> UsageError:
     """What to say of rows in whose columns no task, or not this one, finds what it needs."""
     names = list(columns.values)
     return UsageError(
         f"no columns for {task or 'any task'} among {', '.join(names[:_MOST])}",
         where=source,
-        fix=_remedy(columns, task),
+        fix=_remedy(columns, task) + "; where another file holds the data, name it" * is_one_of_several,
         details=[f"{name or '(no name)'}: {_held(columns.filled(name))}" for name in names[:_MOST]],
     )
 

@@ -376,6 +376,7 @@ def test_what_tells_of_data_is_none(tmp_path: Path) -> None:
         ('{"text": "she lit it"}\n{"text": "he slept"}\n', "this is JSON"),
         ("she lit it\t1\nhe slept\t0\n", "each line has 2 columns, with tabs between them"),
         ("\n12|t|She lit it\n12|a|He slept\n12\t0\t3\tShe\tPER\n", "this is PubTator"),
+        (f">seq1 of 1820\n{GENES[0]}\n", "this is FASTA"),
         ("__label__good she lit it\n", "this is fastText's form"),
     ],
 )
@@ -464,6 +465,15 @@ def test_rows_for_no_task_are_described_with_what_is_nearest(
         bb.init(tmp_path / "d.jsonl")
     assert held in caught.value.problem
     assert fix in str(caught.value.fix)
+
+
+def test_of_several_files_the_one_that_was_looked_at_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([{"score": 1}, {"score": 2}]))
+    jsonl(tmp_path / "b.jsonl", QUESTIONS)
+    with pytest.raises(UsageError, match="no columns for any task among score") as caught:
+        bb.init(tmp_path)
+    assert caught.value.where == str(tmp_path / "a.json")
+    assert str(caught.value.fix).endswith("; where another file holds the data, name it")
 
 
 def test_a_column_for_each_label_is_told(tmp_path: Path) -> None:
