@@ -240,7 +240,12 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
                 drawn[place] = text, n_characters
     if not n_examples and (nothing := any_bad.error(sources.train)):
         raise nothing
-    if unusable.count > n_examples and (mostly := unusable.error(sources.train, n_examples)):
+    # of words and tags, lines are counted against documents
+    if (
+        looked.task["type"] != "ner"
+        and unusable.count > n_examples
+        and (mostly := unusable.error(sources.train, n_examples))
+    ):
         raise mostly
     if not n_examples:
         raise DataError("there are no examples to read", where=sources.train, fix="name a file that holds some")

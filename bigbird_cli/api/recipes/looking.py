@@ -196,10 +196,13 @@ def _qa(columns: Columns) -> dict[str, Any] | None:
         return {}
     if any(columns.is_of(columns.named(name), (list, dict)) for name in ("choices", "options")):
         return None
+    answers = columns.named("answers", "answer", "answer_text")
+    is_choice = answers is not None and are_texts(as_lists(columns.filled(answers)))
+    if is_choice and columns.named("label", "correct", "gold", "answerkey") is not None:
+        return None  # the answers are choices
     if {"context", "question"} <= names and not names.isdisjoint({"answers", "is_impossible"}):
         return {}
     context, question = columns.named(*_CONTEXTS), columns.named(*_QUESTIONS)
-    answers = columns.named("answers", "answer", "answer_text")
     is_asked = columns.is_of(context, str) and columns.is_of(question, str)
     if not is_asked or len(names & set(_LETTERED)) > 1 or not _stand_there(columns, str(context), answers):
         return None

@@ -1,5 +1,6 @@
 """Data that is for no task as it stands: what is said of it, and what to do."""
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -70,8 +71,11 @@ def check_text(file: File) -> None:
     """UsageError where what is called a text holds rows."""
     if file.suffix in READERS and file.suffix not in (".txt", ".md"):
         return
-    with file.open() as stream:
-        start = stream.read(_START).decode("utf-8", "replace")
+    try:
+        with file.open() as stream:
+            start = codecs.getincrementaldecoder("utf-8")().decode(stream.read(_START))  # it may end within a character
+    except UnicodeDecodeError:
+        return  # what reads it says where
     lines = [line for line in start.splitlines()[:_LINES] if line.strip()]
     as_text = "; --task mlm learns from it as text"
     n_columns = {line.count("\t") + 1 for line in lines}

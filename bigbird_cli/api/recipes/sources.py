@@ -11,6 +11,7 @@ from bigbird_cli.data.rows import SUFFIXES
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.find import is_left_out, listed, walk
 from bigbird_cli.files.packed import ARCHIVE, PACKED, files_in
+from bigbird_cli.tasks.classify.data import label_folders
 from bigbird_cli.tasks.ner.brat import BRAT
 from bigbird_cli.text.readers import READERS
 
@@ -102,7 +103,19 @@ def _holder(folder: Path) -> Path:
             where=str(folder),
             fix=f"name one of them, as in {folder / names[0]}",
         )
-    return next(iter(holders), folder)
+    found = next(iter(holders), folder)
+    return found if found == folder or _is_split(found) else folder
+
+
+def _is_split(folder: Path) -> bool:
+    """Whether what is called train in it is a part of a data set, rather than a corpus's folder on training."""
+    inside = list(folder.iterdir())
+    trains = [each for each in inside if each.is_dir() and each.name.lower() in TRAIN_NAMES]
+    return (
+        not trains
+        or any(_is_called(each, (*DEV_NAMES, *TEST_NAMES)) for each in inside)
+        or any(len(label_folders(each)) > 1 or any(map(_is_rows, walk(each))) for each in trains)
+    )
 
 
 def _check_names(files: Iterable[PurePath], source: Path) -> None:

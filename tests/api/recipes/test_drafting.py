@@ -184,6 +184,17 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any], dict[str, Any]]] = {
         ),
         {"type": "multiple_choice"},
     ),
+    "choices that are called answers": (
+        "d.jsonl",
+        lambda path: jsonl(
+            path,
+            [
+                {"story": text, "question": "which", "answers": [f"lamp number {n}", "keeper"], "label": n % 2}
+                for n, text in enumerate(TEXTS)
+            ],
+        ),
+        {"type": "multiple_choice", "context_column": "story", "choices_column": "answers"},
+    ),
     "choices in columns": (
         "d.csv",
         lambda path: table(
@@ -323,6 +334,13 @@ def test_a_folder_is_for_training_where_its_name_begins_or_ends_so(tmp_path: Pat
     (tmp_path / "train_docs").mkdir()
     table(tmp_path / "train_docs" / "0.csv", REVIEWS)
     assert Path(bb.init(tmp_path).seen.sources.train) == tmp_path / "train_docs"
+
+
+def test_a_corpus_may_have_a_folder_on_training(tmp_path: Path) -> None:
+    texts(tmp_path / "staff")
+    (tmp_path / "staff" / "manuals" / "training").mkdir(parents=True)
+    (tmp_path / "staff" / "manuals" / "training" / "0.txt").write_text(TEXTS[0])
+    assert bb.init(tmp_path).seen.n_examples == len(TEXTS) + 1
 
 
 def test_brat_is_not_read_together_with_other_forms(tmp_path: Path) -> None:
@@ -524,6 +542,19 @@ def test_no_recipe_is_written_where_most_rows_cannot_be_used(tmp_path: Path) -> 
     (tmp_path / "d.csv").write_text("text,label\nshe lit it,good\nhe slept,bad\n" + "torn\n" * 5)
     with pytest.raises(DataError, match="5 of 7 cannot be used, the first for this: the row has 1 field"):
         bb.init(tmp_path / "d.csv")
+
+
+def test_broken_rows_of_a_word_each_are_not_counted_against_sentences(tmp_path: Path) -> None:
+    words = "1,Ada,B-PER\n1,left,O\n2,Oslo,B-LOC\n"
+    (tmp_path / "d.csv").write_text(f"sentence,word,tag\n{words}" + "torn\n" * 5)
+    seen = bb.init(tmp_path / "d.csv").seen
+    assert (seen.n_examples, seen.bad) == (2, {"other": 5})
+
+
+def test_a_wrong_byte_in_words_and_tags_is_named(tmp_path: Path) -> None:
+    (tmp_path / "d.conll").write_bytes(CONLL.encode() + b"Ad\xff\tX\tB-PER\n")
+    with pytest.raises(DataError, match=r"the byte 0xff at offset .* is not UTF-8 text"):
+        bb.init(tmp_path / "d.conll")
 
 
 def test_a_document_is_measured_whole_however_long_it_is(tmp_path: Path) -> None:
