@@ -191,11 +191,20 @@ def _remedy(columns: Columns, task: str | None) -> str:
         return f"no task learns from chats: write what is to be found in them as rows such as {EXAMPLES['classify']}"
     if task is None and _is_to_be_written(columns):
         return f"no task writes texts, such as summaries and replies{texts}"
-    if all(len(values) == 1 and isinstance(values[0], list | dict) for values in columns.values.values()):
+    if _is_a_whole_table(columns):
         return 'the file is one object: write a list of rows, {"data": [...]}, or a row a line'
     if task is None and any(isinstance(value, dict) for value in _parts(columns)):
         return f"no task reads what is nested: write each thing to find as a row, such as {EXAMPLES['qa']}{texts}"
     return f"give rows such as {EXAMPLES[task or 'classify']}, or name the columns in a shipped recipe{texts}"
+
+
+def _is_a_whole_table(columns: Columns) -> bool:
+    """Whether one object holds all rows: by their names, column by column, or in a list."""
+    whole = [values[0] for values in columns.values.values() if len(values) == 1]
+    if len(whole) < len(columns.values):
+        return False
+    are_lists = all(isinstance(each, list) and len(each) == len(whole[0]) for each in whole)
+    return are_lists or all(isinstance(each, dict) for each in whole)
 
 
 def _parts(columns: Columns) -> Iterator[Any]:

@@ -485,6 +485,14 @@ def test_rows_for_no_task_are_described_with_what_is_nearest(
     assert fix in str(caught.value.fix)
 
 
+def test_a_nested_document_is_not_taken_for_a_whole_table(tmp_path: Path) -> None:
+    nested = {"turns": [{"said": TEXTS[0]}, {"said": TEXTS[1]}], "asked": [{"query": "why", "answer": TEXTS[2]}]}
+    (tmp_path / "d.json").write_text(json.dumps(nested))
+    with pytest.raises(UsageError, match="no columns for any task among turns, asked") as caught:
+        bb.init(tmp_path / "d.json")
+    assert str(caught.value.fix).startswith("no task reads what is nested: write each thing to find as a row")
+
+
 def test_of_several_files_the_one_that_was_looked_at_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([{"score": 1}, {"score": 2}]))
     jsonl(tmp_path / "b.jsonl", QUESTIONS)
