@@ -70,6 +70,7 @@ _HOMES = {
     "find_needles": "bigbird_cli.api",
     "list_runs": "bigbird_cli.api",
     "read_evaluation": "bigbird_cli.api",
+    "read_beside": "bigbird_cli.api",
     "read_run": "bigbird_cli.api",
     "convert": "bigbird_cli.api",
     "inspect_model": "bigbird_cli.api",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from bigbird_cli.api._former import classes as classes
     from bigbird_cli.api._former import entities as entities
     from bigbird_cli.api._former import tokenize_documents as tokenize_documents
+    from bigbird_cli.api.beside import EvaluationsBeside as EvaluationsBeside
+    from bigbird_cli.api.beside import RunsBeside as RunsBeside
+    from bigbird_cli.api.beside import read_beside as read_beside
     from bigbird_cli.api.conversion import compare_models as compare_models
     from bigbird_cli.api.conversion import convert as convert
     from bigbird_cli.api.conversion import inspect_model as inspect_model
@@ -87,6 +90,7 @@ _HOMES = {
     "DEFAULT_QA_MODEL": "bigbird_cli.api.reading.reader",
     "Draft": "bigbird_cli.api.recipes.drafting",
     "Evaluation": "bigbird_cli.api.gold.evaluating",
+    "EvaluationsBeside": "bigbird_cli.api.beside",
     "FailedItem": "bigbird_cli.api._former",
     "FailedRecord": "bigbird_cli.api.reading.requests",
     "FoundNeedle": "bigbird_cli.api.gold.needles",
@@ -105,6 +109,7 @@ _HOMES = {
     "RowItem": "bigbird_cli.api._former",
     "RunCurves": "bigbird_cli.api.recipes.runs",
     "RunRecord": "bigbird_cli.api.recipes.runs",
+    "RunsBeside": "bigbird_cli.api.beside",
     "SelectRecord": "bigbird_cli.api.reading.select",
     "SelectResult": "bigbird_cli.api.reading.select",
     "TextItem": "bigbird_cli.api._former",
@@ -138,6 +143,7 @@ _HOMES = {
     "rank": "bigbird_cli.api.reading.rank",
     "rank_all": "bigbird_cli.api.reading.rank",
     "read_inputs": "bigbird_cli.api.reading.inputs",
+    "read_beside": "bigbird_cli.api.beside",
     "read_run": "bigbird_cli.api.recipes.runs",
     "select": "bigbird_cli.api.reading.select",
     "select_all": "bigbird_cli.api.reading.select",

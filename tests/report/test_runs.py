@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from bigbird_cli.api.beside import EvaluationsBeside, RunsBeside, evaluations_beside
 from bigbird_cli.api.gold.evaluating import Evaluation
 from bigbird_cli.api.recipes.runs import RunCurves
 from bigbird_cli.errors import UsageError
 from bigbird_cli.report.runs.drawing import HEIGHT, MOST_POINTS, WIDTH, curve, number
-from bigbird_cli.report.runs.page import evaluation_html, run_html
+from bigbird_cli.report.runs.page import beside_html, evaluation_html, run_html
 from bigbird_cli.report.runs.write import write_page
 
 RUN: RunCurves = {
@@ -58,7 +59,26 @@ EVALUATION: Evaluation = {
 }
 
 
-@pytest.mark.parametrize("page", [run_html(RUN), evaluation_html(EVALUATION)], ids=["run", "evaluation"])
+OTHER: RunCurves = {
+    **RUN,
+    "run": "runs/b",
+    "curves": {"loss": [{"step": 20, "value": 3.0}, {"step": 40, "value": 1.5}], "f1": [{"step": 40, "value": 9.0}]},
+}
+RUNS: RunsBeside = {
+    "runs": [RUN, OTHER],
+    "settings": {"optim.lr": ["<b>1</b>", None]},
+    "scores": {"f1": [70.0, None]},
+    "test": {},
+    "curves": {"loss": [RUN["curves"]["loss"], OTHER["curves"]["loss"]], "f1": [[], OTHER["curves"]["f1"]]},
+}
+EVALUATIONS: EvaluationsBeside = evaluations_beside([EVALUATION, {**EVALUATION, "model": "<a>", "learnt": 2}])
+
+
+@pytest.mark.parametrize(
+    "page",
+    [run_html(RUN), evaluation_html(EVALUATION), beside_html(RUNS), beside_html(EVALUATIONS)],
+    ids=["run", "evaluation", "runs", "evaluations"],
+)
 def test_a_page_shows_text_as_text_and_fetches_nothing(page: str) -> None:
     assert not re.search(r"<(a|b|d|i|u|script)>", page)
     assert not re.search(r"(src|href)=", page)
@@ -95,11 +115,39 @@ def test_an_evaluation_has_its_tables_and_its_mistakes_in_their_text() -> None:
         assert said in page
 
 
+def test_an_evaluation_on_what_was_learnt_says_so() -> None:
+    said = "was trained on 2 of these documents"
+    assert said in evaluation_html({**EVALUATION, "learnt": 2})
+    assert said not in evaluation_html(EVALUATION)
+    assert "was trained on 2 of the 3 documents" in beside_html(EVALUATIONS)
+
+
+def test_runs_stand_in_one_drawing_and_what_one_lacks_is_a_dash() -> None:
+    page = beside_html(RUNS)
+    assert page.count("<figure>") == 2
+    assert page.count("<polyline") == 3
+    assert "B, step 40: 1.5" in page
+    assert "<code>optim.lr</code>" in page
+    assert page.count('<span class="dim">–</span>') == 2
+    assert "goes on with" not in page
+
+
+def test_curves_of_several_runs_have_the_same_axes() -> None:
+    drawn = curve("loss", RUNS["curves"]["loss"], called="AB")
+    assert (drawn.low, drawn.high, drawn.steps) == ("1", "3", ("10", "40"))
+    assert [line.line for line in drawn.lines] == [
+        f"0.0,{HEIGHT / 2} {round(WIDTH / 3, 1)},{float(HEIGHT)}",
+        f"{round(WIDTH / 3, 1)},0.0 {float(WIDTH)},{0.75 * HEIGHT}",
+    ]
+    only = curve("f1", RUNS["curves"]["f1"], called="AB")
+    assert [line.of for line in only.lines] == [1]
+
+
 def test_a_curve_fills_its_drawing_and_keeps_its_ends() -> None:
-    drawn = curve("loss", [{"step": step, "value": float(step)} for step in range(1, 2000)])
+    drawn = curve("loss", [[{"step": step, "value": float(step)} for step in range(1, 2000)]]).lines[0]
     assert len(drawn.spots) <= MOST_POINTS + 1
     assert (drawn.spots[0][:2], drawn.spots[-1][:2]) == ((0, HEIGHT), (WIDTH, 0))
-    assert curve("loss", [{"step": 1, "value": 3.0}]).line == f"{WIDTH / 2},{HEIGHT / 2}"
+    assert curve("loss", [[{"step": 1, "value": 3.0}]]).lines[0].line == f"{WIDTH / 2},{HEIGHT / 2}"
 
 
 @pytest.mark.parametrize(

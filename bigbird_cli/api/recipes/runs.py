@@ -3,13 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from bigbird_cli.errors import DataError, ModelError, RecipeError
 from bigbird_cli.files.json import read_jsonl
 from bigbird_cli.files.names import METRICS, RECIPE, TASK
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.files.streams import file_errors
+
+if TYPE_CHECKING:
+    from bigbird_cli.recipe.schema import Recipe
 
 DEEPEST = 3
 """Folders below each other in which runs are looked for."""
@@ -91,8 +94,20 @@ def read_run(path: str | Path) -> RunCurves:
         DataError: its metrics are no JSON.
     """
     run = _read(path)
-    run["settings"] = _settings(local_path(path) / RECIPE)
+    recipe = read_recipe(path)
+    run["settings"] = {} if recipe is None else _changed(recipe)
     return run
+
+
+def read_recipe(run: str | Path) -> "Recipe | None":
+    """The recipe of a run folder; None where there is none, or it is of another version."""
+    from bigbird_cli.recipe import COMMANDS, load_recipe, task_of
+
+    file = local_path(run) / RECIPE
+    try:
+        return load_recipe(file, COMMANDS["pretrain" if task_of(file) in ("mlm", "causal") else "finetune"])
+    except RecipeError:
+        return None
 
 
 def _read(path: str | Path) -> RunCurves:
@@ -142,15 +157,10 @@ def _read(path: str | Path) -> RunCurves:
     return run
 
 
-def _settings(recipe: Path) -> dict[str, str]:
-    from bigbird_cli.recipe import COMMANDS, load_recipe, task_of
+def _changed(recipe: "Recipe") -> dict[str, str]:
     from bigbird_cli.training.card import changed_settings
 
-    try:
-        kind = COMMANDS["pretrain" if task_of(recipe) in ("mlm", "causal") else "finetune"]
-        return dict(changed_settings(load_recipe(recipe, kind)))
-    except RecipeError:  # there is none, or it is of another version
-        return {}
+    return dict(changed_settings(recipe))
 
 
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:

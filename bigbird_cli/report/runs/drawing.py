@@ -30,50 +30,73 @@ class Spot(NamedTuple):
     said: str
 
 
+class Line(NamedTuple):
+    """A line of a drawing: its points as SVG writes them, one by one, and its last value; empty where there are none.
+
+    Attributes:
+        of: the number of the run that it tells of, from 0.
+    """
+
+    of: int
+    line: str
+    spots: list[Spot]
+    last: str
+
+
 class Curve(NamedTuple):
-    """A curve as it is drawn.
+    """What one or several runs measured, as it is drawn.
 
     Attributes:
         name: what is measured.
-        line: its points as SVG writes them.
-        spots: its points one by one.
-        low, high: of its values, to read.
-        last: its last value.
-        steps: its first step and its last.
+        lines: one for each run that measured it.
+        low, high: of all values, to read.
+        steps: the first step and the last.
     """
 
     name: str
-    line: str
-    spots: list[Spot]
+    lines: list[Line]
     low: str
     high: str
-    last: str
     steps: tuple[str, str]
 
 
-def curve(name: str, points: Sequence[Point]) -> Curve:
-    """Lay a curve out; there is one point at least."""
-    every = -(-len(points) // MOST_POINTS)
-    shown = [*points[:-1:every], points[-1]]
-    values, steps = [point["value"] for point in shown], [point["step"] for point in shown]
-    low, high = min(values), max(values)
-    spots = [
-        Spot(
-            round(WIDTH * _share(point["step"], steps[0], steps[-1]), 1),
-            round(HEIGHT * (1 - _share(point["value"], low, high)), 1),
-            f"step {point['step']:,}: {number(point['value'])}",
-        )
-        for point in shown
-    ]
+def curve(name: str, runs: Sequence[Sequence[Point]], *, called: Sequence[str] = ()) -> Curve:
+    """Lay curves of one measure out on the same axes; there is one point at least.
+
+    Args:
+        name: what is measured.
+        runs: the points of each run; none where it measured nothing.
+        called: what each run is called where there are several.
+    """
+    shown = {of: _thinned(points) for of, points in enumerate(runs) if points}
+    values = [point["value"] for points in shown.values() for point in points]
+    steps = [point["step"] for points in shown.values() for point in points]
+    low, high, first, last = min(values), max(values), min(steps), max(steps)
+    lines = []
+    for of, points in shown.items():
+        whose = f"{called[of]}, " if called else ""
+        spots = [
+            Spot(
+                round(WIDTH * _share(point["step"], first, last), 1),
+                round(HEIGHT * (1 - _share(point["value"], low, high)), 1),
+                f"{whose}step {point['step']:,}: {number(point['value'])}",
+            )
+            for point in points
+        ]
+        line = " ".join(f"{spot.x},{spot.y}" for spot in spots)
+        lines.append(Line(of, line, spots, number(points[-1]["value"])))
     return Curve(
         name=NAMES.get(name, name.replace("_", " ")),
-        line=" ".join(f"{spot.x},{spot.y}" for spot in spots),
-        spots=spots,
+        lines=lines,
         low=number(low),
         high=number(high),
-        last=number(values[-1]),
-        steps=(f"{steps[0]:,}", f"{steps[-1]:,}"),
+        steps=(f"{first:,}", f"{last:,}"),
     )
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    every = -(-len(points) // MOST_POINTS)
+    return [*points[:-1:every], points[-1]]
 
 
 def number(value: float) -> str:
