@@ -123,6 +123,8 @@ class Checked:
     """Share of the tokens of some texts, 0 to 1, that stand for what the vocabulary lacks."""
     changed: float
     """Share of these texts that have other tokens once they were decoded and encoded again."""
+    fit_seconds: float | None = None
+    """What it took to fit the head to the training data, which training begins with; None where it is not fitted."""
     odd: tuple[str, ...] = ()
     """Settings that training goes through with, and that can hardly be meant: which, and what they do."""
 

@@ -54,9 +54,9 @@ def called(document: str) -> str:
     return "standard input" if document == "-" else document
 
 
-def megabytes(n_bytes: int) -> str:
-    """A size to read, such as "1,234.5 MB"."""
-    return f"{n_bytes / 1e6:,.1f} MB"
+def sized(n_bytes: int) -> str:
+    """A size to read, such as "1.5 MB" or "1,234.5 GB"."""
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _cut_value(match: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from bigbird_cli.cli.console import duration, say
 from bigbird_cli.cli.reading import STDIN, SkippedFiles
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.whole import remove
-from bigbird_cli.messages import counted, megabytes
+from bigbird_cli.messages import counted, sized
 
 _PARTS = ".parts"
 """Ends the name of the folder of the parts, beside the file that they become."""
@@ -95,7 +95,7 @@ def read_on_engine(command: Callable[..., None], options: Mapping[str, Any]) -> 
     else:
         n_bytes = merge_results(out, list(parts), overwrite=options["overwrite"])
     remove(folder)
-    say(f"{out}: {counted(len(parts), 'part')}, {megabytes(n_bytes)}", quiet=quiet)
+    say(f"{out}: {counted(len(parts), 'part')}, {sized(n_bytes)}", quiet=quiet)
     if any(codes):
         raise typer.Exit(1 if {0, 1} & set(codes) else next(filter(None, codes)))
 

@@ -12,9 +12,10 @@ from rich.live import Live
 from rich.text import Text
 
 from bigbird_cli.cli.console import Errors, duration, write_json
-from bigbird_cli.cli.run_view import RunView, summary, told
-from bigbird_cli.events import Checked, Doing, Evaluated, Event, Finished, Saved, Scored, Started, Step
-from bigbird_cli.messages import counted, megabytes, visible
+from bigbird_cli.cli.run_view import MARGIN, RunView, summary, taken, told
+from bigbird_cli.events import Checked, Doing, Evaluated, Event, Finished, Saved, Scored, Started, Step, Work
+from bigbird_cli.messages import counted, sized, visible
+from bigbird_cli.training.usage import next_commands
 
 MOST_UNKNOWN, MOST_CHANGED = 0.01, 0.5
 """Of tokens and of texts, before a check says so."""
@@ -40,6 +41,8 @@ class RunProgress:
         self.saved: Path | None = None
         """The folder of the run, once it has a checkpoint."""
         self._test: Scored | None = None
+        self._task = ""
+        self._work: Work | None = None  # the pass over windows that goes on
         self.view: RunView | None = None
         """None where lines are written."""
         shares_screen = as_json and sys.stdout.isatty()
@@ -59,6 +62,8 @@ class RunProgress:
             self.view.note(doing)
             if not self._live.is_started:
                 self._live.start()
+        elif not self.quiet and doing.n_all and doing.work != "training":
+            self._pass(doing)
 
     def show(self, event: Event | Checked) -> None:
         """Show what happened."""
@@ -89,9 +94,10 @@ class RunProgress:
         view.show(event)
 
     def _start(self, event: Started) -> None:
+        self._task = event.task
         self._say(
             f"{event.run}  {event.n_parameters:,} parameters on {event.device} · {_windows(event.n_features)} · "
-            f"{counted(event.n_steps, 'step')}"
+            + (counted(event.n_steps, "step") if event.n_steps else "no steps")
         )
         if event.new_head:
             self._say(f"a new head for {event.new_head}")
@@ -115,10 +121,18 @@ class RunProgress:
             self._say(f"step {event.step:,}: saved {event.path}")
         else:
             best = f" · best {_scores(event.best_scores, event.metric)}" if event.best_scores else ""
-            early = ", stopped early as the scores rose no more" if event.stopped_early else ""
-            self._say(
-                f"done: {counted(event.step, 'step')} in {duration(event.seconds)}{early}{best} · model in {event.run}"
-            )
+            self._say(f"done: {taken(event)}{best} · model in {event.run}")
+            for why, command in next_commands(self._task, event.run):
+                self._say(f"  {why:{MARGIN}}{command}")
+
+    def _pass(self, doing: Doing) -> None:
+        """Tell how far a pass over windows is, if it takes long."""
+        now = time.monotonic()
+        if doing.work != self._work:
+            self._work, self.last_line = doing.work, now
+        elif now - self.last_line >= self.every:
+            self.last_line = now
+            self._say(f"{doing.work}: {doing.n_done:,} of {counted(doing.n_all or 0, 'window')}")
 
     def _checked(self, event: Checked) -> None:
         data = "a stream"
@@ -126,8 +140,8 @@ class RunProgress:
             data = f"{counted(event.n_examples, 'example')} in {counted(event.n_features or 0, 'window')}"
             data += f" ({event.n_tokens:,} tokens an epoch)"
         self._say(f"recipe, data and one step hold: {data}, loss {event.loss:.4f}, {_pace(event)}")
-        needed, free = megabytes(event.disk_bytes), megabytes(event.free_bytes)
-        saved = f"a checkpoint of {megabytes(event.checkpoint_bytes)} was written and gone on from"
+        needed, free = sized(event.disk_bytes), sized(event.free_bytes)
+        saved = f"a checkpoint of {sized(event.checkpoint_bytes)} was written and gone on from"
         self._say(f"{saved}; the run needs {needed} of disk at most, {free} are free")
         if event.unknown > MOST_UNKNOWN:
             self._say(f"! {event.unknown:.1%} of the tokens stand for text that the vocabulary lacks")
@@ -146,7 +160,7 @@ class RunProgress:
             self._say(f"step {event.step:,}/{event.n_steps:,} · epoch {event.epoch:.2f} · {facts}")
 
     def _say(self, line: str) -> None:
-        self.err.print(Text(visible(line)))
+        self.err.print(Text(visible(line)), soft_wrap=not self.err.is_terminal)
 
 
 def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> str:
@@ -157,11 +171,14 @@ def _scores(scores: Mapping[str, float], metric: str | None, most: int = 5) -> s
 
 
 def _pace(event: Checked) -> str:
+    """What training will take: the fitting of a head, or steps, or both."""
+    seconds, fitted = event.seconds_per_step, ""
+    if event.fit_seconds is not None:
+        fitted = f"the head is fitted in {duration(event.fit_seconds)}, and "
     if not event.n_steps:
-        return "no step is to be taken"
-    seconds = event.seconds_per_step
+        return f"{fitted}no step follows" if fitted else "no step is to be taken"
     each = f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
-    return f"{each} a step, {counted(event.n_steps, 'step')}, about {duration(seconds * event.n_steps)}"
+    return f"{fitted}{each} a step, {counted(event.n_steps, 'step')}, about {duration(seconds * event.n_steps)}"
 
 
 def _windows(count: int | None) -> str:

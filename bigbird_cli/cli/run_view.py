@@ -12,7 +12,7 @@ from bigbird_cli.cli.console import duration
 from bigbird_cli.cli.plots import Curve, plot, sparkline
 from bigbird_cli.events import Doing, Evaluated, Event, Finished, Saved, Scored, Started, Step
 from bigbird_cli.files.names import WEIGHTS
-from bigbird_cli.messages import counted, megabytes, shortened, visible
+from bigbird_cli.messages import counted, shortened, sized, visible
 from bigbird_cli.training.card import is_count
 from bigbird_cli.training.usage import next_commands
 
@@ -22,7 +22,7 @@ WIDEST, NARROW = 100, 64
 _PLOT_LINES = 4
 _SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MOST_SCORES = 4
-_MARGIN = 9
+MARGIN = 9
 """Of a summary's rows, with their names in it."""
 
 
@@ -89,7 +89,8 @@ class RunView:
         if started is None:
             yield self._work()
             return
-        yield _bar(self.n_done / max(1, started.n_steps), width, "━─" if with_signs else "=-")
+        if started.n_steps:
+            yield _bar(self.n_done / started.n_steps, width, "━─" if with_signs else "=-")
         yield from self._progress(started, width)
         if self.loss.points:
             curves = self._curves()
@@ -120,11 +121,14 @@ class RunView:
         """How far the run is; while it is about something else, that."""
         steps = f"step {self.n_done:,}/{started.n_steps:,}"
         if self.doing.work != "training":
-            yield self._work().append(f" · {steps}")
+            yield self._work().append(f" · {steps}" if started.n_steps else "")
             return
         facts = [f"{duration(left)} left" if (left := self._left(started)) is not None else "", steps]
         if self.step is not None:
-            facts += [f"epoch {self.step.epoch:.2f}", f"{self.step.tokens_per_second:,.0f} tokens/s"]
+            epochs = (
+                self.step.epoch * self.n_done / self.step.step
+            )  # of the step that is shown, not of the last one told
+            facts += [f"epoch {epochs:.2f}", f"{self.step.tokens_per_second:,.0f} tokens/s"]
             facts += [f"{self.step.memory_mb:,.0f} MB", f"padding {self.step.padding:.0%}"]
         yield from _flowed(filter(None, facts), width)
 
@@ -138,6 +142,11 @@ class RunView:
         at, step = self._first
         return (started.n_steps - self.n_done) * (now - at) / (self.n_done - step)
 
+    @property
+    def _shows_rate(self) -> bool:
+        """Whether the learning rate has a curve, until the scores have one."""
+        return bool(self.loss.points) and (self.last is None or len(self.scores.points) < 2)
+
     def _curves(self) -> list[tuple[str, str, list[float]]]:
         """Name, value now and points of each curve: the loss smoothed."""
         smooth = self.loss.smoothed
@@ -145,12 +154,12 @@ class RunView:
         if self.last is not None and self.scores.points:
             metric = self.last.metric
             curves.append((metric.replace("_", " "), f"{self.last.scores[metric]:.4g}", self.scores.points))
-        if self.step is not None and (self.last is None or len(self.scores.points) < 2):
+        if self.step is not None and self._shows_rate:
             curves.insert(1, ("learning rate", f"{self.step.lr:.2e}", self.lr.points))
         return curves[:2]
 
     def _next(self, started: Started) -> Iterator[str]:
-        if self.step is not None:
+        if self.step is not None and not self._shows_rate:
             yield f"learning rate {self.step.lr:.2e}"
         for name, every in (("evaluation", started.eval_every), ("checkpoint", started.save_every)):
             if every is not None and self.n_done < started.n_steps:
@@ -176,8 +185,7 @@ def told(event: Event, view: RunView) -> Text | None:
 
 def summary(event: Finished, view: RunView, test: Scored | None) -> Iterator[Text]:
     """What came of a run, and what to type next: the commands are lines that a terminal may break, for copying."""
-    early = ", stopped early as the scores rose no more" if event.stopped_early else ""
-    yield Text.assemble(("✓ ", "green"), (f"{counted(event.step, 'step')} in {duration(event.seconds)}{early}", "bold"))
+    yield Text.assemble(("✓ ", "green"), (taken(event), "bold"))
     rows: list[tuple[str, Text]] = []
     if view.best is not None:
         rows.append(("dev", Text.assemble(*_scored(view.best))))
@@ -189,11 +197,18 @@ def summary(event: Finished, view: RunView, test: Scored | None) -> Iterator[Tex
         smooth = view.loss.smoothed
         rows.append(("loss", Text(f"{smooth[0]:.4f} → {smooth[-1]:.4f}  {sparkline(smooth, 24)}")))
     size = (event.run / WEIGHTS).stat().st_size
-    rows.append(("model", Text(f"{visible(str(event.run))}, {megabytes(size)}")))
+    rows.append(("model", Text(f"{visible(str(event.run))}, {sized(size)}")))
     for name, text in rows:
-        yield Text.assemble((f"  {name:{_MARGIN}}", "dim"), text)
+        yield Text.assemble((f"  {name:{MARGIN}}", "dim"), text)
     for why, command in next_commands(view.started.task if view.started else "", event.run):
-        yield Text.assemble((f"  {why:{_MARGIN}}", "dim"), (command, "bold"), no_wrap=True)
+        yield Text.assemble((f"  {why:{MARGIN}}", "dim"), (command, "bold"), no_wrap=True)
+
+
+def taken(event: Finished) -> str:
+    """What a run took."""
+    early = ", stopped early as the scores rose no more" if event.stopped_early else ""
+    steps = f"{counted(event.step, 'step')} in " if event.step else "no steps, "
+    return f"{steps}{duration(event.seconds)}{early}"
 
 
 def _scored(event: Evaluated | Scored) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bigbird_cli.errors import DISK_FULL, ResourceError, shortage
 from bigbird_cli.files.whole import PARTIAL, lock, open_to_others, remove
-from bigbird_cli.messages import megabytes
+from bigbird_cli.messages import sized
 
 
 @contextmanager
@@ -156,9 +156,9 @@ def disk_errors(where: Path, *, n_bytes: int) -> Iterator[None]:
             if error.errno == errno.ENOSPC and not _has_inodes(_existing(where)):
                 problem = "the disk holds as many files as it can (no inodes are left)"
             elif error.errno == errno.ENOSPC:
-                problem += f": {megabytes(n_bytes)} are needed, {_free(where)}"
+                problem += f": {sized(n_bytes)} are needed, {_free(where)}"
             else:
-                problem += f": {megabytes(n_bytes)} are needed"
+                problem += f": {sized(n_bytes)} are needed"
             raise ResourceError(problem, where=str(where), fix=fix) from error
         named = f" ({error.filename})" if error.filename else ""
         raise ResourceError(f"cannot be written: {error.strerror or error}{named}", where=str(where)) from error
@@ -183,4 +183,4 @@ def _existing(path: Path) -> Path:
 
 
 def _free(where: Path) -> str:
-    return f"{megabytes(free_bytes(where))} are free"
+    return f"{sized(free_bytes(where))} are free"

@@ -135,8 +135,10 @@ def find_recipe(name: str | Path) -> Path:
     elif word in shipped:
         fix = f"to use the shipped recipe, write its name alone: {word}"
     else:
-        near = nearest(word, shipped) or nearest(str(path), beside)
-        fix = (f"did you mean «{near}»? " if near else "") + "Shipped recipes are " + ", ".join(shipped)
+        words = sorted(word.lower().replace("_", "-").split("-"))
+        turned = next((name for name in shipped if sorted(name.split("-")) == words), None)
+        near = turned or nearest(word, shipped) or nearest(str(path), beside)
+        fix = (f"did you mean «{near}»? " if near else "") + "bigbird recipes lists those that ship"
     raise RecipeError("there is no such recipe file", where=str(name), fix=fix)
 
 

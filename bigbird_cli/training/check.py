@@ -66,6 +66,7 @@ def check(recipe: Recipe, out: Path = Path(), *, compute: Compute = Compute()) -
         free_bytes=free_bytes(out),
         unknown=unknown,
         changed=changed,
+        fit_seconds=job.fit_seconds,
         odd=tuple(_odd_settings(job)),
     )
 

@@ -42,7 +42,7 @@ class Progress:
     best_step: int | None = None
     best_scores: dict[str, float] | None = None
     seconds: float = 0.0
-    """Of all steps and evaluations, those before a resumption included."""
+    """Of all steps and evaluations, those before a resumption included, and of the fitting of a head before them."""
     stale: NonNegativeInt = 0
     """Evaluations since the best one."""
     window: LogSums = field(default_factory=LogSums)

@@ -1,5 +1,6 @@
 """A recipe with everything it names opened: model, tokenizer, training data, dev data."""
 
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +43,7 @@ class Job:
     Attributes:
         task: the recipe's, with the labels of its training data.
         new_head: what the head is for, where the start model lacks it.
+        fit_seconds: what it took to fit the head to the training data; None where it is not fitted.
         n_examples: that gave something to learn from; None in a stream.
         data: names of the training data and of the dev data: other data, other names.
         learnt: reads which documents are learnt from, here and before by the start model; None where that would read
@@ -56,6 +58,7 @@ class Job:
     tokenizer: Tokenizer
     loader: Loader
     new_head: str | None
+    fit_seconds: float | None
     n_examples: int | None
     dev: DevSet | None
     test: DevSet | None
@@ -133,13 +136,14 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers, on_
         on_doing(Doing("opening the model"))
         start = start_model(recipe.model, folder, head=task.head, tokenizer=tokenizer, changes=task.config_updates())
         engine = _open_engine(recipe, start, tokenizer, compute=compute, peers=peers)
-        prepared, keys = None, opened.keys
+        prepared, keys, fit_seconds = None, opened.keys, None
         if not recipe.data.streaming:
             prepared, key = prepare(recipe, opened, folder, cache=cache, offline=offline, on_doing=on_doing)
             keys = {**keys, "training data": key}
             if task.head_fit is not None:
-                on_doing(Doing("fitting the head"))
-                fit_head(engine, task.head_fit, prepared, peers)
+                started = time.perf_counter()
+                fit_head(engine, task.head_fit, prepared, peers, on_doing)
+                fit_seconds = time.perf_counter() - started
     loader = _open_loader(recipe, task, tokenizer, prepared, opened.read)
     evaluated = [each.features for each in (opened.dev, opened.test) if each is not None]
     _check_lengths(recipe, engine, [each.lengths for each in (prepared, *evaluated) if each is not None])
@@ -154,6 +158,7 @@ def open_job(recipe: Recipe, *, cache: Path, compute: Compute, peers: Peers, on_
         tokenizer=tokenizer,
         loader=loader,
         new_head=new_head,
+        fit_seconds=fit_seconds,
         n_examples=None if prepared is None else prepared.n_examples,
         dev=opened.dev,
         test=opened.test,

@@ -143,7 +143,7 @@ def plan(
             model = model.model_copy(update={"start": str(folder), "revision": None})
         costs: dict[bool, Costs] = {}
         trials: list[Trial] = []
-        for checkpointing in (False, True):
+        for checkpointing in (False, True) if recipe.optim.steps != 0 else (False,):
             run = recipe.run.model_copy(update={"gradient_checkpointing": checkpointing})
             tried = recipe.model_copy(update={"model": model, "run": run})
             opened, taken = run_trials(

@@ -103,7 +103,7 @@ class Planner:
 
     def settings(self, window: int, inputs: Inputs, *, scale: float = 1.0) -> Iterator[Setting]:
         """What a window costs, for each number of windows at once, with and without gradient checkpointing; of the
-        recipe's own window in several processes, too.
+        recipe's own window in several processes, too. A recipe without steps has one setting, its own.
 
         Args:
             window: tokens.
@@ -113,6 +113,11 @@ class Planner:
         recipe = self.recipe
         is_own = window == recipe.task.window
         name, values = micro_batches(recipe.optim, window)
+        if recipe.optim.steps == 0:  # what steps would cost is no matter
+            if is_own:
+                epoch = epoch_of(inputs, recipe, scale=scale, processes=1)
+                yield self._setting(window, values[0], epoch, (), checkpointing=False, processes=1)
+            return
         for value in values:
             optim = recipe.optim if value == values[0] else recipe.optim.model_copy(update={name: value})
             for processes in (1, *PROCESSES) if is_own else (1,):

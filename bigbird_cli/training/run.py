@@ -52,7 +52,7 @@ class Run:
         self._out = out
         self._peers = peers
         self._schedule = job.schedule
-        self._progress = Progress()
+        self._progress = Progress(seconds=job.fit_seconds or 0.0)
         self._began_at: int | None = None
         self._test_scores: dict[str, float] | None = None
         self._saved: int | None = None

@@ -41,6 +41,15 @@ EVENTS: list[Event] = [
 ]
 
 
+NEXT = [
+    '  use      bigbird qa FILE --question "..." --model runs/x',
+    "  measure  bigbird evaluate runs/x DATA",
+    "  look     bigbird report runs/x",
+    "  share    hf upload x runs/x --exclude 'checkpoints/*'",
+]
+"""What the model of the run above is good for."""
+
+
 def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with RunProgress(quiet=False) as run:
         for event in EVENTS:
@@ -58,7 +67,29 @@ def test_a_run_without_a_terminal_is_a_few_plain_lines(capsys: pytest.CaptureFix
         "step 3/3 · epoch 1.00 · loss 0.5000 · 1 h 07 min left · f1 51.25 · 12,346 tokens/s · lr 3.00e-05 · "
         "padding 12% · 1,234 MB",
         "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x",
+        *NEXT,
     ]
+
+
+def test_a_long_pass_over_windows_is_told_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with RunProgress(quiet=False, every=0.0) as run:
+        for doing in (Doing("opening the model"), Doing("fitting the head", 0, 40), Doing("fitting the head", 8, 40)):
+            run.note(doing)
+        run.note(Doing("training", 1, 3, loss=1.0))
+    assert capsys.readouterr().err == "fitting the head: 8 of 40 windows\n"
+    with RunProgress(quiet=False, every=60.0) as run:
+        for done in range(40):
+            run.note(Doing("evaluating", done, 40))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_head_that_is_fitted_needs_no_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    with RunProgress(quiet=False) as run:
+        run.show(Started(run=Path("runs/x"), device="cpu", n_parameters=5, n_features=12, n_steps=0, task="classify"))
+        run.show(Finished(step=0, best_scores=None, run=Path("runs/x"), seconds=33.0))
+    first, done, *_ = capsys.readouterr().err.splitlines()
+    assert first == "runs/x  5 parameters on cpu · 12 windows an epoch · no steps"
+    assert done == "done: no steps, 33 s · model in runs/x"
 
 
 def terminal(width: int, **settings: Any) -> Console:
@@ -97,10 +128,7 @@ def test_on_a_terminal_what_happened_stays_and_a_summary_ends_with_commands() ->
         "✓ 3 steps in 2 h 00 min",
         "  dev      f1 51.25  step 2",
         "  model    runs/x, 2.0 MB",
-        '  use      bigbird qa FILE --question "..." --model runs/x',
-        "  measure  bigbird evaluate runs/x DATA",
-        "  look     bigbird report runs/x",
-        "  share    hf upload x runs/x --exclude 'checkpoints/*'",
+        *NEXT,
     ]
 
 
@@ -124,7 +152,7 @@ def test_a_terminal_that_cannot_move_gets_lines(settings: dict[str, str]) -> Non
             run.show(event)
     shown = shown_on(screen)
     assert "opening" not in shown
-    assert shown.splitlines()[-1] == "done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x"
+    assert shown.splitlines()[-5:] == ["done: 3 steps in 2 h 00 min · best f1 51.25 · model in runs/x", *NEXT]
 
 
 def test_events_are_data_while_a_terminal_shows_the_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,4 +199,29 @@ def test_a_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().err
     assert "4 examples in 5 windows (600 tokens an epoch), loss 5.5000, 0.50 s a step" in shown
     assert "! 25.0% of the tokens stand for text that the vocabulary lacks" in shown
-    assert "the run needs 5.0 MB of disk at most, 1,000.0 MB are free" in shown
+    assert "the run needs 5.0 MB of disk at most, 1.0 GB are free" in shown
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "fit_seconds", "said"),
+    [
+        (0, 33.0, "loss 5.5000, the head is fitted in 33 s, and no step follows"),
+        (300, 33.0, "loss 5.5000, the head is fitted in 33 s, and 0.50 s a step, 300 steps, about 2 min"),
+        (0, None, "loss 5.5000, no step is to be taken"),
+    ],
+)
+def test_a_check_says_what_training_will_take(
+    capsys: pytest.CaptureFixture[str], n_steps: int, fit_seconds: float | None, said: str
+) -> None:
+    with RunProgress(quiet=False) as run:
+        run.show(Checked(4, 5, 600, 5.5, seconds_per_step=0.5, n_steps=n_steps, **ROOM, fit_seconds=fit_seconds))
+    assert said in capsys.readouterr().err.splitlines()[0]
+
+
+def test_on_a_terminal_lines_break_between_words() -> None:
+    screen = terminal(60)
+    with RunProgress(quiet=False, err=screen) as run:
+        run.show(Checked(4, 5, 600, loss=5.5, seconds_per_step=0.5, n_steps=300, **ROOM))
+    lines = shown_on(screen).splitlines()
+    assert lines[0].rstrip() == "recipe, data and one step hold: 4 examples in 5 windows (600"
+    assert all(len(line.rstrip()) <= 60 for line in lines)

@@ -484,7 +484,8 @@ def test_a_shipped_recipe_is_found_by_name_or_path(repository: Path) -> None:
     [
         ("sqaud", "did you mean «squad»"),
         ("recipes-of-mine/squad.yaml", "write its name alone: squad"),
-        ("./nowhere.yaml", "Shipped recipes are"),
+        ("./nowhere.yaml", "bigbird recipes lists those that ship"),
+        ("mini_qa", "did you mean «qa-mini»?"),
     ],
 )
 def test_a_missing_recipe_names_the_ones_that_ship(
@@ -505,7 +506,7 @@ def test_a_missing_file_is_told_with_the_one_that_is_called_nearly_so(
     with pytest.raises(RecipeError, match=r"there is no such file") as caught:
         find_recipe("lettters.csv")
     assert caught.value.fix == "did you mean «letters.csv»?"
-    with pytest.raises(RecipeError, match=r"did you mean «mine\.yaml»\? Shipped"):
+    with pytest.raises(RecipeError, match=r"did you mean «mine\.yaml»\? bigbird recipes lists"):
         find_recipe("mime.yaml")
 
 

@@ -136,6 +136,14 @@ def test_a_recipe_is_planned_as_it_will_run(start: Path, data: Path, tmp_path: P
     assert found.to_dict()["set"] == found.set_line
 
 
+@pytest.mark.usefixtures("here")
+def test_a_recipe_without_steps_is_one_setting_of_few_trials(start: Path, data: Path, tmp_path: Path) -> None:
+    own = plan(recipe(start, data, optim={"lr": 1e-3, "steps": 0}), tmp_path, compute=CPU)
+    assert [(each.n_steps, each.changes) for each in own.settings] == [(0, ())]
+    assert own.set_line == ""
+    assert not any(trial.checkpointing for trial in own.trials)
+
+
 def changed(trial: Recipe) -> dict[str, Any]:
     return {"optim": trial.optim.model_dump(exclude_none=True), "run": {"log_every": 16}, "dev": False}
 

@@ -345,7 +345,8 @@ def _task_settings(seen: Seen, *, is_few: bool) -> dict[str, Setting]:
     section = {name: Setting(value, remarks.get(name, {}).get(str(value), "")) for name, value in seen.task.items()}
     window = _window(seen)
     lost = float(np.mean(seen.tokens > window)) if len(seen.tokens) else 0.0
-    remark = "tokens; every document fits" if not lost else f"tokens; longer documents ({lost:.0%}) are read in several"
+    share = "under 1%" if lost < 0.01 else f"{lost:.0%}"
+    remark = "tokens; every document fits" if not lost else f"tokens; longer documents ({share}) are read in several"
     if is_few:
         section["classifier"] = Setting("linear", "fitted over embeddings, in seconds: best where examples are few")
     if seen.task["type"] == "qa":

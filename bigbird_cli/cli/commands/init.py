@@ -1,6 +1,7 @@
 """`bigbird init`: look at data, and write a recipe for it."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def init(
       bigbird init reviews.csv --out - --quiet
     """
     from bigbird_cli import api
-    from bigbird_cli.cli.console import say, say_all
+    from bigbird_cli.cli.console import say_all
     from bigbird_cli.errors import UsageError
 
     del debug  # the boundary's
@@ -79,7 +80,11 @@ def init(
         sys.stdout.write(draft.text)
         return
     draft.write(file)
-    say(f"{file} is written; go on with: bigbird check {file}, then: bigbird {draft.command} {file}", quiet=quiet)
+    name = shlex.quote(str(file))
+    say_all(
+        [f"{file} is written", f"  check  bigbird check {name}", f"  train  bigbird {draft.command} {name}"],
+        quiet=quiet,
+    )
 
 
 def tell_draft(draft: "Draft", *, quiet: bool = False) -> None:

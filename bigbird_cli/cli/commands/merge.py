@@ -33,8 +33,8 @@ def merge(
       bigbird merge names.jsonl part-1.jsonl part-2.jsonl
     """
     from bigbird_cli.cli.console import say
-    from bigbird_cli.messages import counted, megabytes
+    from bigbird_cli.messages import counted, sized
     from bigbird_cli.report.merge import merge_results
 
     n_bytes = merge_results(out, parts, overwrite=overwrite)
-    say(f"{out}: {counted(len(parts), 'part')}, {megabytes(n_bytes)}", quiet=quiet)
+    say(f"{out}: {counted(len(parts), 'part')}, {sized(n_bytes)}", quiet=quiet)

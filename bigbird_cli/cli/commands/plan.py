@@ -105,6 +105,10 @@ def _show_cuts(plan: "Plan", draw: "Scores") -> None:
 
 def _show_settings(plan: "Plan", draw: "Scores") -> None:
     own = plan.own
+    if not own.n_steps:
+        draw.heading(f"Costs of the run, which takes no steps, predicted from {counted(len(plan.trials), 'real step')}")
+        draw.table(["memory at most", "the run"], [[_size(own.peak_bytes), _time(own.seconds)]])
+        return
     at_once = "windows" if own.micro_batch < own.window else "tokens"
     columns = ["<", "at once", "memory", "the run", "?a step", "?padding"]
     draw.heading(

@@ -14,7 +14,7 @@ from bigbird_cli.cli import options, reading
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.encodings import check_encoding
 from bigbird_cli.files.find import patterns
-from bigbird_cli.messages import LONGEST_PART, counted, megabytes, shortened, visible
+from bigbird_cli.messages import LONGEST_PART, counted, shortened, sized, visible
 from bigbird_cli.text.readers import READERS
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class _Progress:
 def _facts(report: "VocabularyReport") -> Iterable[str]:
     read = _amount(report)
     sampled = report.n_sampled_bytes < 0.99 * report.n_bytes
-    source = f"a sample of {megabytes(report.n_sampled_bytes)} out of {read}" if sampled else read
+    source = f"a sample of {sized(report.n_sampled_bytes)} out of {read}" if sampled else read
     yield f"{report.n_learned:,} of {report.vocab_size:,} pieces learned from {source} ({report.seconds:.0f} s)"
     parts = [f"{report.bytes_per_token:.2f} bytes a token", f"{report.unknown:.3%} of tokens unknown"]
     if report.tokens_per_word is not None:
@@ -286,7 +286,7 @@ def _facts(report: "VocabularyReport") -> Iterable[str]:
 
 
 def _amount(read: "Progress | VocabularyReport") -> str:
-    return f"{megabytes(read.n_bytes)} in {counted(read.n_lines, 'line')}"
+    return f"{sized(read.n_bytes)} in {counted(read.n_lines, 'line')}"
 
 
 def _sources(paths: Sequence[str]) -> Sequence[str]:

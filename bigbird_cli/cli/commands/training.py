@@ -33,7 +33,6 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
         from bigbird_cli.cli.commands.check import check_recipe
         from bigbird_cli.cli.console import say
         from bigbird_cli.cli.run_progress import RunProgress
-        from bigbird_cli.events import Finished
 
         if processes > 1 and not launch.is_launched() and not check:
             code = launch.launch(processes, [name, *_words(context)])
@@ -53,9 +52,6 @@ def _command(name: TrainingCommand, page: str) -> Callable[..., None]:
             try:
                 for event in train(recipe, resume=resume, on_doing=shown.note, **shared.settings()):
                     shown.show(event)
-                    if isinstance(event, Finished) and name == "finetune" and shown.view is None:
-                        run = shlex.quote(str(event.run))
-                        say(f"go on with: bigbird evaluate {run} DATA, or: bigbird report {run}", quiet=quiet)
             except (KeyboardInterrupt, SystemExit):
                 if shown.saved is not None:
                     rest = _words(context, without=_TOLD_BY_THE_RUN)

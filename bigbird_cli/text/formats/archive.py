@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from urllib.parse import unquote
 
 from bigbird_cli.errors import DataError
-from bigbird_cli.messages import megabytes
+from bigbird_cli.messages import sized
 
 _MOST_BYTES: Final = 1 << 29
 """Of all parts that are read of an archive, unpacked."""
@@ -72,7 +72,7 @@ class Archive:
         size, packed = info.file_size, max(1, info.compress_size)
         if size > self._left or (size > _SMALL and size / packed > _MOST_RATIO):
             raise DataError(
-                f"its part {part} unpacks from {megabytes(packed)} to {megabytes(size)}, as no document does",
+                f"its part {part} unpacks from {sized(packed)} to {sized(size)}, as no document does",
                 where=self._name,
                 fix="give it as plain text if that is right",
             )

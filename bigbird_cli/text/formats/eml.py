@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 
 from bigbird_cli.errors import DataError
 from bigbird_cli.files.file_types import START, check_plain_text
-from bigbird_cli.messages import megabytes
+from bigbird_cli.messages import sized
 from bigbird_cli.text.formats.encodings import charset
 from bigbird_cli.text.formats.html import decode_html, extract_html
 from bigbird_cli.text.formats.paged import PagedText, TextBuilder
@@ -109,7 +109,7 @@ class _Reader:
         elif file_name or part.get_content_disposition() == "attachment" or not kind.startswith("text/"):
             size = len(_payload(part))
             if kind != "message/rfc822" and (file_name or size):
-                yield f"{file_name or 'without a name'} ({kind}, {megabytes(size)})"
+                yield f"{file_name or 'without a name'} ({kind}, {sized(size)})"
         else:
             self._text(part, kind)
 

@@ -50,9 +50,7 @@ def test_a_run_tells_its_steps_and_leaves_a_model(invoke: Any, recipe: Path, tmp
     assert result.stdout == ""
     assert "step 2/2" in result.stderr
     assert "done: 2 steps" in result.stderr
-    assert result.stderr.splitlines()[-1] == (
-        "go on with: bigbird evaluate runs/trial DATA, or: bigbird report runs/trial"
-    )
+    assert '  use      bigbird qa FILE --question "..." --model runs/trial' in result.stderr.splitlines()
     asked = invoke(
         "qa", "--model", tmp_path / "runs" / "trial", "--json", stdin='{"context": "ada", "question": "who"}'
     )

@@ -122,6 +122,15 @@ def test_a_recipe_that_is_the_cheapest_stays_as_it_is(invoke: Any, given: dict[s
     assert "cheapest: the recipe as it is" in invoke("plan", "trial.yaml").stdout
 
 
+def test_a_recipe_without_steps_costs_no_more_than_reading(invoke: Any, given: dict[str, Any]) -> None:
+    own = replace(OWN, n_steps=0)
+    given["plan"] = planned(settings=(own,), cheapest=own)
+    shown = invoke("plan", "trial.yaml").stdout
+    assert "Costs of the run, which takes no steps, predicted from 1 real step" in shown
+    assert "a step" not in shown
+    assert "checkpointing" not in shown
+
+
 def test_an_accelerator_and_a_stream_are_named(invoke: Any, given: dict[str, Any]) -> None:
     gpu = Accelerator("A GPU", 2, 80_000_000_000, 70_000_000_000)
     machine = Machine("A processor", 2, None, gpu, "cuda:0")
