@@ -26,7 +26,13 @@ def explain(error: ValidationError | None, text: Text, kind: type[BaseModel]) ->
     """
     errors = error.errors(include_url=False) if error is not None else []
     # a default that depends on other settings is not made when one of them is wrong, which has an error of its own
-    found = [_explain_one(one, text, kind) for one in errors if one["type"] != "default_factory_not_called"]
+    errors = [one for one in errors if one["type"] != "default_factory_not_called"]
+    meant = {_meant_by(one, kind) for one in errors if one["type"] == "extra_forbidden"}
+    found = [
+        _explain_one(one, text, kind)
+        for one in errors
+        if one["type"] != "missing" or _without_tags(tuple(one["loc"]), kind) not in meant  # it is there, misspelt
+    ]
     found += text.problems
     if len(found) == 1:
         return found[0]
@@ -65,6 +71,15 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
         remedy = "remove it, or give it settings" if value is None else None
         return RecipeError(f"{name} is a section with {', '.join(known)}, not {_shown(value)}", where=where, fix=remedy)
     return RecipeError(f"{name} is {_shown(value)}; it must be {wanted(error)}", where=where, fix=_hint(error, value))
+
+
+def _meant_by(error: ErrorDetails, kind: type[BaseModel]) -> Location | None:
+    """The setting that one of an unknown name most likely stands for."""
+    *section, word = error["loc"]
+    if ours := FOREIGN.get(str(word).lower().replace("-", "_")):
+        return tuple(ours.partition(":")[0].split("."))
+    near = nearest(str(word), fields_at(kind, tuple(section)) or [])
+    return None if near is None else (*_without_tags(tuple(section), kind), near)
 
 
 def _meant(word: str, names: list[str], kind: type[BaseModel]) -> str:

@@ -294,7 +294,7 @@ def test_training_files_are_one_or_several(recipe_file: Path) -> None:
             ":7:3",
             ["optim has no setting «lr_warmup»", "«warmup»", "clip"],
         ),
-        ("optim:", "optmi:", ":5:1", ["«optmi»", "«optim»", "section optim is missing"]),
+        ("optim:", "optmi:", ":5:1", ["«optmi»", "did you mean «optim»?"]),
         ("  lr: 2e-5", "  lr: abc", ":6:7", ['optim.lr is "abc"', "a number"]),
         ("  lr: 2e-5", "  lr: '2e-5'", ":6:7", ["without quotes"]),
         ("  lr: 2e-5", "  lr: true", ":6:7", ["optim.lr is true", "a number"]),
@@ -342,6 +342,23 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     assert error.problem.startswith("4 settings are wrong")
     places = [line.split(": ")[0].rpartition("bad.yaml")[2].strip() for line in error.problem.splitlines()[1:]]
     assert places == [":1:7", ":7:7", ":8:3", "--set run.keep=0"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        ("optim:", "optm:", ":5:1", "did you mean «optim»?"),
+        ("lr: 2e-5", "learning_rate: 2e-5", ":6:3", "here it is called optim.lr"),
+        ("train: train.json", "train_file: train.json", ":4:3", "here it is called data.train"),
+    ],
+)
+def test_a_setting_that_is_needed_and_misspelt_is_one_mistake(
+    old: str, new: str, place: str, said: str, tmp_path: Path
+) -> None:
+    error = refused(MINIMAL.replace(old, new), tmp_path)
+    assert str(error.where).endswith(f"bad.yaml{place}")
+    assert said in str(error)
+    assert "missing" not in str(error)
 
 
 def test_an_empty_recipe_lacks_its_sections(tmp_path: Path) -> None:
