@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar, final
 
 from bigbird_cli.api.gold.evaluating import Evaluation, read_evaluation
 from bigbird_cli.api.recipes.runs import Point, RunCurves, read_recipe, read_run
@@ -23,6 +23,7 @@ LETTERS: Final = "ABCDEFGH"
 _NO_SETTINGS: Final = ("card", "task.labels")
 
 
+@final
 class RunsBeside(TypedDict):
     """Several runs; each list has an item for each of them, None where a run lacks it."""
 
@@ -36,6 +37,7 @@ class RunsBeside(TypedDict):
     curves: dict[str, list[list[Point]]]
 
 
+@final
 class EvaluationsBeside(TypedDict):
     """Several evaluations; each list has an item for each of them, None where an evaluation lacks it."""
 

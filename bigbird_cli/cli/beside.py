@@ -106,7 +106,7 @@ def _rows(draw: Scores, title: str, table: Mapping[str, Sequence[float | None]],
         return
     n = max(map(len, table.values()))
     draw.heading(title)
-    rows = [
+    rows: list[Sequence[str | Text]] = [
         (
             Text(shortened(name.replace("_", " ")), style="bold" if name == first else ""),
             *(_NONE if value is None else f"{value:,.4g}" for value in table[name]),
