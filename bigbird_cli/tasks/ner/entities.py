@@ -7,7 +7,7 @@ pieces is taken from its first character to its last. A warning counts how often
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bigbird_cli.choices import OnBad
 from bigbird_cli.data import conll
@@ -130,9 +130,10 @@ def _examples(
         yield from from_rows(rows, source, columns, notes, on_empty, report)
         return
     found = list(files_in(source, (*ROW_SUFFIXES, *conll.SUFFIXES, BRAT)))
+    annotated = {text_beside(file) for file in found if file.suffix == BRAT}
     # README.txt beside words and tags tells of them
-    files = [file for file in found if file.suffix != ".txt" or not is_notice(file.name)] or found
-    annotated = {text_beside(file) for file in files if file.suffix == BRAT}
+    files = [f for f in found if f.suffix != ".txt" or f in annotated or not is_notice(f.name)] or found
+    notes.notices += [PurePath(file.name).name for file in found if file not in files]
     for file in files:
         if file.suffix == BRAT:
             yield from_brat(file, notes, report)

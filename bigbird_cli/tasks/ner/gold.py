@@ -70,6 +70,7 @@ class Notes:
     n_trimmed: int = 0
     n_blank: int = 0
     n_unannotated: int = 0
+    notices: list[str] = field(default_factory=list)
     habits: TagHabits = field(default_factory=TagHabits)
 
     def warn(self, source: str) -> None:
@@ -88,6 +89,8 @@ class Notes:
             notes.append(f"{counted(self.n_blank, 'entity', 'entities')} of nothing but white space left out")
         if self.n_unannotated:
             notes.append(f"{counted(self.n_unannotated, 'text')} left out because no .ann file is beside it")
+        if self.notices:
+            notes.append(f"left out as about the data, by the name: {', '.join(self.notices)}")
         if self.habits.n_illegal:
             tags = f"{self.habits.n_illegal:,} of {counted(self.habits.n_tags, 'tag')}"
             notes.append(f"{tags} against {self.habits.scheme.upper()}, read as conlleval reads them")

@@ -338,6 +338,18 @@ def test_a_folder_of_several_kinds_of_files_is_read_whole(tmp_path: Path) -> Non
     assert len({example.id for example in examples}) == 4
 
 
+def test_what_tells_of_the_data_by_its_name_is_told_of_and_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "train.txt", "Ada B-PER\nleft O\n")
+    write(tmp_path / "README.txt", "Words and tags.\n")
+    with pytest.warns(BigBirdWarning, match=r"left out as about the data, by the name: README\.txt"):
+        assert [example.text for example in read(tmp_path)] == ["Ada left"]
+    write(tmp_path / "notes.ann", "T1\tPER 0 3\tBel\n")
+    write(tmp_path / "notes.txt", "Bel")
+    (tmp_path / "README.txt").unlink()
+    (tmp_path / "train.txt").unlink()
+    assert [example.text for example in read(tmp_path)] == ["Bel"]  # without a warning
+
+
 def test_a_text_without_annotations_beside_annotated_ones_is_told_of(tmp_path: Path) -> None:
     write(tmp_path / "a.ann", "T1\tPER 0 3\tAda\n")
     write(tmp_path / "a.txt", "Ada")
