@@ -106,10 +106,11 @@ def workshop(
     (tmp_path / "novels" / "a.txt").write_text(ARTICLE * 4)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "ner").symlink_to(tiny_ner_model)
-    (tmp_path / "runs" / "lamp").mkdir()
-    (tmp_path / "runs" / "lamp" / "metrics.jsonl").write_text(
-        '{"event": "evaluated", "step": 1, "scores": {"f1": 70.0}, "best": true, "metric": "f1"}\n'
-    )
+    for name in ("lamp", "lantern"):
+        (tmp_path / "runs" / name).mkdir()
+        (tmp_path / "runs" / name / "metrics.jsonl").write_text(
+            '{"event": "evaluated", "step": 1, "scores": {"f1": 70.0}, "best": true, "metric": "f1"}\n'
+        )
     for name in ("scores.json", "answers.jsonl", "others.jsonl"):
         shutil.copy(evaluated / name, tmp_path / name)
     (tmp_path / "runs" / "qa").symlink_to(tiny_qa_model)
