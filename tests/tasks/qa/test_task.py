@@ -288,6 +288,7 @@ def test_a_long_question_stops_training_or_is_left_out_and_is_answered_all_the_s
         (1, 0, 0.6, 0, 0),
         (1, 0, 1, -2, 0),
         (0.5, 0.7, 1.2, 1, 0.8),
+        (1, 0, 0.5, 0, 1.75),
     ],
 )
 def test_all_windows_stand_on_one_scale(
