@@ -14,7 +14,7 @@ def report(
     about: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|EVALUATION...",
+            metavar="RUN|EVALUATION",
             parser=options.name,
             autocompletion=completion.model_folders,
             help="Run folders, or files that bigbird evaluate --json wrote: one, or several side by side.",
