@@ -59,10 +59,15 @@ def _explain_one(error: ErrorDetails, text: Text, kind: type[BaseModel]) -> Reci
     where = text.where(location)
     if error["type"] == "value_error":  # a validator of ours, which names the values
         message = error["msg"].removeprefix("Value error, ")
-        named = [(*location, word) for word in re.findall(r"\w+", message) if (*location, word) in text.keys]
+        about, its_value = location, value
+        if location and isinstance(value, dict):
+            named = (word for word in re.findall(r"\w+", message) if word in value and (*location, word) in text.keys)
+            if word := next(named, None):
+                about, its_value = (*location, word), value[word]
+        is_told = not isinstance(its_value, dict) and str(its_value) in message
         return RecipeError(
             f"{name}: {message}" if name and not message.startswith(f"{name}.") else message,
-            where=text.where(named[0] if location and named else location, key=True),
+            where=text.where(about, key=not is_told),
         )
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_tag(error, text, location, kind)

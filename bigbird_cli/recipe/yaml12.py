@@ -90,6 +90,8 @@ class Text:
             return self.keys[location]
         if location in self.at:
             return self.at[location]
+        if location and isinstance(location[-1], int) and location[:-1] in self.at:
+            return self.at[location[:-1]]  # one value, where a list may stand
         for length in range(len(location) - 1, 0, -1):
             if location[:length] in self.keys:
                 return self.keys[location[:length]]
