@@ -3,11 +3,13 @@
 from bigbird_cli.recipe.load import (
     dump_recipe,
     find_recipe,
+    load_placed,
     load_recipe,
     parse_labels,
     recipe_changes,
     task_of,
 )
+from bigbird_cli.recipe.places import Places
 from bigbird_cli.recipe.schema import (
     COMMANDS,
     DataSection,
@@ -27,11 +29,13 @@ __all__ = [
     "FinetuneRecipe",
     "ModelSection",
     "Optim",
+    "Places",
     "PretrainRecipe",
     "Recipe",
     "RunSection",
     "dump_recipe",
     "find_recipe",
+    "load_placed",
     "load_recipe",
     "parse_labels",
     "recipe_changes",

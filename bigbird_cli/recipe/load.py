@@ -11,6 +11,7 @@ from bigbird_cli.errors import RecipeError, nearest
 from bigbird_cli.files.names import RECIPE
 from bigbird_cli.recipe.explain import explain, sections_of
 from bigbird_cli.recipe.overrides import override
+from bigbird_cli.recipe.places import Places
 from bigbird_cli.recipe.schema import FinetuneRecipe, FreeOnResume, Recipe
 from bigbird_cli.recipe.shipped import shipped_recipes
 from bigbird_cli.recipe.yaml12 import Text, dump, parse, value_of
@@ -40,6 +41,18 @@ def load_recipe(
         RecipeError: the file is missing or is not YAML, or settings are unknown, missing or out of range. All
             wrong settings are in one error, each with file:line:column or its override.
     """
+    return load_placed(path, kind, overrides, on_change=on_change, text=text).recipe
+
+
+def load_placed(
+    path: str | Path,
+    kind: type[Recipe] = FinetuneRecipe,
+    overrides: Sequence[str] = (),
+    *,
+    on_change: Callable[[str], None] | None = None,
+    text: bytes | None = None,
+) -> Places:
+    """As `load_recipe`, with where each setting stands."""
     read = _read(path) if text is None else parse(text, str(path))
     for change in overrides:
         changed = override(read, change, kind)
@@ -52,7 +65,7 @@ def load_recipe(
         raise explain(error, read, kind) from None
     if read.problems:
         raise explain(None, read, kind)
-    return recipe
+    return Places(recipe, read, is_file=text is None)
 
 
 def task_of(path: str | Path, overrides: Sequence[str] = ()) -> str | None:

@@ -419,7 +419,7 @@ def _check_lengths(recipe: Recipe, engine: Engine, lengths: Iterable[np.ndarray]
     if longest > limit:
         raise RecipeError(
             f"task.window makes inputs of {longest} tokens; the model has {limit} positions",
-            where=recipe.model.start or "model.config",
+            where="task.window",
             fix=f"set task.window to {limit} or less",
         )
     window = getattr(recipe.task, "window", limit)

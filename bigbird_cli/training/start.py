@@ -63,7 +63,7 @@ def open_vocabulary(section: ModelSection, folder: Path) -> Tokenizer:
         if section.start is None and error.where == str(folder):
             raise ModelError(
                 error.problem,
-                where=f"model.tokenizer {folder}",
+                where=section.tokenizer,
                 fix="learn one: bigbird tokenize --train TEXTS --vocab-size 8000 --out FOLDER",
             ) from None
         raise

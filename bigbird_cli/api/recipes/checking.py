@@ -11,6 +11,7 @@ from bigbird_cli.events import Checked
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.training.check import check as check_step
 from bigbird_cli.training.findings import PLACES, Finding, look_through
+from bigbird_cli.training.job import require_sources
 from bigbird_cli.training.repair import repair
 
 
@@ -77,14 +78,16 @@ def check(
         if on_finding is not None:
             on_finding(finding)
 
-    parts = {} if settings.data.streaming else look_through(settings, note, offline=offline)
     repaired: list[Path] = []
     mended: Counter[str] = Counter()
-    if fix is not None:
-        repaired, mended = repair(settings, parts, local_path(fix), offline=offline)
     checked = None
-    if not data_only and not counts["errors"]:
-        checked = check_step(settings, named.out, compute=named.compute)
+    with named.places.named():
+        require_sources(settings.data)
+        parts = {} if settings.data.streaming else look_through(settings, note, offline=offline)
+        if fix is not None:
+            repaired, mended = repair(settings, parts, local_path(fix), offline=offline)
+        if not data_only and not counts["errors"]:
+            checked = check_step(settings, named.out, compute=named.compute)
     return CheckReport(
         n_examples={name: len(part) for name, part in parts.items()},
         counts=dict(+counts),

@@ -11,7 +11,7 @@ from bigbird_cli.data.hub import is_hub
 from bigbird_cli.errors import UsageError
 from bigbird_cli.files.names import RECIPE
 from bigbird_cli.files.paths import local_path
-from bigbird_cli.recipe import COMMANDS, Recipe, load_recipe, task_of
+from bigbird_cli.recipe import COMMANDS, Places, Recipe, load_placed, task_of
 
 OnChange = Callable[[str], None]
 OnDraft = Callable[[Draft], None]
@@ -41,16 +41,21 @@ class Named:
     """A recipe, and the run that is meant.
 
     Attributes:
-        recipe: with what was changed.
+        places: the recipe with what was changed, and where its settings stand.
         out: the run folder.
         compute: where.
         goes_on: the folder of a run was named, and no other one to write into.
     """
 
-    recipe: Recipe
+    places: Places
     out: Path
     compute: Compute
     goes_on: bool
+
+    @property
+    def recipe(self) -> Recipe:
+        """With what was changed."""
+        return self.places.recipe
 
 
 def open_named(
@@ -80,18 +85,18 @@ def open_named(
     path = local_path(name)
     is_run = path.is_dir() and (path / RECIPE).is_file()
     if is_run:
-        recipe, folder = _load(path / RECIPE, command, overrides, on_change), path
+        places, folder = _load(path / RECIPE, command, overrides, on_change), path
     elif not _is_data(name):
-        recipe, folder = _load(name, command, overrides, on_change), Path("runs", path.stem)
+        places, folder = _load(name, command, overrides, on_change), Path("runs", path.stem)
     else:
         draft = _drafted(name, command, offline=offline)
         if on_draft is not None:
             on_draft(draft)
         kind, text = COMMANDS[draft.command], draft.text.encode()
-        recipe = load_recipe(f"{draft.name}.yaml", kind, overrides, on_change=on_change, text=text)
+        places = load_placed(f"{draft.name}.yaml", kind, overrides, on_change=on_change, text=text)
         folder = Path("runs", draft.name)
     return Named(
-        recipe,
+        places,
         folder if out is None else local_path(out),
         Compute(device, threads, offline),
         goes_on=is_run and out is None,
@@ -120,7 +125,7 @@ def _is_data(name: str | Path) -> bool:
     return is_hub(name) or path.is_dir() or (path.is_file() and path.suffix.lower() not in (".yaml", ".yml"))
 
 
-def _load(name: str | Path, command: str | None, overrides: Sequence[str], on_change: OnChange | None) -> Recipe:
+def _load(name: str | Path, command: str | None, overrides: Sequence[str], on_change: OnChange | None) -> Places:
     if command is None:
         command = "pretrain" if task_of(name, overrides) in ("mlm", "causal") else "finetune"
-    return load_recipe(name, COMMANDS[command], overrides, on_change=on_change)
+    return load_placed(name, COMMANDS[command], overrides, on_change=on_change)

@@ -28,4 +28,5 @@ def plan(
         BigBirdError: as of `finetune`.
     """
     named = open_named(recipe, **options)
-    return plan_recipe(named.recipe, named.out, compute=named.compute, on_trial=on_trial)
+    with named.places.named():
+        return plan_recipe(named.recipe, named.out, compute=named.compute, on_trial=on_trial)

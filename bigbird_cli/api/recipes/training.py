@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Unpack
 
-from bigbird_cli.api.recipes.naming import RecipeOptions, open_named
+from bigbird_cli.api.recipes.naming import Named, RecipeOptions, open_named
 from bigbird_cli.events import Event, OnDoing, ignore
 from bigbird_cli.training.train import train
 
@@ -52,4 +52,10 @@ def _train(
     named = open_named(recipe, command, **options)
     if named.goes_on:
         resume = resume or "auto"
-    return train(named.recipe, named.out, resume=resume, compute=named.compute, on_doing=on_doing)
+    events = train(named.recipe, named.out, resume=resume, compute=named.compute, on_doing=on_doing)
+    return _placed(named, events)
+
+
+def _placed(named: Named, events: Iterator[Event]) -> Iterator[Event]:
+    with named.places.named():
+        yield from events

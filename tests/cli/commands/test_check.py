@@ -99,3 +99,26 @@ def test_a_run_without_steps_has_no_time(invoke: Any, recipe: Path) -> None:
 def test_training_commands_check_alike(invoke: Any, recipe: Path, tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", [row("a"), row("b", start=5)])
     assert invoke("finetune", recipe, "--check").stdout == invoke("check", recipe).stdout != ""
+
+
+@pytest.mark.parametrize("command", ["check", "finetune", "plan"])
+def test_what_is_not_there_is_told_where_the_recipe_names_it(
+    command: str, invoke: Any, recipe: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "dev.jsonl", [row("d")])
+    recipe.write_text(recipe.read_text().replace("train.jsonl", "train.jsonl\n  dev: devv.jsonl"))
+    result = invoke(command, "trial.yaml")
+    assert result.exit_code == 3
+    assert "trial.yaml:10:8  data.dev is devv.jsonl: there is no such file\n  did you mean dev.jsonl?" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "finetune"])
+def test_a_score_that_there_is_not_is_told_where_the_recipe_names_it(
+    command: str, invoke: Any, recipe: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "dev.jsonl", [row("d")])
+    recipe.write_text(recipe.read_text() + "run:\n  metric: f11\n")
+    result = invoke(command, "trial.yaml", "--set", "data.dev=dev.jsonl")
+    assert result.exit_code == 2
+    assert "trial.yaml:15:11  run.metric: the task has no score 'f11' on this dev data" in result.stderr
+    assert "did you mean 'f1'?" in result.stderr

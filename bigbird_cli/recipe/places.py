@@ -1,0 +1,65 @@
+"""Where a recipe says what turned out wrong only when what it names was opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bigbird_cli.errors import BigBirdError
+from bigbird_cli.recipe.explain import fields_at
+from bigbird_cli.recipe.schema import Recipe
+from bigbird_cli.recipe.yaml12 import Location, Text
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """A recipe, and the text that it was read from.
+
+    Attributes:
+        recipe: with what was changed.
+        text: positions of its settings, or the overrides that set them.
+        is_file: the text stands in a file; else the overrides alone are places that anybody can look at.
+    """
+
+    recipe: Recipe
+    text: Text
+    is_file: bool = True
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Have errors about a setting, or about a file or a model that a setting names, say where it stands."""
+        try:
+            yield
+        except BigBirdError as error:
+            location = self._location(error.where or "")
+            if location is not None:
+                self._place(error, location)
+            raise
+
+    def _place(self, error: BigBirdError, location: Location) -> None:
+        place = self.text.where(location)
+        is_override = place.startswith("--set ")
+        if not is_override and not self.is_file:
+            return
+        setting, problem = ".".join(part for part in location if isinstance(part, str)), error.problem
+        if setting != error.where and not place.endswith(f"={error.where}"):
+            problem = f"{setting} is {error.where}: {problem}"
+        elif not is_override and setting not in problem:
+            problem = f"{setting}: {problem}"
+        error.problem, error.where = problem, place
+        error.args = (problem, place, error.fix)
+
+    def _location(self, where: str) -> Location | None:
+        """The setting of this name, or the one that names this source or model."""
+        section, _, name = where.partition(".")
+        if name in (fields_at(type(self.recipe), (section,)) or ()):
+            return section, name
+        data, model = self.recipe.data, self.recipe.model
+        named: dict[str | None, Location] = {
+            model.start: ("model", "start"),
+            model.tokenizer: ("model", "tokenizer"),
+            data.test: ("data", "test"),
+            data.dev: ("data", "dev"),
+        }
+        for number, source in enumerate(data.train):
+            named[source] = ("data", "train", number)
+        return named.get(where)
