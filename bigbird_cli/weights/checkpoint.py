@@ -219,6 +219,7 @@ class RunLock:
     def __init__(self, run: Path) -> None:
         self._path = run / LOCK
         self._handle: int | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         """Take the lock; the folder is made if missing.
@@ -227,9 +228,34 @@ class RunLock:
             UsageError: another process, or another run in this one, holds it.
             ResourceError: the folder cannot be written, or its lock is a link.
         """
-        check_no_link(self._path.parent / CHECKPOINTS)  # where older ones will be removed, too
-        with disk_errors(self._path.parent, n_bytes=100):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        run = self._path.parent
+        check_no_link(run / CHECKPOINTS)  # where older ones will be removed, too
+        with disk_errors(run, n_bytes=100):
+            self._made = [folder for folder in (run, *run.parents) if not folder.exists()]
+        while not self._take():  # another run has just taken its lock away
+            pass
+        remove_partial_folders(run)  # nobody else writes here
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Free the folder; where nothing came of the run, it and its lock go too."""
+        if self._handle is None:
+            return
+        with contextlib.suppress(OSError):  # Windows keeps a file that is open
+            if [path.name for path in self._path.parent.iterdir()] == [LOCK]:
+                self._path.unlink()
+                for folder in self._made:
+                    folder.rmdir()
+        os.close(self._handle)
+        self._handle = None
+
+    def _take(self) -> bool:
+        """Lock the file; False where it is not in the folder any more, and so keeps nobody out."""
+        run = self._path.parent
+        with disk_errors(run, n_bytes=100):
+            run.mkdir(parents=True, exist_ok=True)
             handle = open_plain(self._path, os.O_RDWR | os.O_CREAT)
         try:
             taken = lock(handle)
@@ -237,7 +263,7 @@ class RunLock:
             warnings.warn(
                 f"this file system has no locks ({error.strerror}): start no second run in the same folder",
                 BigBirdWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
             taken = True
         except BaseException:
@@ -248,22 +274,20 @@ class RunLock:
             os.close(handle)
             raise UsageError(
                 f"another process is writing into this run folder ({holder or 'unknown'})",
-                where=str(self._path.parent),
+                where=str(run),
                 fix="wait for it, or write elsewhere with --out FOLDER",
             )
+        try:
+            is_there = os.path.samestat(os.fstat(handle), self._path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            os.close(handle)
+            return False
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()}\n".encode())
         self._handle = handle
-        remove_partial_folders(self._path.parent)  # nobody else writes here
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # the file stays: removing it would let a third process lock a new one beside a second that waits on the old
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        return True
 
 
 def _is_ours(name: str) -> bool:

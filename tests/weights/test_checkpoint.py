@@ -15,7 +15,7 @@ import pytest
 
 from bigbird_cli.errors import BigBirdWarning, ModelError, ResourceError, UsageError
 from bigbird_cli.files import folders
-from bigbird_cli.files.whole import PARTIAL
+from bigbird_cli.files.whole import PARTIAL, lock
 from bigbird_cli.weights import checkpoint
 from bigbird_cli.weights.checkpoint import (
     RunLock,
@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(
         monkeypatch.setattr(Path, "write_bytes", full)
     else:
         monkeypatch.setattr(folders if where == "flush" else checkpoint, where, full)
-    with pytest.raises(ResourceError, match=r"the disk is full: .* MB are needed, .* MB are free") as caught:
+    with pytest.raises(ResourceError, match=r"the disk is full: .* MB are needed, .* are free") as caught:
         save(tmp_path, 2, keep)
     assert caught.value.exit_code == 5
     monkeypatch.undo()
@@ -532,6 +532,42 @@ def test_a_failed_run_frees_its_folder(tmp_path: Path) -> None:
         _ = 1 / 0
     with RunLock(tmp_path):
         pass
+
+
+def test_a_run_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), RunLock(tmp_path / "runs" / "a"):
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with RunLock(tmp_path / "mine"):
+        pass
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_run_that_wrote_something_keeps_its_folder(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "a"
+    with RunLock(run):
+        (run / "recipe.yaml").touch()
+    assert sorted(path.name for path in run.iterdir()) == [".lock", "recipe.yaml"]
+
+
+def test_a_lock_that_was_taken_away_meanwhile_keeps_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = RunLock(tmp_path / "run")
+    first.__enter__()
+    n_tried = 0
+
+    def lock_as_the_first_ends(handle: int) -> bool:
+        nonlocal n_tried
+        n_tried += 1
+        first.__exit__(None, None, None)
+        return lock(handle)
+
+    monkeypatch.setattr(checkpoint, "lock", lock_as_the_first_ends)
+    with RunLock(tmp_path / "run"):
+        assert n_tried == 2  # the first file was no longer in the folder
+        monkeypatch.setattr(checkpoint, "lock", lock)
+        with pytest.raises(UsageError, match="another process"), RunLock(tmp_path / "run"):
+            pass
 
 
 def test_a_killed_process_frees_its_folder(tmp_path: Path) -> None:

@@ -122,3 +122,4 @@ def test_a_score_that_there_is_not_is_told_where_the_recipe_names_it(
     assert result.exit_code == 2
     assert "trial.yaml:15:11  run.metric: the task has no score 'f11' on this dev data" in result.stderr
     assert "did you mean 'f1'?" in result.stderr
+    assert not (tmp_path / "runs").exists()
