@@ -9,6 +9,9 @@ from bigbird_cli.recipe.explain import fields_at
 from bigbird_cli.recipe.schema import Recipe
 from bigbird_cli.recipe.yaml12 import Location, Text
 
+_INSTEAD = {"epochs": "steps", "batch_size": "batch_tokens", "micro_batch_size": "max_tokens_per_micro_batch"}
+"""Settings of optim that are not used where another one is given."""
+
 
 @dataclass(frozen=True, eq=False)
 class Places:
@@ -23,6 +26,14 @@ class Places:
     recipe: Recipe
     text: Text
     is_file: bool = True
+
+    def unused(self) -> Iterator[str]:
+        """What the file says that other settings of it leave unused; those that an override gives are told anyway."""
+        for name, other in _INSTEAD.items():
+            places = [self.text.at.get(("optim", each), "--set") for each in (name, other)]
+            is_given = getattr(self.recipe.optim, other) is not None
+            if is_given and self.is_file and not any(place.startswith("--set") for place in places):
+                yield f"{places[0]}  optim.{name} is not used, for optim.{other} is given: remove one of the two"
 
     @contextmanager
     def named(self) -> Iterator[None]:

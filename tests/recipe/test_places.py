@@ -79,3 +79,15 @@ def test_a_recipe_without_a_file_has_no_places_but_overrides() -> None:
         with pytest.raises(BigBirdError) as caught, places.named():
             raise error
         assert caught.value.where == where
+
+
+def test_settings_that_others_of_the_file_leave_unused_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "r.yaml"
+    both = "  epochs: 3\n  steps: 2\n  batch_size: 8\n  batch_tokens: 900\n  micro_batch_size: 4\n"
+    file.write_text(RECIPE.replace("  lr: 1e-4\n", f"  lr: 1e-4\n{both}"))
+    assert list(load_placed(file).unused()) == [
+        f"{file}:11:11  optim.epochs is not used, for optim.steps is given: remove one of the two",
+        f"{file}:13:15  optim.batch_size is not used, for optim.batch_tokens is given: remove one of the two",
+    ]
+    # whoever changes one by hand is told what it changes
+    assert list(load_placed(file, overrides=["optim.steps=1", "optim.batch_tokens=null"]).unused()) == []

@@ -1,5 +1,6 @@
 """What may stand where a recipe is named: a recipe's file or name, data, or the folder of a run."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TypedDict
 from bigbird_cli.api.recipes.drafting import Draft, init
 from bigbird_cli.backend import Compute
 from bigbird_cli.data.hub import is_hub
-from bigbird_cli.errors import UsageError
+from bigbird_cli.errors import BigBirdWarning, UsageError
 from bigbird_cli.files.names import RECIPE
 from bigbird_cli.files.paths import local_path
 from bigbird_cli.recipe import COMMANDS, Places, Recipe, load_placed, task_of
@@ -88,6 +89,8 @@ def open_named(
         places, folder = _load(path / RECIPE, command, overrides, on_change), path
     elif not _is_data(name):
         places, folder = _load(name, command, overrides, on_change), Path("runs", path.stem)
+        for unused in places.unused():  # a run's own recipe, above, names every setting
+            warnings.warn(BigBirdWarning(unused), stacklevel=4)
     else:
         draft = _drafted(name, command, offline=offline)
         if on_draft is not None:

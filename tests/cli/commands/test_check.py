@@ -89,6 +89,14 @@ def test_settings_that_can_hardly_be_meant_are_told(invoke: Any, recipe: Path, t
     assert "! the best model is chosen by 1 example of data.dev" in told
 
 
+def test_epochs_beside_steps_are_told_but_of_a_run_which_names_every_setting(invoke: Any, recipe: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("  steps: 2", "  steps: 2\n  epochs: 3"))
+    said = "! trial.yaml:14:11  optim.epochs is not used, for optim.steps is given: remove one of the two\n"
+    assert invoke("check", "trial.yaml", "--data-only").stderr.count(said) == 1
+    assert invoke("finetune", "trial.yaml", "--out", "run").stderr.count(said) == 1
+    assert "is not used" not in invoke("finetune", "run").stderr
+
+
 def test_a_run_without_steps_has_no_time(invoke: Any, recipe: Path) -> None:
     told = invoke("check", recipe, "--set", "optim.steps=0").stderr
     assert "no step is to be taken\n" in told
