@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 import bigbird_cli as bb
+from bigbird_cli.api.gold.comparing import _KINDS
+from bigbird_cli.api.gold.gold import TASKS
+from bigbird_cli.api.gold.outcome_files import KINDS
 from bigbird_cli.errors import DataError, UsageError
 
 
@@ -70,3 +73,18 @@ def test_predictions_of_other_examples_are_refused(files: list[Path], tmp_path: 
 def test_a_model_without_data_is_refused(files: list[Path], tiny_qa_model: Path) -> None:
     with pytest.raises(UsageError, match="no data to try it on"):
         bb.compare(files[0], tiny_qa_model)
+
+
+def test_models_of_different_tasks_are_refused_before_they_read(
+    files: list[Path], tiny_qa_model: Path, tiny_classify_model: Path
+) -> None:
+    said = rf"{tiny_qa_model} is a model for qa, and {tiny_classify_model} is a model for classify; compare two of one"
+    with pytest.raises(UsageError, match=said):
+        bb.compare(tiny_qa_model, tiny_classify_model, "rows.csv")
+    with pytest.raises(UsageError, match=r"good\.jsonl holds predictions of the kind 'label', and .* for qa"):
+        bb.compare(files[1], tiny_qa_model, "rows.csv")
+
+
+def test_the_kinds_of_predictions_are_each_of_a_task() -> None:
+    assert {kind for kinds in _KINDS.values() for kind in kinds} == set(KINDS)
+    assert set(_KINDS) == set(TASKS)
