@@ -233,21 +233,25 @@ def examples_of(
     *,
     source: str | Path,
     on_empty: OnBad,
+    on_unreadable: OnBad = "error",
     report: Report | None = None,
 ) -> Iterator[T]:
-    """Make an example of each row or file; with on_empty "skip" a warning counts those without a text or a label.
+    """Make an example of each row or file; where "skip" leaves some out, a warning counts them.
 
     Raises:
         EmptyValue: one lacks a text or a label, and on_empty is "error".
+        UnreadableText: one is no text, and on_unreadable is "error".
         DataError: one cannot be used, and no `report` takes its error.
     """
-    n_empty = 0
+    n_empty = n_unreadable = 0
     for item in items:
         try:
             example = make(item)
         except DataError as error:
             if isinstance(error, EmptyValue) and on_empty == "skip":
                 n_empty += 1
+            elif isinstance(error, UnreadableText) and on_unreadable == "skip":
+                n_unreadable += 1
             elif report is None:
                 raise
             else:
@@ -255,6 +259,13 @@ def examples_of(
         else:
             yield example
     warn_of_empty(n_empty, source)
+    if n_unreadable:
+        left_out = f"{counted(n_unreadable, 'file')} left out, which are no UTF-8 text (task.on_unreadable: skip)"
+        warnings.warn(BigBirdWarning(f"{source}: {left_out}"), stacklevel=2)
+
+
+class UnreadableText(DataError):
+    """A file that is no text in UTF-8, among others that may be read."""
 
 
 class Tolerated(DataError):

@@ -19,7 +19,7 @@ import numpy as np
 from bigbird_cli.data.rows import EmptyValue
 from bigbird_cli.errors import BigBirdWarning, DataError, nearest
 from bigbird_cli.recipe.schema import Recipe, share_of
-from bigbird_cli.tasks.base import Tolerated
+from bigbird_cli.tasks.base import Tolerated, UnreadableText
 from bigbird_cli.tasks.qa.squad import BadAnswer
 
 ERRORS = {
@@ -47,6 +47,9 @@ DOUBTS = {
     "missing": "labels that are never evaluated",
 }
 """What training goes through with, and may not be meant."""
+
+SKIPPING = ("on_empty", "on_bad_answer", "on_unreadable")
+"""Settings of tasks that leave out what stops training."""
 
 PLACES = 5
 """Places that are told of each kind."""
@@ -128,7 +131,7 @@ class _Looking:
 
     def __init__(self, recipe: Recipe, on_finding: OnFinding, *, offline: bool) -> None:
         self.recipe, self.on_finding, self.offline = recipe, on_finding, offline
-        changes = {name: "error" for name in ("on_empty", "on_bad_answer") if hasattr(recipe.task, name)}
+        changes = {name: "error" for name in SKIPPING if hasattr(recipe.task, name)}
         self.task = recipe.task.model_copy(update=changes)  # what is left out is told too
         self.limits = {
             "answer": getattr(recipe.task, "max_answer_tokens", None),
@@ -168,6 +171,8 @@ class _Looking:
                 kind, setting = "empty", "on_empty"
             elif isinstance(error, BadAnswer):
                 kind, setting = "answer", "on_bad_answer"
+            elif isinstance(error, UnreadableText):
+                setting = "on_unreadable"
             elif isinstance(error, Tolerated):
                 kind = "tolerated"
             is_left_out = setting is not None and getattr(self.recipe.task, setting) == "skip"

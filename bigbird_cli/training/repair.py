@@ -16,7 +16,7 @@ from bigbird_cli.tasks.multiple_choice import Question
 from bigbird_cli.tasks.ner.gold import NERExample
 from bigbird_cli.tasks.qa.squad import QAExample
 from bigbird_cli.tasks.zero_shot import TextWithLabels
-from bigbird_cli.training.findings import Part, alike
+from bigbird_cli.training.findings import SKIPPING, Part, alike
 
 MENDED = {
     "answer": "answers put where they stand",
@@ -98,7 +98,7 @@ def _rows(
 
 def _examples(recipe: Recipe, part: Part, done: Counter[str], offline: bool) -> Iterator[Any]:
     """The examples of a part, those that could be mended at their places."""
-    changes = {name: "error" for name in ("on_empty", "on_bad_answer") if hasattr(recipe.task, name)}
+    changes = {name: "error" for name in SKIPPING if hasattr(recipe.task, name)}
     task = recipe.task.model_copy(update=changes)
     waiting: deque[Any] = deque()
 

@@ -28,7 +28,7 @@ from bigbird_cli.messages import counted
 from bigbird_cli.recipe import COMMANDS, Recipe
 from bigbird_cli.recipe.draft import Setting, write_draft
 from bigbird_cli.recipe.shipped import SCHEMA, folder
-from bigbird_cli.tasks.base import Tolerated
+from bigbird_cli.tasks.base import Tolerated, UnreadableText
 from bigbird_cli.tasks.qa.squad import BadAnswer
 from bigbird_cli.text.tokenizers.tokenizer import load_tokenizer
 from bigbird_cli.weights.store import find_folder
@@ -81,8 +81,8 @@ class Seen:
         is_sequences: texts are letters, such as DNA, which need a vocabulary of their own.
         is_whole: all of it was read.
         answer_words: the words that 99 of 100 answers have at most; 0 where there are none.
-        bad: the errors of rows, by what can be done: "empty" and "answer" may be left out, "tolerated" are read
-            otherwise than they are written, and "other" cannot be used.
+        bad: the errors of rows, by what can be done: "empty", "answer" and "unreadable" may be left out, "tolerated"
+            are read otherwise than they are written, and "other" cannot be used.
     """
 
     sources: Sources
@@ -193,7 +193,7 @@ def _name(data: str) -> str:
     return path.parent.name if name.lower() in ("train", "training", "data") and path.parent.name else name
 
 
-_BAD = {EmptyValue: "empty", BadAnswer: "answer", Tolerated: "tolerated"}
+_BAD = {EmptyValue: "empty", BadAnswer: "answer", UnreadableText: "unreadable", Tolerated: "tolerated"}
 
 
 def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> Seen:
@@ -214,7 +214,7 @@ def _read(sources: Sources, looked: Looked, command: str, *, offline: bool) -> S
         kind = next((kind for error_type, kind in _BAD.items() if isinstance(error, error_type)), "other")
         bad[kind] += 1
         any_bad(error)
-        if kind == "other":
+        if kind in ("other", "unreadable"):
             unusable(error)
 
     examples = islice(task.read(sources.train, offline=offline, report=report), most)
@@ -359,6 +359,8 @@ def _task_settings(seen: Seen, *, is_few: bool) -> dict[str, Setting]:
             )
     if n_bad := seen.bad.get("empty"):
         section["on_empty"] = Setting("skip", f"leaves out {n_bad:,} without a text or a label")
+    if n_bad := seen.bad.get("unreadable"):
+        section["on_unreadable"] = Setting("skip", f"leaves out {counted(n_bad, 'file')} that are no text in UTF-8")
     if seen.task["type"] in ("mlm", "causal"):
         return {**section, "window": Setting(window, "tokens of one model input")}
     return {

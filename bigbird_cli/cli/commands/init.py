@@ -112,7 +112,7 @@ def seen(draft: "Draft") -> Iterator[str]:
     yield f"  {found.unit:<8} {bars(found)}  {lengths_in_a_line(found)}"
     if found.bad:
         bad = {
-            "left out": found.bad.get("empty", 0) + found.bad.get("answer", 0),
+            "left out": sum(found.bad.get(kind, 0) for kind in ("empty", "answer", "unreadable")),
             "read otherwise than written": found.bad.get("tolerated", 0),
             "cannot be used": found.bad.get("other", 0),
         }

@@ -9,9 +9,9 @@ from bigbird_cli.choices import OnBad
 from bigbird_cli.data.rows import FILL, SUFFIXES, EmptyValue, Row, read_rows
 from bigbird_cli.errors import DataError, Report
 from bigbird_cli.files.find import is_left_out
-from bigbird_cli.files.streams import read_text
+from bigbird_cli.files.streams import file_errors, read_stream
 from bigbird_cli.files.surrogates import check_text
-from bigbird_cli.tasks.base import examples_of
+from bigbird_cli.tasks.base import UnreadableText, examples_of
 
 if TYPE_CHECKING:
     from bigbird_cli.tasks.classify.problems import Problem
@@ -61,6 +61,7 @@ def read_examples(
     problem: "Problem",
     *,
     on_empty: OnBad = "error",
+    on_unreadable: OnBad = "error",
     offline: bool = False,
     report: Report | None = None,
 ) -> Iterator[LabelledText]:
@@ -73,6 +74,7 @@ def read_examples(
         columns: where in a row to look.
         problem: what a label is.
         on_empty: "skip" leaves out what lacks a text or a label, and warns of their number.
+        on_unreadable: "skip" leaves out the files of a folder that are no text in UTF-8, and warns of their number.
         offline: never ask the network.
         report: takes the errors of rows and files that cannot be used.
 
@@ -88,7 +90,9 @@ def read_examples(
         for folder in folders:
             check_text(folder.name, "the folder's name, which is a label,", str(path))
         files = [file for folder in folders for file in sorted(folder.iterdir()) if _is_text(file)]
-        yield from examples_of(files, _labelled_file, source=path, on_empty=on_empty, report=report)
+        yield from examples_of(
+            files, _labelled_file, source=path, on_empty=on_empty, on_unreadable=on_unreadable, report=report
+        )
         return
 
     def example(row: Row) -> LabelledText:
@@ -108,7 +112,11 @@ def read_examples(
 
 
 def _labelled_file(file: Path) -> LabelledText:
-    text = read_text(file)
+    with file_errors(file), file.open("rb") as stream:
+        try:
+            text = read_stream(stream, str(file))
+        except DataError as error:
+            raise UnreadableText(error.problem, where=error.where, fix=error.fix) from None
     if not text.strip():
         raise EmptyValue("the text is empty", where=str(file), fix=FILL)
     return LabelledText(f"{file.parent.name}/{file.name}", text, file.parent.name, where=str(file))

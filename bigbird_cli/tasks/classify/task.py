@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bigbird_cli.bigbird.config import BigBirdConfig
 from bigbird_cli.bigbird.heads import HEADS
-from bigbird_cli.choices import Combine
+from bigbird_cli.choices import Combine, OnBad
 from bigbird_cli.errors import BigBirdWarning, DataError, ModelError, Report, nearest
 from bigbird_cli.messages import counted
 from bigbird_cli.section import Amount, Names
@@ -65,6 +65,9 @@ class Classification(ReadingTask, ScoredTask):
 
     id_column: str = "id"
     """Field of the row's name, if it has one."""
+
+    on_unreadable: OnBad = "error"
+    """What to do about a file in a folder for a label that is no text in UTF-8: stop, or leave it out."""
 
     classifier: Literal["layers", "linear"] = "layers"
     """layers: BigBird's own two over the first token's state, learnt from random weights. linear: one over the mean of
@@ -151,7 +154,15 @@ class Classification(ReadingTask, ScoredTask):
         columns = Columns(
             self.text_column, self.pair_column, self.label_column, self.id_column, separator=self.label_separator
         )
-        return read_examples(source, columns, self.kind, on_empty=self.on_empty, offline=offline, report=report)
+        return read_examples(
+            source,
+            columns,
+            self.kind,
+            on_empty=self.on_empty,
+            on_unreadable=self.on_unreadable,
+            offline=offline,
+            report=report,
+        )
 
     def document_of(self, example: LabelledText) -> tuple[str, Label]:
         """The text and its label."""

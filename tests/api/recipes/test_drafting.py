@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 import bigbird_cli as bb
 from bigbird_cli.api.recipes.drafting import Draft
-from bigbird_cli.errors import DataError, UsageError
+from bigbird_cli.errors import BigBirdWarning, DataError, UsageError
 from bigbird_cli.recipe import COMMANDS, load_recipe
 
 Rows = Sequence[dict[str, Any]]
@@ -238,6 +238,30 @@ def test_what_data_is_for_is_told_from_the_data(kind: str, tmp_path: Path, monke
     recipe = load_recipe(tmp_path / "recipe.yaml", COMMANDS[draft.command])
     assert {name: getattr(recipe.task, name) for name in draft.seen.task} == draft.seen.task
     assert recipe.data.train == (draft.seen.sources.train,)
+
+
+def test_texts_that_cannot_be_used_are_left_out_by_the_recipe_and_told(tmp_path: Path) -> None:
+    label_folders(tmp_path / "d")
+    (tmp_path / "d" / "0" / "empty.txt").touch()
+    (tmp_path / "d" / "1" / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
+    (tmp_path / "d" / "1" / "letter.txt").write_bytes(b"%PDF-1.7 \x00\xff")
+    draft = bb.init(tmp_path / "d")
+    assert draft.seen.bad == {"empty": 1, "unreadable": 2}
+    assert "  on_empty: skip  # leaves out 1 without a text or a label\n" in draft.text
+    assert "  on_unreadable: skip  # leaves out 2 files that are no text in UTF-8\n" in draft.text
+    draft.write(tmp_path / "recipe.yaml")
+    report = bb.check(tmp_path / "recipe.yaml", data_only=True, on_finding=None)
+    assert (report.n_errors, report.n_examples, report.counts["unreadable"]) == (0, {"train": len(TEXTS)}, 2)
+    task = load_recipe(tmp_path / "recipe.yaml").task
+    with pytest.warns(BigBirdWarning, match="left out") as warned:
+        assert len(list(task.read(tmp_path / "d"))) == len(TEXTS)
+    said = [str(each.message).partition(": ")[2] for each in warned]
+    assert said == [
+        "1 row, line or text left out as empty (task.on_empty: skip)",
+        "2 files left out, which are no UTF-8 text (task.on_unreadable: skip)",
+    ]
+    with pytest.raises(DataError, match=r"0xe9.* is not UTF-8 text"):
+        list(task.model_copy(update={"on_unreadable": "error"}).read(tmp_path / "d"))
 
 
 def test_a_folder_of_sequences_holds_a_class_a_file_where_that_is_said(tmp_path: Path) -> None:
