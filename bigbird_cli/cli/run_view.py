@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -24,6 +25,25 @@ _SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MOST_SCORES = 4
 MARGIN = 9
 """Of a summary's rows, with their names in it."""
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _rate(value: float) -> str:
+    """A learning rate, short: 7.8e-4."""
+    number, _, power = f"{value:.1e}".partition("e")
+    return f"{number}e{int(power)}"
+
+
+class _Curve(NamedTuple):
+    """A curve's name, its value now, its points, and how its highest and lowest are written."""
+
+    name: str
+    value: str
+    points: Sequence[float]
+    written: Callable[[float], str] = _four_digits
 
 
 @dataclass
@@ -97,7 +117,7 @@ class RunView:
             if with_signs and width >= NARROW:
                 yield from _side_by_side(curves, width)
             else:
-                yield from (_in_a_line(*curve, width if with_signs else 0) for curve in curves)
+                yield from (_in_a_line(curve, width if with_signs else 0) for curve in curves)
         for name, told in (("best", self.best), ("last", self.last)):
             if told is not None and (name == "best" or told is not self.best):
                 yield Text.assemble((f"{name}  ", "dim"), *_scored(told))
@@ -147,15 +167,15 @@ class RunView:
         """Whether the learning rate has a curve, until the scores have one."""
         return bool(self.loss.points) and (self.last is None or len(self.scores.points) < 2)
 
-    def _curves(self) -> list[tuple[str, str, list[float]]]:
-        """Name, value now and points of each curve: the loss smoothed."""
+    def _curves(self) -> list[_Curve]:
+        """Those that are shown: the loss smoothed."""
         smooth = self.loss.smoothed
-        curves = [("loss", f"{smooth[-1]:.4f}", smooth)]
+        curves = [_Curve("loss", f"{smooth[-1]:.4f}", smooth)]
         if self.last is not None and self.scores.points:
             metric = self.last.metric
-            curves.append((metric.replace("_", " "), f"{self.last.scores[metric]:.4g}", self.scores.points))
+            curves.append(_Curve(metric.replace("_", " "), f"{self.last.scores[metric]:.4g}", self.scores.points))
         if self.step is not None and self._shows_rate:
-            curves.insert(1, ("learning rate", f"{self.step.lr:.2e}", self.lr.points))
+            curves.insert(1, _Curve("learning rate", f"{self.step.lr:.2e}", self.lr.points, _rate))
         return curves[:2]
 
     def _next(self, started: Started) -> Iterator[str]:
@@ -237,18 +257,18 @@ def _bar(share: float, width: int, signs: str) -> Text:
     return Text.assemble((signs[0] * n_full, "green"), (signs[1] * (width - n_full), "bright_black"))
 
 
-def _in_a_line(name: str, value: str, points: Sequence[float], width: int) -> Text:
-    line = Text.assemble((f"{shortened(name)} ", "dim"), (value, "bold"))
-    if (room := width - line.cell_len - 2) >= 4 and len(points) > 1:
-        line.append(f"  {sparkline(points, min(room, 40))}", style="cyan")
+def _in_a_line(curve: _Curve, width: int) -> Text:
+    line = Text.assemble((f"{shortened(curve.name)} ", "dim"), (curve.value, "bold"))
+    if (room := width - line.cell_len - 2) >= 4 and len(curve.points) > 1:
+        line.append(f"  {sparkline(curve.points, min(room, 40))}", style="cyan")
     return line
 
 
-def _side_by_side(curves: Sequence[tuple[str, str, Sequence[float]]], width: int) -> Iterator[Text]:
+def _side_by_side(curves: Sequence[_Curve], width: int) -> Iterator[Text]:
     """Curves beside each other, each under its name and value now, with its highest and lowest value at the left."""
     gap = 3
     each = (width - gap) // 2
-    columns = [_plotted(*curve, each) for curve in curves]
+    columns = [_plotted(curve, each) for curve in curves]
     for parts in zip(*columns, strict=True):
         line = Text()
         for number, part in enumerate(parts):
@@ -257,11 +277,12 @@ def _side_by_side(curves: Sequence[tuple[str, str, Sequence[float]]], width: int
         yield line
 
 
-def _plotted(name: str, value: str, points: Sequence[float], width: int) -> list[Text]:
-    high, low = f"{max(points):.4g}", f"{min(points):.4g}"
+def _plotted(curve: _Curve, width: int) -> list[Text]:
+    points = curve.points
+    high, low = curve.written(max(points)), curve.written(min(points))
     margin = max(len(high), len(low))
     labels = [high, *[""] * (_PLOT_LINES - 2), low]
-    title = Text.assemble((f"{shortened(name)} ", "dim"), (value, "bold"))
+    title = Text.assemble((f"{shortened(curve.name)} ", "dim"), (curve.value, "bold"))
     if len(points) < 2:
         return [title, *[Text("")] * _PLOT_LINES]
     rows = plot(points, width=width - margin - 1, height=_PLOT_LINES)

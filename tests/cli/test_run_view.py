@@ -65,6 +65,18 @@ def test_curves_are_a_line_each_where_it_is_narrow_and_stand_side_by_side_else(v
     assert "⠑" in first + last
 
 
+def test_the_axis_of_the_learning_rate_is_short() -> None:
+    view = RunView()
+    view.show(Started(Path("run"), "cpu", 1, 10, 100, None, None, "qa"))
+    for step, lr in ((1, 0.0007784), (2, 0.0000123)):
+        view.note(Doing("training", step, loss=1.0 / step))
+        view.show(Step(step, 100, 0.1, 0.5, lr, 1.0, 0.1, 1.0, eta_seconds=1.0, memory_mb=1.0))
+    shown = lines(view, 80)
+    start = next(number for number, line in enumerate(shown) if "learning rate" in line)
+    high, low = shown[start + 1], shown[start + 4]
+    assert (" 7.8e-4 " in high, " 1.2e-5 " in low) == (True, True)
+
+
 def test_before_the_first_step_what_takes_its_time_is_told() -> None:
     view = RunView()
     view.note(Doing("preparing the data", 1234))

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,15 +84,20 @@ def recipes(
         sys.stdout.write(api.schema())
         return
     found = api.recipes()
-    width = shutil.get_terminal_size().columns
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     column = max((len(each.name) for each in found), default=0)
     for each in found:
         if as_json:
             write_json({"name": each.name, "task": each.task, "title": each.title, "path": str(each.path)})
         else:
-            line = f"{each.name:<{column}}  {each.task:<15}  {each.title}"
-            short = sys.stdout.isatty() and len(line) > width
-            print(line[: width - 1] + "…" if short else line)
+            print(_beside(f"{each.name:<{column}}  {each.task:<15}  ", each.title, width))
+
+
+def _beside(start: str, title: str, width: int | None) -> str:
+    """A title behind what a line starts with, broken between words where a terminal is too narrow for it."""
+    if width is None or len(start) + len(title) <= width:
+        return start + title
+    return textwrap.fill(title, max(width, len(start) + 20), initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _show(setting: "SettingRecord") -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bigbird_cli.cli.commands.recipes import _beside
+
 
 def test_recipes_are_listed_one_a_line(invoke: Any) -> None:
     result = invoke("recipes")
@@ -15,6 +17,15 @@ def test_recipes_are_listed_one_a_line(invoke: Any) -> None:
     assert [json.loads(line)["name"] for line in invoke("recipes", "--json").stdout.splitlines()] == [
         line.split()[0] for line in lines
     ]
+
+
+def test_a_long_title_is_broken_between_words_on_a_terminal() -> None:
+    title = "Choose among several answers from one document"
+    assert _beside("mctest  choice  ", title, None) == f"mctest  choice  {title}"
+    assert _beside("mctest  choice  ", title, 40) == (
+        "mctest  choice  Choose among several\n                answers from one\n                document"
+    )
+    assert _beside("mctest  choice  ", "Choose", 10) == "mctest  choice  Choose"
 
 
 def test_a_recipe_is_shown_and_copied(invoke: Any, tmp_path: Path) -> None:
