@@ -109,6 +109,16 @@ def test_a_run_that_did_not_reach_its_end_says_why_and_what_to_do(changes: Any, 
     assert said not in run_html(RUN)
 
 
+def test_scores_of_types_stand_a_type_a_row() -> None:
+    of_types = {"precision_<T>": 50.0, "recall_<T>": 40.0, "f1_<T>": 44.4, "total_<T>": 7.0, "f1_to_512_tokens": 61.0}
+    page = " ".join(run_html({**RUN, "scores": {"f1": 70.0, **of_types}}).split())
+    row = "".join(f'<td class="num">{value}</td>' for value in ("50", "40", "44.4", "7"))
+    assert f'<tr><th scope="row"><bdi>&lt;T&gt;</bdi></th>{row}</tr>' in page
+    assert '<tr><th scope="row">f1 to 512 tokens</th><td class="num">61</td></tr>' in page
+    assert "precision &lt;T&gt;" not in page
+    assert '<th scope="col" class="num">recall</th>' not in run_html(RUN)
+
+
 def test_an_evaluation_has_its_tables_and_its_mistakes_in_their_text() -> None:
     page = evaluation_html(EVALUATION)
     for said in ("Confusion matrix", "Calibration of the label", "Expected error 12.3 %", "&lt;u&gt;"):

@@ -1,5 +1,6 @@
 """A page about a run or an evaluation, of its template and style sheet."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -24,7 +25,22 @@ WIDEST_MATRIX = 40
 def run_html(run: RunCurves) -> str:
     """A page about a training run: its curves, scores and recipe."""
     curves = [curve(name, [points]) for name, points in run["curves"].items() if points]
-    return _render("run.html", title=run["run"], run=run, curves=curves)
+    scored = {"dev data, best model": run.get("scores", {}), "test data": run.get("test", {})}
+    tables = {heading: _by_type(scores) for heading, scores in scored.items() if scores}
+    return _render("run.html", title=run["run"], run=run, curves=curves, tables=tables)
+
+
+TYPE_SCORES = ("precision", "recall", "f1", "total")
+"""Of each type of entity, a row."""
+
+
+def _by_type(scores: Mapping[str, float]) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Scores of the whole, and for each type that has all of TYPE_SCORES these."""
+    stems = (name.removeprefix("precision_") for name in scores if name.startswith("precision_"))
+    types = [stem for stem in stems if all(f"{name}_{stem}" in scores for name in TYPE_SCORES)]
+    rows = {stem: [scores[f"{name}_{stem}"] for name in TYPE_SCORES] for stem in types}
+    theirs = {f"{name}_{stem}" for stem in types for name in TYPE_SCORES}
+    return {name: value for name, value in scores.items() if name not in theirs}, rows
 
 
 def beside_html(beside: RunsBeside | EvaluationsBeside) -> str:
@@ -67,6 +83,7 @@ def _render(template: str, **values: Any) -> str:
         style_hash=policy_hash(style),
         version=__version__,
         letters=LETTERS,
+        type_scores=TYPE_SCORES,
         width=WIDTH,
         height=HEIGHT,
         **values,
