@@ -549,7 +549,7 @@ def test_a_full_disk_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store, "write_tensor_file", full)
-    with pytest.raises(ResourceError, match=r"disk is full: .* MB are needed, .* MB are free") as caught:
+    with pytest.raises(ResourceError, match=r"disk is full: .*B are needed, .*B are free") as caught:
         write_model(folder, config=CONFIG.replace(vocab_size=99), tensors=TENSORS)
     assert caught.value.exit_code == 5
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
